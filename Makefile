@@ -1,0 +1,73 @@
+# make lab | book | book-serve | execute | test ... each sets up .venv first if it is missing or out of date
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+
+.PHONY: help setup lab book book-serve execute pairs checkpoint your-data lint unit nbval check-book test lock clean
+
+help:
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make book        build the site into _build/html"
+	@echo "make book-serve  build the site and serve it on this machine"
+	@echo "make execute     run every notebook from a fresh kernel and store its outputs"
+	@echo "make test        lint, unit tests, notebooks, book"
+	@echo "make your-data UNET_DATA=folder   run notebook 15 on your data, result in runs/"
+	@echo "make checkpoint  train the model that ships with the package again"
+
+setup: $(READY)
+
+# from the lock, with hashes; by uv if it is there, else by pip
+$(READY): requirements.lock pyproject.toml tools/setup_environment.py
+	$(PYTHON) tools/setup_environment.py $(VENV)
+
+lab: $(READY)
+	$(PY) tools/lab.py
+
+book: $(READY)
+	$(PY) tools/build_book.py
+
+book-serve: $(READY)
+	$(PY) tools/build_book.py --serve
+
+execute: $(READY)
+	$(PY) tools/execute_notebooks.py
+
+pairs: $(READY)
+	$(PY) tools/execute_notebooks.py --pair-only
+
+checkpoint: $(READY)
+	$(PY) -m unet_helpers checkpoint
+
+your-data: $(READY)
+	$(PY) tools/execute_notebooks.py 15 --output runs
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+unit: $(READY)
+	$(PY) -m pytest tests
+
+nbval: $(READY)
+	$(PY) -m pytest --nbval notebooks --durations=0
+
+check-book: book
+	$(PY) tools/check_book.py
+
+test: lint unit nbval check-book
+	@echo "all checks passed"
+
+# a new lock from pyproject.toml; needs uv
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header -q -o requirements.lock
+
+clean:
+	rm -rf _build runs .pytest_cache .ruff_cache

@@ -1,0 +1,133 @@
+"""Run notebooks from fresh kernels and store their outputs, the same bytes for the same outputs.
+
+``python tools/execute_notebooks.py`` builds every ``notebooks/NN_topic.ipynb`` from its pair
+``notebooks/src/NN_topic.py``, runs it from top to bottom, and writes it back only if no cell failed
+and nothing went to stderr. Names on the command line choose some of them: ``01 05_evaluation``.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="numbers or stems; default: all")
+    parser.add_argument(
+        "--pair-only", action="store_true", help="bring sources into the notebooks, keep outputs, run nothing"
+    )
+    parser.add_argument("--output", type=Path, help="folder for the executed notebooks; default: notebooks/")
+    parser.add_argument("--timeout", type=int, default=1200, help="seconds one cell may take")
+    options = parser.parse_args()
+    for source in find_sources(options.names):
+        target = NOTEBOOKS / f"{source.stem}.ipynb"
+        if options.pair_only:
+            write(pair(source, target), target)
+            continue
+        began = time.perf_counter()
+        notebook = run(pair(source, None), options.timeout)
+        target = options.output / target.name if options.output else target
+        write(notebook, target)
+        print(f"{source.stem}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def find_sources(names):
+    """The sources that were named, in order of their numbers."""
+    sources = sorted((NOTEBOOKS / "src").glob("[0-9]*.py"))
+    unknown = [name for name in names if not any(source.stem.startswith(name) for source in sources)]
+    if unknown:
+        sys.exit(f"no notebook begins with {', '.join(unknown)}; there are {', '.join(s.stem for s in sources)}")
+    return [source for source in sources if not names or any(source.stem.startswith(name) for name in names)]
+
+
+def pair(source, target):
+    """The notebook of a source; with the outputs of ``target`` where the code of a cell is the same."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    stored = {}
+    if target is not None and target.exists():
+        old = nbformat.read(target, as_version=4)
+        notebook.metadata.update({k: v for k, v in old.metadata.items() if k == "widgets"})
+        stored = {cell.source: cell for cell in old.cells if cell.cell_type == "code"}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03d}"
+        if cell.cell_type == "code" and cell.source in stored:
+            cell.outputs = stored[cell.source].outputs
+            cell.execution_count = stored[cell.source].execution_count
+    return notebook
+
+
+def run(notebook, timeout):
+    """Execute in a fresh kernel; exit with the cell's own message if one fails."""
+    # no debugger that warns about frozen modules, no progress bars of a terminal
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    client = NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
+    )
+    client.execute()
+    clean(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                sys.exit(f"a cell wrote to stderr:\n{cell.source}\n---\n{output.text}")
+    return notebook
+
+
+def clean(notebook):
+    """Remove what differs from run to run though the outputs do not: times, ids, split streams."""
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        merged = []
+        for output in cell.outputs:
+            output.get("metadata", {}).pop("transient", None)
+            previous = merged[-1] if merged else None
+            if previous and output.output_type == "stream" and previous.get("name") == output.name:
+                previous.text += output.text
+            else:
+                merged.append(output)
+        cell.outputs = merged
+    _number_the_widgets(notebook)
+
+
+def _number_the_widgets(notebook):
+    """Widget models carry random ids; in order of appearance they are the same in every run."""
+    state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state")
+    if not state:
+        return
+    text = nbformat.writes(notebook)
+    ids = {}
+    for found in re.finditer(r"\b[0-9a-f]{32}\b", text):
+        if found.group() in state:
+            ids.setdefault(found.group(), f"{len(ids):032x}")
+    text = re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.get(found.group(), found.group()), text)
+    numbered = nbformat.reads(text, as_version=4)
+    notebook.cells, notebook.metadata = numbered.cells, numbered.metadata
+    widgets = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]
+    widgets["state"] = dict(sorted(widgets["state"].items()))
+
+
+def write(notebook, target):
+    """Write whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.validate(notebook)
+    temporary = target.with_suffix(".writing")
+    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    os.replace(temporary, target)
+
+
+if __name__ == "__main__":
+    main()
