@@ -1,0 +1,43 @@
+"""Helpers for the series on medical image segmentation with U-Net. Importing loads TensorFlow quietly."""
+
+from ._quiet import load_tensorflow_quietly
+
+load_tensorflow_quietly()
+
+from .checkpoint import load_checkpoint, train_checkpoint  # noqa: E402
+from .datasets import Dataset, Subset, load_dataset, split_by_patient  # noqa: E402
+from .evaluation import bootstrap_interval, evaluate, predict_masks, predict_probabilities  # noqa: E402
+from .export import export_phantom  # noqa: E402
+from .metrics import confusion_counts, dice, hausdorff95, iou  # noqa: E402
+from .models import UNet  # noqa: E402
+from .pairing import pair_files  # noqa: E402
+from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, window  # noqa: E402
+from .training import make_batches, train  # noqa: E402
+
+__all__ = [
+    "Dataset",
+    "Subset",
+    "UNet",
+    "bootstrap_interval",
+    "confusion_counts",
+    "dice",
+    "encode_mask",
+    "evaluate",
+    "export_phantom",
+    "hausdorff95",
+    "iou",
+    "load_checkpoint",
+    "load_dataset",
+    "make_batches",
+    "one_hot",
+    "pair_files",
+    "predict_masks",
+    "predict_probabilities",
+    "resize_image",
+    "resize_mask",
+    "split_by_patient",
+    "train",
+    "train_checkpoint",
+    "window",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,18 @@
+"""Commands: ``python -m unet_helpers export FOLDER`` and ``python -m unet_helpers checkpoint``."""
+
+import sys
+
+from . import checkpoint, export
+
+COMMANDS = {"export": export.main, "checkpoint": checkpoint.main}
+
+
+def main():
+    """Run the command named first on the command line with the rest as its arguments."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        sys.exit(f"usage: python -m unet_helpers {{{','.join(COMMANDS)}}} …")
+    COMMANDS[sys.argv[1]](sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Joint augmentation: one random change, applied to image and mask together."""
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def make_augmenter(
+    *, rotation=10.0, zoom=0.1, translation=0.05, flip=None, brightness=0.0, contrast=0.0, image_fill=0.0, seed=0
+):
+    """Build a function that changes a batch of images and their masks in the same way.
+
+    Masks move with the nearest neighbor, so that no class appears between two others, and what
+    enters from outside is background. Keras's own layers do the work; RandomFlip, RandomRotation,
+    RandomZoom and RandomTranslation were checked to move both alike, RandomElasticTransform does not.
+
+    Parameters
+    ----------
+    rotation : float
+        Largest angle in degrees, either way.
+    zoom, translation : float
+        Largest relative change of size, and shift as a fraction of the picture.
+    flip : None, "horizontal", "vertical" or "horizontal_and_vertical"
+        None by default: a chest has its heart on the left.
+    brightness, contrast : float
+        Largest shift of grey values in 0–1, and relative change of contrast; images only.
+    image_fill : float
+        Grey value that enters from outside; 0 is air in a lung window.
+    seed : int
+
+    Returns
+    -------
+    function ``(images, targets) -> (images, targets)``
+        ``(N, H, W, C)`` float32 each; for ``tf.data``'s ``map``, or called on arrays.
+    """
+    # Keras fills masks with the same value: images are shifted so that 0 is what enters both
+    fill = {"fill_mode": "constant", "fill_value": 0.0}
+    steps = []
+    if flip:
+        steps.append(layers.RandomFlip(flip, seed=seed))
+    if rotation:
+        steps.append(layers.RandomRotation(rotation / 360, seed=seed + 1, **fill))
+    if zoom:
+        steps.append(layers.RandomZoom((-zoom, zoom), (-zoom, zoom), seed=seed + 2, **fill))
+    if translation:
+        steps.append(layers.RandomTranslation(translation, translation, seed=seed + 3, **fill))
+    grey = []
+    if brightness:
+        grey.append(layers.RandomBrightness(brightness, value_range=(0, 1), seed=seed + 4))
+    if contrast:
+        grey.append(layers.RandomContrast(contrast, value_range=(0, 1), seed=seed + 5))
+
+    def augment(images, targets):
+        num_outputs = targets.shape[-1]
+        # class indices as one channel: nearest-neighbor layers move indices, and background is 0.
+        # float32, because RandomFlip refuses integers
+        masks = targets if num_outputs == 1 else keras.ops.argmax(targets, axis=-1)[..., None]
+        masks = keras.ops.cast(masks, "float32")
+        images = images - image_fill
+        for step in steps:
+            moved = step({"images": images, "segmentation_masks": masks}, training=True)
+            images, masks = moved["images"], moved["segmentation_masks"]
+        images = images + image_fill
+        for step in grey:
+            images = step(images, training=True)
+        if num_outputs > 1:
+            targets = keras.ops.one_hot(keras.ops.cast(masks[..., 0], "int32"), num_outputs)
+        else:
+            targets = keras.ops.cast(masks, "float32")
+        return images, targets
+
+    return augment
+
+
+def augment_arrays(images, masks, **options):
+    """One augmented copy of images ``(N, H, W, C)`` and masks ``(N, H, W)``, as arrays, to look at."""
+    num_classes = max(int(np.max(masks)) + 1, 2)
+    targets = np.eye(num_classes, dtype=np.float32)[masks]
+    images, targets = make_augmenter(**options)(np.asarray(images, np.float32), targets)
+    return np.asarray(images), np.asarray(targets).argmax(axis=-1).astype(np.uint8)

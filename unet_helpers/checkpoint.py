@@ -1,0 +1,77 @@
+"""The trained U-Net that ships with the package, and the command that makes it again.
+
+``python -m unet_helpers checkpoint`` trains on the phantom exactly as notebook 04 does, writes the
+model into the package, and its validation figures into ``book/results/phantom_checkpoint.json``.
+"""
+
+from pathlib import Path
+
+import keras
+
+from .augmentation import make_augmenter
+from .datasets import load_dataset
+from .evaluation import evaluate
+from .images import atomic_path
+from .models import UNet
+from .training import train
+
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "phantom_unet.keras"
+
+MODEL = {"input_shape": (128, 128, 1), "num_classes": 3, "base_filters": 8}
+TRAINING = {"epochs": 30, "batch_size": 16, "learning_rate": 2e-3, "loss": "dice_crossentropy"}
+AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0.05, "brightness": 0.05, "contrast": 0.1}
+SEED = 0
+
+
+def load_checkpoint():
+    """Load the U-Net that was trained on the phantom's training patients.
+
+    Returns
+    -------
+    keras.Model
+        ``(N, 128, 128, 1)`` float32 in 0–1 (lung window −600/1500) in, softmax over background,
+        lung and nodule out. For teaching on synthetic patients; not for patients.
+    """
+    return keras.saving.load_model(CHECKPOINT, compile=False)
+
+
+def train_checkpoint(data, progress=True):
+    """Train the class's model on the phantom: the recipe above, seeds included.
+
+    Parameters
+    ----------
+    data : Dataset
+        ``load_dataset("phantom")``
+    progress : bool
+
+    Returns
+    -------
+    model, history
+    """
+    keras.utils.set_random_seed(SEED)
+    model = UNet(**MODEL)
+    history = train(model, data, augment=make_augmenter(**AUGMENTATION), seed=SEED, progress=progress, **TRAINING)
+    return model, history
+
+
+def main(arguments=()):
+    """Train, save, and write down what the model reaches on validation patients."""
+    from .results import write_results
+
+    data = load_dataset("phantom")
+    model, history = train_checkpoint(data)
+    with atomic_path(CHECKPOINT) as temporary:
+        model.save(temporary, include_optimizer=False)
+    summary = evaluate(model, data.validation, data.class_names).summary()
+    results = {
+        "parameters": model.count_params(),
+        "training_seconds": round(sum(history.seconds)),
+        "training_patients": len(data.train.patients),
+        "validation_patients": len(data.validation.patients),
+    }
+    for name, row in summary.iterrows():
+        results[f"{name}_dice"] = round(float(row["mean"]), 3)
+        results[f"{name}_dice_low"] = round(float(row["low"]), 3)
+        results[f"{name}_dice_high"] = round(float(row["high"]), 3)
+    path = write_results("phantom_checkpoint", "U-Net trained on the phantom, Dice per validation patient", results)
+    print(f"{history}\n{summary.round(3)}\nwritten: {CHECKPOINT.name}, {path.name}")

@@ -1,0 +1,264 @@
+"""Where a prediction is wrong, and what kind of wrong: every error gets a place and a name."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from .metrics import dice
+from .preprocessing import one_hot
+
+KINDS = {
+    "missed object": "a true object that the prediction does not touch",
+    "false island": "a predicted object that touches no true object",
+    "boundary": "wrong pixels within the tolerance of the true boundary",
+    "hole": "true pixels further inside an object that was found",
+    "leak": "predicted pixels further outside an object that was found",
+}
+
+
+def error_map(y_true, y_pred):
+    """Label every pixel: 0 true negative, 1 true positive, 2 false positive, 3 false negative.
+
+    Parameters
+    ----------
+    y_true, y_pred : binary masks of one shape
+
+    Returns
+    -------
+    uint8 array of the same shape
+    """
+    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
+    return np.select([y_true & y_pred, y_pred, y_true], [1, 2, 3], 0).astype(np.uint8)
+
+
+def classify_errors(y_true, y_pred, spacing=(1.0, 1.0), tolerance=None):
+    """Give every wrong pixel of one slice one of the names in :data:`KINDS`.
+
+    Parameters
+    ----------
+    y_true, y_pred : ``(H, W)`` binary
+        One class of one slice.
+    spacing : (float, float)
+        (row, column) in mm.
+    tolerance : float, optional
+        In mm; an error this close to the true boundary is a boundary error. Default: 1.5 pixels.
+
+    Returns
+    -------
+    dict of str to ``(H, W)`` bool
+        One map per kind; together they are exactly the wrong pixels, each in one map.
+    """
+    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
+    spacing = (1.0, 1.0) if np.isnan(spacing).any() else spacing
+    tolerance = 1.5 * max(spacing) if tolerance is None else tolerance
+    missed = _without_contact(y_true, y_pred)
+    islands = _without_contact(y_pred, y_true)
+    wrong = (y_true != y_pred) & ~missed & ~islands
+    if y_true.any() and not y_true.all():
+        inside = ndimage.distance_transform_edt(y_true, sampling=spacing)
+        outside = ndimage.distance_transform_edt(~y_true, sampling=spacing)
+        near = np.where(y_true, inside, outside) <= tolerance
+    else:
+        near = np.zeros_like(y_true)
+    return {
+        "missed object": missed,
+        "false island": islands,
+        "boundary": wrong & near,
+        "hole": wrong & ~near & y_true,
+        "leak": wrong & ~near & y_pred,
+    }
+
+
+def tabulate_errors(subset, predictions, class_names):
+    """Pixels and objects of every kind of error, per slice and class.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``case``, ``patient``, ``class``, ``kind``, ``pixels``, ``objects`` (connected pieces).
+    """
+    rows = []
+    for i, case in enumerate(subset.case_ids.tolist()):
+        for index, name in enumerate(class_names[1:], start=1):
+            maps = classify_errors(subset.masks[i] == index, predictions[i] == index, subset.spacing[i])
+            for kind, area in maps.items():
+                pieces = ndimage.label(area, structure=np.ones((3, 3)))[1]
+                rows.append((case, str(subset.patient_ids[i]), name, kind, int(area.sum()), int(pieces)))
+    return pd.DataFrame(rows, columns=["case", "patient", "class", "kind", "pixels", "objects"])
+
+
+def distance_to_boundary(mask, spacing=(1.0, 1.0)):
+    """Distance of every pixel to the boundary of a binary mask, in mm; half a pixel for those that touch it.
+
+    Infinite everywhere if the mask is empty or full: there is no boundary.
+    """
+    mask = np.asarray(mask).astype(bool)
+    if mask.all() or not mask.any():
+        return np.full(mask.shape, np.inf)
+    inside = ndimage.distance_transform_edt(mask, sampling=spacing)
+    outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
+    return np.where(mask, inside, outside) - 0.5 * float(np.mean(spacing))
+
+
+def dice_by_repair(subset, predictions, index):
+    """What each kind of error costs: the Dice after every error of one kind, and of no other, is repaired.
+
+    Parameters as in :func:`tabulate_objects`.
+
+    Returns
+    -------
+    pandas.Series
+        Dice of all slices pooled: ``as it is``, then one number per kind of :data:`KINDS`.
+    """
+    truth, predicted = subset.masks == index, np.asarray(predictions) == index
+    maps = [classify_errors(*pair) for pair in zip(truth, predicted, subset.spacing, strict=True)]
+    repaired = {"as it is": predicted}
+    for kind in KINDS:
+        repaired[kind] = np.where(np.stack([map[kind] for map in maps]), truth, predicted)
+    return pd.Series({name: dice(truth, mask) for name, mask in repaired.items()}, name="dice")
+
+
+def tabulate_objects(subset, predictions, index):
+    """Every true object of one class with its size and whether it was found.
+
+    Parameters
+    ----------
+    subset : Subset
+    predictions : ``(N, H, W)`` integer
+    index : int
+        The class.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``case``, ``patient``, ``row``, ``column`` (center, pixels), ``pixels``, ``diameter_mm`` (of the
+        disk of equal area; nan without spacing), ``covered`` (share of it predicted), ``found`` (covered > 0).
+    """
+    rows = []
+    for i, case in enumerate(subset.case_ids.tolist()):
+        labels, count = ndimage.label(subset.masks[i] == index, structure=np.ones((3, 3)))
+        pixel_area = float(np.prod(subset.spacing[i]))
+        for label in range(1, count + 1):
+            area = labels == label
+            row, column = ndimage.center_of_mass(area)
+            pixels = int(area.sum())
+            covered = float((predictions[i][area] == index).mean())
+            diameter = 2 * (pixels * pixel_area / np.pi) ** 0.5
+            rows.append((case, str(subset.patient_ids[i]), row, column, pixels, diameter, covered, covered > 0))
+    columns = ["case", "patient", "row", "column", "pixels", "diameter_mm", "covered", "found"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _without_contact(objects, others):
+    """The connected pieces of ``objects`` that share no pixel with ``others``."""
+    labels, _ = ndimage.label(objects, structure=np.ones((3, 3)))
+    touched = np.unique(labels[objects & others])
+    return objects & ~np.isin(labels, touched)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One answer of the decision tree: what was tested, whether it is the cause, and the next step."""
+
+    question: str
+    suspicious: bool
+    evidence: str
+    remedy: str
+
+    def __str__(self):
+        mark = "✗" if self.suspicious else "✓"
+        return f"{mark} {self.question} {self.evidence}" + (f"\n    → {self.remedy}" if self.suspicious else "")
+
+
+def why_black(model, images, masks, displayed=None):
+    """The decision tree for "my mask is all black": asked in order, cheapest and most frequent first.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : ``(N, H, W, C)`` as given to the model
+    masks : ``(N, H, W)`` as used for training
+    displayed : array, optional
+        What was handed to the picture viewer, if that is where black was seen.
+
+    Returns
+    -------
+    list of Finding
+        Print them one a line; those that are suspicious carry a remedy.
+    """
+    images, masks = np.asarray(images, dtype=np.float32), np.asarray(masks)
+    findings = [_ask_display(displayed), _ask_mask_values(masks), _ask_empty_masks(masks), _ask_image_range(images)]
+    if findings[1].suspicious:
+        return findings  # the questions below need class indices
+    probabilities = np.asarray(model.predict(images, verbose=0))
+    findings += [_ask_constant(probabilities), _ask_threshold(probabilities, masks)]
+    return findings
+
+
+def _ask_display(displayed):
+    question = "Is it only the display?"
+    if displayed is None:
+        return Finding(question, False, "nothing handed over to look at", "")
+    top = float(np.max(displayed))
+    hidden = 0 < top <= 20 and np.issubdtype(np.asarray(displayed).dtype, np.integer)
+    remedy = "class indices 1, 2 look black beside 255: show them with vmax=num_classes - 1"
+    return Finding(question, bool(hidden), f"values reach {top:g}", remedy)
+
+
+def _ask_mask_values(masks):
+    found = np.unique(masks)
+    suspicious = bool(found.max() > 20 or not np.allclose(found, np.round(found)))
+    shown = ", ".join(f"{value:g}" for value in found[:5])
+    return Finding("Are the mask values class indices?", suspicious, f"they are {shown}", "encode the masks to 0, 1, …")
+
+
+def _ask_empty_masks(masks):
+    share = float((np.asarray(masks) > 0).any(axis=(1, 2)).mean())
+    remedy = "no mask has an object: the pairing, the folder or the threshold of the masks is wrong"
+    return Finding("Do the masks hold an object?", share == 0, f"{share:.0%} of them do", remedy)
+
+
+def _ask_image_range(images):
+    low, high, spread = float(images.min()), float(images.max()), float(images.std())
+    suspicious = not (low >= -10 and high <= 10 and spread >= 1e-3)  # written so that NaN is suspicious
+    remedy = "scale to 0–1 exactly as in training; a constant image shows nothing"
+    return Finding("Are the images in the range of training?", suspicious, f"{low:.2f} to {high:.2f}", remedy)
+
+
+def _ask_constant(probabilities):
+    question = "Does the output vary over the picture?"
+    spread = float(probabilities.std(axis=(1, 2)).max())
+    if not np.isfinite(spread):
+        remedy = "the weights or the images hold NaN: build the model anew and train with a tenth of the learning rate"
+        return Finding(question, True, "it holds NaN", remedy)
+    remedy = "the output is the same for every pixel: overfit one image first, then check loss and learning rate"
+    return Finding(question, spread < 0.01, f"standard deviation {spread:.3f}", remedy)
+
+
+def _ask_threshold(probabilities, masks):
+    question = "Would a lower threshold show it?"
+    foreground = probabilities[..., 0] if probabilities.shape[-1] == 1 else 1 - probabilities[..., 0]
+    truth = masks > 0
+    top = float(foreground.max())
+    inside = float(foreground[truth].mean()) if truth.any() else float("nan")
+    outside = float(foreground[~truth].mean()) if (~truth).any() else float("nan")
+    suspicious = bool(top < 0.5 and inside > 2 * outside)
+    evidence = f"highest probability {top:.2f}, mean {inside:.2f} on the object against {outside:.2f} beside it"
+    return Finding(
+        question, suspicious, evidence, "it ranks right but stays below 0.5: weigh the object or train longer"
+    )
+
+
+def two_channel_binary_accuracy(masks, constant=0.5):
+    """Accuracy that ``binary_accuracy`` reports for one-hot masks of two classes and a constant output.
+
+    Each pixel has one channel right and one wrong, whatever the image shows: exactly 0.5.
+    """
+    targets = one_hot((np.asarray(masks) > 0).astype(np.uint8), 2)
+    return float(((np.full_like(targets, constant) > 0.5) == (targets > 0.5)).mean())

@@ -1,0 +1,5 @@
+"""Segmentation networks, one file per architecture."""
+
+from .unet import UNet
+
+__all__ = ["UNet"]

@@ -1,0 +1,523 @@
+"""Pictures: one function per kind, the same color for the same thing everywhere.
+
+Every function returns a closed matplotlib figure: as the last line of a cell it is shown once, and
+no state is left behind. Colors are Okabe and Ito's, told apart by people who see color differently;
+masks are drawn as contour and translucent fill, so that color is never the only difference.
+"""
+
+from contextlib import contextmanager
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+CLASS_COLORS = ("#000000", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442")
+ERROR_COLORS = {"true positive": "#009E73", "false positive": "#D55E00", "false negative": "#0072B2"}
+TRUTH_COLOR, PREDICTION_COLOR = "#F0E442", "#D55E00"
+
+
+@contextmanager
+def figure(rows=1, columns=1, width=None, height=None, panel=2.4, **options):
+    """A figure with a grid of axes, closed on leaving so that it is shown only where it is returned.
+
+    Yields
+    ------
+    fig, axes : Figure and ``(rows, columns)`` array of Axes
+    """
+    size = (width or panel * columns, height or panel * rows)
+    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+    try:
+        yield fig, axes
+    finally:
+        plt.close(fig)
+
+
+def draw_image(ax, image, spacing=None, limits=(0, 1), title=None):
+    """Draw one grey or color image, ``(H, W)`` or ``(H, W, C)``, in its real aspect, with a 50 mm bar."""
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    known = spacing is not None and np.isfinite(spacing).all()
+    aspect = spacing[0] / spacing[1] if known else 1
+    ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], aspect=aspect, interpolation="nearest")
+    if known:
+        length = 50 / spacing[1]
+        height, width = image.shape[:2]
+        if length < width:
+            x, y = width * 0.95 - length, height * 0.95
+            ax.plot([x, x + length], [y, y], color="white", linewidth=2, solid_capstyle="butt")
+            ax.text(x + length / 2, y - height * 0.02, "50 mm", color="white", ha="center", va="bottom", fontsize=7)
+    if title is not None:
+        ax.set_title(title, fontsize=9)
+    ax.set_axis_off()
+
+
+def draw_mask(ax, mask, colors=CLASS_COLORS, fill=0.3):
+    """Draw a mask of class indices over an image: translucent fill and a contour per class."""
+    mask = np.asarray(mask)
+    overlay = np.zeros((*mask.shape, 4))
+    for index in np.unique(mask[mask > 0]):
+        color = colors[index % len(colors)]
+        overlay[mask == index] = (*to_rgb(color), fill)
+        ax.contour(mask == index, levels=[0.5], colors=[color], linewidths=1.2)
+    ax.imshow(overlay, interpolation="nearest", aspect=ax.get_aspect())
+
+
+def legend_of_classes(fig, class_names, colors=CLASS_COLORS):
+    """One legend below the picture for all classes but the background."""
+    handles = [Patch(color=colors[i % len(colors)], label=name) for i, name in enumerate(class_names) if i]
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+
+
+def show_images(images, titles=None, masks=None, class_names=None, spacings=None, limits=(0, 1), columns=4, panel=2.4):
+    """Images side by side, with their masks drawn over them if given.
+
+    Parameters
+    ----------
+    images : sequence of ``(H, W)`` or ``(H, W, C)``
+    titles : sequence of str, optional
+    masks : sequence of ``(H, W)`` integer or None, optional
+    class_names : sequence of str, optional
+        Adds a legend.
+    spacings : sequence of (row, column) mm, optional
+    limits : (float, float)
+        Grey values shown as black and as white.
+    columns : int
+    """
+    count = len(images)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    with figure(rows, columns, panel=panel) as (fig, axes):
+        for i, ax in enumerate(axes.flat):
+            if i >= count:
+                ax.set_axis_off()
+                continue
+            spacing = None if spacings is None else spacings[i]
+            draw_image(ax, images[i], spacing, limits, None if titles is None else titles[i])
+            if masks is not None and masks[i] is not None:
+                draw_mask(ax, masks[i])
+        if class_names is not None:
+            legend_of_classes(fig, class_names)
+    return fig
+
+
+def show_predictions(images, masks, predictions, class_index=None, titles=None, spacings=None, panel=2.3):
+    """One row per slice: image, ground truth, prediction, errors.
+
+    Parameters
+    ----------
+    images, masks, predictions : ``(N, H, W, C)``, ``(N, H, W)``, ``(N, H, W)``
+    class_index : int, optional
+        Whose errors are drawn; default all foreground classes together (a wrong class is an error).
+    """
+    from .failures import error_map
+
+    with figure(len(images), 4, panel=panel) as (fig, axes):
+        for i, row in enumerate(axes):
+            spacing = None if spacings is None else spacings[i]
+            for ax, title in zip(row, ("image", "ground truth", "prediction", "errors"), strict=True):
+                draw_image(ax, images[i], spacing, title=title if i == 0 else None)
+            draw_mask(row[1], masks[i])
+            draw_mask(row[2], predictions[i])
+            if class_index is None:
+                wrong_class = (masks[i] > 0) & (predictions[i] > 0) & (masks[i] != predictions[i])
+                errors = error_map(masks[i] > 0, predictions[i] > 0)
+                errors[wrong_class] = 2
+            else:
+                errors = error_map(masks[i] == class_index, predictions[i] == class_index)
+            draw_errors(row[3], errors)
+            if titles is not None:
+                row[0].text(0.02, 0.98, titles[i], transform=row[0].transAxes, color="white", va="top", fontsize=7)
+        handles = [Patch(color=color, label=name) for name, color in ERROR_COLORS.items()]
+        fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return fig
+
+
+def draw_errors(ax, errors, fill=0.6):
+    """Draw an error map of :func:`unet_helpers.failures.error_map` over an image."""
+    overlay = np.zeros((*errors.shape, 4))
+    for value, color in enumerate(ERROR_COLORS.values(), start=1):
+        overlay[errors == value] = (*to_rgb(color), fill if value > 1 else fill / 2)
+    ax.imshow(overlay, interpolation="nearest", aspect=ax.get_aspect())
+
+
+def show_curves(history, names=("loss", "accuracy", "dice")):
+    """Training and validation curves of a :class:`unet_helpers.training.History`, one panel per quantity."""
+    names = [name for name in names if name in history.curves]
+    with figure(1, len(names), panel=3.2, height=2.8) as (fig, axes):
+        for ax, name in zip(axes.flat, names, strict=True):
+            epochs = np.arange(1, len(history.curves[name]) + 1)
+            ax.plot(epochs, history.curves[name], color="#0072B2", linestyle="--", label="training")
+            if f"val_{name}" in history.curves:
+                ax.plot(epochs, history.curves[f"val_{name}"], color="#D55E00", label="validation")
+            if history.best_epoch:
+                ax.axvline(history.best_epoch, color="#999999", linewidth=1, linestyle=":")
+            ax.set_xlabel("epoch")
+            ax.set_title(name, fontsize=10)
+            if name != "loss":
+                ax.set_ylim(0, 1.02)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].legend(frameon=False, fontsize=9)
+    return fig
+
+
+def show_numbers(arrays, titles, panel=2.0, decimals=0):
+    """Small arrays ``(H, W)`` as grids of gray squares with their numbers written in, side by side."""
+    with figure(1, len(arrays), panel=panel) as (fig, axes):
+        low, high = min(np.min(a) for a in arrays), max(np.max(a) for a in arrays)
+        for ax, array, title in zip(axes.flat, arrays, titles, strict=True):
+            array = np.asarray(array)
+            ax.imshow(array, cmap="gray", vmin=low, vmax=high)
+            for (row, column), value in np.ndenumerate(array):
+                color = "black" if value > (low + high) / 2 else "white"
+                ax.text(column, row, f"{value:.{decimals}f}", color=color, ha="center", va="center", fontsize=9)
+            ax.set_xticks(np.arange(-0.5, array.shape[1]), [])
+            ax.set_yticks(np.arange(-0.5, array.shape[0]), [])
+            ax.grid(color="#56B4E9", linewidth=0.8)
+            ax.tick_params(length=0)
+            ax.set_title(title, fontsize=9)
+    return fig
+
+
+def show_maps(maps, titles=None, columns=4, panel=1.8):
+    """Feature maps ``(N, H, W)`` side by side, each from its own darkest to its own brightest value."""
+    maps = np.asarray(maps)
+    rows = -(-len(maps) // columns)
+    with figure(rows, columns, panel=panel) as (fig, axes):
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for i, (ax, feature) in enumerate(zip(axes.flat, maps, strict=False)):
+            draw_image(ax, feature, limits=(feature.min(), feature.max()), title=titles[i] if titles else None)
+    return fig
+
+
+def draw_box(ax, rows, columns, color, label=None):
+    """Draw the outline of the pixels from ``rows[0]`` to ``rows[1]``, ``columns`` alike, both ends included."""
+    corner = (columns[0] - 0.5, rows[0] - 0.5)
+    size = (columns[1] - columns[0] + 1, rows[1] - rows[0] + 1)
+    ax.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=1.6, label=label))
+
+
+UNET_ARROWS = {
+    "two 3×3 convolutions": "#0072B2",
+    "2×2 max-pooling": "#D55E00",
+    "2×2 transposed convolution": "#009E73",
+    "skip connection": "#666666",
+    "1×1 convolution, softmax": "#CC79A7",
+}
+
+
+def show_unet(model, image=None, mask=None, width=9.6):
+    """The U of a :func:`unet_helpers.UNet`, drawn from the shapes of its layers.
+
+    A box is a stack of feature maps: its height goes with the square root of the maps' size, its
+    width with the square root of their number, which stands above it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built by ``UNet`` for a fixed input size.
+    image, mask : ``(H, W)`` or ``(H, W, 1)``, optional
+        Drawn where the network begins and where it ends.
+    width : float
+        Inches.
+    """
+    fig, ax = plt.subplots(figsize=(width, 0.53 * width), layout="constrained")
+    draw_unet(ax, model, image, mask)
+    plt.close(fig)
+    return fig
+
+
+def draw_unet(ax, model, image=None, mask=None):
+    """Draw what :func:`show_unet` shows into axes."""
+    shapes = {layer.name: layer.output.shape[1:] for layer in model.layers}
+    depth = sum(name.startswith("pool") for name in shapes)
+    blocks = [*(f"down{level + 1}" for level in range(depth)), "bottleneck"]
+    heights = [1.5 * (shapes[f"{block}_relu2"][0] / shapes["image"][0]) ** 0.5 for block in blocks]
+    tops = -np.cumsum([0, *(height + 0.42 for height in heights)])
+    step, turn = 1.05, 0.95 if depth > 1 else 1.2  # from box to box, and across the bottleneck
+    colors = dict(zip(("conv", "pool", "up", "skip", "head"), UNET_ARROWS.values(), strict=True))
+
+    def box(x, level, channels, face="#CFE3F1", shift=0.0, label=True):
+        """One stack of maps, centered at x + shift; returns its left and right edge."""
+        size = 0.026 * channels**0.5
+        left = x - size / 2 + shift
+        corner = (left, tops[level] - heights[level])
+        ax.add_patch(Rectangle(corner, size, heights[level], facecolor=face, edgecolor="black", linewidth=0.8))
+        if label:
+            ax.text(left + size / 2, tops[level] + 0.03, str(channels), ha="center", va="bottom", fontsize=8)
+        return left, left + size
+
+    def arrow(start, end, kind, style="-"):
+        look = {"arrowstyle": "-|>", "color": colors[kind], "linewidth": 1.6, "linestyle": style, "shrinkA": 0}
+        ax.annotate("", end, start, arrowprops={**look, "shrinkB": 0, "mutation_scale": 11})
+
+    def center(level):
+        return tops[level] - heights[level] / 2
+
+    def picture(array, x, kind):
+        side = heights[0]
+        ax.imshow(np.squeeze(array), extent=(x, x + side, tops[0] - side, tops[0]), **kind)
+
+    outer = -0.5 if image is None else -1.0
+    if image is not None:
+        picture(image, outer - heights[0], {"cmap": "gray", "vmin": 0, "vmax": 1})
+    else:
+        outer = box(outer, 0, shapes["image"][-1], "#EEEEEE")[1]
+    edges = []
+    for level, block in enumerate(blocks):
+        size = "{}×{}".format(*shapes[f"{block}_relu2"][:2])
+        start = outer
+        if level:
+            left, start = box(level - 0.5, level, shapes[f"pool{level}"][-1], "#FBE3D3")
+            arrow((level - 0.5, tops[level - 1] - heights[level - 1]), (level - 0.5, tops[level] + 0.2), "pool")
+            ax.text(left - 0.06, center(level), size, rotation=90, ha="right", va="center", fontsize=8)
+        else:
+            low = tops[0] - heights[0] - 0.1
+            ax.text(0.26, low, size, rotation=90, ha="right", va="bottom", fontsize=8)
+        at = level + (turn if level == depth else 0.5)
+        edges.append(box(at, level, shapes[f"{block}_relu2"][-1]))
+        arrow((start, center(level)), (edges[-1][0], center(level)), "conv")
+    right = depth + turn
+    for level in reversed(range(depth)):
+        up, block = shapes[f"up{level + 1}_upsample"][-1], f"down{level + 1}_relu2"
+        part = 0.026 * up**0.5
+        both = f"skip{level + 1}" in shapes
+        left, end = box(right, level, up, "#CDEBDD", label=not both)
+        arrow((right, tops[level + 1] + 0.2), (right, tops[level] - heights[level]), "up")
+        if both:
+            left, _ = box(right, level, shapes[block][-1], "#DDDDDD", shift=-part, label=False)
+            label = f"{shapes[block][-1]} + {up}"
+            ax.text((left + end) / 2, tops[level] + 0.03, label, ha="center", va="bottom", fontsize=8)
+            arrow((edges[level][1], center(level)), (left, center(level)), "skip", "--")
+        right += step
+        left, last = box(right, level, shapes[f"up{level + 1}_relu2"][-1])
+        arrow((end, center(level)), (left, center(level)), "conv")
+    classes = shapes["probabilities"][-1]
+    left, _ = box(right + 0.75, 0, classes, "#F3DCE9")
+    arrow((last, center(0)), (left, center(0)), "head")
+    if mask is not None:
+        picture(mask, right + 1.0, {"cmap": "gray", "vmin": 0, "vmax": max(1, np.max(mask))})
+    ax.set_xlim(outer - (heights[0] if image is not None else 0.3) - 0.1, right + 1.1 + (mask is not None) * heights[0])
+    ax.set_ylim(tops[depth] - heights[depth] - 0.1, 0.35)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    styles = {"skip connection": "--"}
+    handles = [
+        Line2D([], [], color=color, linestyle=styles.get(name, "-"), linewidth=2, label=name)
+        for name, color in UNET_ARROWS.items()
+    ]
+    ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+
+
+def show_counts(truth, prediction):
+    """Two small masks pixel by pixel, and which of the four counts each pixel goes to.
+
+    Parameters
+    ----------
+    truth, prediction : ``(H, W)`` 0/1, small enough to read letters in the pixels
+    """
+    from .failures import error_map
+
+    errors, names = error_map(truth, prediction), ("TN", "TP", "FP", "FN")
+    palette = ("#FFFFFF", *ERROR_COLORS.values())
+    with figure(1, 3) as (fig, axes):
+        panels = {"ground truth": truth, "prediction": prediction, "compared": errors}
+        for ax, (title, cells) in zip(axes.flat, panels.items(), strict=True):
+            cells, compared = np.asarray(cells).astype(int), title == "compared"
+            for (row, column), value in np.ndenumerate(cells):
+                color = palette[value] if compared else ("#FFFFFF", "#888888")[value]
+                ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor=color, edgecolor="#555555"))
+                text, ink = names[value] if compared else value, "white" if value else "#777777"
+                ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
+            ax.set(xlim=(-0.03, cells.shape[1] + 0.03), ylim=(cells.shape[0] + 0.03, -0.03), aspect="equal")
+            ax.set_title(title, fontsize=10)
+            ax.set_axis_off()
+    return fig
+
+
+def show_confusion_matrix(matrix, class_names):
+    """Pixels by true class (row) and predicted class (column); the shade is the share of the row."""
+    matrix = np.asarray(matrix)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    with figure(width=4.2, height=3.2) as (fig, axes):
+        ax = axes[0, 0]
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(matrix):
+            ink = "white" if shares[row, column] > 0.6 else "black"
+            text = f"{count}\n{shares[row, column]:.0%}"
+            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
+        ax.set_xticks(range(len(class_names)), class_names)
+        ax.set_yticks(range(len(class_names)), class_names)
+        ax.set_xlabel("prediction")
+        ax.set_ylabel("ground truth")
+    return fig
+
+
+def show_case_grid(table, title=None):
+    """A table of scores in 0–1 as colored cells with their numbers; an undefined score (nan) is an empty gray cell.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per patient, one column per slice.
+    title : str, optional
+    """
+    values = table.to_numpy(dtype=float)
+    height, width = values.shape
+    with figure(width=0.6 * width + 1.4, height=0.36 * height + 0.9) as (fig, axes):
+        ax = axes[0, 0]
+        ax.set_facecolor("#DDDDDD")
+        ax.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                ink = "white" if value < 0.5 else "black"
+                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=ink)
+        ax.set_xticks(np.arange(width), table.columns)
+        ax.set_yticks(np.arange(height), table.index)
+        ax.set_xticks(np.arange(width + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(height + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color="white", linewidth=1.5)
+        ax.tick_params(which="both", length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_xlabel(table.columns.name or "slice")
+        ax.set_title(title or "", fontsize=10)
+    return fig
+
+
+def show_cases(evaluation, metric="dice", seed=0):
+    """Every case as a dot per class; beside it the mean and its 95 % bootstrap interval over patients.
+
+    Parameters
+    ----------
+    evaluation : unet_helpers.evaluation.Evaluation
+    metric : str
+        A column of ``evaluation.cases``.
+    seed : int
+        Of the bootstrap.
+    """
+    summary = evaluation.summary(metric, seed=seed)
+    with figure(width=1.9 * len(summary) + 1, height=3) as (fig, axes):
+        ax = axes[0, 0]
+        for x, (name, row) in enumerate(summary.iterrows()):
+            values = evaluation.of_class(name)[metric].to_numpy()
+            values = np.sort(values[np.isfinite(values)])
+            color = CLASS_COLORS[(x + 1) % len(CLASS_COLORS)]
+            beside = x - 0.12 + 0.07 * (np.arange(len(values)) % 3 - 1)
+            ax.scatter(beside, values, color=color, edgecolor="black", linewidth=0.5, s=30, zorder=3)
+            ax.plot([x + 0.16] * 2, [row["low"], row["high"]], color="black", linewidth=2)
+            ax.plot(x + 0.16, row["mean"], "D", color="black", markersize=5)
+            ax.text(x + 0.21, row["mean"], f"{row['mean']:.2f}", va="center", fontsize=9)
+        ax.set_xticks(range(len(summary)), summary.index)
+        ax.set_xlim(-0.5, len(summary) - 0.5)
+        if metric in ("dice", "iou", "precision", "recall"):
+            ax.set_ylim(0, 1.02)
+        ax.set_ylabel({"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)"}.get(metric, metric))
+        ax.set_title(f"each dot a {evaluation.unit}; mean and 95 % interval", fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_lines(x, curves, xlabel, ylabel="", mark=None):
+    """Named curves over one axis, each with its own line style.
+
+    Parameters
+    ----------
+    x : sequence of float
+    curves : dict of str to sequence of float
+    xlabel, ylabel : str
+    mark : float, optional
+        Where a vertical line stands.
+    """
+    with figure(width=4.6, height=2.9) as (fig, axes):
+        ax = axes[0, 0]
+        styles = (("#0072B2", "--"), ("#D55E00", "-."), ("#000000", "-"), ("#009E73", ":"), ("#CC79A7", "-"))
+        for (name, y), (color, style) in zip(curves.items(), styles, strict=False):
+            ax.plot(x, y, color=color, linestyle=style, marker="o", markersize=3, label=name)
+        if mark is not None:
+            ax.axvline(mark, color="#999999", linewidth=1, linestyle=":")
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.legend(frameon=False, fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_histograms(samples, xlabel, bins=40, ylabel="count"):
+    """Histograms over one axis with common bins, each filled and outlined.
+
+    Parameters
+    ----------
+    samples : dict of str to array
+        Name of the sample and its values.
+    xlabel : str
+    bins : int or sequence of float
+    """
+    edges = np.histogram_bin_edges(np.concatenate([np.ravel(values) for values in samples.values()]), bins)
+    with figure(width=5.6, height=2.6) as (fig, axes):
+        ax = axes[0, 0]
+        for (name, values), color in zip(samples.items(), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=False):
+            ax.hist(np.ravel(values), edges, histtype="stepfilled", facecolor=(*to_rgb(color), 0.3), edgecolor=color, label=name)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.legend(frameon=False, fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_findings(findings, width=8.0):
+    """The answers of :func:`unet_helpers.failures.why_black` as a tree: down where all is well, right to the remedy.
+
+    Questions that were not asked any more, because an earlier answer made them meaningless, are not drawn.
+    """
+    from textwrap import fill
+
+    with figure(width=width, height=0.85 * len(findings)) as (fig, axes):
+        ax = axes[0, 0]
+        ax.set(xlim=(0, 100), ylim=(-len(findings) + 0.45, 0.55))
+        ax.set_axis_off()
+        for i, finding in enumerate(findings):
+            color = "#D55E00" if finding.suspicious else "#009E73"
+            box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": color, "linewidth": 1.6}
+            text = f"{finding.question}\n{fill(finding.evidence, 52)}"
+            ax.text(22, -i, text, ha="center", va="center", fontsize=8.5, bbox=box)
+            if finding.suspicious:
+                ax.annotate("", (53, -i), (44, -i), arrowprops={"arrowstyle": "->", "color": color})
+                ax.text(54, -i, fill(finding.remedy, 48), va="center", fontsize=8.5, color=color)
+            elif i + 1 < len(findings):
+                ax.annotate("", (22, -i - 0.68), (22, -i - 0.3), arrowprops={"arrowstyle": "->", "color": color})
+    return fig
+
+
+def show_kinds(examples, crop=48, columns=5, panel=2.2):
+    """Close-ups of errors, one per panel: truth as yellow line, prediction as dashed line, the error filled.
+
+    Parameters
+    ----------
+    examples : dict of str to (image, truth, prediction, area)
+        Under the title: ``(H, W, C)``, and three ``(H, W)`` binary; the close-up is centered on ``area``.
+    crop : int
+        Height and width of the close-up in pixels.
+    """
+    from .failures import error_map
+
+    rows = -(-len(examples) // columns)
+    with figure(rows, min(columns, len(examples)), panel=panel) as (fig, axes):
+        for ax in axes.flat[len(examples) :]:
+            ax.set_axis_off()
+        for ax, (title, (image, truth, prediction, area)) in zip(axes.flat, examples.items(), strict=False):
+            center = np.argwhere(area).mean(axis=0).round().astype(int)
+            row, column = (np.clip(c - crop // 2, 0, n - crop) for c, n in zip(center, area.shape, strict=True))
+            part = np.s_[row : row + crop, column : column + crop]
+            draw_image(ax, image[part], title=title)
+            draw_errors(ax, np.where(area[part], error_map(truth[part], prediction[part]), 0))
+            for mask, color, style in ((truth, TRUTH_COLOR, "solid"), (prediction, PREDICTION_COLOR, "dashed")):
+                if mask[part].any():
+                    ax.contour(mask[part], levels=[0.5], colors=[color], linestyles=style, linewidths=1.4)
+        handles = [
+            Line2D([], [], color=TRUTH_COLOR, label="ground truth"),
+            Line2D([], [], color=PREDICTION_COLOR, linestyle="dashed", label="prediction"),
+            *(Patch(color=ERROR_COLORS[name], label=name) for name in ("false positive", "false negative")),
+        ]
+        fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return fig

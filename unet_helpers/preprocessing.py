@@ -1,0 +1,174 @@
+"""Window, resize and encode: what happens between the file and the network."""
+
+import numpy as np
+
+
+def window(hu, level, width):
+    """Map Hounsfield units to grey values in [0, 1], as a radiologist's display does.
+
+    Values below ``level - width / 2`` become 0, above ``level + width / 2`` become 1.
+
+    Parameters
+    ----------
+    hu : array of float, any shape
+        Hounsfield units. NaN raises ``ValueError``.
+    level, width : float
+        Center and width of the window in HU; lung is -600, 1500.
+
+    Returns
+    -------
+    array of float, same shape; float32 stays float32.
+
+    Examples
+    --------
+    >>> window(np.array([-1350.0, -600.0, 150.0]), level=-600, width=1500)
+    array([0. , 0.5, 1. ])
+    """
+    if not width > 0:
+        raise ValueError(f"window width is {width}; give a width above 0 HU")
+    hu = np.asarray(hu)
+    if np.isnan(hu).any():
+        raise ValueError(f"the image holds {int(np.isnan(hu).sum())} NaN; repair it before windowing")
+    return np.clip((hu - (level - width / 2)) / width, 0, 1).astype(np.result_type(hu.dtype, np.float32))
+
+
+def resize_image(image, shape):
+    """Resize with linear interpolation, smoothed first when it shrinks.
+
+    Parameters
+    ----------
+    image : ``(H, W, C)`` float
+    shape : (int, int)
+        New height and width.
+
+    Returns
+    -------
+    ``(*shape, C)`` float32
+    """
+    from skimage.transform import resize
+
+    return resize(image, shape, order=1, anti_aliasing=True, preserve_range=True).astype(np.float32)
+
+
+def resize_mask(mask, shape):
+    """Resize with the nearest neighbor, so that no value appears that was not there.
+
+    Parameters
+    ----------
+    mask : ``(H, W)`` integer
+    shape : (int, int)
+
+    Returns
+    -------
+    ``shape``, dtype of ``mask``
+    """
+    from skimage.transform import resize
+
+    return resize(mask, shape, order=0, anti_aliasing=False, preserve_range=True).astype(mask.dtype)
+
+
+def encode_mask(mask, num_classes, values=None):
+    """Turn stored mask values into class indices 0 … num_classes − 1.
+
+    Parameters
+    ----------
+    mask : integer array, any shape
+        Values as stored in the file.
+    num_classes : int
+        Background included.
+    values : dict of int to int, optional
+        What each stored value means, e.g. ``{0: 0, 255: 1}``. Without it, 0/255 is read as 0/1
+        when there are two classes, and other values must be class indices already.
+
+    Returns
+    -------
+    uint8 array of the same shape
+
+    Raises
+    ------
+    ValueError
+        If a value has no meaning, naming the values and the remedy.
+
+    Examples
+    --------
+    >>> encode_mask(np.array([0, 255]), num_classes=2)
+    array([0, 1], dtype=uint8)
+    """
+    mask = np.asarray(mask)
+    found, position = np.unique(mask, return_inverse=True)
+    found = found.tolist()
+    if values is None:
+        binary = num_classes == 2 and set(found) <= {0, 255}
+        values = {0: 0, 255: 1} if binary else {index: index for index in range(num_classes)}
+    unknown = [value for value in found if value not in values]
+    if unknown:
+        raise ValueError(
+            f"the mask holds {found}, but {num_classes} classes are 0 to {num_classes - 1}: "
+            f"{unknown} means nothing; say what it means, e.g. mask_values={{0: 0, {unknown[-1]}: 1}}"
+        )
+    too_high = {old: new for old, new in values.items() if not 0 <= new < num_classes}
+    if too_high:
+        raise ValueError(f"mask_values {too_high} leads outside the {num_classes} classes 0 to {num_classes - 1}")
+    return np.array([values[value] for value in found], dtype=np.uint8)[position].reshape(mask.shape)
+
+
+def one_hot(mask, num_classes):
+    """One channel per class, 1 where the pixel has that class.
+
+    Parameters
+    ----------
+    mask : ``(…)`` integer
+        Class indices below ``num_classes``; others raise ``ValueError``.
+
+    Returns
+    -------
+    ``(…, num_classes)`` float32
+
+    Examples
+    --------
+    >>> one_hot(np.array([0, 2]), num_classes=3)
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    mask = np.asarray(mask)
+    if mask.size and (mask.min() < 0 or mask.max() >= num_classes):
+        raise ValueError(
+            f"the mask holds values from {mask.min()} to {mask.max()}, but {num_classes} classes are "
+            f"0 to {num_classes - 1}; encode the mask first, or raise num_classes"
+        )
+    return np.eye(num_classes, dtype=np.float32)[mask.astype(np.uint8) if mask.dtype == bool else mask]
+
+
+def scale_to_unit(images, level=-600, width=1500):
+    """Bring all images of one source to [0, 1] by one rule, chosen from their common range.
+
+    One rule for all, because a rule per image would give the same tissue another grey in each.
+
+    Parameters
+    ----------
+    images : list of ``(H, W, C)`` float arrays
+        Values as stored: 0–1, 8-bit 0–255, 16-bit 0–65535, or HU (anything from -4096, with air
+        well below -200).
+    level, width : float
+        The window for HU.
+
+    Returns
+    -------
+    images : list of float32 arrays
+    rule : str
+        What was done, for the report.
+
+    Raises
+    ------
+    ValueError
+        If the range fits no rule.
+    """
+    low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
+    if low >= 0 and high <= 1:
+        return [np.float32(i) for i in images], "0–1 as stored"
+    for name, top in (("8-bit", 255), ("16-bit", 65535)):
+        if low >= 0 and high <= top:
+            return [np.float32(i) / np.float32(top) for i in images], f"{name} values divided by {top}"
+    if -4096 <= low <= -200:
+        return [window(np.float32(i), level, width) for i in images], f"HU, window {level}/{width}"
+    raise ValueError(f"image values run from {low:g} to {high:g}, which is no range known here; rescale them to 0–1")

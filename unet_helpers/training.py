@@ -1,0 +1,331 @@
+"""Input pipeline and training: quiet progress, early stopping, atomic checkpoints, resume."""
+
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .images import atomic_path
+from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, make_targets
+
+LOSSES = {
+    "dice_crossentropy": DiceCrossEntropy,
+    "dice": DiceLoss,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+}
+
+
+def make_batches(images, targets, batch_size=16, *, shuffle=True, augment=None, seed=0):
+    """The ``tf.data`` pipeline: shuffle, batch, augment, prefetch.
+
+    Parameters
+    ----------
+    images : ``(N, H, W, C)`` float32
+    targets : ``(N, H, W, K)`` float32
+    batch_size : int
+    shuffle : bool
+        Another order each epoch, the same orders for the same seed.
+    augment : function ``(images, targets) -> (images, targets)``, optional
+        From :func:`unet_helpers.augmentation.make_augmenter`.
+    seed : int
+
+    Returns
+    -------
+    tf.data.Dataset of batches, one epoch; the last batch may be smaller.
+    """
+    with tf.device("CPU"):
+        batches = tf.data.Dataset.from_tensor_slices((images, targets))
+        if shuffle:
+            batches = batches.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
+        batches = batches.batch(batch_size)
+        if augment is not None:
+            # one call at a time: parallel calls would draw random numbers in another order each run
+            batches = batches.map(augment)
+        return batches.prefetch(2)
+
+
+@dataclass
+class History:
+    """Curves of a training: one list per quantity, one number per epoch."""
+
+    curves: dict = field(default_factory=dict)
+    seconds: list = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped_early: bool = False
+
+    def __getitem__(self, name):
+        return self.curves[name]
+
+    @property
+    def epochs(self):
+        """Number of epochs run."""
+        return len(self.seconds)
+
+    def __str__(self):
+        text = f"{self.epochs} epochs in {sum(self.seconds):.0f} s"
+        if "val_dice" in self.curves:
+            best = max(self.curves["val_dice"])
+            text += f"; best validation Dice {best:.3f} at epoch {self.best_epoch}"
+        return text + ("; stopped early" if self.stopped_early else "")
+
+
+def train(
+    model,
+    data,
+    *,
+    epochs=20,
+    batch_size=16,
+    learning_rate=1e-3,
+    loss="dice_crossentropy",
+    schedule="cosine",
+    augment=None,
+    patience=None,
+    checkpoint=None,
+    resume=False,
+    seed=0,
+    progress=True,
+):
+    """Train a segmentation model, keep the weights of its best epoch, and return the curves.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Probabilities out, ``(N, H, W, K)``. It is compiled here.
+    data : Dataset
+        Its ``train`` and ``validation`` subsets are used, ``test`` is not touched.
+    epochs, batch_size : int
+    learning_rate : float
+        Of Adam; with ``schedule="cosine"`` where it starts, after one epoch of warm-up.
+    loss : str or keras.losses.Loss
+        ``"dice_crossentropy"``, ``"dice"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``.
+    schedule : "cosine" or "constant"
+    augment : function, optional
+        From :func:`unet_helpers.augmentation.make_augmenter`; training images only.
+    patience : int, optional
+        Stop when the validation Dice has not risen for so many epochs.
+    checkpoint : str or Path, optional
+        Folder for ``best.keras`` and the state to resume from, written after each epoch.
+    resume : bool
+        Go on from the state in ``checkpoint`` if there is one.
+    seed : int
+        Order of the batches; set ``keras.utils.set_random_seed`` before building the model.
+    progress : bool
+        One line that is rewritten: epoch, curves, time left.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If images and model do not fit, or images hold NaN.
+    FloatingPointError
+        If the loss becomes NaN, with the usual causes.
+    """
+    num_outputs = model.output_shape[-1]
+    _check_fit(model, data)
+    train_targets = make_targets(data.train.masks, num_outputs)
+    batches = make_batches(data.train.images, train_targets, batch_size, augment=augment, seed=seed)
+    validation_targets = make_targets(data.validation.masks, num_outputs)
+    validation = make_batches(data.validation.images, validation_targets, batch_size, shuffle=False)
+
+    steps = math.ceil(len(data.train) / batch_size)
+    compile_model(model, learning_rate, loss, schedule=schedule, steps_per_epoch=steps, epochs=epochs)
+    keeper = _Keeper(checkpoint, patience)
+    start = keeper.resume(model) if resume and checkpoint else 0
+    callbacks = [_StopOnNaN(), keeper]
+    if progress:
+        callbacks.append(_Progress(epochs, keeper.history))
+    if start < epochs and not keeper.history.stopped_early:
+        # repeat and skip: a resumed run sees the very batches that the uninterrupted run would have seen
+        model.fit(
+            batches.repeat().skip(start * steps),
+            steps_per_epoch=steps,
+            epochs=epochs,
+            initial_epoch=start,
+            validation_data=validation,
+            callbacks=callbacks,
+            shuffle=False,  # the pipeline shuffles
+            verbose=0,
+        )
+    keeper.restore_best(model)
+    return keeper.history
+
+
+def compile_model(
+    model, learning_rate=1e-3, loss="dice_crossentropy", *, schedule="constant", steps_per_epoch=1, epochs=1
+):
+    """Compile with Adam, the named loss, accuracy and Dice."""
+    num_outputs = model.output_shape[-1]
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"loss is {loss!r}; choose one of {', '.join(LOSSES)}, or pass a keras loss")
+        if loss == "categorical_crossentropy" and num_outputs == 1:
+            raise ValueError("categorical_crossentropy over one channel is always 0; use binary_crossentropy")
+        loss = LOSSES[loss]()
+    if schedule == "cosine":
+        warmup = min(steps_per_epoch, 50)
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate / 10,
+            max(steps_per_epoch * epochs - warmup, 1),
+            alpha=0.01,
+            warmup_target=learning_rate,
+            warmup_steps=warmup,
+        )
+    elif schedule != "constant":
+        raise ValueError(f"schedule is {schedule!r}; choose 'cosine' or 'constant'")
+    accuracy = "binary_accuracy" if num_outputs == 1 else "categorical_accuracy"
+    metrics = [keras.metrics.get(accuracy), DiceMetric(num_outputs)]
+    metrics[0] = keras.metrics.MeanMetricWrapper(metrics[0], name="accuracy")
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics)
+    return model
+
+
+def _check_fit(model, data):
+    for name, subset in data.subsets.items():
+        if not len(subset):
+            raise ValueError(f"the {name} subset is empty; use more patients or other fractions")
+    images, expected = data.train.images, model.input_shape[1:]
+    for have, want, what in zip(images.shape[1:], expected, ("height", "width", "channels"), strict=True):
+        if want is not None and have != want:
+            raise ValueError(
+                f"images have {what} {have} but the model takes {want}; "
+                f"build it with input_shape={tuple(images.shape[1:])}, or load the data with that size"
+            )
+    for name, subset in (("training", data.train), ("validation", data.validation)):
+        if not np.isfinite(subset.images).all():
+            raise ValueError(f"the {name} images hold NaN or infinite values; repair them before training")
+    if np.abs(images).max() > 50:
+        raise ValueError(
+            f"image values run from {images.min():g} to {images.max():g}; window or scale them to 0–1 before training"
+        )
+
+
+class _StopOnNaN(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(
+                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}. Usual causes: a learning "
+                "rate too high (try a tenth), masks in 0/255 (encode them), images not scaled to 0–1"
+            )
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Keeps the curves, the best weights, and on disk everything that a resumed run needs."""
+
+    def __init__(self, folder, patience):
+        super().__init__()
+        self.folder = Path(folder) if folder else None
+        self.patience = patience
+        self.history = History()
+        self.best_value, self.best_weights = -math.inf, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in logs.items():
+            self.history.curves.setdefault(name, []).append(float(value))
+        self.history.seconds.append(time.perf_counter() - self.started)
+        if logs["val_dice"] > self.best_value:
+            self.best_value, self.history.best_epoch = float(logs["val_dice"]), epoch + 1
+            self.best_weights = self.model.get_weights()
+            if self.folder:
+                _save(self.model, self.folder / "best.keras")
+        if self.patience and epoch + 1 - self.history.best_epoch >= self.patience:
+            self.model.stop_training = self.history.stopped_early = True
+        if self.folder:
+            self._save_state(epoch + 1)
+
+    def _save_state(self, epoch):
+        # the json names the model file: whichever moment a crash picks, the two belong together
+        last = self.folder / f"last-{epoch:04d}.keras"
+        _save(self.model, last)
+        state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "history": vars(self.history)}
+        with atomic_path(self.folder / "state.json") as temporary:
+            temporary.write_text(json.dumps(state))
+        for old in self.folder.glob("last-*.keras"):
+            if old != last:
+                old.unlink()
+
+    def resume(self, model):
+        path = self.folder / "state.json"
+        if not path.is_file():
+            return 0
+        state = json.loads(path.read_text())
+        saved = keras.saving.load_model(self.folder / state["model"])
+        model.optimizer.build(model.trainable_variables)
+        pairs = [*zip(model.variables, saved.variables, strict=True)]
+        pairs += zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
+        for variable, value in pairs:
+            variable.assign(value)
+        self.history.__dict__.update(state["history"])
+        self.best_value = state["best_value"]
+        if (self.folder / "best.keras").is_file():
+            self.best_weights = keras.saving.load_model(self.folder / "best.keras").get_weights()
+        return state["epoch"]
+
+    def restore_best(self, model):
+        if self.best_weights is not None:
+            model.set_weights(self.best_weights)
+
+
+def _save(model, path):
+    with atomic_path(path) as temporary:
+        model.save(temporary)
+
+
+class _Progress(keras.callbacks.Callback):
+    """One line, rewritten in place: in a notebook through its display, in a terminal on stderr."""
+
+    def __init__(self, epochs, history):
+        super().__init__()
+        self.epochs, self.history = epochs, history
+        self.show = None
+
+    def on_train_begin(self, logs=None):
+        self.show = _line_display()
+        self.shown_at, self.began = 0.0, time.perf_counter()
+        self.first_epoch = len(self.history.seconds)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if now - self.shown_at < 1:
+            return
+        self.shown_at = now
+        steps = self.params.get("steps") or 1
+        done = (self.epoch - self.first_epoch + (batch + 1) / steps) / (self.epochs - self.first_epoch)
+        left = (now - self.began) * (1 - done) / done
+        dice = self.history.curves.get("val_dice", [math.nan])[-1]
+        self.show(f"epoch {self.epoch + 1}/{self.epochs}, validation Dice {dice:.3f}, about {left:.0f} s left")
+
+    def on_train_end(self, logs=None):
+        self.show(str(self.history), last=True)
+
+
+def _line_display():
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        get_ipython = lambda: None  # noqa: E731
+    if get_ipython() is not None and "ZMQ" in type(get_ipython()).__name__:
+        handle = display({"text/plain": "first step: building the computation …"}, raw=True, display_id=True)
+        return lambda text, last=False: handle.update({"text/plain": text}, raw=True)
+    if sys.stderr.isatty():
+        return lambda text, last=False: print(f"\r{text:<79}", end="\n" if last else "", file=sys.stderr, flush=True)
+    return lambda text, last=False: print(text, flush=True) if last else None
