@@ -1,0 +1,163 @@
+"""Notebooks: paired with their source, executed from top to bottom, clean, and built as the series promises."""
+
+import base64
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import execute_notebooks  # noqa: E402
+
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.py"))
+FIGURE_LIMIT = 150_000
+LINE_LIMIT = 20
+
+
+def load(source):
+    return nbformat.read(ROOT / "notebooks" / f"{source.stem}.ipynb", as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+notebooks = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+
+
+def test_the_core_notebooks_are_there():
+    numbers = {source.stem[:2] for source in SOURCES}
+    assert {"01", "02", "03", "04", "05", "06", "15"} <= numbers
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == {source.stem for source in SOURCES}
+
+
+@notebooks
+def test_notebook_is_in_step_with_its_source(source):
+    fresh, stored = execute_notebooks.pair(source, None), load(source)
+    assert len(fresh.cells) == len(stored.cells)
+    for expected, found in zip(fresh.cells, stored.cells, strict=True):
+        assert expected.cell_type == found.cell_type
+        assert expected.source == found.source
+        assert expected.metadata == found.metadata
+
+
+@notebooks
+def test_all_cells_ran_once_in_order(source):
+    counts = [cell.execution_count for cell in code_cells(load(source))]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@notebooks
+def test_outputs_hold_no_error_warning_address_or_path(source):
+    for cell in code_cells(load(source)):
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", []), cell.source
+            assert output.get("name") != "stderr", cell.source
+            text = output.get("text", "") + "".join(str(v) for k, v in output.get("data", {}).items() if "text" in k)
+            assert not re.search(r"Warning|https?://|0x[0-9a-f]{8}|/home/|/root/|/tmp/|/Users/", text), text
+            assert "\r" not in text
+            assert "\x1b" not in text
+
+
+@notebooks
+def test_figures_are_small_and_say_what_they_show(source):
+    for cell in code_cells(load(source)):
+        pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        for picture in pictures:
+            assert len(base64.b64decode(picture)) < FIGURE_LIMIT, cell.source
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) >= 20, f"no alt text for the figure of:\n{cell.source}"
+
+
+@notebooks
+def test_code_cells_are_short(source):
+    counts = [len(lines(cell)) for cell in code_cells(load(source)) if lines(cell)]
+    assert statistics.median(counts) <= 4
+    assert max(counts) <= LINE_LIMIT
+
+
+@notebooks
+def test_opens_with_title_question_and_box(source):
+    cells = load(source).cells
+    assert re.match(r"# \d\d ", cells[0].source)
+    opening = "\n".join(cell.source for cell in cells[:4])
+    assert "?" in opening
+    assert '<div class="alert alert-info">' in opening
+    assert "Minutes" in opening
+
+
+@notebooks
+def test_a_picture_comes_among_the_first_cells(source):
+    first = load(source).cells[:6]
+    assert any("image/png" in output.get("data", {}) for cell in first for output in cell.get("outputs", []))
+
+
+@notebooks
+def test_exercises_have_starter_check_and_folded_solution(source):
+    notebook = load(source)
+    titles = [c for c in notebook.cells if c.cell_type == "markdown" and re.search(r"^### Exercise \d\d\.\d", c.source, re.M)]
+    assert len(titles) >= 3
+    solutions = [cell for cell in code_cells(notebook) if "hide-cell" in cell.metadata.get("tags", [])]
+    assert len(solutions) >= len(titles)
+    said = ["".join(output.get("text", "") for output in cell.outputs) for cell in solutions]
+    assert sum("Right" in text for text in said) >= len(titles)
+    for cell in solutions:
+        assert cell.metadata.get("jupyter", {}).get("source_hidden"), "folded in the book but open in JupyterLab"
+    starters = [c for c in code_cells(notebook) if c not in solutions and "check." in c.source]
+    assert sum("Not yet" in "".join(o.get("text", "") for o in cell.outputs) for cell in starters) >= len(titles)
+
+
+@notebooks
+def test_closes_with_takeaways_questions_and_reading(source):
+    text = "\n".join(cell.source for cell in load(source).cells if cell.cell_type == "markdown")
+    places = [text.find(f"## {title}") for title in ("Take-aways", "Questions to test yourself", "Read more")]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "{cite" in text[places[-1] :]
+
+
+@notebooks
+def test_only_cells_that_vary_are_ignored_by_nbval(source):
+    """An ignored cell trains, times, or shows what such a cell made; it says so by its place after a training."""
+    cells = code_cells(load(source))
+    ignored = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert not any("nbval-skip" in cell.metadata.get("tags", []) for cell in cells)
+    if source.stem[:2] in ("01", "02", "03", "05"):
+        assert len(ignored) <= 1
+    for index, cell in enumerate(cells):
+        if cell in ignored:
+            later = "\n".join(c.source for c in cells[index : index + 6])
+            assert "assert" in later, f"no assert says what must hold after:\n{cell.source}"
+
+
+def test_pairing_keeps_outputs_of_unchanged_cells(tmp_path):
+    source, target = tmp_path / "01_x.py", tmp_path / "01_x.ipynb"
+    source.write_text("# %%\n1 + 1\n\n# %%\n2 + 2\n")
+    notebook = execute_notebooks.pair(source, None)
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="kept")]
+    execute_notebooks.write(notebook, target)
+    source.write_text("# %%\n1 + 1\n\n# %%\n2 + 3\n")
+    paired = execute_notebooks.pair(source, target)
+    assert paired.cells[0].outputs[0].text == "kept"
+    assert paired.cells[1].outputs == []
+
+
+def test_widget_ids_are_numbered_in_order_of_appearance():
+    first, second = "f" * 32, "a" * 32
+    notebook = nbformat.v4.new_notebook()
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": first}}
+    notebook.cells = [nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("display_data", view)])]
+    state = {second: {"model_name": "B"}, first: {"model_name": "A", "state": {"children": [f"IPY_MODEL_{second}"]}}}
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    execute_notebooks.clean(notebook)
+    numbered = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert list(numbered) == ["0" * 32, "0" * 31 + "1"]
+    assert numbered["0" * 32]["state"]["children"] == ["IPY_MODEL_" + "0" * 31 + "1"]
