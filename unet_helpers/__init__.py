@@ -12,7 +12,7 @@ from .metrics import confusion_counts, dice, hausdorff95, iou  # noqa: E402
 from .models import UNet  # noqa: E402
 from .pairing import pair_files  # noqa: E402
 from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, window  # noqa: E402
-from .training import make_batches, train  # noqa: E402
+from .training import make_batches, start_at_class_shares, train  # noqa: E402
 
 __all__ = [
     "Dataset",
@@ -36,6 +36,7 @@ __all__ = [
     "resize_image",
     "resize_mask",
     "split_by_patient",
+    "start_at_class_shares",
     "train",
     "train_checkpoint",
     "window",

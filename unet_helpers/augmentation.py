@@ -6,7 +6,16 @@ from keras import layers
 
 
 def make_augmenter(
-    *, rotation=10.0, zoom=0.1, translation=0.05, flip=None, brightness=0.0, contrast=0.0, image_fill=0.0, seed=0
+    *,
+    rotation=10.0,
+    zoom=0.1,
+    translation=0.05,
+    flip=None,
+    transpose=False,
+    brightness=0.0,
+    contrast=0.0,
+    image_fill=0.0,
+    seed=0,
 ):
     """Build a function that changes a batch of images and their masks in the same way.
 
@@ -22,6 +31,9 @@ def make_augmenter(
         Largest relative change of size, and shift as a fraction of the picture.
     flip : None, "horizontal", "vertical" or "horizontal_and_vertical"
         None by default: a chest has its heart on the left.
+    transpose : bool
+        Exchange rows and columns of every second image; with both flips, all eight orientations.
+        Square images only.
     brightness, contrast : float
         Largest shift of grey values in 0–1, and relative change of contrast; images only.
     image_fill : float
@@ -50,13 +62,17 @@ def make_augmenter(
     if contrast:
         grey.append(layers.RandomContrast(contrast, value_range=(0, 1), seed=seed + 5))
 
+    coins = keras.random.SeedGenerator(seed + 6)
+
     def augment(images, targets):
         num_outputs = targets.shape[-1]
-        # class indices as one channel: nearest-neighbor layers move indices, and background is 0.
-        # float32, because RandomFlip refuses integers
+        # class indices as one channel: nearest-neighbor layers move indices, and background is 0
         masks = targets if num_outputs == 1 else keras.ops.argmax(targets, axis=-1)[..., None]
         masks = keras.ops.cast(masks, "float32")
-        images = images - image_fill
+        images = keras.ops.convert_to_tensor(images) - image_fill  # RandomFlip refuses arrays beside tensors
+        if transpose:
+            coin = keras.random.uniform((keras.ops.shape(images)[0], 1, 1, 1), seed=coins) < 0.5
+            images, masks = (keras.ops.where(coin, keras.ops.swapaxes(x, 1, 2), x) for x in (images, masks))
         for step in steps:
             moved = step({"images": images, "segmentation_masks": masks}, training=True)
             images, masks = moved["images"], moved["segmentation_masks"]

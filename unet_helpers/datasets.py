@@ -220,6 +220,19 @@ def load_phantom(*, size=128, seed=0, patients=48, slices=8, window=(-600, 1500)
     return "phantom", PHANTOM_CLASSES, everything, [f"synthetic patients, {rule}"]
 
 
+def subset_of_patients(patients, window=(-600, 1500)):
+    """Patients of :func:`unet_helpers.phantom.make_patient` as a :class:`Subset` like that of :func:`load_phantom`."""
+    volumes = np.concatenate([patient.volume for patient in patients]).astype(np.float32)[..., np.newaxis]
+    slices = [(patient, z) for patient in patients for z in range(len(patient.volume))]
+    return Subset(
+        volumes if window is None else preprocessing.window(volumes, *window),
+        np.concatenate([patient.masks for patient in patients]),
+        np.array([patient.patient_id for patient, _ in slices]),
+        np.array([f"{patient.patient_id}_Z_{z:02d}" for patient, z in slices]),
+        np.array([patient.spacing[1:] for patient, _ in slices]),
+    )
+
+
 def phantom_arrays(*, size=128, seed=0, patients=48, slices=8):
     """Volumes and masks of the phantom patients, from the data folder if they are there already.
 

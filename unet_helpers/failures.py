@@ -138,7 +138,8 @@ def tabulate_objects(subset, predictions, index):
     -------
     pandas.DataFrame
         ``case``, ``patient``, ``row``, ``column`` (center, pixels), ``pixels``, ``diameter_mm`` (of the
-        disk of equal area; nan without spacing), ``covered`` (share of it predicted), ``found`` (covered > 0).
+        disk of equal area; nan without spacing), ``contrast`` (mean image value inside minus that in the
+        ring of two pixels around it), ``covered`` (share of it predicted), ``found`` (covered > 0).
     """
     rows = []
     for i, case in enumerate(subset.case_ids.tolist()):
@@ -150,8 +151,11 @@ def tabulate_objects(subset, predictions, index):
             pixels = int(area.sum())
             covered = float((predictions[i][area] == index).mean())
             diameter = 2 * (pixels * pixel_area / np.pi) ** 0.5
-            rows.append((case, str(subset.patient_ids[i]), row, column, pixels, diameter, covered, covered > 0))
-    columns = ["case", "patient", "row", "column", "pixels", "diameter_mm", "covered", "found"]
+            ring = ndimage.binary_dilation(area, structure=np.ones((3, 3)), iterations=2) & (labels == 0)
+            contrast = float(subset.images[i][area].mean() - subset.images[i][ring].mean()) if ring.any() else np.nan
+            patient = str(subset.patient_ids[i])
+            rows.append((case, patient, row, column, pixels, diameter, contrast, covered, covered > 0))
+    columns = ["case", "patient", "row", "column", "pixels", "diameter_mm", "contrast", "covered", "found"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -21,15 +21,18 @@ class DiceLoss(keras.losses.Loss):
     pool_batch : bool
         Sum over all pixels of the batch instead of each image's: steadier when many images hold
         no object.
+    squared : bool
+        Squares in the denominator, as Milletari wrote it. With soft targets (the mean of several
+        readers) only this form is smallest where the prediction equals the target.
 
     Notes
     -----
     y_true, y_pred are ``(N, H, W, C)``: one-hot and softmax, background first; or C = 1, 0/1 and sigmoid.
     """
 
-    def __init__(self, smooth=1.0, pool_batch=True, name="dice_loss", **kwargs):
+    def __init__(self, smooth=1.0, pool_batch=True, squared=False, name="dice_loss", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.smooth, self.pool_batch = smooth, pool_batch
+        self.smooth, self.pool_batch, self.squared = smooth, pool_batch, squared
 
     def call(self, y_true, y_pred):
         """Loss per class (batch pooled), or per image and class."""
@@ -38,12 +41,14 @@ class DiceLoss(keras.losses.Loss):
             y_true, y_pred = y_true[..., 1:], y_pred[..., 1:]
         axes = (0, 1, 2) if self.pool_batch else (1, 2)
         overlap = ops.sum(y_true * y_pred, axis=axes)
-        total = ops.sum(y_true, axis=axes) + ops.sum(y_pred, axis=axes)
+        power = 2 if self.squared else 1
+        total = ops.sum(y_true**power, axis=axes) + ops.sum(y_pred**power, axis=axes)
         return 1 - (2 * overlap + self.smooth) / (total + self.smooth)
 
     def get_config(self):
         """What is needed to build the loss again from a saved model."""
-        return {**super().get_config(), "smooth": self.smooth, "pool_batch": self.pool_batch}
+        options = {"smooth": self.smooth, "pool_batch": self.pool_batch, "squared": self.squared}
+        return {**super().get_config(), **options}
 
 
 @keras.saving.register_keras_serializable(package="unet_helpers")
@@ -51,24 +56,49 @@ class DiceCrossEntropy(keras.losses.Loss):
     """Sum of :class:`DiceLoss` and cross-entropy: the first looks at the object, the second at every pixel.
 
     The default of nnU-Net (Isensee et al. 2021). Binary cross-entropy for one channel, categorical else.
+
+    Parameters
+    ----------
+    class_weights : sequence of float, optional
+        Weight of each class's pixels in the cross-entropy, background first; for one channel two
+        numbers. A small object has few pixels, and without a weight few have a say.
+    crossentropy_weight : float
+        Of the cross-entropy against the Dice part.
+    smooth, pool_batch, squared
+        Of the Dice part, as in :class:`DiceLoss`.
     """
 
-    def __init__(self, smooth=1.0, name="dice_crossentropy", **kwargs):
+    def __init__(
+        self,
+        class_weights=None,
+        crossentropy_weight=1.0,
+        smooth=1.0,
+        pool_batch=True,
+        squared=False,
+        name="dice_crossentropy",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
-        self.smooth = smooth
+        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
+        self.crossentropy_weight = crossentropy_weight
+        self.dice_options = {"smooth": smooth, "pool_batch": pool_batch, "squared": squared}
 
     def call(self, y_true, y_pred):
         """Scalar loss of the batch."""
         y_true = ops.cast(y_true, y_pred.dtype)
-        if y_pred.shape[-1] == 1:
-            cross_entropy = ops.mean(keras.losses.binary_crossentropy(y_true, y_pred))
-        else:
-            cross_entropy = ops.mean(keras.losses.categorical_crossentropy(y_true, y_pred))
-        return cross_entropy + ops.mean(DiceLoss(self.smooth).call(y_true, y_pred))
+        binary = y_pred.shape[-1] == 1
+        crossentropy = keras.losses.binary_crossentropy if binary else keras.losses.categorical_crossentropy
+        per_pixel = crossentropy(y_true, y_pred)
+        if self.class_weights is not None:
+            both = ops.concatenate([1 - y_true, y_true], axis=-1) if binary else y_true
+            per_pixel = per_pixel * ops.sum(both * ops.cast(self.class_weights, y_pred.dtype), axis=-1)
+        dice_part = ops.mean(DiceLoss(**self.dice_options).call(y_true, y_pred))
+        return self.crossentropy_weight * ops.mean(per_pixel) + dice_part
 
     def get_config(self):
         """What is needed to build the loss again from a saved model."""
-        return {**super().get_config(), "smooth": self.smooth}
+        options = {"class_weights": self.class_weights, "crossentropy_weight": self.crossentropy_weight}
+        return {**super().get_config(), **options, **self.dice_options}
 
 
 @keras.saving.register_keras_serializable(package="unet_helpers")

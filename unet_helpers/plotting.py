@@ -166,9 +166,9 @@ def show_curves(history, names=("loss", "accuracy", "dice")):
 def show_numbers(arrays, titles, panel=2.0, decimals=0):
     """Small arrays ``(H, W)`` as grids of gray squares with their numbers written in, side by side."""
     with figure(1, len(arrays), panel=panel) as (fig, axes):
-        low, high = min(np.min(a) for a in arrays), max(np.max(a) for a in arrays)
         for ax, array, title in zip(axes.flat, arrays, titles, strict=True):
             array = np.asarray(array)
+            low, high = array.min(), array.max()
             ax.imshow(array, cmap="gray", vmin=low, vmax=high)
             for (row, column), value in np.ndenumerate(array):
                 color = "black" if value > (low + high) / 2 else "white"
@@ -182,8 +182,7 @@ def show_numbers(arrays, titles, panel=2.0, decimals=0):
 
 
 def show_maps(maps, titles=None, columns=4, panel=1.8):
-    """Feature maps ``(N, H, W)`` side by side, each from its own darkest to its own brightest value."""
-    maps = np.asarray(maps)
+    """Feature maps, each ``(H, W)``, side by side, each from its own darkest to its own brightest value."""
     rows = -(-len(maps) // columns)
     with figure(rows, columns, panel=panel) as (fig, axes):
         for ax in axes.flat:
@@ -347,7 +346,7 @@ def show_confusion_matrix(matrix, class_names):
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(matrix):
             ink = "white" if shares[row, column] > 0.6 else "black"
-            text = f"{count}\n{shares[row, column]:.0%}"
+            text = f"{count}\n{shares[row, column]:.1%}"
             ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
         ax.set_xticks(range(len(class_names)), class_names)
         ax.set_yticks(range(len(class_names)), class_names)
@@ -458,7 +457,8 @@ def show_histograms(samples, xlabel, bins=40, ylabel="count"):
     with figure(width=5.6, height=2.6) as (fig, axes):
         ax = axes[0, 0]
         for (name, values), color in zip(samples.items(), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=False):
-            ax.hist(np.ravel(values), edges, histtype="stepfilled", facecolor=(*to_rgb(color), 0.3), edgecolor=color, label=name)
+            style = {"histtype": "stepfilled", "facecolor": (*to_rgb(color), 0.3), "edgecolor": color}
+            ax.hist(np.ravel(values), edges, label=name, **style)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.legend(frameon=False, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
@@ -482,10 +482,10 @@ def show_findings(findings, width=8.0):
             text = f"{finding.question}\n{fill(finding.evidence, 52)}"
             ax.text(22, -i, text, ha="center", va="center", fontsize=8.5, bbox=box)
             if finding.suspicious:
-                ax.annotate("", (53, -i), (44, -i), arrowprops={"arrowstyle": "->", "color": color})
-                ax.text(54, -i, fill(finding.remedy, 48), va="center", fontsize=8.5, color=color)
+                ax.annotate("", (56, -i), (46, -i), arrowprops={"arrowstyle": "->", "color": color})
+                ax.text(57, -i, fill(finding.remedy, 42), va="center", fontsize=8.5, color=color)
             elif i + 1 < len(findings):
-                ax.annotate("", (22, -i - 0.68), (22, -i - 0.3), arrowprops={"arrowstyle": "->", "color": color})
+                ax.annotate("", (22, -i - 0.68), (22, -i - 0.32), arrowprops={"arrowstyle": "->", "color": color})
     return fig
 
 
@@ -520,4 +520,31 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
             *(Patch(color=ERROR_COLORS[name], label=name) for name in ("false positive", "false negative")),
         ]
         fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return fig
+
+
+def show_bars(series, panel=3.6, height=2.8):
+    """One bar chart per entry: ``{title: pandas.Series}``, the index beside the bars."""
+    with figure(1, len(series), panel=panel, height=height) as (fig, axes):
+        for ax, (title, values) in zip(axes.flat, series.items(), strict=True):
+            ax.barh(np.arange(len(values)), values.to_numpy(), color="#0072B2")
+            ax.set_yticks(np.arange(len(values)), values.index, fontsize=8)
+            ax.invert_yaxis()
+            ax.set_title(title, fontsize=9)
+            ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_trainings(histories, name="loss", panel=2.8):
+    """One panel per training, ``{title: History}``: one quantity for training and validation, on a common scale."""
+    with figure(1, len(histories), panel=panel, height=2.6, sharey=True) as (fig, axes):
+        for ax, (title, history) in zip(axes.flat, histories.items(), strict=True):
+            epochs = np.arange(1, history.epochs + 1)
+            ax.plot(epochs, history.curves[name], color="#0072B2", linestyle="--", label="training")
+            ax.plot(epochs, history.curves[f"val_{name}"], color="#D55E00", label="validation")
+            ax.set_xlabel("epoch")
+            ax.set_title(title, fontsize=10)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_ylabel(name)
+        axes[0, 0].legend(frameon=False, fontsize=9)
     return fig

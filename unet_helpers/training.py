@@ -84,11 +84,13 @@ def train(
     batch_size=16,
     learning_rate=1e-3,
     loss="dice_crossentropy",
+    class_weights=None,
     schedule="cosine",
     augment=None,
     patience=None,
     checkpoint=None,
     resume=False,
+    soft_readers=False,
     seed=0,
     progress=True,
 ):
@@ -105,6 +107,8 @@ def train(
         Of Adam; with ``schedule="cosine"`` where it starts, after one epoch of warm-up.
     loss : str or keras.losses.Loss
         ``"dice_crossentropy"``, ``"dice"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``.
+    class_weights : sequence of float, optional
+        Weights of the classes in the cross-entropy of ``"dice_crossentropy"``, background first.
     schedule : "cosine" or "constant"
     augment : function, optional
         From :func:`unet_helpers.augmentation.make_augmenter`; training images only.
@@ -114,6 +118,10 @@ def train(
         Folder for ``best.keras`` and the state to resume from, written after each epoch.
     resume : bool
         Go on from the state in ``checkpoint`` if there is one.
+    soft_readers : bool
+        Where several readers drew (``data.train.readers``), train on the mean of their consensus and of
+        the share of readers that marked each pixel; one sigmoid map only. What they disagree about is
+        then learned as uncertain.
     seed : int
         Order of the batches; set ``keras.utils.set_random_seed`` before building the model.
     progress : bool
@@ -133,11 +141,19 @@ def train(
     num_outputs = model.output_shape[-1]
     _check_fit(model, data)
     train_targets = make_targets(data.train.masks, num_outputs)
+    if soft_readers:
+        if data.train.readers is None or num_outputs != 1:
+            raise ValueError("soft_readers needs masks of several readers, and a model with num_classes=1")
+        train_targets = (train_targets + data.train.readers.mean(axis=1, dtype="float32")[..., None]) / 2
     batches = make_batches(data.train.images, train_targets, batch_size, augment=augment, seed=seed)
     validation_targets = make_targets(data.validation.masks, num_outputs)
     validation = make_batches(data.validation.images, validation_targets, batch_size, shuffle=False)
 
     steps = math.ceil(len(data.train) / batch_size)
+    if class_weights is not None:
+        if loss != "dice_crossentropy":
+            raise ValueError(f"class_weights go with loss='dice_crossentropy', not with {loss!r}")
+        loss = DiceCrossEntropy(class_weights)
     compile_model(model, learning_rate, loss, schedule=schedule, steps_per_epoch=steps, epochs=epochs)
     keeper = _Keeper(checkpoint, patience)
     start = keeper.resume(model) if resume and checkpoint else 0
@@ -207,6 +223,27 @@ def _check_fit(model, data):
         raise ValueError(
             f"image values run from {images.min():g} to {images.max():g}; window or scale them to 0–1 before training"
         )
+
+
+def start_at_class_shares(model, masks):
+    """Set the bias of the output so that an untrained model predicts each class with its share of the pixels.
+
+    With a bias of 0 the first steps only teach that a rare class is rare; by then its probability is
+    so low that its gradient is gone, and a small object may never come back (after Lin et al. 2017,
+    section 3.3). Call it once, on a model that has not been trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Its last layer is the 1×1 convolution to the classes.
+    masks : ``(N, H, W)`` integer
+        The training masks.
+    """
+    num_outputs = model.output_shape[-1]
+    counts = np.bincount(np.ravel(masks), minlength=max(num_outputs, 2)).astype(float)
+    shares = np.maximum(counts / counts.sum(), 1e-4)
+    logits = np.log(shares) if num_outputs > 1 else np.log(shares[1:2] / shares[:1])
+    model.layers[-1].bias.assign(logits)
 
 
 class _StopOnNaN(keras.callbacks.Callback):

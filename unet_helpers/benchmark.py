@@ -1,0 +1,87 @@
+"""What one training step costs on this device: ``python -m unet_helpers.benchmark`` prints the table."""
+
+import gc
+import statistics
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+import psutil
+
+from .models import UNet
+from .training import compile_model
+
+VARIANTS = {
+    "float32, batch 16": {},
+    "batch 4": {"batch_size": 4},
+    "batch 32": {"batch_size": 32},
+    "mixed_bfloat16": {"policy": "mixed_bfloat16"},
+    "XLA": {"jit_compile": True},
+}
+
+
+def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", jit_compile=False, steps=5):
+    """Time training steps of a U-Net on noise: the values do not matter for the time.
+
+    Parameters
+    ----------
+    base_filters, size, batch_size : int
+    policy : str
+        Keras's dtype policy, e.g. ``"mixed_bfloat16"``.
+    jit_compile : bool
+        Compile with XLA.
+    steps : int
+        Steps after the first; their median is reported.
+
+    Returns
+    -------
+    dict
+        ``first step (s)`` with building the computation, ``step (s)``, ``images per second``, and
+        ``memory (GB)``: of the process, or the peak on the first GPU if there is one.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = compile_model(UNet((size, size, 1), num_classes=3, base_filters=base_filters))
+    finally:
+        keras.config.set_dtype_policy(before)
+    model.jit_compile = jit_compile
+    random = np.random.default_rng(0)
+    images = random.random((batch_size, size, size, 1), dtype=np.float32)
+    targets = np.eye(3, dtype=np.float32)[random.integers(3, size=(batch_size, size, size))]
+    seconds = []
+    for _ in range(steps + 1):
+        began = time.perf_counter()
+        model.train_on_batch(images, targets)
+        seconds.append(time.perf_counter() - began)
+    step = statistics.median(seconds[1:])
+    memory = _memory_gb()
+    del model
+    gc.collect()
+    return {
+        "first step (s)": seconds[0],
+        "step (s)": step,
+        "images per second": batch_size / step,
+        "memory (GB)": memory,
+    }
+
+
+def measure_steps(variants=None, steps=5):
+    """One row per variant of :data:`VARIANTS`, as a table; the last column is the time per image, first row = 1."""
+    variants = VARIANTS if variants is None else variants
+    table = pd.DataFrame({name: measure_step(steps=steps, **options) for name, options in variants.items()}).T
+    table["time per image"] = table["images per second"].iloc[0] / table["images per second"]
+    return table
+
+
+def _memory_gb():
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+    return psutil.Process().memory_info().rss / 1e9
+
+
+if __name__ == "__main__":
+    print(measure_steps().round(2).to_string())
