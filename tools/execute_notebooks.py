@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
+# \b would not do: the ids also follow an underscore, in IPY_MODEL_<id>
+WIDGET_ID = r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -87,6 +89,7 @@ def run(notebook, timeout):
 
 def clean(notebook):
     """Remove what differs from run to run though the outputs do not: times, ids, split streams."""
+    notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
@@ -110,10 +113,10 @@ def _number_the_widgets(notebook):
         return
     text = nbformat.writes(notebook)
     ids = {}
-    for found in re.finditer(r"\b[0-9a-f]{32}\b", text):
+    for found in re.finditer(WIDGET_ID, text):
         if found.group() in state:
             ids.setdefault(found.group(), f"{len(ids):032x}")
-    text = re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.get(found.group(), found.group()), text)
+    text = re.sub(WIDGET_ID, lambda found: ids.get(found.group(), found.group()), text)
     numbered = nbformat.reads(text, as_version=4)
     notebook.cells, notebook.metadata = numbered.cells, numbered.metadata
     widgets = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]

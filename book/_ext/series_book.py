@@ -1,0 +1,181 @@
+"""Sphinx extension of the book: numbers from files, and the address of the repository.
+
+Numbers. A Markdown page writes ``{{ results.lidc.results.dice_mean }}`` for one value or ``{{ table.lidc }}``
+for everything that ``book/results/lidc.json`` holds, and ``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what
+the first box of notebook 01 states. A value that is not there fails the build.
+
+Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
+to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
+"""
+
+import json
+import os
+import re
+import statistics
+from pathlib import Path
+
+MAX_ROWS_OF_ONE_GROUP = 12
+MINUTES = re.compile(r"\*\*Minutes\W+\D{0,20}?(\d+)[^\n]*?to read[^\n]*?(\d+)\D{0,20}?to run")
+#: how much longer than reading a lesson takes, because of the exercises
+LESSON_FACTOR = 1.5
+#: shown on the results page under a heading of their own; any other file goes to "Other measurements"
+WITH_A_HEADING = ("phantom_checkpoint", "lidc")
+
+
+def read_results(folder):
+    """Read every JSON file of `folder`: ``{stem: content}``, in the order of the names."""
+    results = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path.name} is not valid JSON: {error}") from error
+        if not isinstance(content, dict) or "results" not in content:
+            raise ValueError(f"{path.name} has no 'results'; see book/_ext/series_book.py")
+        results[path.stem] = content
+    return results
+
+
+def as_text(value):
+    """Write one value as a reader expects it: three digits for a fraction, a median for a long list."""
+    if value is None:
+        return "not defined"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if value != value:
+            return "not defined"
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        numbers = [v for v in value if isinstance(v, int | float) and v == v]
+        if len(value) > MAX_ROWS_OF_ONE_GROUP and numbers:
+            return summary(numbers)
+        return ", ".join(as_text(v) for v in value)
+    return str(value).replace("|", "\\|")
+
+
+def summary(numbers):
+    """Describe many numbers in one line."""
+    return (
+        f"{len(numbers)} values: median {as_text(statistics.median(numbers))}, "
+        f"from {as_text(min(numbers))} to {as_text(max(numbers))}"
+    )
+
+
+def readable(key):
+    """Turn a key into words: ``nodule_dice`` becomes ``nodule Dice``."""
+    words = {"dice": "Dice", "iou": "IoU", "hd95": "HD95"}
+    return " ".join(words.get(word, word) for word in str(key).split("_"))
+
+
+def rows(results, prefix=""):
+    """Flatten nested results to ``(name, text)``.
+
+    A group of many numbers becomes one line, and ``x``, ``x_low`` and ``x_high`` become one value with its interval.
+    """
+    for key, value in results.items():
+        base = re.sub(r"_(low|high)$", "", str(key))
+        if base != key and {base, f"{base}_low", f"{base}_high"} <= set(results):
+            continue
+        name = f"{prefix}{readable(key)}"
+        interval = [results.get(f"{key}_low"), results.get(f"{key}_high")]
+        if None not in interval:
+            yield name, f"{as_text(value)} (95 % interval {as_text(interval[0])} to {as_text(interval[1])})"
+            continue
+        if isinstance(value, dict):
+            numbers = [v for v in value.values() if isinstance(v, int | float) and v == v]
+            if len(value) > MAX_ROWS_OF_ONE_GROUP and numbers:
+                yield name, summary(numbers)
+            else:
+                yield from rows(value, f"{name}, ")
+        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+            for number, item in enumerate(value[:MAX_ROWS_OF_ONE_GROUP], start=1):
+                yield from rows(item, f"{name} {number}, ")
+        else:
+            yield name, as_text(value)
+
+
+def table(content):
+    """Write one result file as a Markdown table, with what was measured, on what and when above it."""
+    lines = []
+    if content.get("what"):
+        lines += [f"{str(content['what']).rstrip('.')}.", ""]
+    lines += ["| quantity | value |", "|---|---|"]
+    lines += [f"| {name} | {text} |" for name, text in rows(content["results"])]
+    made = [
+        f"{key}: {as_text(content[key]) if key != 'seed' else content[key]}"
+        for key in ("data", "seed", "device", "software", "commit", "date")
+        if content.get(key) is not None
+    ]
+    if made:
+        lines += ["", "*" + " · ".join(made).replace("*", "\\*") + "*"]
+    return "\n".join(lines)
+
+
+def lesson_minutes(folder):
+    """Read from the first box of each notebook how long it takes: ``{"nb01": {"read", "run", "plan"}}``."""
+    minutes = {}
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        if stated := MINUTES.search(text):
+            read, run = map(int, stated.groups())
+            plan = 5 * round((LESSON_FACTOR * read + run) / 5)
+            minutes[f"nb{path.name[:2]}"] = {"read": read, "run": run, "plan": plan}
+    return minutes
+
+
+def substitutions(folder):
+    """Tables and values from the result files: ``results`` (raw values) and ``table`` (finished tables)."""
+    results = read_results(folder)
+    tables = {name: table(content) for name, content in results.items()}
+    others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in WITH_A_HEADING]
+    for name in WITH_A_HEADING:
+        missing = f"`book/results/{name}.json` is not in this copy of the repository, so there is no number to show."
+        tables.setdefault(name, missing)
+    return {
+        "results": results,
+        "table": tables,
+        "other_results": "\n\n".join(others) or "There are none in this copy of the repository.",
+    }
+
+
+def launch_options(environment):
+    """Theme options for a known repository; empty when ``BOOK_REPOSITORY_URL`` is not set."""
+    url = environment.get("BOOK_REPOSITORY_URL", "").strip().rstrip("/")
+    url = url.removesuffix(".git")
+    if not url:
+        return {}
+    if not url.startswith("https://"):
+        raise ValueError(f"BOOK_REPOSITORY_URL is {url!r}; give an address that starts with https://")
+    launch = {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org"}
+    if url.startswith("https://github.com/"):
+        launch["colab_url"] = "https://colab.research.google.com"
+    return {
+        "repository_url": url,
+        "repository_branch": environment.get("BOOK_BRANCH", "").strip() or "main",
+        "path_to_docs": "",
+        "use_repository_button": True,
+        "launch_buttons": launch,
+    }
+
+
+def configure(app, config):
+    """Fill in what depends on files and environment before any page is read."""
+    config.myst_substitutions = {
+        **(config.myst_substitutions or {}),
+        **substitutions(Path(app.srcdir) / "book" / "results"),
+        "minutes": lesson_minutes(Path(app.srcdir) / "notebooks"),
+    }
+    options = dict(config.html_theme_options)
+    for key in ("repository_url", "repository_branch", "path_to_docs"):
+        options.pop(key, None)  # Jupyter Book fills in its own repository
+    options["navbar_persistent"] = []  # the sidebar has a search field already
+    config.html_theme_options = {**options, **launch_options(os.environ)}
+
+
+def setup(app):
+    app.connect("config-inited", configure)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
