@@ -103,7 +103,8 @@ def test_a_picture_comes_among_the_first_cells(source):
 @notebooks
 def test_exercises_have_starter_check_and_folded_solution(source):
     notebook = load(source)
-    titles = [c for c in notebook.cells if c.cell_type == "markdown" and re.search(r"^### Exercise \d\d\.\d", c.source, re.M)]
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    titles = [text for text in texts if re.search(r"^### Exercise \d\d\.\d", text, re.MULTILINE)]
     assert len(titles) >= 3
     solutions = [cell for cell in code_cells(notebook) if "hide-cell" in cell.metadata.get("tags", [])]
     assert len(solutions) >= len(titles)

@@ -237,7 +237,7 @@ def _ask_image_range(images):
 
 def _ask_constant(probabilities):
     question = "Does the output vary over the picture?"
-    spread = float(probabilities.std(axis=(1, 2)).max())
+    spread = float(np.ptp(probabilities, axis=(1, 2)).max())  # not the deviation: a small object moves few pixels
     if not np.isfinite(spread):
         remedy = "the weights or the images hold NaN: build the model anew and train with a tenth of the learning rate"
         return Finding(question, True, "it holds NaN", remedy)

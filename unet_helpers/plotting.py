@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 CLASS_COLORS = ("#000000", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442")
 ERROR_COLORS = {"true positive": "#009E73", "false positive": "#D55E00", "false negative": "#0072B2"}
@@ -47,8 +48,10 @@ def draw_image(ax, image, spacing=None, limits=(0, 1), title=None):
         height, width = image.shape[:2]
         if length < width:
             x, y = width * 0.95 - length, height * 0.95
-            ax.plot([x, x + length], [y, y], color="white", linewidth=2, solid_capstyle="butt")
-            ax.text(x + length / 2, y - height * 0.02, "50 mm", color="white", ha="center", va="bottom", fontsize=7)
+            edge = [withStroke(linewidth=3, foreground="black")]  # so that white is seen on a bright image too
+            ax.plot([x, x + length], [y, y], color="white", linewidth=2, solid_capstyle="butt", path_effects=edge)
+            label = {"color": "white", "ha": "center", "va": "bottom", "fontsize": 7, "path_effects": edge}
+            ax.text(x + length / 2, y - height * 0.02, "50 mm", **label)
     if title is not None:
         ax.set_title(title, fontsize=9)
     ax.set_axis_off()
@@ -63,6 +66,20 @@ def draw_mask(ax, mask, colors=CLASS_COLORS, fill=0.3):
         overlay[mask == index] = (*to_rgb(color), fill)
         ax.contour(mask == index, levels=[0.5], colors=[color], linewidths=1.2)
     ax.imshow(overlay, interpolation="nearest", aspect=ax.get_aspect())
+
+
+def paint_mask(image, mask, colors=CLASS_COLORS, fill=0.35):
+    """Image and mask as one picture, ``(H, W, 3)`` uint8, for widgets: fill inside, full color on the border."""
+    from skimage.segmentation import find_boundaries
+
+    grey = np.clip(np.squeeze(image), 0, 1)
+    picture = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    for index in np.unique(mask[mask > 0]):
+        color = np.array(to_rgb(colors[index % len(colors)]))
+        area = mask == index
+        picture[area] = (1 - fill) * picture[area] + fill * color
+        picture[find_boundaries(area, mode="inner")] = color
+    return (picture * 255).round().astype(np.uint8)
 
 
 def legend_of_classes(fig, class_names, colors=CLASS_COLORS):
@@ -419,7 +436,7 @@ def show_cases(evaluation, metric="dice", seed=0):
     return fig
 
 
-def show_lines(x, curves, xlabel, ylabel="", mark=None):
+def show_lines(x, curves, xlabel, ylabel="", mark=None, limits=None):
     """Named curves over one axis, each with its own line style.
 
     Parameters
@@ -429,6 +446,8 @@ def show_lines(x, curves, xlabel, ylabel="", mark=None):
     xlabel, ylabel : str
     mark : float, optional
         Where a vertical line stands.
+    limits : (float, float), optional
+        Of the vertical axis.
     """
     with figure(width=4.6, height=2.9) as (fig, axes):
         ax = axes[0, 0]
@@ -437,7 +456,7 @@ def show_lines(x, curves, xlabel, ylabel="", mark=None):
             ax.plot(x, y, color=color, linestyle=style, marker="o", markersize=3, label=name)
         if mark is not None:
             ax.axvline(mark, color="#999999", linewidth=1, linestyle=":")
-        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.set(xlabel=xlabel, ylabel=ylabel, ylim=limits)
         ax.legend(frameon=False, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
     return fig
@@ -495,10 +514,13 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
     Parameters
     ----------
     examples : dict of str to (image, truth, prediction, area)
-        Under the title: ``(H, W, C)``, and three ``(H, W)`` binary; the close-up is centered on ``area``.
+        Under the title: ``(H, W, C)``, and three ``(H, W)`` binary; the close-up is centered on the largest
+        piece of ``area``.
     crop : int
         Height and width of the close-up in pixels.
     """
+    from scipy import ndimage
+
     from .failures import error_map
 
     rows = -(-len(examples) // columns)
@@ -506,7 +528,9 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
         for ax in axes.flat[len(examples) :]:
             ax.set_axis_off()
         for ax, (title, (image, truth, prediction, area)) in zip(axes.flat, examples.items(), strict=False):
-            center = np.argwhere(area).mean(axis=0).round().astype(int)
+            pieces, _ = ndimage.label(area, structure=np.ones((3, 3)))
+            largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
+            center = np.argwhere(largest).mean(axis=0).round().astype(int)
             row, column = (np.clip(c - crop // 2, 0, n - crop) for c, n in zip(center, area.shape, strict=True))
             part = np.s_[row : row + crop, column : column + crop]
             draw_image(ax, image[part], title=title)

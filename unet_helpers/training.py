@@ -31,7 +31,8 @@ def make_batches(images, targets, batch_size=16, *, shuffle=True, augment=None, 
     targets : ``(N, H, W, K)`` float32
     batch_size : int
     shuffle : bool
-        Another order each epoch, the same orders for the same seed.
+        Another order each epoch; the same orders for the same ``seed`` after the same
+        ``keras.utils.set_random_seed``, which TensorFlow mixes in.
     augment : function ``(images, targets) -> (images, targets)``, optional
         From :func:`unet_helpers.augmentation.make_augmenter`.
     seed : int
@@ -117,7 +118,8 @@ def train(
     checkpoint : str or Path, optional
         Folder for ``best.keras`` and the state to resume from, written after each epoch.
     resume : bool
-        Go on from the state in ``checkpoint`` if there is one.
+        Go on from the state in ``checkpoint`` if there is one. After the same ``keras.utils.set_random_seed``
+        and with a new ``augment`` the run ends where an uninterrupted one would have.
     soft_readers : bool
         Where several readers drew (``data.train.readers``), train on the mean of their consensus and of
         the share of readers that marked each pixel; one sigmoid map only. What they disagree about is

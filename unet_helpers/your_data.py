@@ -1,7 +1,7 @@
 """The steps of notebook 15: the decisions that can be taken by rule, for any folder; all can be overruled."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -14,14 +14,15 @@ from .datasets import data_folder, recognize_layout
 from .evaluation import (
     choose_operating_point,
     evaluate,
-    predict_masks,
     predict_probabilities,
+    probabilities_to_masks,
     slice_scores,
 )
 from .losses import DiceCrossEntropy
 from .models import UNet
 from .report import worst_slices, write_report
 from .training import start_at_class_shares, train
+from .widgets import explore
 
 __all__ = ["worst_slices", "write_report"]
 
@@ -39,6 +40,7 @@ def default_options(source):
     if str(source) == "phantom":
         return options
     layout, _ = recognize_layout(source)
+    options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
         return {**options, "consensus": 2}
     options["problems"] = "leave_out"
@@ -61,6 +63,15 @@ def show_examples(data, count=4):
     )
 
 
+def explore_patient(data):
+    """A slider through the slices of the training patient with the most pixels of the last class."""
+    train = data.train
+    area = (train.masks == data.num_classes - 1).sum(axis=(1, 2))
+    part = train.of_patient(max(train.patients, key=lambda patient: area[train.patient_ids == patient].sum()))
+    frames = [plotting.paint_mask(image, mask) for image, mask in zip(part.images, part.masks, strict=True)]
+    return explore(frames, part.case_ids.tolist(), "slice", width=320)
+
+
 def class_shares(subset, class_names):
     """Share of the pixels of each class, and share of the slices that hold it."""
     rows = [
@@ -78,6 +89,7 @@ def class_shares(subset, class_names):
 class Recipe:
     """How a folder is trained on: what :func:`default_recipe` chooses."""
 
+    window: int  # side of the central window that the network sees
     base_filters: int
     epochs: int
     batch_size: int
@@ -94,15 +106,16 @@ class Recipe:
 def default_recipe(data, epochs=None):
     """Choose network, epochs and augmentation by the size and kind of the data.
 
-    At least 12 passes over the data and at least 400 steps. Crops around a finding (several readers)
+    At least 12 passes over the data and at least 300 steps. Crops around a finding (several readers)
     have no up and left, a chest has: only the former are flipped and turned.
     """
     crops = data.train.readers is not None
     batch_size = 8
     steps = -(-len(data.train) // batch_size)
     return Recipe(
+        window=central_window(data.train),
         base_filters=16 if crops else 8,
-        epochs=int(epochs) if epochs else max(12, 400 // steps),
+        epochs=int(epochs) if epochs else max(12, 300 // steps),
         batch_size=batch_size,
         learning_rate=1e-3 if crops else 2e-3,
         one_map=data.num_classes == 2,
@@ -112,8 +125,44 @@ def default_recipe(data, epochs=None):
     )
 
 
+def central_window(subset, share=0.99):
+    """Side of the smallest central square (a multiple of 16) that holds ``share`` of all object pixels.
+
+    Pictures that were cut out around a finding have it in the middle; then a network need not look at the
+    rest, and trains several times faster. It also cannot find anything there: a fact about the folder, not
+    about patients. For whole slices this is the whole picture.
+    """
+    found = (subset.masks > 0).sum(axis=0)
+    side = min(found.shape)
+    for size in range(32, side, 16):
+        if center(found[None], size).sum() >= share * found.sum():
+            return size
+    return side
+
+
+def center(arrays, size):
+    """The central ``size × size`` of ``(N, H, W, …)``."""
+    top, left = (arrays.shape[1] - size) // 2, (arrays.shape[2] - size) // 2
+    return arrays[:, top : top + size, left : left + size]
+
+
+def center_dataset(data, size):
+    """The data set with training and validation cut to the central window; the test subset stays whole."""
+    if size >= min(data.train.masks.shape[1:]):
+        return data  # the whole picture
+
+    def cut(subset):
+        readers = subset.readers
+        if readers is not None:
+            readers = np.moveaxis(center(np.moveaxis(readers, 1, -1), size), -1, 1)
+        return replace(subset, images=center(subset.images, size), masks=center(subset.masks, size), readers=readers)
+
+    return replace(data, train=cut(data.train), validation=cut(data.validation))
+
+
 def train_recipe(data, recipe, seed=0):
     """Build and train the network of a recipe; returns model and history."""
+    data = center_dataset(data, recipe.window)
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(recipe.precision)
     shape = data.train.images.shape[1:]
@@ -152,32 +201,43 @@ def train_recipe(data, recipe, seed=0):
     return model, history
 
 
-def predict_foreground(model, images, all_orientations=False):
-    """Probability of the one foreground class, ``(N, H, W)``; mean over the eight orientations if asked."""
-    turns = [(k, flip) for k in range(4) for flip in (False, True)] if all_orientations else [(0, False)]
+def predict_whole(model, images, recipe):
+    """Class probabilities ``(N, H, W, K)`` of whole pictures, by the rules of the recipe.
+
+    The mean over the eight orientations if the recipe trained on them; background outside the central
+    window if the network sees only that.
+    """
+    whole_picture = recipe.window >= min(images.shape[1:3])
+    seen = images if whole_picture else center(images, recipe.window)
+    turns = [(k, flip) for k in range(4) for flip in (False, True)] if recipe.all_orientations else [(0, False)]
     total = 0
     for k, flip in turns:
-        turned = np.rot90(images, k, axes=(1, 2))
+        turned = np.rot90(seen, k, axes=(1, 2))
         turned = turned[:, :, ::-1] if flip else turned
-        found = predict_probabilities(model, np.ascontiguousarray(turned))[..., -1]
+        found = predict_probabilities(model, np.ascontiguousarray(turned))
         found = found[:, :, ::-1] if flip else found
-        total = total + np.rot90(found, -k, axes=(1, 2))
-    return total / len(turns)
+        total = total + np.rot90(found, -k, axes=(1, 2)) / len(turns)
+    if whole_picture:
+        return total
+    whole = np.zeros((*images.shape[:3], total.shape[-1]), dtype=np.float32)
+    if total.shape[-1] > 1:
+        whole[..., 0] = 1
+    center(whole, recipe.window)[:] = total
+    return whole
 
 
-def choose_point(model, data):
+def choose_point(model, data, recipe):
     """Thresholds from the validation patients; None with several classes, where the most probable one wins."""
-    if model.output_shape[-1] > 2:
+    if not recipe.one_map:
         return None
-    foreground = predict_foreground(model, data.validation.images, data.validation.readers is not None)
+    foreground = predict_whole(model, data.validation.images, recipe)[..., 0]
     return choose_operating_point(foreground, data.validation.masks)
 
 
-def predict(model, images, point=None, all_orientations=False):
-    """Masks ``(N, H, W)``: by the operating point, or the most probable class."""
-    if point is None:
-        return predict_masks(model, images)
-    return point.decide(predict_foreground(model, images, all_orientations))
+def predict(model, images, recipe, point=None):
+    """Masks ``(N, H, W)`` uint8: by the operating point, or the most probable class."""
+    probabilities = predict_whole(model, images, recipe)
+    return probabilities_to_masks(probabilities) if point is None else point.decide(probabilities[..., 0])
 
 
 def evaluate_test(data, predictions):

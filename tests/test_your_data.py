@@ -1,0 +1,122 @@
+"""The rules of notebook 15, and what its operating point promises."""
+
+import numpy as np
+import pytest
+
+from unet_helpers import UNet, your_data
+from unet_helpers.datasets import Dataset, Subset
+from unet_helpers.evaluation import OperatingPoint, choose_operating_point, slice_scores
+
+
+def subset(masks, readers=None):
+    masks = np.asarray(masks, dtype=np.uint8)
+    count = len(masks)
+    ids = np.array([f"P{i}" for i in range(count)])
+    images = masks[..., None].astype(np.float32)
+    return Subset(images, masks, ids, ids, np.full((count, 2), np.nan), readers)
+
+
+def squares(count=4, side=96, at=48, half=4):
+    masks = np.zeros((count, side, side), np.uint8)
+    masks[:, at - half : at + half, at - half : at + half] = 1
+    return masks
+
+
+def recipe(**changes):
+    options = {
+        "window": 32,
+        "base_filters": 2,
+        "epochs": 1,
+        "batch_size": 2,
+        "learning_rate": 1e-3,
+        "one_map": True,
+        "all_orientations": False,
+        "soft_readers": False,
+    }
+    return your_data.Recipe(**{**options, **changes})
+
+
+def test_window_is_small_where_objects_stand_in_the_middle():
+    assert your_data.central_window(subset(squares())) == 32
+
+
+def test_window_is_the_whole_picture_where_objects_stand_at_the_edge():
+    assert your_data.central_window(subset(squares(at=8))) == 96
+
+
+def test_whole_prediction_is_background_outside_the_window():
+    model = UNet((32, 32, 1), 1, base_filters=2, depth=2)
+    found = your_data.predict_whole(model, subset(squares()).images, recipe())
+    assert found.shape == (4, 96, 96, 1)
+    assert (found[:, :32] == 0).all()
+    assert (found[:, 40:56, 40:56] > 0).all()
+    several = UNet((32, 32, 1), 3, base_filters=2, depth=2)
+    found = your_data.predict_whole(several, subset(squares()).images, recipe(one_map=False))
+    np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
+
+
+def test_eight_orientations_put_each_prediction_back_in_place():
+    class Copies:
+        """A 'network' that returns its input: put back in place, eight copies average to the input."""
+
+        def predict(self, images, **_):
+            return images
+
+    images = np.random.default_rng(0).random((2, 32, 32, 1)).astype(np.float32)
+    found = your_data.predict_whole(Copies(), images, recipe(all_orientations=True))
+    np.testing.assert_allclose(found, images, rtol=1e-6)
+
+
+def test_cutting_keeps_the_test_subset_whole_and_readers_in_step():
+    masks = squares()
+    readers = np.stack([masks, masks], axis=1)
+    data = Dataset("x", ("background", "nodule"), *(subset(masks, readers) for _ in range(3)))
+    cut = your_data.center_dataset(data, 32)
+    assert cut.train.images.shape == (4, 32, 32, 1)
+    assert cut.train.readers.shape == (4, 2, 32, 32)
+    np.testing.assert_array_equal(cut.train.readers[:, 0], cut.train.masks)
+    assert cut.test.images.shape == (4, 96, 96, 1)
+
+
+def test_presence_threshold_keeps_to_the_false_alarms_it_was_given():
+    rng = np.random.default_rng(1)
+    foreground = rng.random((60, 8, 8)).astype(np.float32) * rng.random((60, 1, 1)).astype(np.float32)
+    masks = np.zeros((60, 8, 8), np.uint8)
+    masks[:20, 2:5, 2:5] = 1
+    for allowed in (0.0, 0.25, 0.5):
+        point = choose_operating_point(foreground, masks, false_alarms=allowed)
+        assert slice_scores(point.decide(foreground), masks)["false_alarms"] <= allowed
+
+
+def test_operating_point_finds_a_perfect_threshold():
+    masks = squares(6, side=16, at=8, half=3)
+    masks[3:] = 0
+    foreground = np.where(masks == 1, 0.4, 0.15).astype(np.float32)
+    point = choose_operating_point(foreground, masks, false_alarms=0.0)
+    scores = slice_scores(point.decide(foreground), masks)
+    assert scores["dice"] == 1
+    assert scores["false_alarms"] == 0
+
+
+def test_slice_scores_by_hand():
+    masks = np.zeros((4, 2, 2), np.uint8)
+    masks[0] = masks[1] = [[1, 1], [0, 0]]
+    predicted = np.zeros_like(masks)
+    predicted[0] = [[1, 0], [0, 0]]  # Dice 2/3; slice 1 missed: 0; slice 2 false alarm; slice 3 rightly empty
+    predicted[2, 0, 0] = 1
+    scores = slice_scores(predicted, masks)
+    assert scores["dice"] == pytest.approx(1 / 3)
+    assert scores["missed"] == 0.5
+    assert scores["false_alarms"] == 0.5
+    assert (scores["slices_with_object"], scores["empty_slices"]) == (2, 2)
+
+
+def test_operating_point_needs_an_object():
+    with pytest.raises(ValueError, match="no validation slice holds an object"):
+        choose_operating_point(np.zeros((2, 4, 4), np.float32), np.zeros((2, 4, 4), np.uint8))
+
+
+def test_decide_leaves_slices_below_presence_empty():
+    foreground = np.array([[[0.3, 0.6]], [[0.3, 0.4]]], np.float32)
+    decided = OperatingPoint(threshold=0.3, presence=0.5).decide(foreground)
+    np.testing.assert_array_equal(decided, [[[1, 1]], [[0, 0]]])
