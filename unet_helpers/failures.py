@@ -242,7 +242,7 @@ def _ask_constant(probabilities):
         remedy = "the weights or the images hold NaN: build the model anew and train with a tenth of the learning rate"
         return Finding(question, True, "it holds NaN", remedy)
     remedy = "the output is the same for every pixel: overfit one image first, then check loss and learning rate"
-    return Finding(question, spread < 0.01, f"standard deviation {spread:.3f}", remedy)
+    return Finding(question, spread < 0.02, f"by {spread:.3f}", remedy)
 
 
 def _ask_threshold(probabilities, masks):

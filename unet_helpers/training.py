@@ -92,6 +92,7 @@ def train(
     checkpoint=None,
     resume=False,
     soft_readers=False,
+    keep="best",
     seed=0,
     progress=True,
 ):
@@ -124,6 +125,9 @@ def train(
         Where several readers drew (``data.train.readers``), train on the mean of their consensus and of
         the share of readers that marked each pixel; one sigmoid map only. What they disagree about is
         then learned as uncertain.
+    keep : "best" or "last"
+        Weights of the epoch with the highest validation Dice, or of the last epoch: with a cosine
+        schedule and few validation patients the last one is the steadier choice.
     seed : int
         Order of the batches; set ``keras.utils.set_random_seed`` before building the model.
     progress : bool
@@ -140,6 +144,8 @@ def train(
     FloatingPointError
         If the loss becomes NaN, with the usual causes.
     """
+    if keep not in ("best", "last"):
+        raise ValueError(f"keep is {keep!r}; choose 'best' or 'last'")
     num_outputs = model.output_shape[-1]
     _check_fit(model, data)
     train_targets = make_targets(data.train.masks, num_outputs)
@@ -174,7 +180,8 @@ def train(
             shuffle=False,  # the pipeline shuffles
             verbose=0,
         )
-    keeper.restore_best(model)
+    if keep == "best":
+        keeper.restore_best(model)
     return keeper.history
 
 
@@ -200,9 +207,8 @@ def compile_model(
         )
     elif schedule != "constant":
         raise ValueError(f"schedule is {schedule!r}; choose 'cosine' or 'constant'")
-    accuracy = "binary_accuracy" if num_outputs == 1 else "categorical_accuracy"
-    metrics = [keras.metrics.get(accuracy), DiceMetric(num_outputs)]
-    metrics[0] = keras.metrics.MeanMetricWrapper(metrics[0], name="accuracy")
+    accuracy = keras.metrics.BinaryAccuracy if num_outputs == 1 else keras.metrics.CategoricalAccuracy
+    metrics = [accuracy(name="accuracy"), DiceMetric(num_outputs)]
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics)
     return model
 
@@ -291,7 +297,9 @@ class _Keeper(keras.callbacks.Callback):
         # the json names the model file: whichever moment a crash picks, the two belong together
         last = self.folder / f"last-{epoch:04d}.keras"
         _save(self.model, last)
-        state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "history": vars(self.history)}
+        seeds = [np.asarray(variable).tolist() for variable in _seed_states(self.model)]
+        state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "seeds": seeds}
+        state["history"] = vars(self.history)
         with atomic_path(self.folder / "state.json") as temporary:
             temporary.write_text(json.dumps(state))
         for old in self.folder.glob("last-*.keras"):
@@ -305,8 +313,9 @@ class _Keeper(keras.callbacks.Callback):
         state = json.loads(path.read_text())
         saved = keras.saving.load_model(self.folder / state["model"])
         model.optimizer.build(model.trainable_variables)
-        pairs = [*zip(model.variables, saved.variables, strict=True)]
+        pairs = [*zip(model.weights, saved.weights, strict=True)]
         pairs += zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
+        pairs += zip(_seed_states(model), state["seeds"], strict=True)
         for variable, value in pairs:
             variable.assign(value)
         self.history.__dict__.update(state["history"])
@@ -318,6 +327,11 @@ class _Keeper(keras.callbacks.Callback):
     def restore_best(self, model):
         if self.best_weights is not None:
             model.set_weights(self.best_weights)
+
+
+def _seed_states(model):
+    """Where the random numbers of the dropout layers stand; a saved Keras model does not carry it."""
+    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
 
 
 def _save(model, path):

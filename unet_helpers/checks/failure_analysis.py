@@ -40,7 +40,8 @@ def name_the_kind(names):
         return "Kinds tell causes apart that one Dice value hides."
     letter = wrong[0]
     truth, prediction = riddles()[letter]
-    side = "false negative: true, and not predicted" if (truth & ~prediction).any() else "false positive: predicted, and not true"
+    missed = (truth & ~prediction).any()
+    side = "false negative: true, and not predicted" if missed else "false positive: predicted, and not true"
     if {names[letter], ANSWERS[letter]} == {"hole", "missed object"}:
         more = "does the prediction touch that object anywhere?"
     elif {names[letter], ANSWERS[letter]} == {"leak", "false island"}:
@@ -58,7 +59,7 @@ def repair(function):
     for kind, area in classify_errors(truth, prediction).items():
         given = np.asarray(call(function, truth.copy(), prediction.copy(), kind))
         if given.shape != truth.shape:
-            raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return the whole repaired mask.")
+            raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return the whole mask.")
         given, right = given.astype(bool), np.where(area, truth, prediction)
         if (given == right).all():
             continue
@@ -149,7 +150,7 @@ def output_layer(function):
     if maps.min() < 0 or maps.max() > 1:
         raise Wrong(f"the outputs run from {maps.min():.1f} to {maps.max():.1f}; probabilities need a sigmoid.")
     if maps.shape[-1] == 1:
-        if not (0 < maps.min() and maps.max() < 1 and (maps < 0.5).any() and (maps > 0.5).any()):
+        if not (maps.min() > 0 and maps.max() < 1 and (maps < 0.5).any() and (maps > 0.5).any()):
             raise Wrong("the outputs are not those of a sigmoid; look at the activation.")
         return "One map with a sigmoid: the classes can now be told apart."
     if np.allclose(maps.sum(axis=-1), 1, atol=1e-4):

@@ -1,0 +1,653 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 Data pairing
+#
+# Which mask belongs to which image, and how would I notice if it did not?
+#
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - match images to masks by a shared key, and say why sort order is not one,
+# - read a pairing report and decide about each problem in it,
+# - check a pairing by eye and with a number,
+# - split by patient, and show what a split by slice hides.
+#
+# **You need before:** a little Python and NumPy. No medical knowledge, no deep learning.
+#
+# **Minutes:** 40 to read, 2 to run on two cores; the very first run makes the synthetic patients, which takes another one or two.
+#
+# **The misconception it removes:** "Both folders are sorted and have about the same number of files, so file *k* of one belongs to file *k* of the other."
+#
+# </div>
+
+# %%
+from unet_helpers import export_phantom
+
+folder = export_phantom()
+images = list((folder / "2d_images").iterdir())
+masks = list((folder / "2d_masks").iterdir())
+naive = list(zip(sorted(images), sorted(masks)))
+
+# %% [markdown]
+# Two folders, images in one and masks in the other, and a line that many tutorials contain: sort both, zip them. No error, no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
+
+# %% mystnb={"image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}, "figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}}
+from unet_helpers import plotting
+from unet_helpers.images import read_image, read_mask
+
+image, wrong_mask = next(pair for pair in naive if pair[0].name.startswith("ID_10_"))
+right_mask = folder / "2d_masks" / "ID_0010_Z_0010.png"
+plotting.show_images(
+    [read_image(image)[0]] * 2,
+    titles=[f"{image.stem} with {mask.stem}" for mask in (wrong_mask, right_mask)],
+    masks=[read_mask(wrong_mask), read_mask(right_mask)],
+    limits=(0, 255),
+    panel=3,
+)
+
+# %% [markdown]
+# A network trained on pairs like the left one learns that lung is somewhere in the middle of the picture. Its loss goes down, its curves look normal, and its masks are bad for a reason that no curve shows. This notebook is about never getting there.
+#
+# ## What a mask is
+#
+# **Segmentation** gives every pixel of an image a label. In medicine it answers questions of size and place: how many milliliters is this tumor, has it grown since spring, where may the radiation beam go, where must it not. A reader, often a radiologist, draws the labels on some images; a network learns to draw them on others.
+#
+# - **Semantic segmentation** asks *what* each pixel is: background, lung, nodule (a small round growth in the lung). Two nodules have the same label, and so have two lungs.
+# - **Instance segmentation** also asks *which one*: nodule 1, nodule 2. It is what you need to count or to follow one nodule over time (notebook 11).
+#
+# The images of this series are synthetic chest CT slices, made by a program from a seed. The program calls them a **phantom**, as physicists call an object with known content that stands in for a patient. Their masks are therefore known exactly. They are teaching material and say nothing about real patients.
+
+# %%
+import numpy as np
+from skimage.measure import label
+
+from unet_helpers import load_dataset
+
+patients = load_dataset("phantom").train
+nodule_pixels = (patients.masks == 2).sum(axis=(1, 2))
+example = int(np.argmax(nodule_pixels))
+
+# %% mystnb={"image": {"alt": "Three panels of one chest slice. First the gray image alone; second the same with both lungs in one blue and a nodule in orange; third the left lung, the right lung and the nodule each in a color of its own."}, "figure": {"caption": "The slice with the largest nodule: image, semantic mask (the color is the class), instances (the color is the object)."}}
+mask = patients.masks[example]
+plotting.show_images(
+    [patients.images[example]] * 3,
+    titles=["image", "semantic: what is it?", "instances: which one?"],
+    masks=[None, mask, label(mask)],
+    spacings=[patients.spacing[example]] * 3,
+    panel=2.8,
+)
+
+# %% [markdown]
+# In the middle panel both lungs share one color, because they are one class. On the right, each connected piece has a number and a color of its own: one lung, the other lung, the nodule. `label` did that; a second nodule would get the next number. For most of the series the semantic mask is what we predict: an array of small whole numbers, as tall and wide as its image.
+
+# %%
+mask.shape, mask.dtype, np.unique(mask).tolist()
+
+# %% [markdown]
+# 0 is background, 1 is lung, 2 is nodule. Saved as a picture, such a mask looks black to the eye: gray values 1 and 2 of 255 cannot be told from 0. It is not empty; look at its values, or draw it in colors as above.
+#
+# ## The folder
+#
+# Data rarely come as tidy arrays. They come as a folder that several people have touched. This one holds 16 of the synthetic patients, and the kind of disorder such folders have.
+
+# %%
+print(folder.name)
+for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+    names = sorted(path.name for path in part.iterdir())
+    print(f"  {part.name}/  {len(names)} files: {names[0]}, {names[1]}, … {names[-2]}, {names[-1]}")
+
+# %% [markdown]
+# Each name holds a patient (`ID`) and the position of a slice (`Z`). A **slice** is one picture out of the stack that a CT scanner makes of a patient. Look at the last names: the masks write numbers with leading zeros, the images only for some patients. There is also one image more than there are masks.
+#
+# ## Why sorting fails
+#
+# Computers sort names letter by letter. Compare the first letter that differs: in `Z_10` and `Z_9` it is `1` against `9`, so 10 comes first.
+
+# %%
+sorted(["Z_9.png", "Z_10.png"]), sorted(["Z_0009.png", "Z_0010.png"])
+
+# %% [markdown]
+# With leading zeros the order is the one a person expects; without them it is not. If one folder pads and the other does not, sorting shuffles one against the other. And a single missing file shifts everything behind it by one:
+
+# %%
+for image, mask in naive[:5] + naive[16:19]:
+    print(f"{image.name:<20} {mask.name}")
+
+# %% [markdown]
+# Two pairs are right. Then a mask is missing, and each image gets the mask of the next slice. Further down, patient 10 gets the masks of patient 3. `zip` stops at the shorter list, so the surplus image vanished without a word; `zip(..., strict=True)` would have raised an error, and only because the counts happen to differ.
+#
+# How many of the pairs are wrong? To count them we need to say what makes a pair right. Both names contain the same two *numbers*. That is a **key**: the part of a name that says what the file is of.
+
+# %%
+import re
+
+
+def key(path):
+    patient, position = re.findall(r"\d+", path.stem)
+    return int(patient), int(position)
+
+
+key(images[0].with_name("ID_3_Z_10.png")), key(masks[0].with_name("ID_0003_Z_0010.png"))
+
+# %% [markdown]
+# As text the two names differ; as numbers they agree. Now we can count.
+
+# %%
+wrong = [(image, mask) for image, mask in naive if key(image) != key(mask)]
+print(f"{len(wrong)} of {len(naive)} pairs are wrong")
+
+# %% [markdown]
+# Nearly all, and nothing complained. The first pairs are right, and those are the ones people look at.
+#
+# ### Exercise 01.1: the wrong patient, or only the wrong slice?
+#
+# Write a function that counts the pairs in which image and mask come from two *different patients*. (A mask from a neighboring slice of the same patient is wrong too, but that is not counted here.)
+
+# %%
+from unet_helpers.checks import data_pairing as check
+
+
+def count_other_patient(pairs):
+    return ...
+
+
+check.count_other_patient(count_other_patient)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def count_other_patient(pairs):
+    return sum(key(image)[0] != key(mask)[0] for image, mask in pairs)
+
+
+check.count_other_patient(count_other_patient)
+print(f"{count_other_patient(naive)} of the {len(naive)} naive pairs join two patients")
+
+# %% [markdown]
+# ## Pairing by a shared key
+#
+# A dictionary answers "which mask has this key?" without any order at all.
+
+# %%
+mask_of = {key(mask): mask for mask in masks}
+by_key = [(image, mask_of[key(image)]) for image in images if key(image) in mask_of]
+sum(key(image) != key(mask) for image, mask in by_key), len(by_key)
+
+# %% [markdown]
+# No wrong pair. Two lines are enough, and yet they hide three things. An image without a mask is skipped silently. A mask without an image is never mentioned. And if two images have the same key, both get the same mask:
+
+# %%
+from collections import Counter
+
+print([k for k, count in Counter(map(key, images)).items() if count > 1])
+print("images without a mask:", len(images) - len(by_key))
+print("masks without an image:", len(set(mask_of) - set(map(key, images))))
+
+# %% [markdown]
+# Patient 5, position 9 stands twice among the images. So pairing has two parts: find the partner, and *report what has none or too many*.
+#
+# ### Exercise 01.2: another hospital's names
+#
+# Images are called `T1_ID_7_Z_12.png`, masks `ID_0007_Z_0012_mask2.png`; `T1` is the scanner and `mask2` the second reader. Write `shared_key(name)` that gives the same key for both, and another key for any other patient or position. Our `key` above fails here: it finds three numbers.
+
+
+# %%
+def shared_key(name):
+    return ...
+
+
+check.shared_key(shared_key)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def shared_key(name):
+    patient, position = re.search(r"ID_(\d+)_Z_(\d+)", name).groups()
+    return int(patient), int(position)
+
+
+check.shared_key(shared_key)
+
+# %% [markdown]
+# ## The report
+#
+# `pair_files` does the same as our dictionary, opens every file as well, and prints what a person has to decide.
+
+# %%
+from unet_helpers import pair_files
+
+pairing = pair_files(folder / "2d_images", folder / "2d_masks")
+print(pairing)
+
+# %% [markdown]
+# Most files are in good pairs. For the rest, nothing was guessed. A report is not there to be scrolled past: each line wants a look and a decision. Let us take them in turn.
+#
+# **A mask of another size.** Four rows are missing. Which ones? Put the mask back at the top and at the bottom, and look.
+
+# %%
+mask = read_mask(folder / "2d_masks" / "ID_0006_Z_0008.png")
+image, _ = read_image(folder / "2d_images" / "ID_6_Z_8.png")
+missing = np.zeros((len(image) - len(mask), mask.shape[1]), dtype=mask.dtype)
+candidates = [np.vstack([mask, missing]), np.vstack([missing, mask])]
+
+# %% mystnb={"image": {"alt": "One slice twice with a lung outline. When the missing rows are added at the bottom the outline fits the lungs; when they are added at the top the outline sits a little too low, leaving lung uncovered above and covering chest wall below."}, "figure": {"caption": "The four missing rows put back at the bottom (left) and at the top (right). Look at the upper edge of the lungs."}}
+plotting.show_images([image] * 2, ["added at the bottom", "added at the top"], candidates, limits=(0, 255), panel=3)
+
+# %% [markdown]
+# On the left the outline fits, on the right it sits too low: the rows were cut at the bottom. One could repair this mask. Resizing it to 128 rows, the quick way out, would have stretched it and moved every contour by up to four pixels.
+#
+# **One name, two formats; and a copy.** Compare pixels, not names.
+
+
+# %%
+def same_pixels(first, second):
+    one, two = (read_image(folder / "2d_images" / name)[0] for name in (first, second))
+    return bool((one == two).all())
+
+
+same_pixels("ID_5_Z_9.png", "ID_5_Z_9.tif"), same_pixels("ID_0002_Z_0006.png", "ID_0002_Z_0060.png")
+
+# %% [markdown]
+# Both are the same picture twice, so either file will do. The second case matters more than it seems: the copy has its own mask and its own name, and could end up in the training data while the original is in the test data.
+#
+# **A truncated file.** Reading it fails, and the message names the file:
+
+# %%
+try:
+    read_image(folder / "2d_images" / "ID_8_Z_10.png")
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# Some programs would fill the missing half with gray and go on. Here the file has to be copied again, or left out.
+#
+# **Values 0 and 255.** One patient's masks were drawn with another tool.
+
+# %%
+other_tool, ours = (read_mask(folder / "2d_masks" / f"ID_000{k}_Z_0008.png") for k in (7, 3))
+np.unique(other_tool).tolist(), np.unique(ours).tolist()
+
+# %% [markdown]
+# 255 is the brightest value of an 8-bit picture, and many tools write it for "foreground". It is not class 255, and no program can know what it means. The tool had one label, so its 255 is lung *and* nodule together. For the question "lung or not?" these masks can be used; for "where is a nodule?" they cannot, because the nodules in them are hidden.
+#
+# Here are our decisions, one line each. In a project of your own this table belongs in the documentation of the data.
+#
+# | in the report | what we saw | decision |
+# |---|---|---|
+# | image without a mask | the mask was deleted | leave out; ask for the mask |
+# | mask without an image | the image is gone | leave out |
+# | one name, two formats | equal pixels | keep the PNG, delete the TIFF; then it has one partner |
+# | the pixels of another image | the same slice counted twice | keep the first |
+# | mask of another size | four rows cut at the bottom | leave out, or restore the rows; never stretch |
+# | cannot be read | file ends early | copy it again; leave out for now |
+# | 0 and 255 | one label for lung and nodule | usable for lung, not for nodules |
+#
+# ### Exercise 01.3: say what 255 means
+#
+# You want two classes, 0 background and 1 lung, and a nodule counts as part of the lung. Write the dictionary `mask_values` that gives each stored value (0, 1, 2 and 255) its class.
+
+# %%
+mask_values = ...
+
+check.lung_values(mask_values)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+mask_values = {0: 0, 1: 1, 2: 1, 255: 1}
+
+check.lung_values(mask_values)
+
+# %% [markdown]
+# ## Names prove nothing
+#
+# The names agree. But names were typed by people and written by scripts, and a script with the error from the top of this page gives files with wrong content the *right* names. So look at the content. First by eye: many pairs on one sheet, chosen at random.
+
+# %% mystnb={"image": {"alt": "A sheet of 18 small chest slices, each with a blue lung outline; in every one of them the outline follows the dark lungs."}, "figure": {"caption": "A contact sheet: 18 pairs chosen at random, image with mask. One glance per picture is enough."}}
+chosen = np.random.default_rng(0).choice(len(pairing.pairs), size=18, replace=False)
+pairs = [pairing.pairs[i] for i in chosen]
+plotting.show_images(
+    [read_image(image)[0][::2, ::2] for image, _ in pairs],
+    masks=[(read_mask(mask) > 0)[::2, ::2].astype(np.uint8) for _, mask in pairs],
+    limits=(0, 255),
+    columns=9,
+    panel=1.1,
+)
+
+# %% [markdown]
+# Every outline lies on the border of dark lung. Every second row and column is enough for this purpose. A sheet like this takes a minute for a hundred pairs, and it is the best minute you can spend on a data set.
+#
+# With ten thousand pairs you want a number as well. Lung is mostly air and therefore dark. If the pairing is right, the mean gray value inside the mask is dark and similar in all pairs. If not, some of the mask lies on heart or chest wall, and the mean rises.
+
+# %%
+grays = [read_image(image)[0][..., 0] for image, _ in pairing.pairs]
+lungs = [read_mask(mask) > 0 for _, mask in pairing.pairs]
+order = np.random.default_rng(0).permutation(len(lungs))
+paired = np.array([gray[lung].mean() for gray, lung in zip(grays, lungs, strict=True)])
+shuffled = np.array([gray[lungs[k]].mean() for gray, k in zip(grays, order, strict=True)])
+
+# %% mystnb={"image": {"alt": "Two histograms of the mean gray value inside the mask. Right pairs form one narrow peak at dark values; shuffled pairs spread widely over brighter values, with little overlap."}, "figure": {"caption": "Mean gray value inside the lung mask, for the pairs of the report and for the same masks shuffled among the images."}}
+plotting.show_histograms({"paired by name": paired, "shuffled": shuffled}, "mean gray value inside the mask (0–255)")
+
+# %% [markdown]
+# The pairs from the report form one narrow peak. The shuffled ones spread far to the right. If your own histogram has a second hill or a long tail, open the files in the tail first. How many shuffled pairs would this number give away, if we call "suspicious" what is brighter than every right pair?
+
+# %%
+share = (shuffled > paired.max()).mean()
+print(f"right pairs: {paired.min():.0f} to {paired.max():.0f}; shuffled pairs above that: {share:.0%}")
+
+# %% [markdown]
+# Most, but not all. Some wrong masks lie inside the lungs by luck. The number judges a *folder* well and a single pair badly.
+#
+# And there is a mistake that it hardly sees: the mask of a *neighboring* slice. Move the slider. The image stays, the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT.
+
+# %%
+from unet_helpers import window
+from unet_helpers.phantom import make_patient
+
+patient = make_patient(0, index=0, slices=48)
+volume = window(patient.volume, level=-600, width=1500)
+middle, steps = 24, range(-6, 7, 2)
+labels = [f"{step * patient.spacing[0]:+.0f} mm" for step in steps]
+
+
+# %%
+def overlay(step):
+    return plotting.show_images([volume[middle]], masks=[patient.masks[middle + step]], spacings=[patient.spacing[1:]])
+
+
+# %%
+from unet_helpers.widgets import explore
+
+explore([overlay(step) for step in steps], labels, "mask taken from", start=3)
+
+# %% mystnb={"image": {"alt": "One chest slice four times, with the mask of its own slice and of slices 4, 8 and 25 millimeters further down. The first three outlines look alike; in the last the outline around the heart is clearly wrong."}, "figure": {"caption": "The mask of its own slice, of the next, of the one after, and of one six slices further. Only the last is easily seen to be wrong."}}
+plotting.show_images(
+    [volume[middle]] * 4,
+    titles=["its own mask"] + [f"mask from {step * patient.spacing[0]:.0f} mm below" for step in (1, 2, 6)],
+    masks=[patient.masks[middle + step] for step in (0, 1, 2, 6)],
+    spacings=[patient.spacing[1:]] * 4,
+)
+
+# %% [markdown]
+# The mask of the next slice looks almost right. An eye finds it only at the edge of the heart, and the mean gray value barely moves:
+
+# %%
+for step in (0, 1, 2, 6):
+    gray = 255 * volume[middle][patient.masks[middle + step] > 0].mean()
+    print(f"mask from {step * patient.spacing[0]:2.0f} mm below: mean gray inside {gray:.0f}")
+
+# %% [markdown]
+# So a shift by one needs other evidence: the same number of slices in image and mask, a position written in both files (DICOM and NIfTI have one, PNG has none), and a check of the first and the last slice of each patient, where a shift leaves a mask on a slice without lung.
+#
+# ## What is in the data
+#
+# Before any training: how many patients, how many slices, how many pixels of each class? Patient 7 is left aside here, because its masks hide the nodules.
+
+# %%
+import pandas as pd
+
+rows = []
+for _, mask in pairing.pairs:
+    values = read_mask(mask)
+    if 255 not in values:
+        rows.append([key(mask)[0], *np.bincount(values.ravel(), minlength=3)])
+pixels = pd.DataFrame(rows, columns=["patient", "background", "lung", "nodule"])
+print(f"{pixels.patient.nunique()} patients, {len(pixels)} slices, {(pixels.nodule > 0).sum()} of them with a nodule")
+
+# %%
+share = pixels[["background", "lung", "nodule"]].sum() / pixels[["background", "lung", "nodule"]].sum().sum()
+(100 * share).round(2).to_frame("percent of all pixels").T
+
+# %% mystnb={"image": {"alt": "Three horizontal bars: background fills almost all of the width, lung about an eighth, and the bar of nodule is too short to be seen."}, "figure": {"caption": "Class imbalance: the share of all pixels. The third bar is there."}}
+with plotting.figure(width=6, height=1.8) as (fig, axes):
+    ax = axes[0, 0]
+    ax.barh(share.index[::-1], 100 * share[::-1], color=["#E69F00", "#56B4E9", "#888888"])
+    ax.set_xlabel("percent of all pixels")
+    ax.spines[["top", "right"]].set_visible(False)
+fig
+
+# %% [markdown]
+# This is **class imbalance**, and it will follow us through the series. Read the table twice: a program that answers "background" for every pixel is right in nearly nine pixels of ten, and one that never finds a nodule is wrong in fewer than one in a thousand. Accuracy will not tell us anything here ([notebook 05](05_evaluation.ipynb)), and the loss has to be chosen with care (notebook 07).
+#
+# The patients differ as well:
+
+# %%
+per_patient = pixels.groupby("patient").agg(slices=("lung", "size"), lung=("lung", "sum"), nodule=("nodule", "sum"))
+per_patient.describe().loc[["min", "50%", "max"]].round(0).astype(int)
+
+# %% [markdown]
+# The row `50%` is the median patient. Some patients have no nodule pixel at all, others many. That is why we will count patients, not pixels, when we ask how sure we are of a result.
+#
+# ## Split by patient
+#
+# To know how well a model does on *new* patients, some patients must be kept away from training. The usual shares are 70 % training, 15 % **validation** (to choose among models) and 15 % **test** (looked at once, at the end). The question is what to shuffle: slices or patients?
+#
+# Neighboring slices of one patient look alike. If slices are shuffled, the test set contains slices whose neighbors were trained on. This is **data leakage**: the model can answer from memory, and the score does not say what happens with a new patient.
+#
+# We can measure it without any network. Take the most stupid model there is: for each test slice, find the training slice with the most similar pixels and *copy its mask*. It understands nothing; it only remembers. To see neighbors we take 16 patients with many slices, 64×64 pixels.
+
+# %%
+from unet_helpers.datasets import phantom_arrays
+
+volumes, truth, spacing, names = phantom_arrays(size=64, patients=16, slices=48)
+slices = window(volumes.astype(np.float32), level=-600, width=1500).reshape(-1, 64, 64)
+truth = truth.reshape(-1, 64, 64)
+ids = np.repeat(names, 48)
+print(f"{len(slices)} slices of {len(names)} patients, {spacing[:, 0].mean():.1f} mm apart on average")
+
+# %% [markdown]
+# The distance between two slices is the Euclidean distance of their pixels, after shrinking them to 32×32 so that noise matters less.
+
+# %%
+from scipy.spatial.distance import cdist
+
+small = slices.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(len(slices), -1)
+distance = cdist(small, small)
+
+
+# %%
+def most_similar(test, train):
+    return train[distance[np.ix_(test, train)].argmin(axis=1)]
+
+
+# %% [markdown]
+# Two ways to split: `split_by_patient` from the package, and a shuffle of all slices.
+
+# %%
+from unet_helpers import split_by_patient
+
+
+def split_by_slice(ids, seed):
+    order = np.random.default_rng(seed).permutation(len(ids))
+    return np.split(order, [int(0.7 * len(ids)), int(0.85 * len(ids))])
+
+
+# %% mystnb={"image": {"alt": "Two rows of three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest with other nodules or none."}, "figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}}
+train, _, test = split_by_patient(ids, seed=0)
+case = max(test, key=lambda i: (truth[i] == 2).sum())
+twin = most_similar([case], np.setdiff1d(split_by_slice(ids, seed=0)[0], [case]))[0]
+other = most_similar([case], train)[0]
+plotting.show_images(
+    slices[[case, twin, other]],
+    titles=[f"test: {ids[case]}", f"slices shuffled: {ids[twin]}", f"patients split: {ids[other]}"],
+    masks=truth[[case, twin, other]],
+    panel=2.8,
+)
+
+# %% [markdown]
+# With shuffled slices the most similar training slice is the neighbor of the test slice, nodule included. With patients split it is another person's chest: the lungs are similar, the nodule is not there. How often is that so, and what does copying score? **Dice** measures how well two masks overlap: 1 if they are equal, 0 if they share no pixel ([notebook 05](05_evaluation.ipynb) takes it apart).
+
+# %%
+from unet_helpers import dice
+
+
+def copy_and_score(train, test):
+    source = most_similar(test, train)
+    return {
+        "same patient": (ids[source] == ids[test]).mean(),
+        "lung Dice": np.mean([dice(truth[i] > 0, truth[j] > 0) for i, j in zip(test, source, strict=True)]),
+        "nodule Dice": dice(truth[test] == 2, truth[source] == 2),
+    }
+
+
+# %% [markdown]
+# The lung Dice is the mean over the test slices; for nodules, which most slices do not have, all test slices are taken as one big mask. One split can be lucky, so we draw 20 of each kind and look at the mean and at the range that holds the middle 90 %.
+
+# %%
+rows = []
+for seed in range(20):
+    for name, split in (("slices shuffled", split_by_slice), ("patients split", split_by_patient)):
+        train, _, test = split(ids, seed=seed)
+        rows.append({"split": name, **copy_and_score(train, test)})
+scores = pd.DataFrame(rows).groupby("split", sort=False)
+pd.concat({"mean": scores.mean(), "5 %": scores.quantile(0.05), "95 %": scores.quantile(0.95)}, axis=1).round(2).T
+
+# %% [markdown]
+# Read the columns. With shuffled slices nearly every test slice has its twin in the training data, by definition none when patients are split. The lungs profit a little: they look alike in all people, so even another person's mask fits fairly well. The nodules tell the story. Copying finds more than half of their area when slices are shuffled, and nothing at all when patients are split. A model that understands *nothing* gets a respectable nodule score, only because the question was leaked.
+#
+# A network can copy too, only less openly. In one public project on tumors of the head and neck, a shuffle of slices gave Dice 0.86, the split by patient 0.62 ([voreille/hecktor, issue 9](https://github.com/voreille/hecktor/issues/9)). Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage` found leakage in hundreds of published studies of many fields.
+#
+# Is the effect always so large? It depends on how far apart the slices are. We leave out slices and measure again.
+
+# %%
+rows = []
+for stride in (1, 2, 4, 6):
+    keep = np.flatnonzero(np.arange(len(ids)) % 48 % stride == 0)
+    for seed in range(20):
+        train, _, test = (keep[part] for part in split_by_slice(keep, seed))
+        rows.append({"mm": round(stride * spacing[:, 0].mean(), 1), **copy_and_score(train, test)})
+by_distance = pd.DataFrame(rows).groupby("mm").mean()
+by_distance.round(2)
+
+# %% mystnb={"image": {"alt": "Line plot over the distance between slices. The share of twins from the same patient and the nodule Dice fall as slices lie further apart; the nodule Dice is near zero at 24 millimeters; the lung Dice falls only slightly."}, "figure": {"caption": "Slices shuffled: what copying scores when the slices lie closer together or further apart. Mean of 20 splits."}}
+plotting.show_lines(by_distance.index, by_distance, "distance between slices (mm)", "share, or Dice")
+
+# %% [markdown]
+# At 4 mm the leak is large. At 25 mm, which is about the spacing of this folder with its eight slices per patient, a nodule is rarely cut by two slices and copying finds almost none. So on *our* folder a shuffle would do little harm to this simple model. That is luck of the data, not a reason to shuffle: the patients' build, noise and scanner still leak, real CT has slices every 1 to 5 mm, and a split by patient costs nothing.
+#
+# One caution about the range in the table: all 20 splits use the same 16 patients. It shows how much the draw of the split matters, not how much other patients would differ.
+#
+# ### Exercise 01.4: who stands on both sides?
+#
+# Write a function that takes the patient ids of the training slices and those of the test slices, and returns a sorted list of the patients in both, each once. For a good split it is empty.
+
+
+# %%
+def on_both_sides(train_ids, test_ids):
+    return ...
+
+
+check.on_both_sides(on_both_sides)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def on_both_sides(train_ids, test_ids):
+    return sorted(set(train_ids) & set(test_ids))
+
+
+check.on_both_sides(on_both_sides)
+for split in (split_by_slice, split_by_patient):
+    train, _, test = split(ids, seed=0)
+    print(f"{split.__name__}: {len(on_both_sides(ids[train], ids[test]))} patients on both sides")
+
+# %% [markdown]
+# ## One door
+#
+# From here on, one call does all of it: pair by name, read, apply our decisions, split by patient. It refuses to guess. Without a word about the problems, it stops:
+
+# %%
+try:
+    load_dataset(folder)
+except ValueError as error:
+    print(str(error).splitlines()[0], "…", str(error).splitlines()[-1], sep="\n")
+
+# %% [markdown]
+# With our decisions for the question "where is the lung?":
+
+# %%
+lung_data = load_dataset(
+    folder,
+    problems="leave_out",
+    mask_values={0: 0, 1: 1, 2: 1, 255: 1},
+    class_names=("background", "lung"),
+)
+print(lung_data)
+
+# %% [markdown]
+# The report says what was left out, so that it can be written down. The file names gave the patient ids, and no patient is in two subsets. The images are already scaled to 0–1; what that means and what may be changed in them is the subject of [notebook 02](02_preprocessing.ipynb).
+
+# %%
+lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patient_ids[:3].tolist()
+
+# %% [markdown]
+# Image number *k*, mask number *k* and patient number *k* now stand in arrays of the same length, made in one place from one list of pairs. That is where the pairing lives from now on.
+#
+# One thing the folder could not give us: `lung_data.train.spacing` is empty (`nan`), because PNG files do not store how many millimeters a pixel measures. Without it no volume and no diameter can be computed. If you export slices yourself, write the spacing down.
+#
+# ## Take-aways
+#
+# - Pair by a key that both names contain, never by sort order or position. Sorting fails without an error.
+# - A pairing comes with a report. Each missing, double, damaged or odd file is a decision, written down in one line.
+# - Names can lie. Look at a contact sheet, and let one number per pair (the gray value inside the mask) point to the outliers. A shift by one thin slice needs positions or slice counts.
+# - Count patients, slices and pixels per class before training. Here a nodule covers fewer than one pixel in a thousand.
+# - Split by patient. With slices 4 mm apart, copying the mask of the most similar training slice finds more than half of the nodule area when slices are shuffled, and none when patients are split.
+#
+# ## Questions to test yourself
+#
+# 1. Two folders hold 500 files each, all read without error. Why is that no evidence for `zip(sorted(a), sorted(b))`?
+#
+# <details><summary>Answer</summary>
+#
+# Equal counts do not mean equal order. Padded and unpadded numbers sort differently, and one missing file on each side leaves the counts equal while everything between the two gaps is shifted.
+#
+# </details>
+#
+# 2. A mask opens as a completely black picture. Is it empty?
+#
+# <details><summary>Answer</summary>
+#
+# Perhaps not. Class indices 1 and 2 look black on a scale of 255. Print `np.unique(mask)` or draw it in colors.
+#
+# </details>
+#
+# 3. The mean gray value inside the mask looks right for all pairs. Which mistake can still be there?
+#
+# <details><summary>Answer</summary>
+#
+# A shift by one or two slices within a patient: the neighbor's mask covers nearly the same lung. Also two patients exchanged whose lungs happen to be alike at that height.
+#
+# </details>
+#
+# 4. A colleague shuffles slices and reports Dice 0.9. The split by patient gives 0.7. Which number do you tell the doctors, and why?
+#
+# <details><summary>Answer</summary>
+#
+# 0.7. The model will be used on patients it has not seen, and only the split by patient imitates that. The difference is memory.
+#
+# </details>
+#
+# 5. Why did copying gain much more on nodules than on lungs when slices were shuffled?
+#
+# <details><summary>Answer</summary>
+#
+# Lungs have nearly the same place and shape in everyone, so another patient's mask already scores well. A nodule's place is a fact about one patient: only a slice of the same patient knows it.
+#
+# </details>
+#
+# ## Read more
+#
+# - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: kinds of leakage, with the fields and studies in which they were found.
+# - Armato et al. (2011) {cite:p}`armato2011lidc`: how a large public set of lung nodules was read by four radiologists, and how far they disagree.
+# - Antonelli et al. (2022) {cite:p}`antonelli2022msd`: ten public segmentation tasks in one format, a model of how to organize such data.
+# - Litjens et al. (2017) {cite:p}`litjens2017survey`: what segmentation and its relatives are used for in medicine.
+# - Words used here are explained in the [glossary](../book/glossary.md).

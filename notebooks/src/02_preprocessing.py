@@ -1,0 +1,712 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 Preprocessing
+#
+# What do the gray values mean, and what may I change in image and mask?
+#
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - read a CT value in Hounsfield units, and choose a window for a question,
+# - scale all images by one rule, and say what clipping loses,
+# - resize and augment image and mask without inventing labels or anatomy,
+# - encode a mask so that it fits the last layer and the loss,
+# - read a DICOM slice: values, spacing, and what its header says about a person.
+#
+# **You need before:** NumPy arrays; what a mask is ([notebook 01](01_data_pairing.ipynb)). No deep learning yet.
+#
+# **Minutes:** 45 to read, 1 to run on two cores.
+#
+# **The misconception it removes:** "An image is an image: scale each one to 0–1, resize it, flip it at random, as for photographs of cats."
+#
+# </div>
+
+# %%
+import numpy as np
+
+from unet_helpers import load_dataset, plotting, window
+
+data = load_dataset("phantom", window=None)
+patients = data.train
+nodule_pixels = (patients.masks == 2).sum(axis=(1, 2))
+example = int(np.argmax(nodule_pixels))
+hu, mask, spacing = patients.images[example], patients.masks[example], patients.spacing[example]
+
+# %% mystnb={"image": {"alt": "The same chest slice three times. In the first the lungs show vessels and a bright nodule while everything else is nearly white; in the second muscle, fat and heart differ and the lungs are black; in the third only bones stand out."}, "figure": {"caption": "One array of numbers, three pictures: lung, soft tissue and bone window."}}
+windows = {"lung": (-600, 1500), "soft tissue": (50, 350), "bone": (400, 1800)}
+plotting.show_images(
+    [window(hu, level, width) for level, width in windows.values()],
+    titles=[f"{name}: level {level}, width {width} HU" for name, (level, width) in windows.items()],
+    spacings=[spacing] * 3,
+    panel=3,
+)
+
+# %% [markdown]
+# It is one slice of one synthetic patient. Nothing was measured again between these three pictures; only the rule that turns numbers into gray has changed. In the first you see the nodule, in the second the heart and the fat, in the third the ribs. A network sees what the rule leaves. So before we train anything, we look at the numbers.
+#
+# ## Hounsfield units
+#
+# A CT scanner measures how strongly each small volume weakens X-rays, the attenuation $\mu$. Its values are given on a scale fixed by water and air:
+#
+# $$\mathrm{HU} = 1000 \cdot \frac{\mu - \mu_\text{water}}{\mu_\text{water}}$$
+#
+# Water is 0 **HU** (Hounsfield units), air is −1000. How a scanner gets from X-rays to slices is told by Kak and Slaney (1988) {cite:p}`kakslaney2001`. What matters here: unlike the gray values of a photograph, a HU value *means* something. It does not depend on the lighting, and hardly on the scanner.
+#
+# | tissue | HU |
+# |---|---|
+# | air | −1000 |
+# | lung | −900 to −600 |
+# | fat | −120 to −80 |
+# | water | 0 |
+# | soft tissue (muscle, liver, heart) | 20 to 70 |
+# | blood | 30 to 60; with contrast medium 100 to 300 |
+# | cancellous (spongy) bone | 100 to 400 |
+# | cortical (dense) bone | above 700 |
+#
+# Does our patient follow the table? Look at all values of one patient, with the ranges behind them.
+
+# %%
+patient = patients.of_patient(patients.patient_ids[example])
+tissues = {"lung": (-900, -600), "fat": (-120, -80), "soft tissue": (20, 70), "spongy bone": (100, 400)}
+
+# %% mystnb={"image": {"alt": "Histogram of the HU values of one patient with colored bands for tissues. There are two tall peaks near minus 1000, a hill in the lung band, a small peak at fat, a peak at soft tissue, and a long low tail into bone."}, "figure": {"caption": "All HU values of one patient; the bands are the ranges of the table."}}
+with plotting.figure(width=7, height=2.8) as (fig, axes):
+    ax = axes[0, 0]
+    ax.hist(patient.images.ravel(), bins=np.arange(-1100, 1000, 10), color="#333333")
+    for (name, (low, high)), color in zip(tissues.items(), plotting.CLASS_COLORS[1:], strict=False):
+        ax.axvspan(low, high, color=color, alpha=0.4, label=name)
+    ax.set(xlabel="HU", ylabel="pixels", ylim=(0, 4000))
+    ax.legend(frameon=False, fontsize=9)
+fig
+
+# %% [markdown]
+# Lung, fat and soft tissue are separate hills, and each stands in its band. The hills are wide, because of noise and because a pixel on a border holds a mixture of two tissues. The two needles on the far left, cut off at the top, are no tissue: air around the patient, and the foam of the table.
+#
+# The mask gives a second check. What is the median HU of each class?
+
+# %%
+for index, name in enumerate(data.class_names):
+    print(f"{name:<10} {np.median(patient.images[..., 0][patient.masks == index]):6.0f} HU")
+
+# %% [markdown]
+# Lung stands where the table says. "Background" is no tissue at all; it is air around the patient, table, fat, muscle and bone together.
+#
+# ## A window is a rule
+#
+# The eye separates perhaps a hundred grays on a screen; CT values run over several thousand HU. A **window** picks a range: its center is the **level**, its extent the **width**. What lies below becomes black, what lies above becomes white.
+#
+# $$\text{gray} = \frac{\mathrm{HU} - (\text{level} - \text{width}/2)}{\text{width}}, \quad \text{clipped to } [0, 1]$$
+#
+# Move both sliders. Find the nodule; find a rib; find the settings at which fat and muscle look alike.
+
+# %%
+from unet_helpers.widgets import explore_two
+
+levels, widths = (-900, -600, -250, 50, 400), (150, 350, 800, 1500, 2500)
+frames = [[window(hu, level, width) for width in widths] for level in levels]
+labels = ([f"{level} HU" for level in levels], [f"{width} HU" for width in widths])
+explore_two(frames, labels, ("level", "width"), start=(1, 3))
+
+# %% [markdown]
+# A narrow window shows small differences and loses the rest; a wide one shows everything and little contrast. The three windows of the first figure are the usual ones. A radiologist changes windows all the time. A network gets one (or several, as channels), and we choose it for the task.
+#
+# ### Exercise 02.1: write the window
+#
+# Write `to_gray(hu, level, width)` with NumPy, from the formula above. It must work on numbers and on arrays.
+
+# %%
+from unet_helpers.checks import preprocessing as check
+
+
+def to_gray(hu, level, width):
+    return ...
+
+
+check.to_gray(to_gray)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def to_gray(hu, level, width):
+    return np.clip((hu - (level - width / 2)) / width, 0, 1)
+
+
+check.to_gray(to_gray)
+
+# %% [markdown]
+# ### Exercise 02.2: and back
+#
+# Someone gives you images in 0–1 and says "lung window, −600/1500". Write `to_hu(gray, level, width)` that gives the HU back.
+
+
+# %%
+def to_hu(gray, level, width):
+    return ...
+
+
+check.to_hu(to_hu)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def to_hu(gray, level, width):
+    return gray * width + level - width / 2
+
+
+check.to_hu(to_hu)
+
+# %% [markdown]
+# ## What clipping loses
+#
+# The way back works, but not for every pixel. What was clipped is gone. How many pixels does each window clip?
+
+# %%
+for name, (level, width) in windows.items():
+    gray = window(patient.images, level, width)
+    print(f"{name:<12} {(gray == 0).mean():4.0%} black, {(gray == 1).mean():4.0%} white")
+
+# %% [markdown]
+# The lung window keeps most values apart and sacrifices what is denser than 150 HU: spongy bone, dense bone and bright contrast medium all become white. For finding lungs and nodules that is no loss. For finding fractures it would be fatal. The soft-tissue window throws away the whole lung.
+#
+# Saving costs once more. An 8-bit PNG has 256 grays for the 1500 HU of the lung window:
+
+# %%
+gray = window(hu, -600, 1500)
+as_png = np.round(255 * gray) / 255
+inside = (gray > 0) & (gray < 1)
+error = np.abs(as_png * 1500 - 1350 - hu)[inside]
+print(f"{1500 / 255:.1f} HU per gray step; largest error of an unclipped pixel {error.max():.0f} HU")
+
+# %% [markdown]
+# That is less than the noise, and acceptable for a mask. It is not if you want to *measure* density later. Keep the HU; make PNG for looking.
+#
+# ## One rule for all images
+#
+# Photographs are often scaled one by one: subtract the smallest value, divide by the range. Try this with CT. Here are two patients, and a look at their smallest and largest values first.
+
+# %%
+middle = np.flatnonzero(np.char.endswith(patients.case_ids, "Z_04"))
+lowest = patients.images[middle].min(axis=(1, 2, 3))
+padded, plain = middle[lowest.argmin()], middle[lowest.argmax()]
+for k in (padded, plain):
+    values = patients.images[k]
+    print(f"{patients.case_ids[k]}: {values.min():.0f} to {values.max():.0f} HU")
+
+
+# %%
+def min_max(image):
+    return (image - image.min()) / (image.max() - image.min())
+
+
+# %% mystnb={"image": {"alt": "Two patients in two rows. Scaled with one window, their lungs have the same dark gray. Scaled from minimum to maximum, the first patient is almost white all over while the second is mostly dark."}, "figure": {"caption": "Two patients, two rules. Above: one window for both. Below: each image from its own minimum to its own maximum."}}
+plotting.show_images(
+    [window(patients.images[k], -600, 1500) for k in (padded, plain)]
+    + [min_max(patients.images[k]) for k in (padded, plain)],
+    titles=["one window for all", "one window for all", "minimum to maximum", "minimum to maximum"],
+    columns=2,
+    panel=2.6,
+)
+
+# %% [markdown]
+# Above, lung is equally dark in both. Below, the same tissue has two different grays. The reason is the first image's *padding*: outside the circle that the scanner sees there is nothing, and its software writes a value such as −1024, −2000 or −3024 there. This number has no tissue behind it, and yet it decides the gray of every pixel. A metal implant does the same at the other end, with values of several thousand HU.
+#
+# How much does it matter over all patients? Take the median gray of the lung in each slice.
+
+# %%
+slices = [(image[..., 0], mask == 1) for image, mask in zip(patients.images, patients.masks, strict=True)]
+with_window = [np.median(window(image, -600, 1500)[lung]) for image, lung in slices if lung.any()]
+with_min_max = [np.median(min_max(image)[lung]) for image, lung in slices if lung.any()]
+
+# %% mystnb={"image": {"alt": "Two histograms of the median gray of the lung per slice. With one window all slices lie in one narrow peak near 0.35; with minimum to maximum they fall into three separate groups between 0.1 and 0.65."}, "figure": {"caption": "The gray of one tissue, lung, in all training slices, under both rules."}}
+plotting.show_histograms(
+    {"one window": with_window, "minimum to maximum": with_min_max}, "median gray of the lung in a slice"
+)
+
+# %% [markdown]
+# With one window, lung has one gray. With minimum to maximum it has three, one for each padding value: the network would have to learn three kinds of lung that exist in no body. CT comes calibrated; min–max per image throws the calibration away.
+#
+# MRI is different: its values have no fixed scale, so there each volume must be normalized, for example by its mean and standard deviation inside the body. Even then it is one rule, chosen once and written down, and applied to new images in the same way.
+#
+# ## A real slice: DICOM
+#
+# Hospitals store slices as **DICOM** files: pixels with a header of many named fields, the *tags*. The Python library `pydicom` brings a real CT slice along, so we can open one without a download.
+
+# %%
+import pydicom
+import pydicom.examples
+
+path = pydicom.examples.get_path("ct")
+slice_file = pydicom.dcmread(path)
+stored = slice_file.pixel_array
+stored.shape, stored.dtype, int(stored.min()), int(stored.max())
+
+# %% [markdown]
+# No negative values, although there is air in the picture. The file stores whole numbers, and two tags say how to turn them into HU:
+
+# %%
+slope, intercept = float(slice_file.RescaleSlope), float(slice_file.RescaleIntercept)
+by_hand = slope * stored + intercept
+slope, intercept, float(by_hand.min()), float(by_hand.max())
+
+# %% [markdown]
+# $\mathrm{HU} = \text{slope} \cdot \text{stored} + \text{intercept}$. Whoever forgets this line trains on numbers that are off by 1024. `read_image` does it for us; do both agree?
+
+# %%
+from unet_helpers.images import read_image
+
+real, real_spacing = read_image(path)
+bool((real[..., 0] == by_hand).all()), real_spacing
+
+# %% mystnb={"image": {"alt": "A small cut-out of a real CT slice in three windows: a vertebra with its canal in the middle, a round bright vessel beside it, dark lung in the upper corners, muscles of the back below."}, "figure": {"caption": "A real slice, cut out around a vertebra: lung, soft tissue and bone window."}}
+plotting.show_images(
+    [window(real, level, width) for level, width in windows.values()],
+    titles=list(windows),
+    spacings=[real_spacing] * 3,
+    panel=2.8,
+)
+
+# %% [markdown]
+# Now the HU table can be read off a real person. In the middle a vertebra, with the dark ring of the spinal canal; above it on the right the aorta, bright because of contrast medium in the blood; lung in the upper corners; muscles of the back below. Let us check three places, by the median of a small square:
+
+# %%
+places = {"lung": (8, 8), "aorta": (14, 96), "vertebra": (36, 62)}
+for name, (row, column) in places.items():
+    square = by_hand[row - 3 : row + 4, column - 3 : column + 4]
+    print(f"{name:<9} {np.median(square):5.0f} HU")
+
+# %% [markdown]
+# Lung, blood with contrast medium, spongy bone: each in the range of the table, from a scanner that our synthetic patients know nothing about.
+#
+# **Spacing** is the distance between the centers of neighboring pixels. The tag says about two thirds of a millimeter, so the picture is less than nine centimeters wide, a cut-out of a chest. Pixels become millimeters only through this number:
+
+# %%
+print(f"{real.shape[1]} pixels of {real_spacing[1]:.2f} mm: {real.shape[1] * real_spacing[1]:.0f} mm wide")
+
+# %% [markdown]
+# ### What the header says about a person
+#
+# A DICOM file is also a medical record. These tags can tell who the patient is, alone or together. We print which are *filled*, not what they say; make that a habit.
+
+# %%
+import pandas as pd
+
+names = ["PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName", "InstitutionName"]
+names += ["StationName", "StudyDate", "AcquisitionDate", "AccessionNumber", "StudyInstanceUID"]
+filled = {tag: bool(str(slice_file.get(tag, "")).strip()) for tag in names}
+pd.Series(filled, name="filled").to_frame()
+
+# %%
+private = sum(element.tag.is_private for element in slice_file)
+print(f"{private} of {len(slice_file)} tags are private: their meaning is known to the maker of the scanner only")
+
+# %% [markdown]
+# This file was published on purpose, and name and ID in it are made up. Birth date and physician were emptied. But institution, dates and device are filled, and they narrow a person down to the patients of one scanner on one day. More than half of the tags are private, and nobody outside the maker can promise that no name is among them.
+#
+# <div class="alert alert-warning">
+#
+# Removing `PatientName` is not anonymization. The DICOM standard (part 15, annex E) lists several hundred tags to treat. Names can also be burned into the pixels, and a face can be rebuilt from a CT of the head. Before patient data leave a hospital, ask those who are responsible for data protection there.
+#
+# </div>
+#
+# PNG has no header. That protects the patient a little and loses the spacing altogether.
+#
+# ## Resizing
+#
+# Images of different sizes must become one size for a batch. For an *image*, a new pixel is a mixture of its old neighbors (linear interpolation): gray between gray is sensible. For a *mask* the numbers are names. What is the mixture of class 0 and class 2?
+#
+# Take the nodule of our example alone, class 2 on background 0, and make it three times as large in both ways.
+
+# %%
+from skimage.transform import resize
+
+from unet_helpers import resize_image, resize_mask
+
+nodule_only = np.where(mask == 2, mask, 0)
+linear = resize(nodule_only.astype(float), (384, 384), order=1).round().astype(np.uint8)
+nearest = resize_mask(nodule_only, (384, 384))
+np.unique(nodule_only).tolist(), np.unique(linear).tolist(), np.unique(nearest).tolist()
+
+# %% mystnb={"image": {"alt": "A nodule enlarged twice. With the nearest neighbor it is one orange area; with linear interpolation a thin blue ring of lung class surrounds the orange."}, "figure": {"caption": "The same nodule mask enlarged with the nearest neighbor (left) and with linear interpolation (right). Blue is class 1, lung."}}
+rows, columns = np.nonzero(nearest)
+part = np.s_[rows.min() - 9 : rows.max() + 10, columns.min() - 9 : columns.max() + 10]
+bigger = window(resize_image(hu, (384, 384)), -600, 1500)[part]
+plotting.show_images([bigger] * 2, ["nearest neighbor", "linear, then rounded"], [nearest[part], linear[part]], panel=3)
+
+# %%
+print(f"{(linear == 1).sum()} pixels of lung that nobody drew, around {(linear == 2).sum()} pixels of nodule")
+
+# %% [markdown]
+# On the way from 0 to 2, linear interpolation passes 1, and 1 has a meaning: lung. A ring of a class that nobody drew surrounds the nodule. With masks of 0 and 255 it is worse:
+
+# %%
+linear_255 = resize(255.0 * (mask == 2), (384, 384), order=1).round()
+print(f"{len(np.unique(linear_255))} different values in a mask that held two")
+
+# %% [markdown]
+# Images linear, masks nearest neighbor: `resize_image` and `resize_mask` do that.
+#
+# Shrinking has a price of its own. In how many of the training slices that show a nodule does it vanish completely?
+
+# %%
+with_nodule = patients.masks[nodule_pixels > 0]
+for size in (128, 64, 32, 16):
+    gone = sum(not (resize_mask(m, (size, size)) == 2).any() for m in with_nodule)
+    print(f"{size:>3}×{size:<3} {gone:>3} of {len(with_nodule)} gone")
+
+# %% [markdown]
+# What is not in the mask cannot be learned. Before choosing a size, ask how many pixels your smallest object keeps.
+#
+# And the spacing changes with the size: half as many pixels, twice as many millimeters each. Forget it, and every area is wrong by the square of the factor.
+
+# %%
+small = resize_mask(mask, (64, 64))
+new_spacing = spacing * 128 / 64
+areas = {
+    "128×128": (mask == 2).sum() * spacing.prod(),
+    "64×64, spacing updated": (small == 2).sum() * new_spacing.prod(),
+    "64×64, old spacing": (small == 2).sum() * spacing.prod(),
+}
+print("\n".join(f"{name:<24} nodule area {area:4.0f} mm²" for name, area in areas.items()))
+
+# %% [markdown]
+# ### Exercise 02.3: twice as large
+#
+# Write `double(mask)` that returns a mask of twice the height and width, in which each pixel has become a block of 2×2 equal pixels, with the same dtype. Use NumPy or `skimage`.
+
+
+# %%
+def double(mask):
+    return ...
+
+
+check.double(double)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def double(mask):
+    return mask.repeat(2, axis=0).repeat(2, axis=1)
+
+
+check.double(double)
+
+# %% [markdown]
+# ## Encoding the mask
+#
+# A stored mask may hold 0 and 255. The network needs class indices 0, 1, 2 … or one map per class. `encode_mask` makes indices, and refuses what has no meaning:
+
+# %%
+from unet_helpers import encode_mask, one_hot
+
+print(encode_mask(np.array([[0, 255]]), num_classes=2))
+try:
+    encode_mask(np.array([[0, 1, 255]]), num_classes=2)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# 0 and 255 alone are clear. 0, 1 and 255 are not: is 255 a second class, or a value for "unknown"? The person who knows must say.
+#
+# **One-hot** means one map per class, with 1 where the pixel has that class:
+
+# %%
+targets = one_hot(mask, num_classes=3)
+targets.shape, bool((targets.sum(axis=-1) == 1).all()), targets.sum(axis=(0, 1)).astype(int).tolist()
+
+# %% mystnb={"image": {"alt": "Three black maps of one slice: the first is light where background is, the second where lung is, the third where the nodule is."}, "figure": {"caption": "The mask as three maps: background, lung, nodule. Each pixel is light in exactly one of them."}}
+plotting.show_images([targets[..., k] for k in range(3)], titles=data.class_names, limits=(0, 1.2))
+
+# %%
+try:
+    one_hot(np.array([0, 255]), num_classes=2)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# Why does it matter so much? Because a wrong encoding raises no error in training. Here is what the usual loss says about a good prediction (0.9 on a foreground pixel) if the mask says 1, and if it says 255:
+
+# %%
+import keras
+
+bce = keras.losses.BinaryCrossentropy()
+for truth in (1.0, 255.0):
+    print(f"mask value {truth:3.0f}: loss {float(bce(np.array([[truth]]), np.array([[0.9]]))):7.1f}")
+
+# %% [markdown]
+# A loss is never below zero. A negative one is the classic sign of a 0/255 mask, and one of the most frequent questions in the trackers of U-Net projects.
+#
+# ### Softmax or sigmoid
+#
+# The last layer of a network gives one number per pixel and map, any real number, called *logit*. Two functions turn logits into probabilities:
+
+# %%
+logits = np.array([1.0, 3.0, 0.5], dtype="float32")
+softmax, sigmoid = (np.asarray(f(logits), dtype=float).round(2) for f in (keras.ops.softmax, keras.ops.sigmoid))
+print("softmax", softmax.tolist(), "sum", round(float(softmax.sum()), 2))
+print("sigmoid", sigmoid.tolist(), "sum", round(float(sigmoid.sum()), 2))
+
+# %% [markdown]
+# **Softmax** shares out one whole among the classes: a pixel is background *or* lung *or* nodule. **Sigmoid** judges each map by itself: every answer may be yes, or none. Mask, last layer and loss must fit together:
+#
+# | question | mask given to the loss | last layer | loss |
+# |---|---|---|---|
+# | lung or not | 0/1, `(N, H, W, 1)` | 1 map, sigmoid | binary cross-entropy |
+# | lung or not | one-hot, `(N, H, W, 2)` | 2 maps, softmax | categorical cross-entropy |
+# | background, lung or nodule | one-hot, `(N, H, W, 3)` | 3 maps, softmax | categorical cross-entropy |
+# | the same | indices, `(N, H, W)` | 3 maps, softmax | *sparse* categorical cross-entropy |
+# | labels that overlap | 0/1 per label, `(N, H, W, K)` | K maps, sigmoid | binary cross-entropy |
+#
+# The first two rows answer the same question; both are in use. What never works is one map with softmax: one class gets the whole, so every pixel is 1. Losses have a notebook of their own.
+#
+# ### Exercise 02.4: which last layer?
+#
+# Write `"sigmoid"` or `"softmax"` for each situation.
+
+# %%
+last_layer = {
+    "each pixel is liver, spleen, kidney or background; 4 maps": ...,
+    "polyp or not; 1 map": ...,
+    "lung and tumor, where tumor pixels count as lung too; 2 maps": ...,
+}
+
+check.last_layer(last_layer)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+last_layer = {
+    "each pixel is liver, spleen, kidney or background; 4 maps": "softmax",
+    "polyp or not; 1 map": "sigmoid",
+    "lung and tumor, where tumor pixels count as lung too; 2 maps": "sigmoid",
+}
+
+check.last_layer(last_layer)
+
+# %% [markdown]
+# ## Augmentation
+#
+# Patients are few. **Augmentation** shows the network each training image in many small variations: turned, enlarged, shifted. What moves the image must move the mask in the same way. `augment_arrays` does both at once. The corners that come in from outside get the gray of air:
+
+# %%
+from unet_helpers.augmentation import augment_arrays
+
+image = window(hu, -600, 1500)
+air = float(window(np.array(-1000.0), -600, 1500))
+change = {"rotation": 15, "zoom": 0.15, "translation": 0.1, "image_fill": air}
+moved_image, moved_mask = augment_arrays(image[None], mask[None], seed=0, **change)
+
+# %% [markdown]
+# Now the mistake: image and mask each through their own random change, as happens with two separate pipelines whose seeds are not tied.
+
+# %%
+_, other_mask = augment_arrays(image[None], mask[None], seed=1, **change)
+
+# %% mystnb={"image": {"alt": "Three chest slices with outlines: the original, one that was turned and shifted together with its mask, and one whose mask was moved differently so that it covers chest wall and heart."}, "figure": {"caption": "Original; image and mask changed together; image and mask changed apart."}}
+plotting.show_images(
+    [image, moved_image[0], moved_image[0]],
+    titles=["original", "together", "apart"],
+    masks=[mask, moved_mask[0], other_mask[0]],
+    panel=2.8,
+)
+
+# %%
+from unet_helpers import dice
+
+for index, name in ((1, "lung"), (2, "nodule")):
+    overlap = dice(moved_mask[0] == index, other_mask[0] == index)
+    print(f"{name:<7} Dice of the right mask and the one that went its own way: {overlap:.1f}")
+
+# %% [markdown]
+# **Dice** is 1 for two equal masks and 0 if they share no pixel. The lungs, being large, still overlap in part; the nodule is lost. A network trained like this learns a blurred average, and its training curve just looks a little worse.
+#
+# How do you know that *your* library moves both alike? Give it the mask as the image as well. What comes out must be the same twice.
+
+# %%
+as_image = (patients.masks[:16] > 0).astype(np.float32)[..., None]
+twice_image, twice_mask = augment_arrays(as_image, patients.masks[:16], seed=0, **change | {"image_fill": 0.0})
+print(f"Dice {dice(twice_image[..., 0] > 0.5, twice_mask > 0):.2f}")
+
+# %% [markdown]
+# Not exactly 1, because the image is interpolated linearly and the mask by nearest neighbor, so that pixels on the border may differ. Clearly below would be an error. This test takes three lines and works for any library.
+#
+# ### What anatomy allows
+#
+# A cat mirrored is a cat. A chest mirrored is a chest with the heart on the wrong side, and the liver too.
+
+# %%
+person = window(patients.of_patient(patients.patients[2]).images, -600, 1500)
+heart, liver = person[5], person[7]
+
+# %% mystnb={"image": {"alt": "Two chest slices, each with its mirror image. As scanned, the tip of the heart and the gas in the stomach are on the right of the picture and the large liver on the left; in the mirror images they have changed sides."}, "figure": {"caption": "Heart and liver, as scanned and mirrored. The patient is seen from the feet, so the patient's left is on the right of the picture."}}
+plotting.show_images(
+    [heart, heart[:, ::-1], liver, liver[:, ::-1]],
+    titles=["heart, as scanned", "flipped", "liver, as scanned", "flipped"],
+)
+
+# %% [markdown]
+# The heart's tip points to the patient's left, the liver lies on the right. People in whom it is the other way round exist, but they are rare. A network that finds lungs may not care. A network that must tell the left lung from the right, or the liver from the spleen, is taught nonsense, and its mask would need new labels too: left has become right. So the default of `make_augmenter` is `flip=None`. For cells under a microscope, which have no left or right, flips in all directions are fine.
+#
+# A second trap is what comes in from outside when an image is shifted. Many libraries, Keras among them, *mirror* the image at its border by default:
+
+# %%
+from keras import layers
+
+shift = {"height_factor": (0, 0), "width_factor": (-0.4, -0.4)}
+mirrored = layers.RandomTranslation(**shift, fill_mode="reflect")(image[None], training=True)
+filled = layers.RandomTranslation(**shift, fill_mode="constant", fill_value=air)(image[None], training=True)
+
+# %% mystnb={"image": {"alt": "A chest slice shifted to the left twice. With mirroring, a second chest wall and part of a second body appear on the right; with constant fill there is only air."}, "figure": {"caption": "Shifted to the left. Left: the border mirrored, the default of Keras. Right: filled with air."}}
+plotting.show_images(
+    [np.asarray(mirrored)[0], np.asarray(filled)[0]], ["mirrored at the border", "filled with air"], panel=3
+)
+
+# %% [markdown]
+# On the left a second body grows out of the first. Mirroring is harmless for textures and wrong for bodies. Our augmenter fills with a constant.
+#
+# | change | image | mask | in a chest CT |
+# |---|---|---|---|
+# | small rotation, zoom, shift | linear | nearest neighbor, the same change | yes: patients lie and breathe differently |
+# | flip left to right | yes | yes, and swap left and right labels | only if left and right do not matter |
+# | flip top to bottom, 90° | yes | yes | no: patients do not lie on their front by chance |
+# | noise, brightness, contrast | yes | **never** | small: HU are calibrated |
+# | elastic deformation | yes | the same field, nearest neighbor | small; test your library as above |
+#
+# ### Exercise 02.5: image, mask, or both?
+#
+# For each change write `"image"`, `"both"` or `"neither"`: what may it be applied to when a network learns to find the *left* and the *right* lung as two classes?
+
+# %%
+apply_to = {
+    "rotate by up to 10 degrees": ...,
+    "add a little noise": ...,
+    "flip left to right, keep the labels": ...,
+    "shift by up to 5 percent": ...,
+}
+
+check.apply_to(apply_to)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+apply_to = {
+    "rotate by up to 10 degrees": "both",
+    "add a little noise": "image",
+    "flip left to right, keep the labels": "neither",
+    "shift by up to 5 percent": "both",
+}
+
+check.apply_to(apply_to)
+
+# %% [markdown]
+# ## The pipeline
+#
+# All steps together: window, encode, shuffle, batch, augment. `make_batches` builds this with `tf.data`, TensorFlow's way to prepare the next batches while the network works on the current one.
+
+# %%
+from unet_helpers import make_batches
+from unet_helpers.augmentation import make_augmenter
+
+images = window(patients.images, -600, 1500)
+targets = one_hot(patients.masks, num_classes=3)
+batches = make_batches(images, targets, batch_size=16, augment=make_augmenter(image_fill=air, seed=0), seed=0)
+
+# %%
+first_images, first_targets = next(iter(batches))
+for name, batch in (("images", first_images), ("targets", first_targets)):
+    low, high = float(batch.numpy().min()), float(batch.numpy().max())
+    print(f"{name:<8} {tuple(batch.shape)} {batch.dtype.name}, {low:z.1f} to {high:z.1f}")
+
+# %% [markdown]
+# Read the shapes: 16 slices of 128×128 pixels with one channel, and their masks with one map per class. Both are `float32` and in 0 to 1. If your training behaves strangely, print these lines first, and then look at a batch:
+
+# %% mystnb={"image": {"alt": "Six augmented chest slices from one batch with outlines of lungs and nodules that fit in every picture, slightly turned and shifted."}, "figure": {"caption": "What the network gets: the first six slices of the first batch, with their masks."}}
+plotting.show_images(first_images.numpy()[:6], masks=first_targets.numpy()[:6].argmax(axis=-1), columns=6, panel=1.5)
+
+# %% [markdown]
+# In each picture the outline fits. This is the last place where a mistake can be *seen*; behind it there are only losses.
+#
+# One more property: the order is random, but not arbitrary. The same seed gives the same order, so a run can be repeated.
+
+
+# %%
+def first_batch(seed):
+    return next(iter(make_batches(images, targets, seed=seed)))[0].numpy()
+
+
+bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_batch(1)).all())
+
+# %% [markdown]
+# Equal for equal seeds, different for different ones. Augmentation and shuffling are for *training* images only; validation and test images are windowed in the same way and otherwise left as they are.
+#
+# ## Take-aways
+#
+# - CT values are in HU and mean something: air −1000, water 0, bone above. Keep HU as long as you can.
+# - A window is a choice of what the network may see. Use one rule for all images; min–max per image gives one tissue several grays.
+# - DICOM: HU = slope · stored + intercept; spacing turns pixels into millimeters; the header says a lot about a person.
+# - Images are interpolated linearly, masks with the nearest neighbor, and the spacing changes with the size.
+# - Mask, last layer and loss must fit: 0/1 with sigmoid, one-hot with softmax. A negative loss means 0/255.
+# - Move image and mask together, within what anatomy allows, and look at a batch before you train.
+#
+# ## Questions to test yourself
+#
+# 1. Two scanners write −1024 and −3024 outside their circle. Which step makes this harmless, and which makes it a disaster?
+#
+# <details><summary>Answer</summary>
+#
+# A window with a fixed lower end clips both to black. Min–max per image lets the padding value decide the gray of every tissue.
+#
+# </details>
+#
+# 2. You want to find calcified (bone-dense) nodules. Why is the lung window −600/1500 a poor choice?
+#
+# <details><summary>Answer</summary>
+#
+# It ends at 150 HU. Soft nodules of about 50 HU are near white, and everything above 150 HU is exactly white: calcified and strongly enhanced tissue look the same.
+#
+# </details>
+#
+# 3. A mask with the classes 0 to 4 was resized with linear interpolation and rounded. Which borders hold wrong classes?
+#
+# <details><summary>Answer</summary>
+#
+# All borders between classes that are not neighbors in number: between 0 and 2 appears 1, between 1 and 4 appear 2 and 3.
+#
+# </details>
+#
+# 4. Training runs, and the loss is −139. What is the first thing you print?
+#
+# <details><summary>Answer</summary>
+#
+# `np.unique` of a batch of targets. Values above 1, such as 255, are the usual reason.
+#
+# </details>
+#
+# 5. Slices of 512×512 pixels with 0.7 mm spacing are resized to 128×128. What is the new spacing, and how many pixels does a nodule of 6 mm diameter span?
+#
+# <details><summary>Answer</summary>
+#
+# Four times as much, 2.8 mm. The nodule is about two pixels wide; some nodules of this size will vanish.
+#
+# </details>
+#
+# 6. Why does augmentation not replace patients?
+#
+# <details><summary>Answer</summary>
+#
+# It varies position, size and gray of the patients you have. It invents no new anatomy, disease or scanner.
+#
+# </details>
+#
+# ## Read more
+#
+# - Kak and Slaney (1988, reprinted 2001) {cite:p}`kakslaney2001`: how a scanner gets from X-rays to slices, with all equations.
+# - Isensee et al. (2021) {cite:p}`isensee2021nnunet`: nnU-Net, which derives spacing, window and augmentation from the data by rules, and why that mattered more than architecture.
+# - Shorten and Khoshgoftaar (2019) {cite:p}`shorten2019augmentation`: what kinds of augmentation there are.
+# - Hofmanninger et al. (2020) {cite:p}`hofmanninger2020lung`: lung segmentation in routine CT, where variety of the data counts more than the method.
+# - Words used here are explained in the [glossary](../book/glossary.md).

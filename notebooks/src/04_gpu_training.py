@@ -1,0 +1,590 @@
+# %% [markdown]
+# # 04 GPU training
+#
+# How do I train the network, and what does the hardware change?
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - choose output, loss, learning rate and metric for a segmentation, and say what each of them sees,
+# - find most mistakes in seconds, by overfitting a single image first,
+# - train a U-Net, read its curves, stop at the right moment, and go on after an interruption,
+# - measure what batch size, precision, compiler and input pipeline cost on *your* device,
+# - say which part of a result a seed repeats, and which it does not.
+#
+# **You need before:** [notebook 03](03_unet_architecture.ipynb), or a U-Net and its softmax known from elsewhere.
+#
+# **Minutes:** 60 to read and work through, 5 to run on two cores.
+#
+# **The misconception it removes:** "A GPU makes the model better." It makes the same model sooner. What is wrong in the data or the loss, it gets wrong faster.
+#
+# </div>
+
+# %%
+from unet_helpers import UNet, load_checkpoint, load_dataset, plotting
+
+data = load_dataset("phantom")
+case = data.validation[(data.validation.masks == 2).sum(axis=(1, 2)).argmax()]
+
+# %% mystnb={"image": {"alt": "Four copies of one chest CT slice. The first is plain, on the second an untrained network has colored areas without meaning, on the third and fourth, trained network and ground truth, both lungs and a nodule are outlined."}, "figure": {"caption": "The same architecture before and after training. Between the second and the third picture lies this notebook."}}
+import keras
+import numpy as np
+
+keras.utils.set_random_seed(0)
+networks = [UNet(num_classes=3, base_filters=8), load_checkpoint()]
+masks = [None, *(np.asarray(network(case.images))[0].argmax(axis=-1) for network in networks), case.masks[0]]
+plotting.show_images([case.images[0]] * 4, ["slice", "untrained", "trained", "ground truth"], masks, data.class_names)
+
+# %% [markdown]
+# ## Which device is there?
+#
+# TensorFlow lists what it can compute on. The name of the processor and of a GPU, if there is one:
+
+# %% tags=["nbval-ignore-output"]
+import tensorflow as tf
+
+from unet_helpers.results import describe_device
+
+print([device.name for device in tf.config.list_physical_devices()], describe_device())
+
+# %% [markdown]
+# If the first list ends with `GPU:0`, Keras uses the GPU by itself; nothing in this notebook has to be changed. If the machine has a GPU and the list shows none, the installed package is the one without CUDA,
+# or it runs on Windows outside WSL2, where TensorFlow sees no GPU since version 2.11; the [setup page](../book/setup.md) helps.
+# Without a GPU all goes on: the network of this series is small enough for two cores.
+
+# %% [markdown]
+# ## What the loss sees
+#
+# Training makes one number smaller, the **loss**. So we ask two losses about four predictions for the slice above: the truth itself, a nodule that is missed, lungs that are one pixel too large on each side, and nothing at all.
+
+# %% mystnb={"image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, no prediction at all."}, "figure": {"caption": "Four predictions. Which is the worst?"}}
+from scipy import ndimage
+
+truth = case.masks[0]
+larger = np.where(truth == 0, ndimage.binary_dilation(truth > 0, np.ones((3, 3))), truth)
+predictions = {"right": truth, "nodule missed": np.minimum(truth, 1), "one pixel larger": larger, "nothing": 0 * truth}
+plotting.show_images([case.images[0]] * 4, list(predictions), list(predictions.values()), data.class_names)
+
+# %% [markdown]
+# **Cross-entropy** asks every pixel: what probability did you give to the right class? It takes the logarithm and averages over all pixels alike.
+# The **Dice loss** asks every class: how large is the overlap, compared with the sizes? It averages over the classes lung and nodule, however many pixels they have {cite:p}`milletari2016vnet`.
+# We let the network be 98 % sure of each answer.
+
+# %%
+import pandas as pd
+
+from unet_helpers import one_hot
+from unet_helpers.losses import DiceLoss
+
+losses = {"cross-entropy": keras.losses.CategoricalCrossentropy(), "Dice loss": DiceLoss()}
+target = one_hot(truth, 3)[None]
+sure = {name: 0.01 + 0.97 * one_hot(mask, 3)[None] for name, mask in predictions.items()}
+table = {name: [float(loss(target, p)) for p in sure.values()] for name, loss in losses.items()}
+table["accuracy"] = [(mask == truth).mean() for mask in predictions.values()]
+pd.DataFrame(table, index=list(predictions)).round(2)
+
+# %% [markdown]
+# Read down the columns. Missing the nodule hardly changes the cross-entropy: it is a handful of pixels among 16,384. The Dice loss rises by almost half, because one of two classes is lost.
+# The lungs that are a little too large are worse than the missed nodule for cross-entropy, and much better for Dice.
+# Neither is *right*. Their sum, the default of `train`, looks at both: it also is the default of nnU-Net {cite:p}`isensee2021nnunet`. [Notebook 07](07_losses_and_imbalance.ipynb) compares more.
+#
+# And look at the last column: finding *nothing* still has an accuracy of well over 0.8. We come back to that.
+
+# %% [markdown]
+# ### Exercise 04.1: the loss that fits the output
+#
+# Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
+
+# %%
+from unet_helpers.checks import gpu_training as check
+
+
+def output_and_loss(num_classes):
+    return ...  # (activation, loss)
+
+
+check.output_and_loss(output_and_loss)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def output_and_loss(num_classes):
+    if num_classes == 1:
+        return "sigmoid", "binary_crossentropy"
+    return "softmax", "categorical_crossentropy"
+
+
+check.output_and_loss(output_and_loss)
+
+
+# %% [markdown]
+# ## The optimizer and its learning rate
+#
+# The **optimizer** moves each weight against the gradient of the loss, and the **learning rate** says how far. One weight and a loss of $(w-3)^2$ are enough to see what can happen:
+
+
+# %% mystnb={"image": {"alt": "Three curves of a weight over twenty steps. With learning rate 0.01 it creeps upward, with 0.2 it reaches 3 within ten steps, with 1.03 it swings above and below 3 ever more widely."}, "figure": {"caption": "One weight on its way to 3, with three learning rates."}}
+def descend(learning_rate, steps=20):
+    weights = [0.0]
+    for _ in range(steps):
+        weights.append(weights[-1] - learning_rate * 2 * (weights[-1] - 3))
+    return weights
+
+
+rates = [0.01, 0.2, 1.03]
+plotting.show_lines(range(21), {f"learning rate {rate}": descend(rate) for rate in rates}, "step", "weight")
+
+# %% [markdown]
+# Too small: it creeps. Too large: it overshoots, and the error grows. In between it arrives. A network has half a million such weights; **Adam** gives each its own step, scaled by the size of its recent gradients {cite:p}`kingma2015adam`.
+# Usual values are 1e-3 to 1e-4. `train` lowers the rate along a cosine toward the end, so that the last steps are small.
+
+# %% [markdown]
+# ## First of all: overfit one image
+#
+# Before you train for an hour, train for seconds, on *one* slice. A correct pipeline learns it by heart. One that cannot has a mistake, and no GPU, no data and no patience will mend it.
+# We take the training slice with the largest nodule, no dropout, and a high learning rate.
+
+# %%
+from unet_helpers.losses import DiceCrossEntropy
+
+one = data.train[(data.train.masks == 2).sum(axis=(1, 2)).argmax()]
+keras.utils.set_random_seed(0)
+student = UNet(num_classes=3, base_filters=8, dropout=0)
+student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=DiceCrossEntropy(), metrics=["accuracy"])
+
+# %% [markdown]
+# This is all of plain Keras that a training needs: an optimizer, a loss, metrics to look at, and `fit`. Along the way we keep some predictions.
+
+# %% tags=["nbval-ignore-output"]
+steps = [0, 2, 5, 10, 15, 20, 30, 40, 50, 60, 79]
+snapshots = {}
+
+
+def keep(epoch, logs):
+    if epoch in steps:
+        snapshots[epoch] = np.asarray(student(one.images))[0].argmax(axis=-1)
+
+
+snap = keras.callbacks.LambdaCallback(on_epoch_end=keep)
+overfit = student.fit(one.images, one_hot(one.masks, 3), epochs=80, verbose=0, callbacks=[snap])
+
+# %%
+from unet_helpers import dice
+
+assert all(dice(one.masks[0] == index, snapshots[79] == index) > 0.9 for index in (1, 2))
+assert overfit.history["loss"][-1] < 0.2
+
+# %% mystnb={"image": {"alt": "The training loss over 80 steps on one slice: it falls from 2 to almost 0."}, "figure": {"caption": "Loss on one slice, learned by heart."}}
+plotting.show_lines(range(1, 81), {"loss": overfit.history["loss"]}, "step", "loss")
+
+# %% mystnb={"image": {"alt": "Five copies of one slice. Ground truth; after 3 steps a meaningless prediction; then the lungs appear; at the end lungs and nodule match the ground truth."}, "figure": {"caption": "The same slice while it is learned."}}
+shown = [2, 20, 40, 79]
+plotting.show_images(
+    [one.images[0]] * 5,
+    ["ground truth", *(f"after {step + 1} steps" for step in shown)],
+    [one.masks[0], *(snapshots[step] for step in shown)],
+    data.class_names,
+    columns=5,
+    panel=2.0,
+)
+
+# %% [markdown]
+# The loss goes almost to 0, and the mask becomes the ground truth, nodule included. First the large class, then the edges, the small class last: the order that you will meet in every training. Move through it:
+
+# %%
+from unet_helpers.widgets import explore
+
+frames = [
+    plotting.show_images([one.images[0]] * 2, ["ground truth", "prediction"], [one.masks[0], mask], panel=2.6)
+    for mask in snapshots.values()
+]
+explore(frames, [f"after {step + 1} steps" for step in steps], "training", start=6, width=480)
+
+# %% [markdown]
+# If yours *cannot* learn one slice, look at these, in this order:
+#
+# | what you see | usual cause | look at |
+# |---|---|---|
+# | loss negative, or far above 10 | masks hold 0 and 255 | `np.unique(masks)` |
+# | loss constant from the start | sigmoid or softmax over the wrong number of maps; learning rate 0 or far too high | exercise 04.1; try 1e-3 |
+# | loss jumps about, or NaN | learning rate too high, images not scaled to 0–1 | `images.min(), images.max()` |
+# | lungs appear, shifted or mirrored | image and mask augmented differently, or the wrong pair | draw the mask over the image, [notebook 01](01_data_pairing.ipynb) |
+# | training output right, prediction black | batch normalization has not seen enough steps; display scaling | train 100 steps; show with `vmax=2` |
+#
+# [Notebook 06](06_failure_analysis.ipynb) has the whole tree of questions for an all-black mask.
+
+# %% [markdown]
+# ### Exercise 04.2: a loss below zero
+#
+# This network is to learn the lungs with one sigmoid map and binary cross-entropy. The loss goes *below zero*, which a cross-entropy cannot do, so something is wrong with `stored`. Repair the targets.
+
+# %% mystnb={"image": {"alt": "A loss curve over ten steps that falls from about zero deep into the negative numbers."}, "figure": {"caption": "A cross-entropy below zero."}}
+stored = (one.masks[..., None] > 0).astype("uint8") * 255
+mystery = UNet(num_classes=1, base_filters=4, depth=2)
+mystery.compile(optimizer=keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
+loss = mystery.fit(one.images, stored.astype("float32"), epochs=10, verbose=0).history["loss"]
+plotting.show_lines(range(1, 11), {"loss": loss}, "step", "binary cross-entropy")
+
+# %%
+repaired = ...
+
+check.repaired_targets(repaired)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+repaired = (stored > 0).astype("float32")
+
+check.repaired_targets(repaired)
+
+# %% [markdown]
+# ## The training
+#
+# Now all training patients. The recipe is short, and it is the one by which the checkpoint of this series was made:
+
+# %%
+from unet_helpers.checkpoint import AUGMENTATION, MODEL, SEED, TRAINING
+
+print(f"model {MODEL}\ntraining {TRAINING}\naugmentation {AUGMENTATION}")
+
+# %% [markdown]
+# An **epoch** is one pass over the training set, a **batch** the group of slices whose gradients are averaged for one update. *Augmentation* turns, shifts and scales image and mask together, in another way each time,
+# so that few patients look like more. The `class_weights` are there because of these shares:
+
+# %%
+shares = np.bincount(data.train.masks.ravel()) / data.train.masks.size
+print(", ".join(f"{name} {share:.4f}" for name, share in zip(data.class_names, shares, strict=True)))
+
+# %% [markdown]
+# Fewer than one pixel in a thousand belongs to a nodule. With the weights 1, 1, 10 a nodule pixel counts ten times in the cross-entropy. For the same reason we begin with `start_at_class_shares`: it sets the bias of the last layer so that the untrained network
+# already gives each class its share. Without it, the first steps would do nothing but teach that nodules are rare, and the network may never come back from "none at all".
+#
+# ### Exercise 04.3: steps per epoch
+#
+# How many updates are made in one epoch? A function of the number of slices and the batch size; the last batch may be smaller.
+
+
+# %%
+def steps_per_epoch(slices, batch_size):
+    return ...
+
+
+check.steps_per_epoch(steps_per_epoch)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+import math
+
+
+def steps_per_epoch(slices, batch_size):
+    return math.ceil(slices / batch_size)
+
+
+check.steps_per_epoch(steps_per_epoch)
+
+# %% [markdown]
+# Then we train. `train` is a thin layer over `model.fit`: it builds the batches, shows the time left, keeps the weights of the best epoch on *validation*, and returns the curves. It does not touch the test patients.
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers import train
+from unet_helpers.augmentation import make_augmenter
+from unet_helpers.training import start_at_class_shares
+
+keras.utils.set_random_seed(SEED)
+model = UNet(**MODEL)
+start_at_class_shares(model, data.train.masks)
+history = train(model, data, augment=make_augmenter(**AUGMENTATION), seed=SEED, **TRAINING)
+
+# %%
+from unet_helpers import predict_masks
+
+predicted = predict_masks(model, data.validation.images)
+assert dice(data.validation.masks > 0, predicted > 0) > 0.9
+assert history["loss"][-1] < history["loss"][0] / 2
+
+# %% mystnb={"image": {"alt": "Three panels with curves over the epochs for training and validation: loss falls, accuracy is above 0.9 almost from the start, Dice rises."}, "figure": {"caption": "Curves of the training. The dotted line is the epoch whose weights are kept."}}
+plotting.show_curves(history)
+
+# %% [markdown]
+# Three panels, three stories. The **loss** falls quickly, then slowly. The **Dice** of the two classes rises and goes on rising when the loss has almost stopped moving. The **accuracy** is near 1 almost from the start.
+#
+# ### Why accuracy flatters
+#
+# A network that finds nothing at all is right wherever nothing is:
+
+# %%
+empty = np.zeros_like(data.validation.masks)
+right = float((empty == data.validation.masks).mean())
+print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.validation.masks == 1, empty == 1):.2f}")
+
+# %% [markdown]
+# More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
+# When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
+
+# %% mystnb={"image": {"alt": "Rows of validation slices with ground truth, prediction and errors. Lungs agree except for thin lines at the edges; some nodules are found, some missed."}, "figure": {"caption": "Validation slices: the one with the largest nodule, one in the middle of the list, and the one with the worst lungs."}}
+worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
+rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), len(predicted) // 2, worst]
+chosen = data.validation[rows]
+plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=chosen.case_ids)
+
+# %% [markdown]
+# The lungs are found; what is left are thin lines at their edges. Small nodules are another matter: some are missed, and some vessels are taken for nodules.
+# We look at *validation* patients here, because we may still change the recipe after having looked. The test patients stay closed until [notebook 05](05_evaluation.ipynb).
+
+# %% [markdown]
+# ## Recipes that you will meet
+#
+# Many student projects publish a recipe of one line. Each is one line here too, on the lungs alone (`lungs`, made below):
+#
+# | recipe | as code |
+# |---|---|
+# | one map, binary cross-entropy, Adam 1e-4, batch 16, 50 epochs, 256² | `train(UNet((256, 256, 1), 1), lungs, loss="binary_crossentropy", learning_rate=1e-4, schedule="constant", epochs=50)` |
+# | two maps, categorical cross-entropy, Adam 1e-3, batch 16, 10 epochs, 128² | `train(UNet((128, 128, 1), 2), lungs, loss="categorical_crossentropy", schedule="constant", epochs=10)` |
+# | the same in plain Keras | `model.compile("adam", "categorical_crossentropy", ["accuracy"]); model.fit(images, one_hot(masks, 2), epochs=10)` |
+# | Dice loss alone | `train(UNet((128, 128, 1), 1), lungs, loss="dice", epochs=20)` |
+# | this series | `train(UNet((128, 128, 1), 2, base_filters=8), lungs, epochs=20)` |
+#
+# For 256² load the data with `load_dataset("phantom", size=256)`. On two cores, take `base_filters=8`: with 64 filters, one epoch takes many minutes. We run the second one, with 8 filters and 4 epochs:
+
+# %%
+from dataclasses import replace
+
+
+def only_lungs(subset):
+    return replace(subset, masks=(subset.masks > 0).astype("uint8"))
+
+
+parts = {name: only_lungs(subset) for name, subset in data.subsets.items()}
+lungs = replace(data, class_names=("background", "lung"), **parts)
+
+# %% tags=["nbval-ignore-output"]
+keras.utils.set_random_seed(0)
+simple = UNet((128, 128, 1), 2, base_filters=8)
+short = train(simple, lungs, loss="categorical_crossentropy", schedule="constant", epochs=4)
+
+# %%
+assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
+
+# %% [markdown]
+# A few passes, and the lungs are found: on clean images, large dark objects are easy. That is why a high lung Dice alone says little about a method.
+
+# %% [markdown]
+# ## Reading curves
+#
+# To practise, three trainings on small images (64×64) with a small network. `A` has a learning rate of 1e-5, `B` sees the eight slices of one patient only, `C` sees all patients.
+
+# %% tags=["nbval-ignore-output"]
+parts = {name: replace(s, images=s.images[:, ::2, ::2], masks=s.masks[:, ::2, ::2]) for name, s in lungs.subsets.items()}
+small = replace(lungs, **parts)
+single = replace(small, train=small.train.of_patient(small.train.patients[0]))
+runs = {"A": (small, 1e-5), "B": (single, 3e-3), "C": (small, 3e-3)}
+trainings = {}
+for name, (source, rate) in runs.items():
+    keras.utils.set_random_seed(0)
+    network = UNet((64, 64, 1), 2, base_filters=4, depth=3)
+    trainings[name] = train(network, source, learning_rate=rate, epochs=40 if name == "B" else 12, schedule="constant")
+
+# %% mystnb={"image": {"alt": "Three panels with training and validation loss over the epochs. A: both stay high. B: the training loss falls to almost 0, the validation loss stays above it. C: both fall together."}, "figure": {"caption": "Three trainings, three shapes."}}
+plotting.show_trainings(trainings)
+
+# %% [markdown]
+# ### Exercise 04.4: three curves
+#
+# Which of them is `"healthy"`, which `"overfits"`, and which is `"too slow"`?
+
+# %%
+answer = {"A": ..., "B": ..., "C": ...}
+
+check.which_curve(answer)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+answer = {"A": "too slow", "B": "overfits", "C": "healthy"}
+
+check.which_curve(answer)
+
+# %% [markdown]
+# `B` *overfits*: it gets better on its one patient and not on others. When the validation stops improving there is no reason to go on. `train(..., patience=10)` stops when ten epochs have brought nothing, and keeps the best weights in any case: **early stopping**.
+
+# %% [markdown]
+# ## Interrupted, and resumed
+#
+# Laptops fall asleep and clusters end jobs. With a folder for **checkpoints**, `train` writes after each epoch what is needed to go on: weights, the state of the optimizer, the curves, and the number of the epoch.
+# Does a resumed training really arrive where an uninterrupted one would? Four epochs at once, against two, a new start, and two more:
+
+# %% tags=["nbval-ignore-output"]
+import tempfile
+from pathlib import Path
+
+
+def run(epochs, folder, resume=False):
+    keras.utils.set_random_seed(0)
+    network = UNet((64, 64, 1), 2, base_filters=4, depth=2)
+    train(network, single, epochs=epochs, schedule="constant", checkpoint=folder, resume=resume, progress=False)
+    return sorted(path.name for path in folder.iterdir()), network.get_weights()
+
+
+with tempfile.TemporaryDirectory() as once, tempfile.TemporaryDirectory() as twice:
+    files, straight = run(4, Path(once))
+    run(2, Path(twice))
+    _, resumed = run(4, Path(twice), resume=True)
+
+# %%
+assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(straight, resumed, strict=True))
+files
+
+# %% [markdown]
+# The same weights. In the folder lie the best model, the last one, and a small text file with the curves. Each is written under another name first and then renamed, so that a crash in the middle of writing leaves the old file whole.
+# One thing to know: a *schedule* that lowers the learning rate needs the final number of epochs from the start, so begin with `epochs=50` and resume with `epochs=50`. For this comparison the rate was constant.
+
+# %% [markdown]
+# ## What the hardware changes
+#
+# ### Memory
+#
+# A training keeps each weight four times (itself, its gradient, and two running means of Adam), and the feature maps of the whole batch, because the way back needs them. We count, in gigabytes, four bytes per number:
+
+
+# %%
+def memory_gb(model, batch_size):
+    weights = 4 * model.count_params()
+    maps = batch_size * sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return round(4 * weights / 1e9, 2), round(4 * maps / 1e9, 2)
+
+
+settings = [(8, 128, 16), (64, 128, 16), (64, 256, 16), (64, 512, 16), (64, 512, 1)]
+rows = [(*s, *memory_gb(UNet((s[1], s[1], 1), base_filters=s[0]), s[2])) for s in settings]
+pd.DataFrame(rows, columns=["base_filters", "size", "batch", "weights (GB)", "feature maps (GB)"])
+
+# %% [markdown]
+# The thirty-one million parameters need half a gigabyte. The feature maps of 16 slices of 512×512 need more than a hundred times as much: no GPU of a desktop has that.
+# It is an estimate (frameworks drop some maps and need others for a while), but it says what to do when memory runs out: a smaller batch first, then smaller images, then fewer filters; 16-bit numbers halve the maps.
+#
+# ### Time
+#
+# What does one step cost here, on the device that runs this page? `measure_steps` builds the network once for each variant and times its steps on noise. `python -m unet_helpers.benchmark` prints the same table.
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.benchmark import measure_steps
+
+table = measure_steps(steps=3)
+table.round(2)
+
+# %%
+assert (table["first step (s)"] > table["step (s)"]).all() and (table["step (s)"] > 0).all()
+
+# %% [markdown]
+# How to read it, row by row. The stored numbers are those of the two-core machine without a GPU on which this page was made; your own stand there when you run it.
+#
+# - **First step against step.** The first one builds the computation and takes many times as long. Never judge a training by its first step, and never build a new model inside a loop without need.
+# - **Batch size.** `time per image` (first row = 1) says what a slice costs. A batch of 4 wastes time on overhead; a batch of 32 gains little on a CPU and takes more memory. On a GPU with thousands of cores small batches leave most of it idle, so there the batch matters more.
+# - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
+# - **XLA.** A compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and on for a GPU.
+#
+# ### The input pipeline
+#
+# While the device computes, the processor must prepare the next batch. If it cannot keep up, the GPU waits. One epoch of batches, without any training:
+
+# %% tags=["nbval-ignore-output"]
+import time
+
+from unet_helpers import make_batches
+
+targets = one_hot(data.train.masks, 3)
+for name, augment in (("plain", None), ("augmented", make_augmenter(**AUGMENTATION))):
+    batches = make_batches(data.train.images, targets, augment=augment)
+    next(iter(batches))
+    began = time.perf_counter()
+    count = sum(1 for _ in batches)
+    print(f"{name}: {1000 * (time.perf_counter() - began) / count:.0f} ms per batch")
+
+# %% [markdown]
+# Compare with the step in the table above. As long as a batch is ready sooner than a step ends, the pipeline costs nothing: `prefetch` prepares the next batch meanwhile. On a GPU, where a step takes a few milliseconds, the same augmentation can become the slowest part.
+# Do not move it into the model for that reason: one random rotation layer inside the model turns XLA off for all of it.
+
+# %% [markdown]
+# ## What a seed repeats
+#
+# `keras.utils.set_random_seed` fixes initial weights, dropout, and shuffling. Twice the same seed, then another:
+
+# %%
+def trained_weights(seed):
+    keras.utils.set_random_seed(seed)
+    network = UNet((64, 64, 1), 2, base_filters=4, depth=2)
+    train(network, single, epochs=2, seed=seed, progress=False)
+    return np.concatenate([weight.ravel() for weight in network.get_weights()])
+
+
+first, again, other = (trained_weights(seed) for seed in (1, 1, 2))
+np.array_equal(first, again), np.array_equal(first, other)
+
+# %% [markdown]
+# The same seed gives the same weights, to the last bit, *on the same machine*. On another processor, or with another number of threads, sums are taken in another order, and with numbers of limited precision the order matters:
+
+# %%
+values = np.random.default_rng(0).normal(size=10_000).astype("float32")
+forward, backward = sum(values), sum(values[::-1])
+forward == backward, bool(np.isclose(forward, backward, rtol=1e-3))
+
+# %% [markdown]
+# Not equal, but close. Over hundreds of steps such differences grow to the third or fourth digit of a Dice. So report two digits, do not argue about the third, and repeat with several seeds before you call one recipe better than another.
+
+# %% [markdown]
+# ## Take-aways
+#
+# - One map: sigmoid and binary cross-entropy. Several: softmax and categorical cross-entropy. Adding the Dice loss makes small classes count.
+# - Overfit one image first. It takes seconds, and finds most mistakes.
+# - Accuracy flatters whenever the object is small; compute what an empty mask would get. Look at Dice per class, and at pictures.
+# - Validation chooses (epoch, recipe, learning rate). The test patients wait for the end.
+# - The first step lies about the speed. Measure batch size, precision and compiler on your own device.
+# - Feature maps fill the memory, not the parameters: first make the batch smaller.
+# - A seed repeats a run on one machine. Across machines, believe two digits.
+
+# %% [markdown]
+# ## Questions to test yourself
+#
+# 1. Your lung U-Net reports a validation accuracy of 0.88 after each of ten epochs, without change. A quarter of an hour later you find that 12 % of the pixels are lung. What has the network learned?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing, probably: an empty mask gets 1 − 0.12 = 0.88. Look at a prediction and at Dice, then overfit one image.
+#
+# </details>
+#
+# 2. The loss on one single image does not fall below 0.7. Would a larger network help, or more data?
+#
+# <details><summary>Answer</summary>
+#
+# Neither. One image can be learned by heart by a small network; if it is not, something is broken: mask values, activation and loss, learning rate, or the pair of image and mask.
+#
+# </details>
+#
+# 3. Why does `train` keep the weights of the best *validation* epoch, not the last ones, and why is the validation Dice then a little too good?
+#
+# <details><summary>Answer</summary>
+#
+# The last epoch may already overfit. But choosing the best of many epochs on the validation patients also picks lucky ones, so that number is slightly flattering. That is what the test patients are for.
+#
+# </details>
+#
+# 4. A GPU with 8 GB stops with "out of memory" at size 512, batch 16, 64 filters. What do you change first?
+#
+# <details><summary>Answer</summary>
+#
+# The batch size: the feature maps grow in proportion to it. Then the image size (half the size, a quarter of the memory), mixed precision, or fewer filters.
+#
+# </details>
+#
+# 5. Two recipes differ by 0.004 in Dice, one run each, on two different computers. Which is better?
+#
+# <details><summary>Answer</summary>
+#
+# Nobody can tell. A different thread count alone can move the third digit, and another seed moves more. Repeat both with several seeds and compare the spread.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Kingma and Ba (2015) {cite:p}`kingma2015adam`: Adam, the optimizer of almost every recipe.
+# - Milletari, Navab and Ahmadi (2016) {cite:p}`milletari2016vnet`: where the Dice loss for segmentation comes from.
+# - Micikevicius and colleagues (2018) {cite:p}`micikevicius2018mixed`: mixed precision, and why a copy of the weights stays in 32 bits.
+# - Isensee and colleagues (2021) {cite:p}`isensee2021nnunet`: how batch, patch size and depth can be derived from data and memory.
+# - Isensee and colleagues (2024) {cite:p}`isensee2024revisited`: given the same care, many newer architectures do not beat a plain U-Net.

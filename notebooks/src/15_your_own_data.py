@@ -1,0 +1,256 @@
+# %% [markdown]
+# # 15 Your own data
+#
+# How do I take the whole pipeline to a folder of my own images and masks?
+
+# %% mystnb={"image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}, "figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four slices of the folder with the largest objects, one per patient."}}
+import os
+
+from unet_helpers import export_phantom, load_dataset, plotting, your_data
+
+source = os.environ.get("UNET_DATA") or export_phantom()
+options = your_data.default_options(source)
+data = load_dataset(source, **options)
+your_data.show_examples(data, count=4)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - point the pipeline at a folder, and read what it found there,
+# - answer what a program cannot: what the mask values mean, where the patient stands in a file name, what to do with files that do not fit,
+# - train within a time you choose, and choose thresholds on validation patients,
+# - open the test patients once, and hand over a report that says what limits the result.
+#
+# **You need before** notebooks [01](01_data_pairing.ipynb), [04](04_gpu_training.ipynb) and [05](05_evaluation.ipynb).
+#
+# **Minutes:** 30 to read, 2 to run on two cores with the folder of the series; yours may take longer.
+#
+# **It removes a misconception:** "with my own data I only have to change the path". The path is the easy part; the decisions are yours.
+#
+# </div>
+#
+# Without further words the notebook uses a folder of synthetic patients, with the faults that real folders have.
+# For **your** folder set `UNET_DATA` before JupyterLab starts, or run the notebook without opening it:
+#
+# ```
+# make your-data UNET_DATA=path/to/folder
+# ```
+#
+# The executed notebook and its report are then in `runs/`. Other switches: `UNET_EPOCHS`, `UNET_SIZE`.
+
+# %% [markdown]
+# ## What is in the folder?
+#
+# `load_dataset` recognized the layout. Before training anything, read what it says about it.
+
+# %%
+print(data)
+
+# %% [markdown]
+# Three things to check here, each with your own knowledge of the folder: are these **as many patients** as you have? Is the **rule for the grey values** right for this kind of image? Were **files left out** that you would miss?
+# For the folder that comes with the series every file that was left out is one of the faults of [notebook 01](01_data_pairing.ipynb).
+#
+# Then move through one patient. Does the mask follow the object from slice to slice, or does it jump? A jump is a sign of a wrong pair.
+
+# %%
+your_data.explore_patient(data)
+
+# %% [markdown]
+# The options say which decisions were taken for you. For the folder of the series we know that 255 stands for lung, because one patient was drawn with another tool; for your folder only you know.
+
+# %%
+for name, value in options.items():
+    print(f"{name}: {value}")
+
+# %% [markdown]
+# <div class="alert alert-warning">
+#
+# **A decision that only you can take.** If your masks hold other values, pass `mask_values`. If `load_dataset` counts each file as a patient, pass `patient_pattern`. If it refuses the folder, its message names the file and the remedy; `problems="leave_out"` goes on without the files that do not fit, and says which.
+#
+# </div>
+#
+# ### Exercise 15.1: where is the patient?
+#
+# A clinic names its slices `20240117_PAT0042_axial_017.tif`: date, patient, plane, slice. The default rule takes everything before the last number. Write a regular expression whose one group is the patient id.
+
+# %%
+from unet_helpers.checks import your_own_data as check
+
+pattern = ...
+check.patient_pattern(pattern)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+pattern = r"(PAT\d+)"
+check.patient_pattern(pattern)
+
+# %% [markdown]
+# ### Exercise 15.2: what do the values mean?
+#
+# Masks of a folder hold 0, 64, 128 and 255: outside, left lung, right lung, tumor. You want two classes of foreground: lung (1), whichever side, and tumor (2). Write the `mask_values`.
+
+# %%
+mask_values = ...
+check.mask_values(mask_values)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+mask_values = {0: 0, 64: 1, 128: 1, 255: 2}
+check.mask_values(mask_values)
+
+# %% [markdown]
+# ## What would a network get for free?
+#
+# Two numbers to hold against every later one: the share of each class, which is the accuracy of a constant answer, and the share of slices without any object, where an overlap says nothing.
+
+# %%
+your_data.class_shares(data.train, data.class_names).round(4)
+
+# %% [markdown]
+# The background alone is most of the pixels. An accuracy near its share is worth nothing; this is why the pipeline watches Dice.
+#
+# ## Train
+#
+# The recipe is that of [notebook 04](04_gpu_training.ipynb), with a network and a number of epochs that fit the size of the folder.
+
+# %%
+recipe = your_data.default_recipe(data, epochs=os.environ.get("UNET_EPOCHS"))
+print(recipe)
+
+# %% [markdown]
+# `window` is the side of the central square that holds nearly all object pixels of the training patients. Here it is the whole slice.
+# In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is much smaller: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
+
+# %% tags=["nbval-ignore-output"]
+model, histories = your_data.train_recipe(data, recipe)
+
+# %% [markdown]
+# The line above is all that remains of the progress display. The curves say more.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one from the start, and Dice rising, for training as a dashed and validation as a solid line."}, "figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}}
+assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
+plotting.show_curves(histories[0])
+
+# %% [markdown]
+# Read them in this order. Does the training loss fall? If not, [notebook 06](06_failure_analysis.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs help. Does it fall while the training loss falls? Then the folder is small for this network.
+#
+# ## Choose thresholds, on validation patients
+#
+# With several classes the most probable one wins. With one class a threshold decides, and a second one may decide whether a slice holds an object at all: it trades missed objects for false alarms. Both are chosen here, on validation patients.
+
+# %% tags=["nbval-ignore-output"]
+point = your_data.choose_point(model, data, recipe)
+point
+
+# %% [markdown]
+# ### Exercise 15.3: what does a false alarm cost?
+#
+# A model predicts something on 60 of 80 empty slices, and misses 5 of 100 objects. With a higher presence threshold it predicts on 30 of the empty slices and misses 14 objects. Its Dice on an object that it does find is 0.80 in both cases. Give the two mean Dice over the 100 slices with an object (a missed one counts 0), rounded to two digits, as a tuple (low threshold, high threshold).
+
+# %%
+means = ...
+check.two_operating_points(means)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+means = (round(95 / 100 * 0.80, 2), round(86 / 100 * 0.80, 2))
+check.two_operating_points(means)
+
+# %% [markdown]
+# ## Open the test patients, once
+#
+# Everything is decided. One case is one patient: all slices of a patient are counted together, as [notebook 05](05_evaluation.ipynb) explains.
+
+# %% tags=["nbval-ignore-output"]
+predictions = your_data.predict(model, data.test.images, recipe, point)
+evaluation = your_data.evaluate_test(data, predictions)
+evaluation.summary().round(3)
+
+# %% [markdown]
+# Read the interval, not only the mean: with few test patients it is wide, and that is the honest answer to "how good is it?". A second model would have to beat it by more than that.
+
+# %% tags=["nbval-ignore-output"]
+by_slice = your_data.describe_slices(data, predictions)
+by_slice.round(3)
+
+# %% [markdown]
+# The same predictions, slice by slice, with the slices that hold no object kept apart: there the question is not *how well* but *whether*. A mean over all slices would mix the two.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}, "figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}}
+assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
+worst = your_data.worst_slices(data.test, predictions, 3)
+part = data.test[worst]
+plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, spacings=part.spacing)
+
+# %% [markdown]
+# For each row ask: is the *prediction* wrong, or the *mask*? In folders of one's own the second is frequent, and worth more than another week of training.
+#
+# ## The report
+#
+# What a colleague needs: the data and what was left out, the recipe, the table with intervals, every case, and the worst slices.
+
+# %% tags=["nbval-ignore-output"]
+folder = your_data.report_folder(source)
+notes = [str(recipe), *map(str, histories), str(point)]
+path = your_data.write_report(folder, data, evaluation, predictions, by_slice, notes)
+print(path.read_text()[:1500])
+
+# %% [markdown]
+# `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder `runs/`. What they do **not** say: whether the model works for another scanner, another hospital, or patients unlike these. That needs patients from there.
+
+# %%
+assert sorted(file.name for file in folder.iterdir()) >= [
+    "cases.csv",
+    "evaluation.json",
+    "report.md",
+    "worst_cases.png",
+]
+
+# %% [markdown]
+# ## Take-aways
+#
+# - The path is the easy part. Mask values, patient ids and files that do not fit are decisions, and they belong in the report.
+# - Look at images with masks first, and at the worst predictions last.
+# - Hold every score against what a constant answer gets.
+# - Thresholds are chosen on validation patients; the test patients answer once, with an interval.
+# - Slices without an object are another question, and get a number of their own.
+#
+# ## Questions to test yourself
+#
+# 1. Your folder has 1,000 slices of 12 patients. Why is the interval of the test Dice wide?
+#
+# <details><summary>Answer</summary>
+#
+# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases.
+#
+# </details>
+#
+# 2. After the test you see that a lower threshold would have scored better. May you use it?
+#
+# <details><summary>Answer</summary>
+#
+# For the next project, yes. For this report, no: a threshold chosen on the test patients makes their score a training score.
+#
+# </details>
+#
+# 3. `load_dataset` says "each file counts as one patient". What can go wrong?
+#
+# <details><summary>Answer</summary>
+#
+# If a patient has several files, the same patient stands on both sides of the split, and the score measures memory. Pass `patient_pattern`.
+#
+# </details>
+#
+# 4. Accuracy is 0.98 and Dice 0.00. What did the network learn?
+#
+# <details><summary>Answer</summary>
+#
+# Most likely the background only. Compare with the share of the background in the table above, then follow the decision tree of notebook 06.
+#
+# </details>
+#
+# ## Read more
+#
+# - Isensee et al. (2021), nnU-Net: how much of a pipeline follows from the data by rules {cite:p}`isensee2021nnunet`.
+# - Maier-Hein et al. (2024), Metrics Reloaded: which metric for which question {cite:p}`maierhein2024metrics`.
+# - Kapoor and Narayanan (2023): how leakage enters, with examples from many fields {cite:p}`kapoor2023leakage`.
+# - Mitchell et al. (2019), model cards: what to hand over with a model {cite:p}`mitchell2019modelcards`.

@@ -1,0 +1,90 @@
+"""Each check of notebook 05: starter, right answer, and the mistakes that people make."""
+
+import numpy as np
+import pytest
+
+from unet_helpers import bootstrap_interval, iou
+from unet_helpers.checks import evaluation as check
+
+NAN = float("nan")
+
+
+def ratio(part, whole):
+    return part / whole if whole else NAN
+
+
+def never(mask, index):
+    return float((mask != index).mean())
+
+
+def by_patient(values, patients):
+    groups = [values[patients == patient] for patient in np.unique(patients)]
+    drawn = np.random.default_rng(1).integers(len(groups), size=(1000, len(groups)))
+    means = [np.concatenate([groups[i] for i in row]).mean() for row in drawn]
+    return np.quantile(means, [0.025, 0.975])
+
+
+def policy(truth, prediction, empty):
+    value = iou(truth, prediction)
+    return empty if np.isnan(value) else value
+
+
+def wrong_share(accuracy, precision, recall):
+    return (1 - accuracy) / (1 - recall + recall / precision - recall)
+
+
+SITUATIONS = {"liver volume": "Dice", "safety margin in mm": "HD95", "nothing overlooked": "recall"}
+CASES = [
+    (check.dice_from_counts, lambda tp, fp, fn: ..., "Not yet"),
+    (check.dice_from_counts, lambda tp, fp, fn: ratio(2 * tp, 2 * tp + fp + fn), "Right."),
+    (check.dice_from_counts, lambda tp, fp, fn: ratio(tp, tp + fp + fn), "You wrote the IoU"),
+    (check.dice_from_counts, lambda tp, fp, fn: ratio(tp, 2 * tp + fp + fn), "You have half of it"),
+    (check.dice_from_counts, lambda tp, fp, fn: ratio(2 * tp, tp + fp + fn), "twice below the line"),
+    (check.dice_from_counts, lambda tp, fp, fn: ratio(tp, tp + fp), "sizes of both masks added up"),
+    (check.dice_from_counts, lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn), "divides 0 by 0"),
+    (check.dice_from_counts, lambda tp, fp, fn: 2 * tp / max(2 * tp + fp + fn, 1), "0/0 has no value"),
+    (check.share, lambda a, p, r: ..., "Not yet"),
+    (check.share, wrong_share, "Right."),
+    (check.share, lambda a, p, r: 1 - wrong_share(a, p, r), "share of the background"),
+    (check.share, lambda a, p, r: wrong_share(a, p, r) * r / p, "predicted as foreground"),
+    (check.share, lambda a, p, r: 1 - a, "wrong per true pixel"),
+    (check.accuracy_of_nothing, lambda mask, index: ..., "Not yet"),
+    (check.accuracy_of_nothing, never, "Right."),
+    (check.accuracy_of_nothing, lambda mask, index: (mask == index).mean(), "share of the object"),
+    (check.accuracy_of_nothing, lambda mask, index: (mask == 0).mean(), "background only"),
+    (check.accuracy_of_nothing, lambda mask, index: 0.0, "That is its Dice"),
+    (check.accuracy_of_nothing, lambda mask, index: 1.0, "not of this class"),
+    (check.iou_with_policy, lambda truth, prediction, empty: ..., "Not yet"),
+    (check.iou_with_policy, policy, "Right."),
+    (check.iou_with_policy, lambda t, p, e: e if not t.any() or not p.any() else iou(t, p), "*both* are empty"),
+    (check.iou_with_policy, lambda t, p, e: 2 * (t & p).sum() / (t.sum() + p.sum()), "which is Dice"),
+    (check.iou_with_policy, lambda t, p, e: (t == p).mean() ** 2, "IoU is 0.33"),
+    (check.iou_with_policy, lambda t, p, e: policy(t, p, 1.0), "return what the caller chose"),
+    (check.interval, lambda values, patients: ..., "Not yet"),
+    (check.interval, by_patient, "Right."),
+    (check.interval, bootstrap_interval, "Right."),
+    (check.interval, lambda values, patients: bootstrap_interval(values), "as if all slices were independent"),
+    (check.interval, lambda values, patients: np.quantile(values, [0.025, 0.975]), "spread of the patients"),
+    (check.interval, lambda values, patients: (values.mean(), values.mean()), "too narrow"),
+    (check.interval, lambda values, patients: bootstrap_interval(values, patients)[::-1], "low is above high"),
+    (check.interval, lambda values, patients: bootstrap_interval(values, patients, level=0.5), "percentile"),
+    (check.interval, lambda values, patients: values.mean(), "two numbers"),
+    (check.metric_for, dict.fromkeys(SITUATIONS, ...), "3 of 3 are open"),
+    (check.metric_for, SITUATIONS, "Right."),
+    (check.metric_for, SITUATIONS | {"liver volume": "accuracy"}, "accuracy is high as soon as"),
+    (check.metric_for, SITUATIONS | {"safety margin in mm": "Dice"}, "overlap cannot give one"),
+    (check.metric_for, SITUATIONS | {"nothing overlooked": "IOU"}, "is none of"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize(("task", "answer", "expected"), CASES)
+def test_the_verdict_names_what_is_wrong(task, answer, expected, capsys):
+    task(answer)
+    assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", sorted({task for task, _, _ in CASES}, key=lambda task: task.__name__))
+def test_a_starter_as_it_stands_is_not_yet(task, capsys):
+    task(...)
+    assert capsys.readouterr().out.startswith("Not yet")

@@ -1,0 +1,92 @@
+"""The self-checks of notebook 04: starter, right answer, and the wrong answers that people give."""
+
+import numpy as np
+import pytest
+
+from unet_helpers.checks import gpu_training as check
+
+STORED = np.zeros((2, 4, 4, 1), dtype=np.int64)
+STORED[:, 1:3, 1:3] = 255
+CURVES = {"A": "too slow", "B": "overfits", "C": "healthy"}
+
+
+def said(capsys, run, answer):
+    run(answer)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["output_and_loss", "steps_per_epoch", "repaired_targets", "which_curve"])
+def test_the_starter_is_not_yet(capsys, name):
+    assert said(capsys, getattr(check, name), ...).startswith("Not yet")
+
+
+@pytest.mark.parametrize("name", ["output_and_loss", "steps_per_epoch"])
+def test_an_empty_function_is_not_yet(capsys, name):
+    assert said(capsys, getattr(check, name), lambda *_: ...).startswith("Not yet")
+
+
+def pair(one, many):
+    return lambda num_classes: one if num_classes == 1 else many
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (pair(("sigmoid", "binary_crossentropy"), ("softmax", "categorical_crossentropy")), "Right."),
+        (pair(("softmax", "binary_crossentropy"), 0), "always 1"),
+        (pair(("sigmoid", "categorical_crossentropy"), 0), "always 0"),
+        (pair(("sigmoid", "binary_crossentropy"), ("softmax", "sparse_categorical_crossentropy")), "class indices"),
+        (pair(("sigmoid", "binary_crossentropy"), ("sigmoid", "binary_crossentropy")), "exactly one class"),
+        (pair(("sigmoid", "binary_crossentropy"), ("softmax", "binary_crossentropy")), "partner of softmax"),
+        (pair("sigmoid", 0), "two names"),
+    ],
+)
+def test_output_and_loss(capsys, answer, verdict):
+    assert verdict in said(capsys, check.output_and_loss, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (lambda slices, size: -(-slices // size), "Right."),
+        (lambda slices, size: slices // size, "rounded down"),
+        (lambda slices, size: slices / size, "no fractions"),
+        (lambda slices, size: slices * size, "Divide"),
+        (lambda slices, size: slices // size + 1, "divide evenly"),
+        (lambda slices, size: 1, "round up"),
+    ],
+)
+def test_steps_per_epoch(capsys, answer, verdict):
+    assert verdict in said(capsys, check.steps_per_epoch, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (STORED / 255, "Right."),
+        (STORED > 0, "Right."),
+        (STORED, "still hold 255"),
+        (STORED / 256, "not / 256"),
+        (STORED // 256, "lungs are gone"),
+        (STORED == 0, "exchanged"),
+        (STORED[..., 0] / 255, "keep (N, height, width, 1)"),
+        (np.linspace(0, 1, 32).reshape(2, 4, 4, 1), "32 values"),
+    ],
+)
+def test_repaired_targets(capsys, answer, verdict):
+    assert verdict in said(capsys, check.repaired_targets, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (CURVES, "Right."),
+        (dict.fromkeys("ABC", ...), "Not yet"),
+        (CURVES | {"A": "healthy", "C": "too slow"}, "A is not 'healthy': both of its curves"),
+        (CURVES | {"B": "healthy", "C": "overfits"}, "B is not 'healthy': its training loss goes on"),
+        (CURVES | {"C": "great"}, "'great' is none of"),
+        ({"A": "healthy"}, "keys A, B and C"),
+    ],
+)
+def test_which_curve(capsys, answer, verdict):
+    assert verdict in said(capsys, check.which_curve, answer)

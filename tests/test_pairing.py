@@ -1,0 +1,280 @@
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unet_helpers import pair_files
+from unet_helpers.pairing import natural_key, plain_name, without_leading_zeros
+
+
+@pytest.fixture
+def folders(write_folder):
+    """Two folders of empty files, for what the names alone decide."""
+
+    def make(images, masks):
+        return write_folder("images", dict.fromkeys(images)), write_folder("masks", dict.fromkeys(masks))
+
+    return make
+
+
+def names(pairs):
+    return [(image.name, mask.name) for image, mask in pairs]
+
+
+def one_problem(pairing, kind):
+    assert [problem.kind for problem in pairing.problems] == [kind]
+    return pairing.problems[0]
+
+
+# --- by name ----------------------------------------------------------------------------------
+
+
+def test_pairs_by_name_when_sort_orders_differ(folders):
+    images, masks = folders(["Z_9.png", "Z_10.png"], ["Z_09.png", "Z_10.png"])
+    naive = list(zip(sorted(p.name for p in images.iterdir()), sorted(p.name for p in masks.iterdir()), strict=True))
+    assert naive == [("Z_10.png", "Z_09.png"), ("Z_9.png", "Z_10.png")]  # what sort and zip would do
+    found = names(pair_files(images, masks, check_contents=False).pairs)
+    assert found == [("Z_9.png", "Z_09.png"), ("Z_10.png", "Z_10.png")]
+
+
+def test_one_missing_mask_does_not_shift_the_pairs_behind_it(folders):
+    pairing = pair_files(*folders(["a.png", "b.png", "c.png"], ["a.png", "c.png"]), check_contents=False)
+    assert names(pairing.pairs) == [("a.png", "a.png"), ("c.png", "c.png")]
+    assert [path.name for path in pairing.images_without_mask] == ["b.png"]
+    assert not pairing.masks_without_image
+    assert not pairing.ok
+
+
+def test_mask_without_image_is_listed(folders):
+    pairing = pair_files(*folders(["a.png"], ["a.png", "b.png"]), check_contents=False)
+    assert [path.name for path in pairing.masks_without_image] == ["b.png"]
+    assert not pairing.ok
+
+
+def test_padded_numbers_meet_unpadded_ones_and_the_report_says_so(folders):
+    pairing = pair_files(*folders(["P1_Z_7.png", "P2_Z_0.png"], ["P001_Z_0007.png", "P2_Z_0.png"]), False)
+    assert names(pairing.pairs) == [("P1_Z_7.png", "P001_Z_0007.png"), ("P2_Z_0.png", "P2_Z_0.png")]
+    assert pairing.matched_by_number == 1
+    assert "1 of them after reading 007 and 7 as the same number" in str(pairing)
+
+
+def test_the_exact_name_wins_over_the_same_number(folders):
+    pairing = pair_files(*folders(["a_7.png", "a_07.png"], ["a_7.png"]), check_contents=False)
+    assert names(pairing.pairs) == [("a_7.png", "a_7.png")]
+    assert [path.name for path in pairing.images_without_mask] == ["a_07.png"]
+
+
+def test_numbers_that_agree_twice_pair_with_nothing(folders):
+    pairing = pair_files(*folders(["a_07.png", "a_007.png"], ["a_7.png"]), check_contents=False)
+    assert not pairing.pairs
+    assert {path.name for path in one_problem(pairing, "duplicate").paths} == {"a_07.png", "a_007.png", "a_7.png"}
+
+
+@pytest.mark.parametrize("mask", ["P1_mask.tif", "p1-seg.npy", "P1_segmentation.nii.gz", "P1_gt.png", "P1_label.jpg"])
+def test_mask_words_case_and_format_do_not_matter(folders, mask):
+    assert names(pair_files(*folders(["P1.png"], [mask]), check_contents=False).pairs) == [("P1.png", mask)]
+
+
+def test_a_name_twice_in_two_formats_pairs_with_nothing(folders):
+    pairing = pair_files(*folders(["a.png", "a.tif", "b.png"], ["a.png", "b.png"]), check_contents=False)
+    assert names(pairing.pairs) == [("b.png", "b.png")]
+    problem = one_problem(pairing, "duplicate")
+    assert [path.name for path in problem.paths] == ["a.png", "a.tif", "a.png"]
+    assert "2 images (a.png, a.tif) and 1 mask (a.png)" in problem.message
+
+
+def test_pairs_come_in_natural_order(folders):
+    files = ["s_10.png", "s_9.png", "s_1.png"]
+    pairing = pair_files(*folders(files, files), check_contents=False)
+    assert [image for image, _ in names(pairing.pairs)] == ["s_1.png", "s_9.png", "s_10.png"]
+
+
+def test_natural_key_sorts_any_names_in_one_order():
+    found = ["a", "10", "1", "a1", "01", "²", "5²", "a01b2", ""]
+    assert sorted(found, key=natural_key) == sorted(reversed(found), key=natural_key)
+
+
+def test_plain_name_keeps_what_is_not_a_mask_word():
+    assert plain_name("unmasked_Z_1.PNG") == "unmasked_z_1"
+    assert plain_name("mask_1.png") == "mask_1"
+    assert without_leading_zeros("0_00_100") == "0_0_100"
+
+
+# --- what is in the folder --------------------------------------------------------------------
+
+
+def test_hidden_files_are_no_data(folders):
+    pairing = pair_files(*folders(["a.png", ".DS_Store", "._a.png"], ["a.png", "._a.png"]), check_contents=False)
+    assert names(pairing.pairs) == [("a.png", "a.png")]
+    assert pairing.ok
+
+
+def test_an_unknown_format_is_reported(folders):
+    pairing = pair_files(*folders(["a.png", "notes.txt"], ["a.png"]), check_contents=False)
+    assert one_problem(pairing, "format").path.name == "notes.txt"
+    assert "notes.txt" in str(pairing)
+
+
+def test_a_wrong_path_is_named(folders):
+    images, _ = folders(["a.png"], [])
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        pair_files(images, images.parent / "nowhere")
+
+
+def test_a_folder_without_images_is_named(folders):
+    images, masks = folders(["a.png"], ["readme.txt"])
+    with pytest.raises(ValueError, match=r"masks' holds no image"):
+        pair_files(images, masks)
+
+
+@pytest.mark.parametrize("more", [[], ["notes.txt"]])
+def test_no_common_name_is_an_error(folders, more):
+    with pytest.raises(ValueError, match=r"a\.png.*against.*b\.png"):
+        pair_files(*folders(["a.png", *more], ["b.png"]))
+
+
+# --- what is in the files ---------------------------------------------------------------------
+
+
+def test_sound_pairs_pass_the_look_into_the_files(write_folder, grey, draw):
+    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+    masks = write_folder("m", {"a.png": np.zeros((8, 8), np.uint8), "b.png": np.eye(8, dtype=np.uint8)})
+    pairing = pair_files(images, masks)
+    assert pairing.ok
+    assert str(pairing).splitlines() == [
+        "2 pairs matched by name",
+        "0 images without a mask",
+        "0 masks without an image",
+        "0 problems",
+    ]
+
+
+def test_the_same_pixels_under_two_names_count_once(write_folder, grey):
+    images = write_folder("i", {"a.png": grey(1), "b.png": grey(1), "c.png": grey(2)})
+    masks = write_folder("m", {name: np.eye(8, dtype=np.uint8) for name in ("a.png", "b.png", "c.png")})
+    pairing = pair_files(images, masks)
+    assert [image for image, _ in names(pairing.pairs)] == ["a.png", "c.png"]
+    problem = one_problem(pairing, "copy")
+    assert problem.path.name == "b.png"
+    assert "a.png" in problem.message
+
+
+def test_a_mask_of_another_size_is_out(write_folder, grey):
+    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+    masks = write_folder("m", {"a.png": np.zeros((8, 6), np.uint8), "b.png": np.zeros((8, 8), np.uint8)})
+    pairing = pair_files(images, masks)
+    assert names(pairing.pairs) == [("b.png", "b.png")]
+    assert one_problem(pairing, "size").message.startswith("mask 'a.png' is 8×6 but its image is 8×8")
+
+
+@pytest.mark.parametrize("damaged", ["i", "m"])
+def test_a_truncated_file_is_out_and_named(write_folder, grey, damaged):
+    files = {"a.png": grey(1, 64), "b.png": grey(2, 64)}
+    write_folder("i", files), write_folder("m", files)
+    path = write_folder(damaged, {}) / "a.png"
+    path.write_bytes(path.read_bytes()[:1000])
+    pairing = pair_files(path.parents[1] / "i", path.parents[1] / "m")
+    assert names(pairing.pairs) == [("b.png", "b.png")]
+    problem = one_problem(pairing, "unreadable")
+    assert problem.path == path
+    assert "a.png" in problem.message
+    assert "truncated" in problem.message
+
+
+def test_0_255_among_class_indices_is_a_problem_but_stays_paired(write_folder, grey):
+    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+    masks = write_folder("m", {"a.png": np.eye(8, dtype=np.uint8), "b.png": np.eye(8, dtype=np.uint8) * 255})
+    pairing = pair_files(images, masks)
+    assert len(pairing.pairs) == 2
+    problem = one_problem(pairing, "values")
+    assert problem.path == masks / "b.png"
+    assert "[0, 255] where others hold [0, 1]" in problem.message
+
+
+def test_a_folder_in_0_255_throughout_is_fine(write_folder, grey):
+    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+    masks = write_folder("m", {"a.png": np.zeros((8, 8), np.uint8), "b.png": np.eye(8, dtype=np.uint8) * 255})
+    assert pair_files(images, masks).ok
+
+
+def test_the_report_names_every_file_that_needs_a_decision(write_folder, grey):
+    ok, mask = grey(0), np.eye(8, dtype=np.uint8)
+    images = {"alone.png": grey(1), "twice.png": ok, "twice.tif": ok, "size.png": grey(2), "cut.png": b"\x89PNG"}
+    images |= {"original.png": grey(3), "zcopy.png": grey(3), "values.png": grey(4), "notes.txt": None}
+    masks = dict.fromkeys(("twice.png", "cut.png", "original.png", "zcopy.png", "orphan.png"), mask)
+    masks |= {"size.png": np.zeros((4, 4), np.uint8), "values.png": mask * 255}
+    report = str(pair_files(write_folder("i", images), write_folder("m", masks)))
+    for name in {*images, *masks} - {"original.png"}:
+        assert name in report
+
+
+# --- for any names ----------------------------------------------------------------------------
+
+file_names = st.builds(
+    lambda stem, number, pad, word, suffix: f"{stem}_{number:0{pad}d}{word}{suffix}",
+    st.sampled_from(["P1", "P01", "q"]),
+    st.integers(0, 12),
+    st.integers(1, 3),
+    st.sampled_from(["", "_mask"]),
+    st.sampled_from([".png", ".tif", ".txt"]),
+)
+
+
+def _pair(images, masks, listed=sorted):
+    """Pair folders of empty files whose names the file system lists in the order that ``listed`` gives."""
+    iterdir = Path.iterdir
+    as_listed = mock.patch.object(Path, "iterdir", lambda self: iter(listed(iterdir(self))))
+    with as_listed, tempfile.TemporaryDirectory() as parent:
+        folders = [Path(parent, "images"), Path(parent, "masks")]
+        for folder, files in zip(folders, (images, masks), strict=True):
+            folder.mkdir()
+            for name in files:
+                (folder / name).touch()
+        try:
+            pairing = pair_files(*folders, check_contents=False)
+        except ValueError:
+            return None
+        key = lambda path: f"{path.parent.name}/{path.name}"  # noqa: E731
+        return (
+            [tuple(map(key, pair)) for pair in pairing.pairs],
+            [key(path) for path in pairing.images_without_mask],
+            [key(path) for path in pairing.masks_without_image],
+            [tuple(map(key, problem.paths)) for problem in pairing.problems],
+        )
+
+
+@given(st.lists(file_names, unique=True, min_size=1), st.lists(file_names, unique=True, min_size=1))
+def test_each_file_is_accounted_for_exactly_once(images, masks):
+    found = _pair(images, masks)
+    if found is None:  # nothing in common, or no picture in a folder: said with an error
+        return
+    pairs, alone, orphans, problems = found
+    accounted = [path for group in (*pairs, *problems) for path in group] + alone + orphans
+    assert sorted(accounted) == sorted([f"images/{name}" for name in images] + [f"masks/{name}" for name in masks])
+    for image, mask in pairs:
+        assert image.startswith("images/")
+        assert mask.startswith("masks/")
+        assert without_leading_zeros(plain_name(image)) == without_leading_zeros(plain_name(mask))
+
+
+@given(st.lists(file_names, unique=True, min_size=1), st.randoms(use_true_random=False))
+def test_the_order_in_which_the_file_system_lists_does_not_matter(files, random):
+    def shuffled(paths):
+        paths = list(paths)
+        return random.sample(paths, len(paths))
+
+    assert _pair(files, files) == _pair(files, files, shuffled)
+
+
+def test_with_contents_each_file_is_accounted_for_too(write_folder, grey):
+    mask = np.eye(8, dtype=np.uint8)
+    images = write_folder("i", {"a.png": grey(1), "b.png": b"no", "c.png": grey(1), "d.png": grey(2), "e.png": grey(3)})
+    masks = write_folder("m", {"a.png": mask, "b.png": mask, "c.png": mask, "d.png": mask[:4], "e.png": b"no"})
+    pairing = pair_files(images, masks)
+    accounted = [path for group in pairing.pairs for path in group]
+    accounted += [path for problem in pairing.problems for path in problem.paths]
+    assert sorted(accounted) == sorted([*images.iterdir(), *masks.iterdir()])

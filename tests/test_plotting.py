@@ -1,0 +1,128 @@
+import inspect
+import warnings
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+
+from unet_helpers import plotting
+from unet_helpers.failures import error_map
+from unet_helpers.training import History
+
+matplotlib.use("agg")
+random = np.random.default_rng(0)
+IMAGES = random.random((3, 12, 16, 1))
+MASKS = np.zeros((3, 12, 16), np.uint8)
+MASKS[:, 3:7, 4:9] = 1
+MASKS[:, 4:5, 5:6] = 2
+FULL, EMPTY = np.ones((12, 16), np.uint8), np.zeros((12, 16), np.uint8)
+HISTORY = History({"loss": [1.0, 0.5], "val_loss": [1.1, 0.7], "dice": [0.2, 0.6], "val_dice": [0.1, 0.5]}, [1, 1], 2)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    plt.close("all")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a warning would stand in a notebook's output
+        yield
+    assert plt.get_fignums() == []
+
+
+def panels(fig):
+    return [ax for ax in fig.axes if ax.images or ax.lines]
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (lambda: plotting.show_images(IMAGES), 3),
+        (lambda: plotting.show_images(IMAGES, columns=2), 3),
+        (lambda: plotting.show_images(IMAGES, list("abc"), MASKS, ("bg", "lung", "nodule"), [(1, 2)] * 3), 3),
+        (lambda: plotting.show_images(IMAGES[:2], masks=[FULL, EMPTY]), 2),
+        (lambda: plotting.show_images(IMAGES[:1], masks=[None]), 1),
+        (lambda: plotting.show_images(random.random((2, 8, 8, 3))), 2),
+        (lambda: plotting.show_predictions(IMAGES, MASKS, MASKS[::-1]), 12),
+        (lambda: plotting.show_predictions(IMAGES[:1], FULL[None], EMPTY[None], 1, ["x"], [(0.7, 0.7)]), 4),
+        (lambda: plotting.show_curves(HISTORY), 2),
+    ],
+)
+def test_a_figure_has_its_panels_draws_without_a_warning_and_is_closed(make, shown):
+    fig = make()
+    fig.canvas.draw()
+    assert len(panels(fig)) == shown
+
+
+def test_a_figure_is_closed_even_when_drawing_fails():
+    with pytest.raises(RuntimeError), plotting.figure():
+        raise RuntimeError
+
+
+def test_images_are_drawn_in_their_real_aspect_with_a_bar_of_50_mm():
+    fig = plotting.show_images(IMAGES[:1], spacings=[(10.0, 5.0)])
+    (ax,) = fig.axes
+    assert ax.get_aspect() == 2
+    (bar,) = ax.lines
+    assert np.ptp(bar.get_xdata()) == 50 / 5
+    assert [text.get_text() for text in ax.texts] == ["50 mm"]
+    assert not plotting.show_images(IMAGES[:1]).axes[0].lines  # spacing unknown: no bar
+    assert not plotting.show_images(IMAGES[:1], spacings=[(np.nan, np.nan)]).axes[0].lines
+
+
+def test_grey_limits_are_the_same_for_all_images():
+    fig = plotting.show_images([IMAGES[0], IMAGES[1] * 0.5], limits=(0, 2))
+    assert {ax.images[0].get_clim() for ax in fig.axes} == {(0, 2)}
+
+
+def test_a_mask_is_drawn_as_fill_and_contour_in_the_color_of_its_class():
+    ax = plotting.show_images(IMAGES[:1], masks=MASKS[:1]).axes[0]
+    overlay = ax.images[1].get_array()
+    assert overlay[0, 0, 3] == 0
+    assert tuple(overlay[3, 4]) == pytest.approx(to_rgba(plotting.CLASS_COLORS[1], 0.3))
+    assert tuple(overlay[4, 5]) == pytest.approx(to_rgba(plotting.CLASS_COLORS[2], 0.3))
+    assert len(ax.collections) == 2  # one contour per class
+
+
+def test_the_legend_names_the_classes_but_not_the_background():
+    fig = plotting.show_images(IMAGES[:1], masks=MASKS[:1], class_names=("background", "lung", "nodule"))
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["lung", "nodule"]
+
+
+def test_the_error_panel_shows_each_kind_of_error_in_its_color():
+    fig = plotting.show_predictions(IMAGES[:1], FULL[None], MASKS[:1], class_index=1)
+    overlay = fig.axes[3].images[-1].get_array()
+    errors = error_map(FULL, MASKS[0] == 1)
+    for value, color in enumerate(plotting.ERROR_COLORS.values(), start=1):
+        if (errors == value).any():
+            assert np.allclose(overlay[errors == value][:, :3], to_rgba(color)[:3])
+    assert (overlay[errors == 0][:, 3] == 0).all()
+
+
+def test_a_wrong_class_is_drawn_as_an_error():
+    fig = plotting.show_predictions(IMAGES[:1], FULL[None], FULL[None] * 2)
+    overlay = fig.axes[3].images[-1].get_array()
+    assert np.allclose(overlay[0, 0, :3], to_rgba(plotting.ERROR_COLORS["false positive"])[:3])
+
+
+def test_curves_carry_both_subsets_and_the_best_epoch():
+    fig = plotting.show_curves(HISTORY)
+    assert [ax.get_title() for ax in fig.axes] == ["loss", "dice"]
+    training, validation, best = fig.axes[0].lines
+    assert training.get_ydata().tolist() == [1.0, 0.5]
+    assert validation.get_ydata().tolist() == [1.1, 0.7]
+    assert best.get_xdata()[0] == 2
+
+
+def test_every_kind_of_figure_says_what_it_shows():
+    for name, function in inspect.getmembers(plotting, inspect.isfunction):
+        if name.startswith("show_"):
+            assert inspect.getdoc(function), name
+
+
+def test_all_colors_are_okabe_and_itos_and_no_two_classes_share_one():
+    palette = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    used = {*plotting.CLASS_COLORS, *plotting.ERROR_COLORS.values(), plotting.TRUTH_COLOR, plotting.PREDICTION_COLOR}
+    assert used <= palette
+    assert len(set(plotting.CLASS_COLORS)) == len(plotting.CLASS_COLORS)
+    assert len(set(plotting.ERROR_COLORS.values())) == 3

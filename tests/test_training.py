@@ -1,0 +1,298 @@
+import itertools
+import json
+import math
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from unet_helpers import UNet, dice, make_batches, predict_masks, train
+from unet_helpers import training as training_module
+from unet_helpers.augmentation import make_augmenter
+from unet_helpers.datasets import Dataset
+from unet_helpers.training import compile_model
+
+SIZE = 16
+
+
+def build(num_classes=2, size=SIZE, seed=1, **options):
+    keras.utils.set_random_seed(seed)
+    return UNet((size, size, 1), num_classes, **{"base_filters": 2, "depth": 1, "dropout": 0.2} | options)
+
+
+@pytest.fixture(autouse=True)
+def forget_models():
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def eagerly():
+    """Run step by step: building the graph takes seconds, and only the tests of learning and of equal bits need it."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def data(disks):
+    return disks(patients=8, slices=2, size=SIZE)
+
+
+def run(model, data, **options):
+    return train(model, data, **{"epochs": 3, "batch_size": 3, "progress": False} | options)
+
+
+def assert_same_weights(a, b):
+    for x, y in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+# --- it learns --------------------------------------------------------------------------------
+
+
+def test_it_overfits_one_slice(disks):
+    data = disks(size=32)
+    one = data.train[0]
+    model = build(size=32, base_filters=4, depth=2, dropout=0.0)
+    data = Dataset("one", data.class_names, one, one, data.test)
+    history = run(model, data, epochs=60, learning_rate=0.01, schedule="constant")
+    assert dice(one.masks, predict_masks(model, one.images)) > 0.98
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "dice_crossentropy"])
+def test_one_sigmoid_map_learns(data, loss):
+    model = build(num_classes=1, base_filters=4)
+    run(model, data, epochs=15, loss=loss, learning_rate=0.02)
+    assert dice(data.validation.masks, predict_masks(model, data.validation.images)) > 0.9
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("loss", ["dice", "categorical_crossentropy", keras.losses.CategoricalFocalCrossentropy()])
+def test_other_losses_train_too(data, loss):
+    history = run(build(), data, loss=loss)
+    assert np.isfinite(history["loss"]).all()
+
+
+# --- it repeats -------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(data):
+    models, histories = [], []
+    for seed in (0, 0, 1):
+        models.append(build())
+        histories.append(run(models[-1], data, seed=seed))
+    assert histories[0].curves == histories[1].curves
+    assert_same_weights(models[0], models[1])
+    assert histories[0].curves != histories[2].curves
+
+
+def test_batches_hold_each_slice_once_an_epoch_in_another_order():
+    images = np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1)
+    batches = make_batches(images, images, 4, seed=3)
+    epochs = [[image.ravel().tolist() for image, _ in batches.as_numpy_iterator()] for _ in range(2)]
+    assert [len(batch) for batch in epochs[0]] == [4, 4, 2]
+    flat = [[number for batch in epoch for number in batch] for epoch in epochs]
+    assert sorted(flat[0]) == sorted(flat[1]) == list(range(10))
+    assert flat[0] != flat[1]
+    still = make_batches(images, images, 4, shuffle=False)
+    assert [image.ravel().tolist() for image, _ in still.as_numpy_iterator()] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+# --- the curves and the best epoch ------------------------------------------------------------
+@pytest.mark.usefixtures("eagerly")
+def test_there_is_one_number_per_epoch_and_curve(data):
+    history = run(build(), data, epochs=4)
+    assert history.epochs == 4
+    assert set(history.curves) >= {"loss", "val_loss", "accuracy", "val_accuracy", "dice", "val_dice"}
+    assert {len(curve) for curve in history.curves.values()} == {4}
+    assert f"at epoch {history.best_epoch}" in str(history)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_weights_of_the_best_epoch_are_restored(data):
+    model = build()
+    history = run(model, data, epochs=6, learning_rate=0.03, schedule="constant")
+    best = max(history["val_dice"])
+    assert history["val_dice"].index(best) == history.best_epoch - 1
+    found = predict_masks(model, data.validation.images)
+    assert dice(data.validation.masks, found) == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_weights_of_the_last_epoch_are_kept_if_asked(data):
+    model = build()
+    history = run(model, data, epochs=6, learning_rate=0.03, schedule="constant", keep="last")
+    found = predict_masks(model, data.validation.images)
+    assert dice(data.validation.masks, found) == pytest.approx(history["val_dice"][-1], abs=1e-6)
+    assert history["val_dice"][-1] != max(history["val_dice"])  # else the test says nothing
+    with pytest.raises(ValueError, match="'best' or 'last'"):
+        run(model, data, keep="first")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_it_stops_when_the_validation_dice_no_longer_rises(data):
+    history = run(build(batch_norm=False), data, epochs=50, learning_rate=1e-9, patience=2)
+    assert history.stopped_early
+    assert history.best_epoch == 1
+    assert history.epochs == 3
+    assert "stopped early" in str(history)
+
+
+# --- interrupted and resumed ------------------------------------------------------------------
+
+
+class PowerCut(KeyboardInterrupt):
+    pass
+
+
+def cut_after(monkeypatch, epoch):
+    save = training_module._Keeper._save_state
+
+    def save_then_fail(self, number):
+        save(self, number)
+        if number == epoch:
+            raise PowerCut
+
+    monkeypatch.setattr(training_module._Keeper, "_save_state", save_then_fail)
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_a_resumed_run_ends_where_the_uninterrupted_one_does(data, tmp_path, monkeypatch, augmented):
+    def options():
+        return {"epochs": 4, "augment": make_augmenter(seed=2) if augmented else None}
+
+    whole = build()
+    expected = run(whole, data, **options())
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        with pytest.raises(PowerCut):
+            run(build(), data, checkpoint=tmp_path, **options())
+    resumed = build()
+    resumed.set_weights([weight + 1 for weight in resumed.get_weights()])  # its own weights must not matter
+    history = run(resumed, data, checkpoint=tmp_path, resume=True, **options())
+    assert history.curves == expected.curves
+    assert history.best_epoch == expected.best_epoch
+    assert_same_weights(resumed, whole)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_finished_run_is_resumed_without_a_step(data, tmp_path):
+    model = build()
+    before = run(model, data, epochs=2, checkpoint=tmp_path)
+    other = build(seed=5)
+    after = run(other, data, epochs=2, checkpoint=tmp_path, resume=True)
+    assert after.curves == before.curves
+    assert_same_weights(model, other)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_resume_without_a_state_starts_from_the_beginning(data, tmp_path):
+    assert run(build(), data, checkpoint=tmp_path / "new", resume=True).epochs == 3
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_kill_between_any_two_writes_leaves_a_state_that_resumes(data, tmp_path, monkeypatch):
+    written, move = [], training_module.atomic_path.__exit__
+
+    def copy_then_move(self, *error):
+        written.append(shutil.copytree(self.path.parent, tmp_path / f"killed {len(written)}"))
+        return move(self, *error)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_module.atomic_path, "__exit__", copy_then_move)
+        expected = run(build(), data, checkpoint=tmp_path / "whole")
+    assert len(written) >= 7  # a state and a model for each of three epochs, and a best model
+    epochs = []
+    for folder in written:
+        state = json.loads((folder / "state.json").read_text()) if (folder / "state.json").exists() else {"epoch": 0}
+        epochs.append(state["epoch"])
+        if state["epoch"]:
+            keras.saving.load_model(folder / state["model"])
+            keras.saving.load_model(folder / "best.keras")
+    assert set(epochs) == {0, 1, 2}
+    for folder in (written[1], written[-1]):  # killed in the first epoch and in the last
+        history = run(build(), data, checkpoint=folder, resume=True)
+        assert history.curves == expected.curves
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_checkpoint_folder_holds_the_best_and_the_last_only(data, tmp_path):
+    model = build()
+    run(model, data, checkpoint=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "last-0003.keras", "state.json"]
+    assert_same_weights(keras.saving.load_model(tmp_path / "best.keras"), model)
+
+
+# --- what cannot be trained -------------------------------------------------------------------
+@pytest.mark.usefixtures("eagerly")
+def test_a_loss_that_becomes_nan_is_explained(data):
+    with pytest.raises(FloatingPointError, match=r"nan in epoch 1, step 1\..*learning rate.*0/255"):
+        run(build(), data, loss=lambda truth, found: keras.ops.mean(found) * math.nan)
+
+
+def test_size_channels_and_classes_that_do_not_fit_are_named(data, disks):
+    with pytest.raises(ValueError, match=r"height 16 but the model takes 32.*input_shape=\(16, 16, 1\)"):
+        run(build(size=32), data)
+    with pytest.raises(ValueError, match="channels 1 but the model takes 3"):
+        run(UNet((SIZE, SIZE, 3), base_filters=2, depth=1), data)
+    data.train.masks[data.train.masks == 1] = 2
+    for num_classes in (1, 2):
+        with pytest.raises(ValueError, match="num_classes=3"):
+            run(build(num_classes=num_classes), data)
+
+
+@pytest.mark.parametrize("subset", ["train", "validation"])
+def test_nan_in_the_images_is_named(data, subset):
+    data.subsets[subset].images[1, 2, 3] = math.nan
+    with pytest.raises(ValueError, match="NaN"):
+        run(build(), data)
+
+
+def test_unscaled_images_and_an_empty_subset_are_named(data):
+    data.train.images *= 255
+    with pytest.raises(ValueError, match="0–1"):
+        run(build(), data)
+    with pytest.raises(ValueError, match="validation subset is empty"):
+        run(build(), Dataset("none", data.class_names, data.train, data.validation[:0], data.test))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_test_subset_is_never_read(data):
+    expected = run(build(), data, epochs=1)
+    data.test.images[:] = math.nan
+    data.test.masks[:] = 255
+    assert run(build(), data, epochs=1).curves == expected.curves
+
+
+def test_options_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="choose one of"):
+        compile_model(build(), loss="mse")
+    with pytest.raises(ValueError, match="always 0"):
+        compile_model(build(num_classes=1), loss="categorical_crossentropy")
+    with pytest.raises(ValueError, match="'cosine' or 'constant'"):
+        compile_model(build(), schedule="step")
+
+
+def test_the_cosine_schedule_warms_up_and_comes_down():
+    model = compile_model(build(), 1e-3, schedule="cosine", steps_per_epoch=10, epochs=5)
+    rate = model.optimizer._learning_rate
+    rates = [float(rate(step)) for step in range(51)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert max(rates) == rates[10] == pytest.approx(1e-3)
+    assert rates[50] < 1e-4
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_progress_in_a_file_is_its_last_line_and_silence_is_silent(data, capfd):
+    run(build(), data, epochs=1, progress=False)
+    assert capfd.readouterr() == ("", "")
+    run(build(), data, epochs=1, progress=True)
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert out.startswith("1 epochs in")
+    assert out.count("\n") == 1
