@@ -61,8 +61,8 @@ def write_folder(tmp_path):
 
 
 @pytest.fixture
-def grey():
-    """An 8-bit picture that differs from call to call: ``grey(seed, size)``."""
+def gray():
+    """An 8-bit picture that differs from call to call: ``gray(seed, size)``."""
 
     def picture(seed, size=8):
         return np.random.default_rng(seed).integers(0, 256, (size, size) if isinstance(size, int) else size, np.uint8)

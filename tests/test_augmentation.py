@@ -75,7 +75,7 @@ def test_flips_are_off_by_default(blobs):
     assert {(f == b[:, ::-1]).all() for f, b in zip(flipped, blobs, strict=True)} == {True, False}
 
 
-def test_grey_changes_leave_the_mask_alone_and_stay_in_0_1(blobs):
+def test_gray_changes_leave_the_mask_alone_and_stay_in_0_1(blobs):
     image = 0.2 + 0.6 * blobs[..., None].astype(np.float32)
     still = {"rotation": 0, "zoom": 0, "translation": 0}
     images, masks = augment_arrays(image, blobs, **still, brightness=0.5, contrast=0.5)

@@ -56,9 +56,9 @@ def test_mask_values_that_are_no_class(write_folder, values):
         read_mask(write_folder("m", {"a.npy": np.array([values])}) / "a.npy")
 
 
-def test_a_color_picture_as_mask(write_folder, grey):
+def test_a_color_picture_as_mask(write_folder, gray):
     with pytest.raises(ValueError, match=r"a\.png' is a color picture"):
-        read_mask(write_folder("m", {"a.png": grey(1, (4, 4, 3))}) / "a.png")
+        read_mask(write_folder("m", {"a.png": gray(1, (4, 4, 3))}) / "a.png")
 
 
 def test_a_window_of_no_width_and_nan_hu():

@@ -198,12 +198,12 @@ def test_the_data_folder_is_the_one_named(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def pairs(write_folder, grey, draw, tmp_path):
+def pairs(write_folder, gray, draw, tmp_path):
     """Four patients of two slices in 2d_images/ and 2d_masks/; more files may be given."""
 
     def make(images=(), masks=(), factor=1):
         names = [f"ID_{k:04d}_Z_{z:04d}.png" for k in range(4) for z in (9, 10)]
-        pictures = {name: grey(i, 8) for i, name in enumerate(names)} | dict(images)
+        pictures = {name: gray(i, 8) for i, name in enumerate(names)} | dict(images)
         drawn = {name: np.eye(8, dtype=np.uint8) * factor for name in names} | dict(masks)
         write_folder("set/2d_images", pictures), write_folder("set/2d_masks", drawn)
         return tmp_path / "set"
@@ -211,14 +211,14 @@ def pairs(write_folder, grey, draw, tmp_path):
     return make
 
 
-def test_a_folder_of_pairs_becomes_a_dataset(pairs, grey):
+def test_a_folder_of_pairs_becomes_a_dataset(pairs, gray):
     data = load_dataset(pairs(), seed=3)
     assert data.name == "set"
     assert data.class_names == ("background", "foreground")
     assert [len(subset.patients) for subset in data.subsets.values()] == [2, 1, 1]
     everything = {case: image for s in data.subsets.values() for case, image in zip(s.case_ids, s.images, strict=True)}
     assert len(everything) == 8
-    np.testing.assert_allclose(everything["ID_0001_Z_0009"][..., 0], grey(2, 8) / 255, rtol=1e-6)
+    np.testing.assert_allclose(everything["ID_0001_Z_0009"][..., 0], gray(2, 8) / 255, rtol=1e-6)
     assert np.isnan(data.train.spacing).all()
     np.testing.assert_array_equal(data.train.masks[0], np.eye(8))
 
@@ -247,9 +247,9 @@ def test_masks_that_are_all_empty_are_refused(pairs):
         load_dataset(pairs(factor=0))
 
 
-def test_problems_stop_the_loading_unless_left_out(pairs, grey):
+def test_problems_stop_the_loading_unless_left_out(pairs, gray):
     folder = pairs(
-        images={"ID_0009_Z_0001.png": grey(50), "ID_0003_Z_0009.png": b"cut"},
+        images={"ID_0009_Z_0001.png": gray(50), "ID_0003_Z_0009.png": b"cut"},
         masks={"ID_0002_Z_0009.png": np.zeros((4, 4), np.uint8), "ID_0001_Z_0010.png": np.eye(8, dtype=np.uint8) * 255},
     )
     with pytest.raises(ValueError, match="problems='leave_out'") as error:
@@ -279,9 +279,9 @@ def test_255_among_indices_is_read_once_mask_values_say_what_it_means(pairs):
             np.testing.assert_array_equal(mask, np.eye(8))
 
 
-def test_sizes_that_differ_need_a_size(pairs, grey):
+def test_sizes_that_differ_need_a_size(pairs, gray):
     name = "ID_0002_Z_0009.png"
-    folder = pairs(images={name: grey(9, (8, 12))}, masks={name: np.ones((8, 12), np.uint8)})
+    folder = pairs(images={name: gray(9, (8, 12))}, masks={name: np.ones((8, 12), np.uint8)})
     with pytest.raises(ValueError, match=rf"{name}' is 8×12 but 'ID_0000_Z_0009\.png' is 8×8; pass size"):
         load_dataset(folder)
     data = load_dataset(folder, size=16)
@@ -301,12 +301,12 @@ def test_resizing_scales_the_spacing(write_folder):
     np.testing.assert_allclose(data.train.spacing, [[0.8 * 4 / 16, 0.6 * 8 / 16]], rtol=1e-6)
 
 
-def test_grey_saved_as_rgb_is_grey_and_color_among_grey_is_an_error(pairs, grey):
+def test_gray_saved_as_rgb_is_gray_and_color_among_gray_is_an_error(pairs, gray):
     name = "ID_0002_Z_0009.png"
-    gray = np.repeat(grey(77)[..., None], 3, axis=-1)
-    assert load_dataset(pairs(images={name: gray})).train.images.shape[-1] == 1
+    three_channels = np.repeat(gray(77)[..., None], 3, axis=-1)
+    assert load_dataset(pairs(images={name: three_channels})).train.images.shape[-1] == 1
     with pytest.raises(ValueError, match=rf"{name}' has color"):
-        load_dataset(pairs(images={name: grey(77, (8, 8, 3))}))
+        load_dataset(pairs(images={name: gray(77, (8, 8, 3))}))
 
 
 def test_the_patient_pattern_reaches_the_split(pairs):
@@ -327,11 +327,11 @@ READERS = (".###", "..##", "..##", "...#")  # marks per pixel: 0, 1, 3, 4
 
 
 @pytest.fixture
-def lidc(write_folder, grey, draw):
+def lidc(write_folder, gray, draw):
     for k in range(3):
         for z in (2, 10):
             nodule = f"set/LIDC-{k}/nodule-0"
-            folder = write_folder(f"{nodule}/images", {f"slice-{z}.png": grey(10 * k + z, 4)})
+            folder = write_folder(f"{nodule}/images", {f"slice-{z}.png": gray(10 * k + z, 4)})
             for r, row in enumerate(READERS):
                 write_folder(f"{nodule}/mask-{r}", {f"slice-{z}.png": draw(row, "....", "....", "....") * 255})
     return folder.parents[2]

@@ -27,9 +27,9 @@ def test_a_clean_export_pairs_completely_and_holds_the_phantom(export):
     assert len(pairing.pairs) == 3 * 8
     assert pairing.matched_by_number == 8
     volumes, masks, _, _ = phantom_arrays(size=32)
-    grey = window(volumes[1, 3].astype(np.float32), -600, 1500) * 255
+    gray = window(volumes[1, 3].astype(np.float32), -600, 1500) * 255
     image, _ = read_image(folder / "2d_images" / "ID_0002_Z_0008.png")
-    np.testing.assert_allclose(image[..., 0], grey, atol=0.51)
+    np.testing.assert_allclose(image[..., 0], gray, atol=0.51)
     np.testing.assert_array_equal(read_mask(folder / "2d_masks" / "ID_0002_Z_0008.png"), masks[1, 3])
 
 

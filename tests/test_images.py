@@ -12,11 +12,11 @@ def test_nii_gz_is_one_suffix():
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
-def test_an_8_bit_picture_comes_back_with_a_channel_axis(write_folder, grey, suffix):
-    path = write_folder("i", {f"a{suffix}": grey(1, (5, 7))}) / f"a{suffix}"
+def test_an_8_bit_picture_comes_back_with_a_channel_axis(write_folder, gray, suffix):
+    path = write_folder("i", {f"a{suffix}": gray(1, (5, 7))}) / f"a{suffix}"
     image, spacing = read_image(path)
     assert image.dtype == np.float32
-    np.testing.assert_array_equal(image, grey(1, (5, 7))[..., None])
+    np.testing.assert_array_equal(image, gray(1, (5, 7))[..., None])
     assert spacing is None
 
 
@@ -29,10 +29,10 @@ def test_16_bit_and_signed_values_are_kept(write_folder):
     assert read_image(folder / "deep.png")[0].ravel().tolist() == [0, 65535]
 
 
-def test_color_keeps_its_channels_and_alpha_is_dropped(write_folder, grey):
-    folder = write_folder("i", {"rgb.png": grey(1, (4, 4, 3)), "rgba.png": grey(1, (4, 4, 4))})
+def test_color_keeps_its_channels_and_alpha_is_dropped(write_folder, gray):
+    folder = write_folder("i", {"rgb.png": gray(1, (4, 4, 3)), "rgba.png": gray(1, (4, 4, 4))})
     assert read_image(folder / "rgb.png")[0].shape == (4, 4, 3)
-    np.testing.assert_array_equal(read_image(folder / "rgba.png")[0], grey(1, (4, 4, 4))[..., :3])
+    np.testing.assert_array_equal(read_image(folder / "rgba.png")[0], gray(1, (4, 4, 4))[..., :3])
 
 
 def test_jpeg_is_read_close_to_what_was_written(write_folder):
@@ -98,7 +98,7 @@ def test_mask_values_are_kept_as_stored(write_folder, draw):
     assert read_mask(folder / "b.npy").dtype == np.uint8
 
 
-def test_a_grey_mask_saved_as_rgb_is_read(write_folder, draw):
+def test_a_gray_mask_saved_as_rgb_is_read(write_folder, draw):
     folder = write_folder("m", {"a.png": np.repeat(draw("01", "10")[..., None], 3, axis=-1)})
     np.testing.assert_array_equal(read_mask(folder / "a.png"), draw("01", "10"))
 

@@ -140,8 +140,8 @@ def test_no_common_name_is_an_error(folders, more):
 # --- what is in the files ---------------------------------------------------------------------
 
 
-def test_sound_pairs_pass_the_look_into_the_files(write_folder, grey, draw):
-    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+def test_sound_pairs_pass_the_look_into_the_files(write_folder, gray, draw):
+    images = write_folder("i", {"a.png": gray(1), "b.png": gray(2)})
     masks = write_folder("m", {"a.png": np.zeros((8, 8), np.uint8), "b.png": np.eye(8, dtype=np.uint8)})
     pairing = pair_files(images, masks)
     assert pairing.ok
@@ -153,8 +153,8 @@ def test_sound_pairs_pass_the_look_into_the_files(write_folder, grey, draw):
     ]
 
 
-def test_the_same_pixels_under_two_names_count_once(write_folder, grey):
-    images = write_folder("i", {"a.png": grey(1), "b.png": grey(1), "c.png": grey(2)})
+def test_the_same_pixels_under_two_names_count_once(write_folder, gray):
+    images = write_folder("i", {"a.png": gray(1), "b.png": gray(1), "c.png": gray(2)})
     masks = write_folder("m", {name: np.eye(8, dtype=np.uint8) for name in ("a.png", "b.png", "c.png")})
     pairing = pair_files(images, masks)
     assert [image for image, _ in names(pairing.pairs)] == ["a.png", "c.png"]
@@ -163,8 +163,8 @@ def test_the_same_pixels_under_two_names_count_once(write_folder, grey):
     assert "a.png" in problem.message
 
 
-def test_a_mask_of_another_size_is_out(write_folder, grey):
-    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+def test_a_mask_of_another_size_is_out(write_folder, gray):
+    images = write_folder("i", {"a.png": gray(1), "b.png": gray(2)})
     masks = write_folder("m", {"a.png": np.zeros((8, 6), np.uint8), "b.png": np.zeros((8, 8), np.uint8)})
     pairing = pair_files(images, masks)
     assert names(pairing.pairs) == [("b.png", "b.png")]
@@ -172,8 +172,8 @@ def test_a_mask_of_another_size_is_out(write_folder, grey):
 
 
 @pytest.mark.parametrize("damaged", ["i", "m"])
-def test_a_truncated_file_is_out_and_named(write_folder, grey, damaged):
-    files = {"a.png": grey(1, 64), "b.png": grey(2, 64)}
+def test_a_truncated_file_is_out_and_named(write_folder, gray, damaged):
+    files = {"a.png": gray(1, 64), "b.png": gray(2, 64)}
     write_folder("i", files), write_folder("m", files)
     path = write_folder(damaged, {}) / "a.png"
     path.write_bytes(path.read_bytes()[:1000])
@@ -185,8 +185,8 @@ def test_a_truncated_file_is_out_and_named(write_folder, grey, damaged):
     assert "truncated" in problem.message
 
 
-def test_0_255_among_class_indices_is_a_problem_but_stays_paired(write_folder, grey):
-    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+def test_0_255_among_class_indices_is_a_problem_but_stays_paired(write_folder, gray):
+    images = write_folder("i", {"a.png": gray(1), "b.png": gray(2)})
     masks = write_folder("m", {"a.png": np.eye(8, dtype=np.uint8), "b.png": np.eye(8, dtype=np.uint8) * 255})
     pairing = pair_files(images, masks)
     assert len(pairing.pairs) == 2
@@ -195,16 +195,16 @@ def test_0_255_among_class_indices_is_a_problem_but_stays_paired(write_folder, g
     assert "[0, 255] where others hold [0, 1]" in problem.message
 
 
-def test_a_folder_in_0_255_throughout_is_fine(write_folder, grey):
-    images = write_folder("i", {"a.png": grey(1), "b.png": grey(2)})
+def test_a_folder_in_0_255_throughout_is_fine(write_folder, gray):
+    images = write_folder("i", {"a.png": gray(1), "b.png": gray(2)})
     masks = write_folder("m", {"a.png": np.zeros((8, 8), np.uint8), "b.png": np.eye(8, dtype=np.uint8) * 255})
     assert pair_files(images, masks).ok
 
 
-def test_the_report_names_every_file_that_needs_a_decision(write_folder, grey):
-    ok, mask = grey(0), np.eye(8, dtype=np.uint8)
-    images = {"alone.png": grey(1), "twice.png": ok, "twice.tif": ok, "size.png": grey(2), "cut.png": b"\x89PNG"}
-    images |= {"original.png": grey(3), "zcopy.png": grey(3), "values.png": grey(4), "notes.txt": None}
+def test_the_report_names_every_file_that_needs_a_decision(write_folder, gray):
+    ok, mask = gray(0), np.eye(8, dtype=np.uint8)
+    images = {"alone.png": gray(1), "twice.png": ok, "twice.tif": ok, "size.png": gray(2), "cut.png": b"\x89PNG"}
+    images |= {"original.png": gray(3), "zcopy.png": gray(3), "values.png": gray(4), "notes.txt": None}
     masks = dict.fromkeys(("twice.png", "cut.png", "original.png", "zcopy.png", "orphan.png"), mask)
     masks |= {"size.png": np.zeros((4, 4), np.uint8), "values.png": mask * 255}
     report = str(pair_files(write_folder("i", images), write_folder("m", masks)))
@@ -270,9 +270,9 @@ def test_the_order_in_which_the_file_system_lists_does_not_matter(files, random)
     assert _pair(files, files) == _pair(files, files, shuffled)
 
 
-def test_with_contents_each_file_is_accounted_for_too(write_folder, grey):
+def test_with_contents_each_file_is_accounted_for_too(write_folder, gray):
     mask = np.eye(8, dtype=np.uint8)
-    images = write_folder("i", {"a.png": grey(1), "b.png": b"no", "c.png": grey(1), "d.png": grey(2), "e.png": grey(3)})
+    images = write_folder("i", {"a.png": gray(1), "b.png": b"no", "c.png": gray(1), "d.png": gray(2), "e.png": gray(3)})
     masks = write_folder("m", {"a.png": mask, "b.png": mask, "c.png": mask, "d.png": mask[:4], "e.png": b"no"})
     pairing = pair_files(images, masks)
     accounted = [path for group in pairing.pairs for path in group]

@@ -70,7 +70,7 @@ def test_images_are_drawn_in_their_real_aspect_with_a_bar_of_50_mm():
     assert not plotting.show_images(IMAGES[:1], spacings=[(np.nan, np.nan)]).axes[0].lines
 
 
-def test_grey_limits_are_the_same_for_all_images():
+def test_gray_limits_are_the_same_for_all_images():
     fig = plotting.show_images([IMAGES[0], IMAGES[1] * 0.5], limits=(0, 2))
     assert {ax.images[0].get_clim() for ax in fig.axes} == {(0, 2)}
 

@@ -15,8 +15,8 @@ label_maps = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=2, m
 @pytest.mark.parametrize(("level", "width"), [(-600, 1500), (50, 350), (400, 1800)])
 def test_window_ends_and_center(level, width):
     low, high = level - width / 2, level + width / 2
-    grey = window(np.array([low - 1000, low, level, high, high + 1000], float), level, width)
-    np.testing.assert_allclose(grey, [0, 0, 0.5, 1, 1], atol=1e-12)
+    gray = window(np.array([low - 1000, low, level, high, high + 1000], float), level, width)
+    np.testing.assert_allclose(gray, [0, 0, 0.5, 1, 1], atol=1e-12)
 
 
 def test_lung_window_of_known_tissue():
@@ -30,11 +30,11 @@ def test_window_keeps_float32_and_turns_int16_into_it(given_type, result):
 
 
 @given(arrays(np.int16, 8, elements=st.integers(-4096, 4095)), st.integers(-1000, 400), st.integers(1, 4000))
-def test_window_keeps_the_order_of_grey_values_and_stays_in_0_1(hu, level, width):
-    grey = window(np.sort(hu), level, width)
-    assert (np.diff(grey) >= 0).all()
-    assert grey.min() >= 0
-    assert grey.max() <= 1
+def test_window_keeps_the_order_of_gray_values_and_stays_in_0_1(hu, level, width):
+    gray = window(np.sort(hu), level, width)
+    assert (np.diff(gray) >= 0).all()
+    assert gray.min() >= 0
+    assert gray.max() <= 1
 
 
 # --- resize -----------------------------------------------------------------------------------

@@ -50,10 +50,10 @@ def test_the_slider_drives_picture_and_label_in_the_browser():
 def test_each_picture_is_a_png_of_its_frame():
     explorer = explore(FRAMES, "abc", "x", width=100)
     pictures = of_kind(explorer, ipywidgets.Image)
-    for picture, grey in zip(pictures, (0, 128, 255), strict=True):
+    for picture, gray in zip(pictures, (0, 128, 255), strict=True):
         with Image.open(io.BytesIO(picture.value)) as image:
             assert (image.format, image.size) == ("PNG", (6, 4))
-            assert np.unique(image).tolist() == [grey]
+            assert np.unique(image).tolist() == [gray]
         assert picture.width == "100"
 
 

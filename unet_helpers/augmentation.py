@@ -35,9 +35,9 @@ def make_augmenter(
         Exchange rows and columns of every second image; with both flips, all eight orientations.
         Square images only.
     brightness, contrast : float
-        Largest shift of grey values in 0–1, and relative change of contrast; images only.
+        Largest shift of gray values in 0–1, and relative change of contrast; images only.
     image_fill : float
-        Grey value that enters from outside; 0 is air in a lung window.
+        Gray value that enters from outside; 0 is air in a lung window.
     seed : int
 
     Returns
@@ -56,11 +56,11 @@ def make_augmenter(
         steps.append(layers.RandomZoom((-zoom, zoom), (-zoom, zoom), seed=seed + 2, **fill))
     if translation:
         steps.append(layers.RandomTranslation(translation, translation, seed=seed + 3, **fill))
-    grey = []
+    gray = []
     if brightness:
-        grey.append(layers.RandomBrightness(brightness, value_range=(0, 1), seed=seed + 4))
+        gray.append(layers.RandomBrightness(brightness, value_range=(0, 1), seed=seed + 4))
     if contrast:
-        grey.append(layers.RandomContrast(contrast, value_range=(0, 1), seed=seed + 5))
+        gray.append(layers.RandomContrast(contrast, value_range=(0, 1), seed=seed + 5))
 
     coins = keras.random.SeedGenerator(seed + 6)
 
@@ -77,7 +77,7 @@ def make_augmenter(
             moved = step({"images": images, "segmentation_masks": masks}, training=True)
             images, masks = moved["images"], moved["segmentation_masks"]
         images = images + image_fill
-        for step in grey:
+        for step in gray:
             images = step(images, training=True)
         if num_outputs > 1:
             targets = keras.ops.one_hot(keras.ops.cast(masks[..., 0], "int32"), num_outputs)

@@ -37,7 +37,7 @@ def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", j
     Returns
     -------
     dict
-        ``first step (s)`` with building the computation, ``step (s)``, ``images per second``, and
+        ``first (s)``, the first step with building the computation, ``step (s)``, ``images/s``, and
         ``memory (GB)``: of the process, or the peak on the first GPU if there is one.
     """
     before = keras.config.dtype_policy()
@@ -60,18 +60,18 @@ def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", j
     del model
     gc.collect()
     return {
-        "first step (s)": seconds[0],
+        "first (s)": seconds[0],
         "step (s)": step,
-        "images per second": batch_size / step,
+        "images/s": batch_size / step,
         "memory (GB)": memory,
     }
 
 
 def measure_steps(variants=None, steps=5):
-    """One row per variant of :data:`VARIANTS`, as a table; the last column is the time per image, first row = 1."""
+    """One row per variant of :data:`VARIANTS`, as a table; ``per image`` is the time for one image, first row = 1."""
     variants = VARIANTS if variants is None else variants
     table = pd.DataFrame({name: measure_step(steps=steps, **options) for name, options in variants.items()}).T
-    table["time per image"] = table["images per second"].iloc[0] / table["images per second"]
+    table["per image"] = table["images/s"].iloc[0] / table["images/s"]
     return table
 
 

@@ -423,14 +423,14 @@ def _left_out_names(blocking, unpaired):
 
 
 def _same_channels(images, pairs):
-    """Grey pictures saved as RGB become grey; true color among grey is an error."""
+    """Gray pictures saved as RGB become gray; true color among gray is an error."""
     channels = {image.shape[-1] for image in images}
-    grey = [i.shape[-1] == 1 or bool((i == i[..., :1]).all()) for i in images]
-    if all(grey):
+    gray = [i.shape[-1] == 1 or bool((i == i[..., :1]).all()) for i in images]
+    if all(gray):
         return [image[..., :1] for image in images]
     if len(channels) > 1:
-        odd = pairs[grey.index(False)][0].name
-        raise ValueError(f"'{odd}' has color but other images are grey; convert it, or keep the kinds apart")
+        odd = pairs[gray.index(False)][0].name
+        raise ValueError(f"'{odd}' has color but other images are gray; convert it, or keep the kinds apart")
     return images
 
 

@@ -64,10 +64,10 @@ def _write(folder, volumes, truths, clean):
     images, masks = folder / "2d_images", folder / "2d_masks"
     for k in range(len(volumes)):
         for z, (hu, mask) in enumerate(zip(volumes[k], truths[k], strict=True)):
-            grey = (window(hu.astype(np.float32), -600, 1500) * 255).round().astype(np.uint8)
+            gray = (window(hu.astype(np.float32), -600, 1500) * 255).round().astype(np.uint8)
             padded = f"ID_{k + 1:04d}_Z_{z + 5:04d}.png"
             short = f"ID_{k + 1}_Z_{z + 5}.png"
-            write_png(images / (padded if k < 2 else short), grey)
+            write_png(images / (padded if k < 2 else short), gray)
             write_png(masks / padded, mask)
     if not clean:
         _add_defects(images, masks)

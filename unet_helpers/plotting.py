@@ -36,7 +36,7 @@ def figure(rows=1, columns=1, width=None, height=None, panel=2.4, **options):
 
 
 def draw_image(ax, image, spacing=None, limits=(0, 1), title=None):
-    """Draw one grey or color image, ``(H, W)`` or ``(H, W, C)``, in its real aspect, with a 50 mm bar."""
+    """Draw one gray or color image, ``(H, W)`` or ``(H, W, C)``, in its real aspect, with a 50 mm bar."""
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[-1] == 1:
         image = image[..., 0]
@@ -72,8 +72,8 @@ def paint_mask(image, mask, colors=CLASS_COLORS, fill=0.35):
     """Image and mask as one picture, ``(H, W, 3)`` uint8, for widgets: fill inside, full color on the border."""
     from skimage.segmentation import find_boundaries
 
-    grey = np.clip(np.squeeze(image), 0, 1)
-    picture = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    gray = np.clip(np.squeeze(image), 0, 1)
+    picture = np.repeat(gray[..., np.newaxis], 3, axis=-1)
     for index in np.unique(mask[mask > 0]):
         color = np.array(to_rgb(colors[index % len(colors)]))
         area = mask == index
@@ -100,7 +100,7 @@ def show_images(images, titles=None, masks=None, class_names=None, spacings=None
         Adds a legend.
     spacings : sequence of (row, column) mm, optional
     limits : (float, float)
-        Grey values shown as black and as white.
+        Gray values shown as black and as white.
     columns : int
     """
     count = len(images)
@@ -559,7 +559,7 @@ def show_bars(series, panel=3.6, height=2.8):
     return fig
 
 
-def show_trainings(histories, name="loss", panel=2.8):
+def show_trainings(histories, name="loss", limits=None, panel=2.8):
     """One panel per training, ``{title: History}``: one quantity for training and validation, on a common scale."""
     with figure(1, len(histories), panel=panel, height=2.6, sharey=True) as (fig, axes):
         for ax, (title, history) in zip(axes.flat, histories.items(), strict=True):
@@ -570,5 +570,6 @@ def show_trainings(histories, name="loss", panel=2.8):
             ax.set_title(title, fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_ylabel(name)
+        axes[0, 0].set_ylim(limits)
         axes[0, 0].legend(frameon=False, fontsize=9)
     return fig

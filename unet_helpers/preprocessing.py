@@ -4,7 +4,7 @@ import numpy as np
 
 
 def window(hu, level, width):
-    """Map Hounsfield units to grey values in [0, 1], as a radiologist's display does.
+    """Map Hounsfield units to gray values in [0, 1], as a radiologist's display does.
 
     Values below ``level - width / 2`` become 0, above ``level + width / 2`` become 1.
 
@@ -142,7 +142,7 @@ def one_hot(mask, num_classes):
 def scale_to_unit(images, level=-600, width=1500):
     """Bring all images of one source to [0, 1] by one rule, chosen from their common range.
 
-    One rule for all, because a rule per image would give the same tissue another grey in each.
+    One rule for all, because a rule per image would give the same tissue another gray in each.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@
 # - measure how far a network sees (its receptive field), and compute the same number,
 # - look inside a trained network and find out what a skip connection carries.
 #
-# **You need before:** Python and NumPy; what a layer and a weight are. [Notebook 02](02_preprocessing.ipynb) explains the images.
+# **You need before:** Python and NumPy; what a layer and a weight are. [Notebook 02](02_preprocessing.ipynb) explains the images. Words are explained where they appear, and again in the [glossary](../book/glossary.md).
 #
 # **Minutes:** 50 to read and work through, 2 to run on two cores.
 #
@@ -617,7 +617,7 @@ plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], mas
 # - Without `skip1` the lungs are still found, but their outline frays: the map of 128×128, which knows the place of each edge, is missing. The nodules disappear, because something that is only a few pixels wide lives on the upper levels alone.
 # - Without `skip4` the outline is sharp where there is one, and whole pieces of lung are missing: the lowest arrow carries little detail and much *what*.
 #
-# So each arrow carries what is lost below it. One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for part of the loss, which [notebook 08](08_architecture_comparison.ipynb) measures.
+# So each arrow carries what is lost below it. One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for part of the loss, which notebook 08 measures.
 
 # %% [markdown]
 # ## Take-aways

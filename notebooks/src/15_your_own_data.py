@@ -49,7 +49,7 @@ your_data.show_examples(data, count=4)
 print(data)
 
 # %% [markdown]
-# Three things to check here, each with your own knowledge of the folder: are these **as many patients** as you have? Is the **rule for the grey values** right for this kind of image? Were **files left out** that you would miss?
+# Three things to check here, each with your own knowledge of the folder: are these **as many patients** as you have? Is the **rule for the gray values** right for this kind of image? Were **files left out** that you would miss?
 # For the folder that comes with the series every file that was left out is one of the faults of [notebook 01](01_data_pairing.ipynb).
 #
 # Then move through one patient. Does the mask follow the object from slice to slice, or does it jump? A jump is a sign of a wrong pair.
