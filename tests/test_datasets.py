@@ -387,3 +387,11 @@ def test_the_real_lidc_slices(shared_data):
     assert all(subset.readers.shape[1] == 4 for subset in subsets)
     empty = sum(int((~subset.masks.any(axis=(1, 2))).sum()) for subset in subsets)
     assert 0.3 < empty / 2272 < 0.37  # no pixel that two of four readers marked
+
+
+def test_volume_among_pairs_is_refused_by_name(tmp_path):
+    for kind, values in (("images", np.linspace(0, 1, 3 * 16 * 16)), ("masks", np.arange(3 * 16 * 16) % 2)):
+        (tmp_path / kind).mkdir()
+        np.save(tmp_path / kind / "P1_Z_1.npy", values.reshape(3, 16, 16))
+    with pytest.raises(ValueError, match=r"'P1_Z_1.npy' is a volume of 3×16×16"):
+        load_dataset(tmp_path)

@@ -322,6 +322,9 @@ def load_pairs(
     images, masks, spacings = [], [], []
     for image_path, mask_path in pairs:
         image, spacing = read_image(image_path)
+        if image.ndim != 3:
+            size = "×".join(map(str, image.shape[:-1]))
+            raise ValueError(f"'{image_path.name}' is a volume of {size}; save its slices one by one")
         images.append(image)
         masks.append(read_mask(mask_path))
         spacings.append(spacing or (np.nan, np.nan))
