@@ -120,3 +120,18 @@ def test_decide_leaves_slices_below_presence_empty():
     foreground = np.array([[[0.3, 0.6]], [[0.3, 0.4]]], np.float32)
     decided = OperatingPoint(threshold=0.3, presence=0.5).decide(foreground)
     np.testing.assert_array_equal(decided, [[[1, 1]], [[0, 0]]])
+
+
+def test_two_members_train_and_predict_their_mean_with_readers():
+    masks = squares(6, side=64, at=32)
+    readers = np.stack([masks, np.roll(masks, 1, axis=1)], axis=1)
+    data = Dataset("x", ("background", "nodule"), *(subset(masks, readers) for _ in range(3)))
+    two = recipe(members=2, soft_readers=True, all_orientations=True)
+    model, histories = your_data.train_recipe(data, two)
+    assert [history.epochs for history in histories] == [1, 1]
+    seen = your_data.center(data.test.images, 32)
+    members = [layer for layer in model.layers if layer.name.startswith("member")]
+    mean = sum(np.asarray(member(seen)) for member in members) / 2
+    np.testing.assert_allclose(np.asarray(model(seen)), mean, rtol=1e-5)
+    point = your_data.choose_point(model, data, two)
+    assert your_data.predict(model, data.test.images, two, point).shape == (6, 64, 64)

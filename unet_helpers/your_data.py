@@ -107,24 +107,24 @@ class Recipe:
 def default_recipe(data, epochs=None):
     """Choose network, epochs and augmentation by the size and kind of the data.
 
-    At least 12 passes over the data and at least 300 steps. Crops around a finding (several readers)
+    At least 12 passes over the data and at least 450 steps. Crops around a finding (several readers)
     have no up and left, a chest has: only the former are flipped and turned. What several readers disagree
-    about takes more: three networks of 30 passes, whose probabilities are averaged.
+    about takes more: two networks of 30 passes, whose probabilities are averaged.
     """
     crops = data.train.readers is not None
     batch_size = 16 if crops else 8
     steps = -(-len(data.train) // batch_size)
     return Recipe(
-        window=central_window(data.train),
+        window=central_window(data.train) if crops else min(data.train.masks.shape[1:]),
         base_filters=16 if crops else 8,
-        epochs=int(epochs) if epochs else (30 if crops else max(12, 300 // steps)),
+        epochs=int(epochs) if epochs else (30 if crops else max(12, 450 // steps)),
         batch_size=batch_size,
         learning_rate=1e-3 if crops else 2e-3,
         one_map=data.num_classes == 2,
         all_orientations=crops,
         soft_readers=crops,
         precision=os.environ.get("UNET_PRECISION", "float32"),
-        members=3 if crops else 1,
+        members=2 if crops else 1,
     )
 
 
@@ -171,7 +171,7 @@ def train_recipe(data, recipe, seed=0):
     if len(models) == 1:
         return models[0], [*histories]
     image = keras.Input(models[0].input_shape[1:], name="image")
-    members = [keras.Model(model.inputs, model.outputs, name=f"member{i}") for i, model in enumerate(models)]
+    members = [keras.Model(model.input, model.output, name=f"member{i}") for i, model in enumerate(models)]
     mean = keras.layers.Average(name="probabilities")([member(image) for member in members])
     return keras.Model(image, mean, name="ensemble"), [*histories]
 

@@ -118,8 +118,8 @@ recipe = your_data.default_recipe(data, epochs=os.environ.get("UNET_EPOCHS"))
 print(recipe)
 
 # %% [markdown]
-# `window` is the side of the central square that holds nearly all object pixels of the training patients. Here it is the whole slice.
-# In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is much smaller: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
+# `window` is the side of the square that the network sees. Here it is the whole slice.
+# In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
 
 # %% tags=["nbval-ignore-output"]
 model, histories = your_data.train_recipe(data, recipe)
@@ -179,7 +179,7 @@ by_slice.round(3)
 assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]
-plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, spacings=part.spacing)
+plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=2.0)
 
 # %% [markdown]
 # For each row ask: is the *prediction* wrong, or the *mask*? In folders of one's own the second is frequent, and worth more than another week of training.
