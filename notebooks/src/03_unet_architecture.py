@@ -193,12 +193,18 @@ level1.shape
 
 # %%
 level2 = conv_block(layers.MaxPooling2D(2)(level1), 128, dropout=0.1)
-level3 = conv_block(layers.MaxPooling2D(2)(level2), 256, dropout=0.1)
-level4 = conv_block(layers.MaxPooling2D(2)(level3), 512, dropout=0.1)
-level2.shape, level3.shape, level4.shape
+level2.shape
 
 # %% [markdown]
-# Each level halves height and width and doubles the channels: fewer places, more kinds of features at each place. The fifth block is the **bottleneck**.
+# Half the height and width, twice the channels. And so on:
+
+# %%
+level3 = conv_block(layers.MaxPooling2D(2)(level2), 256, dropout=0.1)
+level4 = conv_block(layers.MaxPooling2D(2)(level3), 512, dropout=0.1)
+level3.shape, level4.shape
+
+# %% [markdown]
+# On each level there are fewer places, and more kinds of features at each place. The fifth block is the **bottleneck**.
 
 # %%
 bottleneck = conv_block(layers.MaxPooling2D(2)(level4), 1024, dropout=0.1)
@@ -233,9 +239,15 @@ np.array_equal(np.squeeze(up), large)
 
 # %%
 up4 = layers.Conv2DTranspose(512, 2, strides=2)(bottleneck)
+up4.shape, level4.shape
+
+# %% [markdown]
+# Same size, same number of channels: they can be joined.
+
+# %%
 joined = layers.Concatenate()([level4, up4])
 right4 = conv_block(joined, 512)
-up4.shape, joined.shape, right4.shape
+joined.shape, right4.shape
 
 # %% [markdown]
 # 512 channels from below, which know *what*, and 512 from the left, which know *where*: 1024 channels, mixed down to 512. Three more steps of the same kind:
@@ -278,6 +290,8 @@ import pandas as pd
 
 rows = [(layer.name.split("_")[0], *layer.output.shape[1:], layer.count_params()) for layer in theirs.layers]
 table = pd.DataFrame(rows, columns=["block", "height", "width", "channels", "parameters"])
+
+# %%
 how = {"height": "last", "width": "last", "channels": "last", "parameters": "sum"}
 blocks = table.groupby("block", sort=False).agg(how)
 blocks[blocks["parameters"] > 0]
@@ -469,6 +483,8 @@ def before_softmax(model):
 # %%
 positive = UNet((256, 256, 1), base_filters=2, batch_norm=False, dropout=0)
 positive.set_weights([np.abs(weight) for weight in positive.get_weights()])
+
+# %%
 noise = np.random.default_rng(0).random((16, 256, 256, 1), dtype=np.float32)
 seen = np.argwhere(influence(before_softmax(positive), 128, 128, noise))
 print(f"rows {seen[:, 0].min()} to {seen[:, 0].max()}, columns {seen[:, 1].min()} to {seen[:, 1].max()}")
@@ -512,7 +528,7 @@ shares = [listens[64 - side // 2 : 65 + side // 2, 64 - side // 2 : 65 + side //
 pd.DataFrame({"square": [f"{side}×{side}" for side in sides], "share of the influence": np.round(shares, 2)})
 
 # %% [markdown]
-# The whole slice can have a say, but most of the influence comes from a small square around the pixel. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
+# The whole slice can have a say, but more than half of the influence comes from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
 # So do not read the formula as "the network understands the whole chest": it is an upper bound.
 
 # %% [markdown]
@@ -544,6 +560,8 @@ check.receptive_field(receptive_field)
 # %%
 names = [f"down{n}" for n in (1, 2, 3, 4)] + ["bottleneck"] + [f"up{n}" for n in (4, 3, 2, 1)]
 inside = keras.Model(trained.input, [trained.get_layer(f"{name}_relu2").output for name in names])
+
+# %%
 chosen = data.validation[(data.validation.masks == 2).sum(axis=(1, 2)).argmax()]
 features = {name: np.asarray(maps)[0] for name, maps in zip(names, inside(chosen.images), strict=True)}
 [(name, maps.shape) for name, maps in features.items() if name in ("down1", "bottleneck", "up1")]
@@ -553,7 +571,7 @@ features = {name: np.asarray(maps)[0] for name, maps in zip(names, inside(chosen
 # A block has between 8 and 128 maps. We look at the four that vary most.
 
 
-# %% mystnb={"image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, lungs bright on black or the reverse."}, "figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}}
+# %% mystnb={"image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, lungs or the nodule bright on black."}, "figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}}
 def liveliest(maps, count=4):
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
     return [maps[..., index] for index in order]
@@ -563,8 +581,8 @@ shown = [feature for name in ("down1", "bottleneck", "up1") for feature in livel
 plotting.show_maps(shown, [name for name in ("down1", "bottleneck", "up1") for _ in range(4)])
 
 # %% [markdown]
-# On top, the first block: pictures of the chest, its edges and its textures, all of them sharp. In the middle, the bottleneck: a few squares say roughly where lung is, and nothing about edges.
-# At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values. Move through all nine blocks:
+# On top, the first block: pictures of the chest, its edges and its textures, all of them sharp. In the middle, the bottleneck: each square stands for 16×16 pixels; it can say "something like this, about here", and nothing about edges.
+# At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values: some are bright where lung is, others where the nodule is. Move through all nine blocks:
 
 # %%
 from unet_helpers.widgets import explore
@@ -603,10 +621,15 @@ for name in ("skip1", "skip2", "skip3", "skip4"):
 predictions = {name: np.asarray(net(data.validation.images)).argmax(axis=-1) for name, net in networks.items()}
 counts = [counts_per_class(data.validation.masks, found, 3) for found in predictions.values()]
 rows = [[one.dice for one in both[1:]] for both in counts]
-pd.DataFrame(rows, index=list(predictions), columns=["lung", "nodule"]).rename_axis(columns="Dice").round(2)
+scores = pd.DataFrame(rows, index=list(predictions), columns=["lung", "nodule"]).rename_axis(columns="Dice")
+scores.round(2)
 
 # %% [markdown]
 # Dice is 1 where prediction and ground truth agree and 0 where they share nothing; here it is computed over all validation slices together ([notebook 05](05_evaluation.ipynb) says more about it). `skip1` is the uppermost arrow of the U, `skip4` the lowest.
+
+# %%
+assert scores["lung"].idxmin() == "without skip1"
+assert (scores["nodule"] < scores.loc["all skips", "nodule"]).sum() == 4
 
 # %% mystnb={"image": {"alt": "Five copies of one CT slice with the predicted lung and nodule outlined: with all skip connections, and with each of the four cut."}, "figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}}
 index = (data.validation.masks == 2).sum(axis=(1, 2)).argmax()
@@ -614,10 +637,11 @@ masks = [chosen.masks[0], *(found[index] for found in predictions.values())]
 plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], masks, data.class_names, columns=3)
 
 # %% [markdown]
-# - Without `skip1` the lungs are still found, but their outline frays: the map of 128×128, which knows the place of each edge, is missing. The nodules disappear, because something that is only a few pixels wide lives on the upper levels alone.
-# - Without `skip4` the outline is sharp where there is one, and whole pieces of lung are missing: the lowest arrow carries little detail and much *what*.
+# - Without `skip1` the outline leaves the lung and wanders through the chest wall. The map of 128×128 was the one that knew where each edge runs; the rest of the network only knows roughly where lungs are.
+# - Without `skip4` the outline is sharp where there is one, but pieces of lung are missing: this arrow carries little detail and some of the *what*.
+# - The nodule suffers from every cut, and not most from the uppermost. Which arrow matters for which class is learned from the data, and cannot be read off the drawing.
 #
-# So each arrow carries what is lost below it. One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for part of the loss, which notebook 08 measures.
+# One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for part of the loss, which notebook 08 measures.
 
 # %% [markdown]
 # ## Take-aways

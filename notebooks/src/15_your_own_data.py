@@ -179,7 +179,7 @@ by_slice.round(3)
 assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]
-plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=2.0)
+plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=1.8)
 
 # %% [markdown]
 # For each row ask: is the *prediction* wrong, or the *mask*? In folders of one's own the second is frequent, and worth more than another week of training.
