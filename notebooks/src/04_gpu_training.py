@@ -16,7 +16,7 @@
 #
 # **You need before:** [notebook 03](03_unet_architecture.ipynb), or a U-Net and its softmax known from elsewhere. Words are explained where they appear, and again in the [glossary](../book/glossary.md).
 #
-# **Minutes:** 60 to read and work through, 5 to run on two cores.
+# **Minutes:** 60 to read and work through, 4 to run on two cores.
 #
 # **The misconception it removes:** "A GPU makes the model better." It makes the same model sooner. What is wrong in the data or the loss, it gets wrong faster.
 #
@@ -319,10 +319,10 @@ print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.vali
 # More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
 # When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges and one piece; errors at a nodule are larger in comparison."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with most wrong nodule pixels, and the one with the worst lungs."}}
+# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges and one piece; errors at a nodule are larger in comparison."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
-wrong_nodule = ((data.validation.masks == 2) != (predicted == 2)).sum(axis=(1, 2)).argmax()
-rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), wrong_nodule, worst]
+nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
+rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
 chosen = data.validation[rows]
 plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=chosen.case_ids, panel=1.8)
 
@@ -465,12 +465,12 @@ pd.DataFrame(rows, columns=["base_filters", "size", "batch", "weights (GB)", "fe
 #
 # ### Time
 #
-# What does one step cost here, on the device that runs this page? `measure_steps` builds the network once for each variant and times its steps on noise. `python -m unet_helpers.benchmark` prints the same table.
+# What does one step cost here, on the device that runs this page? `measure_steps` builds the network once for each variant, times its steps on noise, and reports the fastest. `python -m unet_helpers.benchmark` prints the same table.
 
 # %% tags=["nbval-ignore-output"]
 from unet_helpers.benchmark import measure_steps
 
-table = measure_steps(steps=3)
+table = measure_steps(steps=5)
 table.round(2)
 
 # %%
@@ -480,7 +480,7 @@ assert (table["first (s)"] > table["step (s)"]).all() and (table["step (s)"] > 0
 # How to read it, row by row. The stored numbers are those of the two-core machine without a GPU on which this page was made; your own stand there when you run it.
 #
 # - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and never build a new model inside a loop without need.
-# - **Batch size.** `per image` (first row = 1) says what a slice costs. A larger batch needs more memory. On a CPU it gains little, because two cores are busy with a few slices already. A GPU has thousands of cores; small batches leave most of them idle, so there the batch matters more.
+# - **Batch size.** `per image` (first row = 1) says what a slice costs. A larger batch needs more memory. On a CPU it gains little, because a few slices keep two cores busy; if the row says otherwise, another program was running, so measure again. A GPU has thousands of cores; small batches leave most of them idle, so there the batch matters more.
 # - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
 # - **XLA.** A compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and on for a GPU.
 #
