@@ -134,7 +134,7 @@ def test_only_cells_that_vary_are_ignored_by_nbval(source):
     if source.stem[:2] in ("01", "02", "03", "05"):
         assert len(ignored) <= 1
     for index, cell in enumerate(cells):
-        if cell in ignored:
+        if cell in ignored and "list_physical_devices" not in cell.source:  # which device is there is no claim
             later = "\n".join(c.source for c in cells[index : index + 6])
             assert "assert" in later, f"no assert says what must hold after:\n{cell.source}"
 

@@ -300,15 +300,22 @@ class Browser:
     def open(self, path):
         """Open a file and wait until it has loaded."""
         self.events = []
-        self.call("Page.navigate", url=Path(path).resolve().as_uri())
-        self.wait_for("document.readyState === 'complete' && location.protocol === 'file:'")
+        address = Path(path).resolve().as_uri()
+        self.call("Page.navigate", url=address)
+        here = f"location.href.split('#')[0] === {json.dumps(address)}"
+        self.wait_for(f"document.readyState === 'complete' && {here}", seconds=60)
 
     def wait_for(self, condition, seconds=30):
         """Wait until a JavaScript condition holds; return whether it did."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.value(condition):
-                return True
+            try:
+                if self.value(condition):
+                    return True
+            except RuntimeError as error:
+                # the page changed under the question, which a slow machine makes likely: ask again
+                if not any(text in str(error) for text in ("navigated or closed", "context")):
+                    raise
             time.sleep(0.05)
         return False
 
