@@ -319,7 +319,7 @@ print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.vali
 # More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
 # When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges and one piece; errors at a nodule are larger in comparison."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs."}}
+# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges and one piece; errors at a nodule are larger in comparison."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
 nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
 rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
