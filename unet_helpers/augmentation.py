@@ -37,7 +37,7 @@ def make_augmenter(
     brightness, contrast : float
         Largest shift of gray values in 0–1, and relative change of contrast; images only.
     image_fill : float
-        Gray value that enters from outside; 0 is air in a lung window.
+        Gray value that enters from outside; 0 is black in any window.
     seed : int
 
     Returns
