@@ -109,7 +109,7 @@ def default_recipe(data, epochs=None):
 
     At least 12 passes over the data and at least 450 steps. Crops around a finding (several readers)
     have no up and left, a chest has: only the former are flipped and turned. What several readers disagree
-    about takes more: two networks of 30 passes, whose probabilities are averaged.
+    about takes more: 40 passes.
     """
     crops = data.train.readers is not None
     batch_size = 16 if crops else 8
@@ -117,14 +117,13 @@ def default_recipe(data, epochs=None):
     return Recipe(
         window=central_window(data.train) if crops else min(data.train.masks.shape[1:]),
         base_filters=16 if crops else 8,
-        epochs=int(epochs) if epochs else (30 if crops else max(12, 450 // steps)),
+        epochs=int(epochs) if epochs else (40 if crops else max(12, 450 // steps)),
         batch_size=batch_size,
         learning_rate=1e-3 if crops else 2e-3,
         one_map=data.num_classes == 2,
         all_orientations=crops,
         soft_readers=crops,
         precision=os.environ.get("UNET_PRECISION", "float32"),
-        members=2 if crops else 1,
     )
 
 
