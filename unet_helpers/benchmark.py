@@ -18,6 +18,7 @@ VARIANTS = {
     "mixed_bfloat16": {"policy": "mixed_bfloat16"},
     "XLA": {"jit_compile": True},
 }
+COLUMNS = ["first (s)", "step (s)", "images/s", "memory (GB)"]
 
 
 def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", jit_compile=False, steps=5):
@@ -67,9 +68,21 @@ def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", j
 
 
 def measure_steps(variants=None, steps=5):
-    """One row per variant of :data:`VARIANTS`, as a table; ``per image`` is the time for one image, first row = 1."""
+    """One row per variant of :data:`VARIANTS`, as a table; ``per image`` is the time for one image, first row = 1.
+
+    A variant that this device does not have (bfloat16 needs AVX-512 on an Intel processor) stays in the table,
+    without numbers.
+    """
+    import tensorflow as tf
+
     variants = VARIANTS if variants is None else variants
-    table = pd.DataFrame({name: measure_step(steps=steps, **options) for name, options in variants.items()}).T
+    rows = {}
+    for name, options in variants.items():
+        try:
+            rows[name] = measure_step(steps=steps, **options)
+        except (tf.errors.AbortedError, tf.errors.UnimplementedError):
+            rows[f"{name} (not on this device)"] = {}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     table["per image"] = table["images/s"].iloc[0] / table["images/s"]
     return table
 

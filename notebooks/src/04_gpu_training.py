@@ -474,14 +474,15 @@ table = measure_steps(steps=5)
 table.round(2)
 
 # %%
-assert (table["first (s)"] > table["step (s)"]).all() and (table["step (s)"] > 0).all()
+measured = table.dropna()
+assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() and (measured["step (s)"] > 0).all()
 
 # %% [markdown]
 # How to read it, row by row. The stored numbers are those of the two-core machine without a GPU on which this page was made; your own stand there when you run it.
 #
 # - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and never build a new model inside a loop without need.
 # - **Batch size.** `per image` (first row = 1) says what a slice costs. A larger batch needs more memory. On a CPU it gains little, because a few slices keep two cores busy; if the row says otherwise, another program was running, so measure again. A GPU has thousands of cores; small batches leave most of them idle, so there the batch matters more.
-# - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
+# - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower; on some older ones TensorFlow refuses, and the row stays empty. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
 # - **XLA.** A compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and on for a GPU.
 #
 # ### The input pipeline
