@@ -8,6 +8,7 @@ from .checkpoint import load_checkpoint, train_checkpoint  # noqa: E402
 from .datasets import Dataset, Subset, load_dataset, split_by_patient  # noqa: E402
 from .evaluation import bootstrap_interval, evaluate, predict_masks, predict_probabilities  # noqa: E402
 from .export import export_phantom  # noqa: E402
+from .images import DataError  # noqa: E402
 from .metrics import confusion_counts, dice, hausdorff95, iou  # noqa: E402
 from .models import UNet  # noqa: E402
 from .pairing import pair_files  # noqa: E402
@@ -15,6 +16,7 @@ from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, wind
 from .training import make_batches, start_at_class_shares, train  # noqa: E402
 
 __all__ = [
+    "DataError",
     "Dataset",
     "Subset",
     "UNet",
