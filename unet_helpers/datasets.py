@@ -100,7 +100,7 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     fractions : (float, float, float)
         Shares of the patients in train, validation and test.
     options
-        Phantom: ``patients``, ``slices``, ``window``. Folder of pairs: ``class_names``,
+        Phantom: ``patients``, ``slices``, ``window``, ``variety``. Folder of pairs: ``class_names``,
         ``mask_values``, ``problems``, ``patient_pattern``. LIDC: ``consensus``. See :func:`load_phantom`,
         :func:`load_pairs`, :func:`load_lidc`.
 
@@ -199,14 +199,22 @@ def check_no_overlap(*groups):
 # --- the phantom ------------------------------------------------------------------------------
 
 
-def load_phantom(*, size=128, seed=0, patients=48, slices=8, window=(-600, 1500)):
+def load_phantom(*, size=128, seed=0, patients=48, slices=8, window=(-600, 1500), variety="class", workers=1):
     """The synthetic patients, made once and kept in the data folder.
 
-    ``window`` is (level, width) in HU, or None to keep HU.
+    ``window`` is (level, width) in HU, None to keep HU, or ``"display"``: each slice in a window drawn at random and
+    in 8 bits, as :func:`unet_helpers.display.show_in_random_windows` does. ``variety="archive"`` gives patients with
+    diseases, metal, arms beside the body and slices from neck to kidneys; ``workers`` processes make them.
     """
-    volumes, masks, spacing, ids = phantom_arrays(size=size, seed=seed, patients=patients, slices=slices)
+    volumes, masks, spacing, ids = phantom_arrays(
+        size=size, seed=seed, patients=patients, slices=slices, variety=variety, workers=workers
+    )
     images = volumes.astype(np.float32)[..., np.newaxis]
-    if window is not None:
+    if window == "display":
+        from .display import show_in_random_windows
+
+        images = show_in_random_windows(images.reshape(-1, *images.shape[2:]), seed).reshape(images.shape)
+    elif window is not None:
         images = preprocessing.window(images, *window)
     depth = volumes.shape[1]
     everything = Subset(
@@ -216,7 +224,8 @@ def load_phantom(*, size=128, seed=0, patients=48, slices=8, window=(-600, 1500)
         np.array([f"{patient}_Z_{z:02d}" for patient in ids for z in range(depth)]),
         np.repeat(spacing[:, 1:], depth, axis=0),
     )
-    rule = "HU" if window is None else f"HU, window {window[0]}/{window[1]}"
+    rules = {None: "HU", "display": "random display windows in 8 bits"}
+    rule = rules[window] if window in rules else f"HU, window {window[0]}/{window[1]}"
     return "phantom", PHANTOM_CLASSES, everything, [f"synthetic patients, {rule}"]
 
 
@@ -233,7 +242,7 @@ def subset_of_patients(patients, window=(-600, 1500)):
     )
 
 
-def phantom_arrays(*, size=128, seed=0, patients=48, slices=8):
+def phantom_arrays(*, size=128, seed=0, patients=48, slices=8, variety="class", workers=1):
     """Volumes and masks of the phantom patients, from the data folder if they are there already.
 
     Returns
@@ -243,11 +252,12 @@ def phantom_arrays(*, size=128, seed=0, patients=48, slices=8):
     spacing : ``(P, 3)`` float, (slice, row, column) in mm
     patient_ids : ``(P,)`` str
     """
-    path = data_folder() / f"phantom_{phantom_version()}_{size}_{seed}_{patients}_{slices}.npz"
+    kind = "" if variety == "class" else f"_{variety}"
+    path = data_folder() / f"phantom_{phantom_version()}_{size}_{seed}_{patients}_{slices}{kind}.npz"
     if not path.is_file():
         from .phantom import make_patients
 
-        made = make_patients(n=patients, seed=seed, size=size, slices=slices)
+        made = make_patients(n=patients, seed=seed, size=size, slices=slices, variety=variety, workers=workers)
         arrays = {
             "volumes": np.stack([patient.volume for patient in made]).round().astype(np.int16),
             "masks": np.stack([patient.masks for patient in made]),

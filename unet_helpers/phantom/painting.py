@@ -31,7 +31,8 @@ class Canvas:
         """Index of the pixels that may lie in a rectangle of the patient, from (x, y) to (x, y) in mm."""
         x, y = self.chest.to_scanner((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, self.z)
         column, row = (x - self.world_x[0]) / self.pixel, (y - self.world_y[0]) / self.pixel
-        reach = (max(high[0] - low[0], high[1] - low[1]) / 2 + 5) / self.pixel + 2  # 5 mm for the wobble
+        wobble = 1.2 * sum(row[0] for row in self.chest.anatomy.wobble)  # to_scanner leaves it out
+        reach = (max(high[0] - low[0], high[1] - low[1]) / 2 + max(5, wobble)) / self.pixel + 2
         rows = slice(max(0, int(row - reach)), max(0, int(row + reach) + 1))
         columns = slice(max(0, int(column - reach)), max(0, int(column + reach) + 1))
         return rows, columns
@@ -117,7 +118,7 @@ def abdomen(canvas, texture):
     """Diaphragm, liver, spleen and stomach, below the domes."""
     chest, x, y, z = canvas.chest, canvas.x, canvas.y, canvas.z
     a = chest.anatomy
-    if z < 0.9 * a.dome[0] * chest.length:
+    if z < 0.9 * min(a.dome) * chest.length:
         return
     inside = np.maximum(-chest.diaphragm(x, y, z), chest.cage(x, y, z) + 1)
     canvas.paint(inside, a.muscle_hu)
@@ -290,29 +291,28 @@ def scapula(canvas, s):
     bone(canvas, blade, 1.3)
 
 
-def over_table(canvas):
-    """The finished slice (n, n): the patient lying on the table."""
+def over_table(canvas, shape=(420.0, 205.0, 1.0)):
+    """The finished slice (n, n): the patient lying on the table; ``shape`` () leaves the table out."""
     chest = canvas.chest
     top = chest.back(chest.length) + chest.anatomy.shift[1] + 1
-    below = table(canvas.world_x, canvas.world_y, top)
+    below = table(canvas.world_x, canvas.world_y, top, *shape) if shape else np.full(canvas.hu.shape, AIR)
     body = np.clip(0.5 - chest.body(canvas.x, canvas.y, canvas.z) / canvas.edge, 0, 1)
     return below + body * (canvas.hu - below)
 
 
-def table(world_x, world_y, top):
+def table(world_x, world_y, top, radius=420.0, half_width=205.0, thickness=1.0):
     """HU of the table (n, n) over air: a curved shell of carbon fiber around foam, under a pad."""
     x, y = world_x[None, :], world_y[:, None]
-    radius = 420.0
     depth = radius - np.hypot(x, y - top + radius - 14)  # below the upper shell is negative
-    inside = np.abs(x) < 205
+    inside = np.abs(x) < half_width
     pixel = world_x[1] - world_x[0]
     hu = np.full((len(world_y), len(world_x)), AIR)
     pad = np.clip(0.5 - (np.abs(depth - 7) - 7) / pixel, 0, 1)
     hu += pad * inside * 45
-    for shell in (-1.0, -32.0):
+    for shell in (-1.0, -32.0 * thickness):
         share = np.clip(0.5 - (np.abs(depth - shell) - 1.2) / pixel, 0, 1) * min(1, 2.4 / pixel)
         hu += share * inside * 750
-    hu += np.clip(0.5 - (np.abs(depth + 16) - 15) / pixel, 0, 1) * inside * 60
+    hu += np.clip(0.5 - (np.abs(depth + 16 * thickness) - 15 * thickness) / pixel, 0, 1) * inside * 60
     return hu
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 import scipy.sparse
 
 MU_WATER = 0.0193  # 1/mm at 70 keV, the mean energy of a 120 kV beam (NIST XCOM)
@@ -32,6 +33,9 @@ class Acquisition:
     field_of_view : float or None, mm over the image's width; None fits the patient
     padding : int or None, the HU written outside the reconstructed circle; None reconstructs the corners too
     angles : int, projections over 180 degrees; even
+    beam_hardening : float, share of a ray that is lost per unit of its way through bone or metal: dark bands between
+        dense objects; 0 for a perfect correction
+    motion : float, mm that the patient moves during the turn: double contours
     """
 
     photons: float = 1e5
@@ -40,6 +44,8 @@ class Acquisition:
     field_of_view: float | None = None
     padding: int | None = None
     angles: int = 240
+    beam_hardening: float = 0.0
+    motion: float = 0.0
 
     def __post_init__(self):
         if not self.photons > 0:
@@ -81,6 +87,15 @@ def scan(hu, pixel_mm, acquisition, rng, size):
     """
     attenuation = MU_WATER * pixel_mm * (1 + np.asarray(hu) / 1000)  # per pixel, no unit
     sinogram = project(attenuation, acquisition.angles)
+    if acquisition.motion:
+        # away and back during the turn, towards the front and a little to the side
+        step = acquisition.motion / pixel_mm
+        moved = scipy.ndimage.shift(attenuation, (0, -step, 0.4 * step), order=1)
+        share = np.sin(np.linspace(0, np.pi, acquisition.angles, dtype=np.float32))[:, None] ** 2
+        sinogram = sinogram + share * (project(moved, acquisition.angles) - sinogram)
+    if acquisition.beam_hardening:
+        dense = project(MU_WATER * pixel_mm * np.maximum(np.asarray(hu) - 300, 0) / 1000, acquisition.angles)
+        sinogram = sinogram / (1 + acquisition.beam_hardening * dense)
     sinogram = measure(sinogram, acquisition.photons, rng)
     attenuation = reconstruct(sinogram, size, acquisition.kernel)
     return 1000 * (attenuation / (MU_WATER * pixel_mm) - 1)

@@ -1,0 +1,218 @@
+"""Pictures in unknown display windows: what a network must cope with that gets 8-bit slices instead of HU.
+
+A folder of PNG or JPEG slices has been through a display window, and often nobody knows which: lungs may be gray or
+fully black, bone white or gray. :func:`prepare_display_slice` brings such a picture into the form that a network
+trained with :func:`make_display_augmenter` has learned to read.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from .preprocessing import resize_image
+
+DARKEST, BRIGHTEST = 0.005, 0.995  # quantiles of the pixels that become 0 and 1
+
+# level and width in HU, each between a smallest and a largest value; and how often the kind is drawn
+WINDOWS = {
+    "lung": ((-750, -400, 900, 2000), 0.28),
+    "soft tissue": ((0, 90, 250, 500), 0.22),
+    "mediastinum, wide": ((-150, 150, 500, 1300), 0.12),
+    "bone": ((250, 600, 1200, 2600), 0.08),
+    "everything that is stored": ((-1000, 1000, 2500, 6500), 0.15),
+}
+WHOLE_RANGE = 0.15  # how often a slice is shown from its own smallest to its own largest value
+
+
+def prepare_display_slice(pixels, shape):
+    """Turn a slice of unknown display window into what the network of ``benchmarks/train_on_phantom.py`` takes.
+
+    Gray, resized, and stretched so that the darkest half percent of the pixels is 0 and the brightest is 1. The
+    window itself is not undone, as it cannot be: where lung and air are both black, they stay so.
+
+    Parameters
+    ----------
+    pixels : ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``
+        uint8 as a picture file gives it; other whole numbers or floats do as well. Colors are averaged, a fourth
+        channel (alpha) is ignored.
+    shape : (int, int)
+        Height and width of the result, multiples of 16.
+
+    Returns
+    -------
+    ``shape`` float32 in 0–1; all 0 for a picture of one value.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture, or holds NaN or infinite values.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim not in (2, 3) or not pixels.size or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
+        raise ValueError(f"pixels have shape {pixels.shape}; give one slice, (H, W) or (H, W, channels)")
+    if len(shape) != 2 or any(side < 16 or side % 16 for side in shape):
+        raise ValueError(f"shape is {tuple(shape)}; give height and width as multiples of 16, e.g. (256, 256)")
+    gray = pixels.astype(np.float32)
+    if not np.isfinite(gray).all():
+        raise ValueError("the slice holds NaN or infinite values; repair it first")
+    gray = gray[..., :3].mean(axis=-1) if gray.ndim == 3 else gray
+    gray = resize_image(gray[..., np.newaxis], shape)[..., 0]
+    low, high = np.quantile(gray, (DARKEST, BRIGHTEST))
+    if not high > low:
+        low, high = gray.min(), gray.max()
+    return np.clip((gray - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+
+
+def show_in_random_windows(hu, seed=0):
+    """Show each slice in a window drawn at random, stored in 8 bits and prepared as a picture file would be.
+
+    Parameters
+    ----------
+    hu : ``(N, H, W, 1)`` float, HU
+    seed : int
+
+    Returns
+    -------
+    ``(N, H, W, 1)`` float32 in 0–1
+    """
+    rng = np.random.default_rng(seed)
+    shown = np.empty(hu.shape, np.float32)
+    for image, out in zip(hu, shown, strict=True):
+        low, high = draw_window(rng, float(image.min()), float(image.max()))
+        pixels = np.rint(np.clip((image[..., 0] - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+        out[..., 0] = prepare_display_slice(pixels, image.shape[:2])
+    return shown
+
+
+def draw_window(rng, smallest, largest):
+    """Lower and upper end in HU of a window drawn from :data:`WINDOWS`, or the slice's own range."""
+    shares = np.array([*(share for _, share in WINDOWS.values()), WHOLE_RANGE])
+    kind = rng.choice(len(shares), p=shares / shares.sum())
+    if kind == len(WINDOWS):
+        return smallest, max(largest, smallest + 1)
+    least_level, most_level, least_width, most_width = list(WINDOWS.values())[kind][0]
+    level, width = rng.uniform(least_level, most_level), rng.uniform(least_width, most_width)
+    return level - width / 2, level + width / 2
+
+
+def make_display_augmenter(
+    *, rotation=12.0, zoom=(0.75, 1.3), translation=0.08, mirror=0.5, upside_down=0.1, shear=0.08, seed=0
+):
+    """Build a function that shows slices in HU as unknown programs would: moved, windowed, 8 bits, stretched.
+
+    Parameters
+    ----------
+    rotation : float
+        Largest angle in degrees, either way.
+    zoom : (float, float)
+        Smallest and largest size; height and width differ by up to ``shear`` besides.
+    translation : float
+        Largest shift as a share of the picture.
+    mirror, upside_down : float
+        How often left and right, and top and bottom, are exchanged: some programs store slices that way.
+    shear : float
+    seed : int
+
+    Returns
+    -------
+    function ``(hu, masks) -> (images, targets)``
+        ``(N, H, W, 1)`` float32 HU and 0/1; images in 0–1, prepared like :func:`prepare_display_slice`; targets are
+        shares of a pixel, because a moved mask is interpolated. For ``tf.data``'s ``map``.
+    """
+    seeds = keras.random.SeedGenerator(seed)
+    bounds = np.array([bounds for bounds, _ in WINDOWS.values()] + [(0, 0, 1, 1)], np.float32)
+    shares = np.array([*(share for _, share in WINDOWS.values()), WHOLE_RANGE], np.float32)
+
+    def uniform(count, low, high):
+        return keras.random.uniform((count, 1, 1, 1), low, high, seed=seeds)
+
+    def coin(count, share):
+        return uniform(count, 0.0, 1.0) < share
+
+    def move(hu, masks, count):
+        height, width = hu.shape[1:3]
+        angle, scale = uniform(count, -rotation, rotation) * (np.pi / 180), 1 / uniform(count, *zoom)
+        sx, sy = scale * uniform(count, 1 - shear, 1 + shear), scale * uniform(count, 1 - shear, 1 + shear)
+        sx, sy = ops.where(coin(count, mirror), -sx, sx), ops.where(coin(count, upside_down), -sy, sy)
+        a, b, c, d = sx * ops.cos(angle), -sy * ops.sin(angle), sx * ops.sin(angle), sy * ops.cos(angle)
+        cx, cy = (width - 1) / 2, (height - 1) / 2
+        tx = cx - a * cx - b * cy + uniform(count, -translation, translation) * width
+        ty = cy - c * cx - d * cy + uniform(count, -translation, translation) * height
+        zero = ops.zeros_like(a)
+        matrix = ops.concatenate([a, b, tx, c, d, ty, zero, zero], axis=-1)[:, 0, 0]
+        # outside is air or padding
+        fill = ops.where(coin(count, 0.75), -1024.0, ops.where(coin(count, 0.5), -2000.0, -3024.0))
+        options = {"interpolation": "bilinear", "fill_mode": "constant", "fill_value": 0.0}
+        hu = ops.image.affine_transform(hu - fill, matrix, **options) + fill
+        return hu, ops.image.affine_transform(masks, matrix, **options)
+
+    def show(hu, count):
+        kind = keras.random.categorical(ops.log(shares)[None], count, seed=seeds)[0]
+        ends = ops.reshape(ops.take(bounds, kind, axis=0), (-1, 1, 1, 4))
+        level = ends[..., :1] + uniform(count, 0, 1) * (ends[..., 1:2] - ends[..., :1])
+        width = ends[..., 2:3] + uniform(count, 0, 1) * (ends[..., 3:] - ends[..., 2:3])
+        whole = ops.reshape(kind == len(WINDOWS), (-1, 1, 1, 1))
+        least, most = ops.min(hu, axis=(1, 2, 3), keepdims=True), ops.max(hu, axis=(1, 2, 3), keepdims=True)
+        low = ops.where(whole, least, level - width / 2)
+        high = ops.where(whole, ops.maximum(most, least + 1), level + width / 2)
+        shown = ops.clip((hu - low) / (high - low), 0, 1)
+        # a display's gamma, now and then; then what 8 bits leave
+        gamma = ops.where(coin(count, 0.3), ops.exp(uniform(count, -0.5, 0.5)), 1.0)
+        shown = ops.power(shown, gamma)
+        noise = ops.where(coin(count, 0.3), uniform(count, 0, 0.04), 0.0)
+        shown = ops.clip(shown + noise * keras.random.normal(ops.shape(shown), seed=seeds), 0, 1)
+        return ops.round(255 * shown) / 255
+
+    def blur(images, count):
+        smooth = ops.average_pool(images, 3, strides=1, padding="same")
+        share = ops.where(coin(count, 0.35), uniform(count, -0.6, 1.0), 0.0)  # below 0 it sharpens
+        return ops.clip(images + share * (smooth - images), 0, 1)
+
+    def stretch(images):
+        pixels = ops.shape(images[0, ::3, ::3])[0] * ops.shape(images[0, ::3, ::3])[1]
+        values = ops.sort(ops.reshape(images[:, ::3, ::3], (-1, pixels)), axis=1)
+        at = ops.cast(pixels, "float32")
+        low = values[:, ops.cast(DARKEST * at, "int32")]
+        high = values[:, ops.cast(BRIGHTEST * at, "int32")]
+        low, high = (ops.reshape(end, (-1, 1, 1, 1)) for end in (low, high))
+        return ops.clip((images - low) / ops.maximum(high - low, 1e-3), 0, 1)
+
+    def augment(hu, masks):
+        count = ops.shape(hu)[0]
+        hu, masks = move(ops.cast(hu, "float32"), ops.cast(masks, "float32"), count)
+        return stretch(blur(show(hu, count), count)), masks
+
+    return augment
+
+
+def for_any_size(model):
+    """Wrap a network of fixed input size so that it takes pictures of any size.
+
+    The picture is resized to the network's size, and its probabilities back, by linear interpolation: a chest then
+    looks to the network as large as it has learned it. Only Keras's own operations: the saved file needs no custom
+    objects.
+
+    Parameters
+    ----------
+    model : keras.Model, ``(N, h, w, 1) -> (N, h, w, K)``
+
+    Returns
+    -------
+    keras.Model, ``(N, H, W, 1) -> (N, H, W, K)``
+    """
+    height, width = model.input_shape[1:3]
+    image = keras.Input((None, None, 1), name="image")
+    found = model(keras.layers.Resizing(height, width, interpolation="bilinear")(image))
+    rows = _interpolation(image[:, :, :1, 0], height)
+    columns = _interpolation(ops.swapaxes(image[:, :1, :, 0], 1, 2), width)
+    back = ops.einsum("nhi,nijk,nwj->nhwk", rows, found, columns)
+    return keras.Model(image, back, name=f"{model.name}_any_size")
+
+
+def _interpolation(line, size):
+    """Weights (N, length, size) that interpolate from ``size`` points to the length of ``line`` (N, length, 1)."""
+    number = ops.cumsum(ops.ones_like(line), axis=1)  # 1 … length
+    last = ops.max(number, axis=1, keepdims=True)
+    place = ops.clip((number - 0.5) * size / last - 0.5, 0, size - 1)
+    points = ops.reshape(ops.arange(size, dtype="float32"), (1, 1, size))
+    return ops.relu(1 - ops.abs(place - points))
