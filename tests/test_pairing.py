@@ -1,4 +1,6 @@
+import os
 import tempfile
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_helpers import pair_files
-from unet_helpers.pairing import natural_key, plain_name, without_leading_zeros
+from unet_helpers.pairing import natural_key, pair_suffixes, plain_name, without_leading_zeros
 
 
 @pytest.fixture
@@ -278,3 +280,82 @@ def test_with_contents_each_file_is_accounted_for_too(write_folder, gray):
     accounted = [path for group in pairing.pairs for path in group]
     accounted += [path for problem in pairing.problems for path in problem.paths]
     assert sorted(accounted) == sorted([*images.iterdir(), *masks.iterdir()])
+
+
+# --- names that people and systems write differently ------------------------------------------
+
+
+def test_an_accent_in_one_or_two_characters_is_one_name(folders):
+    pairing = pair_files(*folders(["Zo\u00eb 1.png"], ["Zoe\u0308 1.png"]), check_contents=False)
+    assert len(pairing.pairs) == 1
+    assert pairing.ok
+
+
+def test_names_that_differ_only_in_the_writing_of_an_accent_or_in_case_pair_with_nothing(folders):
+    images, masks = ["Zo\u00eb.png", "Zoe\u0308.png", "A.png", "a.png"], ["Zo\u00eb.png", "a.png"]
+    pairing = pair_files(*folders(images, masks), check_contents=False)
+    assert not pairing.pairs
+    assert [problem.kind for problem in pairing.problems] == ["duplicate", "duplicate"]
+    assert {path.name for problem in pairing.problems for path in problem.paths} == {*images, *masks}
+
+
+def test_spaces_in_names_are_kept(folders):
+    pairing = pair_files(*folders(["scan 1 (copy).png"], ["scan 1 (copy)_mask.png"]), check_contents=False)
+    assert names(pairing.pairs) == [("scan 1 (copy).png", "scan 1 (copy)_mask.png")]
+
+
+def test_links_in_a_circle_are_named_and_do_not_hang(folders):
+    images, masks = folders(["a.png"], ["a.png"])
+    (images / "b.png").symlink_to(images / "c.png")
+    (images / "c.png").symlink_to(images / "b.png")
+    (images / "up").symlink_to(images)
+    pairing = pair_files(images, masks, check_contents=False)
+    assert names(pairing.pairs) == [("a.png", "a.png")]
+    assert [problem.path.name for problem in pairing.problems] == ["b.png", "c.png"]
+    assert "leads nowhere" in str(pairing)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read any folder")
+def test_a_folder_that_may_not_be_read_is_named(folders):
+    images, masks = folders(["a.png"], ["a.png"])
+    masks.chmod(0)
+    try:
+        with pytest.raises(ValueError, match="masks' may not be read by this user"):
+            pair_files(images, masks)
+    finally:
+        masks.chmod(0o755)
+
+
+def test_ten_thousand_pairs_take_less_than_a_second(tmp_path):
+    for side in ("images", "masks"):
+        (tmp_path / side).mkdir()
+        for k in range(10_000):
+            (tmp_path / side / f"P{k // 50}_Z_{k % 50}.png").touch()
+    began = time.perf_counter()
+    pairing = pair_files(tmp_path / "images", tmp_path / "masks", check_contents=False)
+    assert time.perf_counter() - began < 1
+    assert len(pairing.pairs) == 10_000
+    assert pairing.pairs[50][0].name == "P1_Z_0.png"
+
+
+# --- images and masks in one folder -----------------------------------------------------------
+
+
+def test_a_mask_beside_its_image_is_told_by_its_ending(folders):
+    folder, _ = folders(["x_9.png", "x_10.png", "x_9_mask.png", "X_10_SEG.tif", "y.png", "z_mask.png"], [])
+    pairing = pair_suffixes(folder, check_contents=False)
+    assert names(pairing.pairs) == [("x_9.png", "x_9_mask.png"), ("x_10.png", "X_10_SEG.tif")]
+    assert [path.name for path in pairing.images_without_mask] == ["y.png"]
+    assert [path.name for path in pairing.masks_without_image] == ["z_mask.png"]
+
+
+@pytest.mark.parametrize(("files", "missing"), [(["a.png"], r"mask \(x_mask\.png"), (["a_mask.png"], "image beside")])
+def test_a_folder_of_one_kind_only_is_named(folders, files, missing):
+    with pytest.raises(ValueError, match=rf"images' holds no {missing}"):
+        pair_suffixes(folders(files, [])[0])
+
+
+def test_two_masks_for_one_image_pair_with_nothing(folders):
+    pairing = pair_suffixes(folders(["a.png", "a_mask.png", "a_seg.png"], [])[0], check_contents=False)
+    assert not pairing.pairs
+    assert len(one_problem(pairing, "duplicate").paths) == 3

@@ -48,7 +48,8 @@ def check_size(path, shape):
 def suffix_of(path):
     """The format suffix in lower case, with ``.nii.gz`` as one piece."""
     name = os.path.basename(path).lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else os.path.splitext(name)[1]
+    stem, dot, end = name.rpartition(".")
+    return ".nii.gz" if name.endswith(".nii.gz") else dot + end if stem.strip(".") else ""
 
 
 def stem_of(path):

@@ -4,15 +4,19 @@ Sorting both folders and zipping the lists is right only while the two hold the 
 same style. One missing mask shifts every pair behind it, without an error.
 """
 
+import contextlib
+import gc
 import hashlib
+import os
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .images import READABLE, read_image, read_mask, stem_of, suffix_of
+from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of
 
 MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_segmentation", "_gt")
 
@@ -97,30 +101,43 @@ def pair_files(image_folder, mask_folder, check_contents=True):
         If a folder holds no file that can be read, or no name of one stands in the other.
     """
     pairing = Pairing()
+    image_folder, mask_folder = Path(image_folder), Path(mask_folder)
     images = _list_folder(image_folder, pairing)
     masks = _list_folder(mask_folder, pairing)
-
-    by_name, _ = _match(images, masks, plain_name)
-    rest = [_unused(paths, by_name, pairing) for paths in (images, masks)]
-    by_number, ambiguous = _match(*rest, lambda path: without_leading_zeros(plain_name(path)))
-    pairing.problems += [_duplicate(*group) for group in ambiguous]
-    pairing.matched_by_number = len(by_number)
-    pairing.pairs = sorted(by_name + by_number, key=lambda pair: natural_key(pair[0].name))
-    pairing.images_without_mask = _unused(images, pairing.pairs, pairing)
-    pairing.masks_without_image = _unused(masks, pairing.pairs, pairing)
-    if not pairing.pairs and all(problem.kind == "format" for problem in pairing.problems):
-        raise ValueError(
-            f"no image in '{image_folder}' shares its name with a mask in '{mask_folder}' "
-            f"('{images[0].name}' against '{masks[0].name}'); rename one side so that the names agree"
-        )
+    _pair(image_folder, images, mask_folder, masks, pairing)
     if check_contents:
         _check_contents(pairing)
     return pairing
 
 
+def pair_suffixes(folder, check_contents=True):
+    """Match the images to the masks of one folder, where ``x.png`` has its mask in ``x_mask.png``.
+
+    A file whose name ends in one of :data:`MASK_WORDS` is a mask, any other an image. The rest is as in
+    :func:`pair_files`.
+    """
+    pairing = Pairing()
+    folder = Path(folder)
+    names = _list_folder(folder, pairing)
+    masks = [name for name in names if is_mask_name(name)]
+    images = [name for name in names if not is_mask_name(name)]
+    if not (images and masks):
+        missing = "image beside its masks" if masks else "mask (x_mask.png for x.png)"
+        raise DataError(f"folder '{folder}' holds no {missing}; is it the right folder?")
+    _pair(folder, images, folder, masks, pairing)
+    if check_contents:
+        _check_contents(pairing)
+    return pairing
+
+
+def is_mask_name(path):
+    """True for a name like ``x_mask.png``."""
+    return stem_of(path).casefold().endswith(MASK_WORDS)
+
+
 def plain_name(path):
-    """The name two files share: no format suffix, no ``_mask``, lower case."""
-    name = stem_of(path).lower()
+    """The name two files share: no format suffix, no ``_mask``, lower case, and é written in one way."""
+    name = unicodedata.normalize("NFC", stem_of(path)).casefold()
     for word in MASK_WORDS:
         name = name.removesuffix(word)
     return name
@@ -141,34 +158,92 @@ def natural_key(name):
     >>> sorted(["Z_10", "Z_9"]), sorted(["Z_10", "Z_9"], key=natural_key)
     (['Z_10', 'Z_9'], ['Z_9', 'Z_10'])
     """
-    parts = [part for part in re.split(r"(\d+)", str(name)) if part]
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], str(name)
+    parts = re.split(r"(\d+)", str(name))  # text, digits, text, … so that like meets like
+    parts[1::2] = map(int, parts[1::2])
+    return parts, str(name)
 
 
 def _list_folder(folder, pairing):
-    """Readable files in natural order; hidden files (``.DS_Store``, ``._x``) are not data."""
-    folder = Path(folder)
+    """Names of the readable files, sorted; hidden files (``.DS_Store``, ``._x``) are not data."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder '{folder}'; check the path (relative to {Path.cwd().name}/)")
-    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    files.sort(key=lambda path: natural_key(path.name))
-    readable = [path for path in files if suffix_of(path) in READABLE]
-    for path in files:
-        if suffix_of(path) not in READABLE:
-            message = f"'{path.name}' is no image format that is read here; left aside"
-            pairing.problems.append(Problem((path,), "format", message))
+    try:
+        with os.scandir(folder) as entries:
+            entries = [entry for entry in entries if not entry.name.startswith(".")]
+    except PermissionError:
+        raise DataError(f"folder '{folder}' may not be read by this user; change its permissions") from None
+    files = [entry.name for entry in entries if _is_file(entry)]
+    odd = [name for name in files if suffix_of(name) not in READABLE]
+    for name in sorted(odd, key=natural_key):
+        message = f"'{name}' is no image format that is read here; left aside"
+        pairing.problems.append(Problem((folder / name,), "format", message))
+    for name in sorted(entry.name for entry in entries if entry.is_symlink() and not os.path.exists(entry.path)):
+        message = f"'{name}' is a link that leads nowhere; copy the file itself, or remove the link"
+        pairing.problems.append(Problem((folder / name,), "unreadable", message))
+    readable = sorted(set(files) - set(odd))
     if not readable:
-        raise ValueError(f"folder '{folder}' holds no image ({', '.join(READABLE)}); is it the right folder?")
+        raise DataError(f"folder '{folder}' holds no image ({', '.join(READABLE)}); is it the right folder?")
     return readable
+
+
+def _is_file(entry):
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return False
+
+
+@contextlib.contextmanager
+def _without_collector():
+    """Making 200,000 small objects starts the garbage collector often, and each time it walks through all of Keras."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_collector()
+def _pair(image_folder, images, mask_folder, masks, pairing):
+    """Fill in the pairs, what is alone and what is double; on names, because paths are slow to make and to compare."""
+    by_name, _ = _match(images, masks, plain_name)
+    rest = _without(images, {pair[0] for pair in by_name}), _without(masks, {pair[1] for pair in by_name})
+    by_number, ambiguous = _match(*rest, lambda name: without_leading_zeros(plain_name(name)))
+    groups = [(*(sorted(group, key=natural_key) for group in both),) for both in ambiguous]
+    groups.sort(key=lambda both: natural_key((both[0] or both[1])[0]))
+    pairing.problems += [
+        _duplicate([image_folder / name for name in both[0]], [mask_folder / name for name in both[1]])
+        for both in groups
+    ]
+    pairing.matched_by_number = len(by_number)
+    pairs = sorted(by_name + by_number, key=lambda pair: natural_key(pair[0]))
+    pairing.pairs = [(image_folder / image, mask_folder / mask) for image, mask in pairs]
+    for side, (folder, names, alone) in enumerate(
+        ((image_folder, rest[0], pairing.images_without_mask), (mask_folder, rest[1], pairing.masks_without_image))
+    ):
+        used = {pair[side] for pair in by_number}.union(*(both[side] for both in groups))
+        alone += [folder / name for name in sorted(_without(names, used), key=natural_key)]
+    if not pairs and not groups:
+        raise DataError(
+            f"no image in '{image_folder}' shares its name with a mask in '{mask_folder}' "
+            f"('{min(images, key=natural_key)}' against '{min(masks, key=natural_key)}'); "
+            "rename one side so that the names agree"
+        )
+
+
+def _without(names, used):
+    return [name for name in names if name not in used]
 
 
 def _match(images, masks, key):
     """Pairs whose key stands exactly once on each side, and the groups in which a key stands more often."""
     sides = []
-    for paths in (images, masks):
+    for names in (images, masks):
         groups = defaultdict(list)
-        for path in paths:
-            groups[key(path)].append(path)
+        for name in names:
+            groups[key(name)].append(name)
         sides.append(groups)
     groups = [(sides[0].get(name, []), sides[1].get(name, [])) for name in sides[0] | sides[1]]
     pairs = [(image[0], mask[0]) for image, mask in groups if len(image) == len(mask) == 1]
@@ -183,12 +258,6 @@ def _duplicate(images, masks):
     )
     message = f"one name for {names}; keep one image and one mask, so that no choice is left"
     return Problem((*images, *masks), "duplicate", message)
-
-
-def _unused(paths, pairs, pairing):
-    used = {path for pair in pairs for path in pair}
-    used |= {path for problem in pairing.problems for path in problem.paths}
-    return [path for path in paths if path not in used]
 
 
 def _check_contents(pairing):
