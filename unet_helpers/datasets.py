@@ -3,18 +3,18 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
-from . import preprocessing
-from .images import atomic_path, read_image, read_mask, stem_of
-from .pairing import natural_key, pair_files
+from . import layouts, preprocessing
+from .images import DataError, atomic_path, read_image, read_mask, stem_of
+from .layouts import recognize_layout
+from .pairing import natural_key, pair_files, pair_suffixes
 from .preprocessing import encode_mask, resize_image, resize_mask, scale_to_unit
 
 PHANTOM_CLASSES = ("background", "lung", "nodule")
-FOLDER_PAIRS = (("2d_images", "2d_masks"), ("images", "masks"), ("imagesTr", "labelsTr"), ("image", "mask"))
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Subset:
     patient_ids, case_ids : ``(N,)`` str; a case is one slice here
     spacing : ``(N, 2)`` float, (row, column) in mm; NaN where the source carries none
     readers : ``(N, R, H, W)`` uint8 or None, the masks of R readers behind a consensus
+    instances : ``(N, H, W)`` int32 or None, the number of the object at each pixel, 0 for background
     """
 
     images: np.ndarray
@@ -34,6 +35,7 @@ class Subset:
     case_ids: np.ndarray
     spacing: np.ndarray
     readers: np.ndarray | None = None
+    instances: np.ndarray | None = None
 
     def __len__(self):
         return len(self.images)
@@ -41,9 +43,8 @@ class Subset:
     def __getitem__(self, index):
         """A subset of the slices: an index array, a boolean array or a slice."""
         index = np.atleast_1d(np.arange(len(self))[index])
-        readers = None if self.readers is None else self.readers[index]
-        columns = (self.images, self.masks, self.patient_ids, self.case_ids, self.spacing)
-        return Subset(*(column[index] for column in columns), readers)
+        columns = (getattr(self, column.name) for column in fields(self))
+        return Subset(*(None if column is None else column[index] for column in columns))
 
     @property
     def patients(self):
@@ -90,9 +91,10 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     Parameters
     ----------
     source : str or Path
-        ``"phantom"`` for the synthetic patients that need no download, or a folder: two folders of
-        images and masks inside it (``2d_images/`` and ``2d_masks/``, or ``images/`` and ``masks/``),
-        or the LIDC layout ``<patient>/nodule-<n>/{images,mask-0…3}/slice-<k>.png``.
+        ``"phantom"`` for the synthetic patients that need no download, or a folder in a layout that
+        :func:`unet_helpers.layouts.recognize_layout` knows: two folders of images and masks
+        (``2d_images/`` and ``2d_masks/``, ``images/`` and ``masks/``), ``x.png`` beside ``x_mask.png``,
+        LIDC, DSB2018, Medical Segmentation Decathlon, BraTS.
     size : int, optional
         Height and width of the slices. Default: 128 for the phantom, the stored size for a folder.
     seed : int
@@ -101,8 +103,9 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         Shares of the patients in train, validation and test.
     options
         Phantom: ``patients``, ``slices``, ``window``, ``variety``. Folder of pairs: ``class_names``,
-        ``mask_values``, ``problems``, ``patient_pattern``. LIDC: ``consensus``. See :func:`load_phantom`,
-        :func:`load_pairs`, :func:`load_lidc`.
+        ``mask_values``, ``problems``, ``patient_pattern``. LIDC: ``consensus``. Volumes: ``volumes``,
+        ``window``. See :func:`load_phantom`, :func:`load_pairs`, :func:`load_lidc` and
+        :mod:`unet_helpers.layouts`.
 
     Returns
     -------
@@ -119,28 +122,16 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         layout, detail = recognize_layout(source)
         if layout == "lidc":
             loaded = load_lidc(source, size=size, **options)
-        else:
+        elif layout == "pairs":
             loaded = load_pairs(*detail, size=size, **options)
+        elif layout == "suffixes":
+            loaded = load_pairs(detail, None, size=size, **options)
+        else:
+            name, class_names, arrays, report = layouts.LOADERS[layout](detail, size=size, **options)
+            loaded = name, class_names, Subset(**arrays), report
     name, class_names, everything, report = loaded
     parts = split_by_patient(everything.patient_ids, fractions, seed)
     return Dataset(name, class_names, *(everything[part] for part in parts), report)
-
-
-def recognize_layout(folder):
-    """Say how a folder is laid out: ``("pairs", (image folder, mask folder))`` or ``("lidc", folder)``."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no data source '{folder}': neither a folder nor the name 'phantom'; check the path")
-    for images, masks in FOLDER_PAIRS:
-        if (folder / images).is_dir() and (folder / masks).is_dir():
-            return "pairs", (folder / images, folder / masks)
-    if any(folder.glob("*/nodule-*/images")):
-        return "lidc", folder
-    inside = sorted(path.name for path in folder.iterdir())[:5]
-    raise ValueError(
-        f"folder '{folder.name}' has no layout known here (found: {', '.join(inside) or 'nothing'}); expected "
-        "2d_images/ and 2d_masks/, images/ and masks/, or <patient>/nodule-<n>/images/"
-    )
 
 
 def split_by_patient(patient_ids, fractions=(0.7, 0.15, 0.15), seed=0):
@@ -303,6 +294,7 @@ def load_pairs(
     Parameters
     ----------
     image_folder, mask_folder : str or Path
+        ``mask_folder`` is None where the masks stand beside the images, as ``x_mask.png``.
     size : int, optional
         Resize to ``size × size``; without it all images must have one size.
     class_names : sequence of str, optional
@@ -318,23 +310,23 @@ def load_pairs(
     """
     if problems not in ("raise", "leave_out"):
         raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
-    pairing = pair_files(image_folder, mask_folder)
+    pairing = pair_suffixes(image_folder) if mask_folder is None else pair_files(image_folder, mask_folder)
     blocking = [problem for problem in pairing.problems if not (problem.kind == "values" and mask_values)]
     unpaired = [*pairing.images_without_mask, *pairing.masks_without_image]
     left_out = len({path for problem in blocking for path in problem.paths} | set(unpaired))
     if left_out and problems == "raise":
-        raise ValueError(f"{pairing}\nRepair the files, or pass problems='leave_out' to go on without these")
+        raise DataError(f"{pairing}\nRepair the files, or pass problems='leave_out' to go on without these")
     odd = {path for problem in blocking if problem.kind == "values" for path in problem.paths}
     pairs = [pair for pair in pairing.pairs if pair[1] not in odd]
     if not pairs:
-        raise ValueError(f"no usable pair is left:\n{pairing}")
+        raise DataError(f"no usable pair is left:\n{pairing}")
 
     images, masks, spacings = [], [], []
     for image_path, mask_path in pairs:
         image, spacing = read_image(image_path)
         if image.ndim != 3:
             size = "×".join(map(str, image.shape[:-1]))
-            raise ValueError(f"'{image_path.name}' is a volume of {size}; save its slices one by one")
+            raise DataError(f"'{image_path.name}' is a volume of {size}; save its slices one by one")
         images.append(image)
         masks.append(read_mask(mask_path))
         spacings.append(spacing or (np.nan, np.nan))
@@ -348,7 +340,10 @@ def load_pairs(
     report = [f"{len(pairs)} pairs, {rule}", how]
     if left_out:
         report.append(f"{left_out} files left out: " + ", ".join(_left_out_names(blocking, unpaired)))
-    return Path(image_folder).parent.name, class_names, everything, report
+    if mask_folder is None:
+        report.insert(0, f"recognized: {layouts.WHAT['suffixes']}")
+    folder = Path(image_folder) if mask_folder is None else Path(image_folder).parent
+    return folder.name, class_names, everything, report
 
 
 def patient_ids_from_names(names, pattern=None):
@@ -364,7 +359,7 @@ def patient_ids_from_names(names, pattern=None):
         found = [re.search(pattern, name) for name in names]
         missed = [name for name, match in zip(names, found, strict=True) if match is None or not match.groups()]
         if missed:
-            raise ValueError(
+            raise DataError(
                 f"patient_pattern {pattern!r} finds no group in '{missed[0]}' ({len(missed)} of {len(names)} names); "
                 "it needs one group in parentheses, such as r'(ID_\\d+)'"
             )
@@ -391,13 +386,13 @@ def load_lidc(folder, *, size=None, consensus=2):
     folder = Path(folder)
     paths = sorted(folder.glob("*/nodule-*/images/*.png"), key=lambda path: natural_key(path.relative_to(folder)))
     if not paths:
-        raise ValueError(f"no <patient>/nodule-<n>/images/*.png in '{folder}'; is it the folder of the patients?")
+        raise DataError(f"no <patient>/nodule-<n>/images/*.png in '{folder}'; is it the folder of the patients?")
     images, readers = [], []
     for path in paths:
         image, _ = read_image(path)
         reader_folders = sorted(path.parents[1].glob("mask-*"))
         if not 1 <= consensus <= len(reader_folders):
-            raise ValueError(
+            raise DataError(
                 f"consensus of {consensus} readers, but '{path.parents[1].relative_to(folder)}' has "
                 f"{len(reader_folders)} mask folders; choose 1 to {len(reader_folders)}"
             )
@@ -407,13 +402,13 @@ def load_lidc(folder, *, size=None, consensus=2):
                 raise FileNotFoundError(f"no mask '{(reader / path.name).relative_to(folder)}' for its image; add it")
             mask = read_mask(reader / path.name)
             if mask.shape != image.shape[:2]:
-                raise ValueError(f"mask '{(reader / path.name).relative_to(folder)}' has another size than its image")
+                raise DataError(f"mask '{(reader / path.name).relative_to(folder)}' has another size than its image")
             masks.append((mask > 0).astype(np.uint8))
         images.append(image[..., :1])
         readers.append(np.stack(masks, axis=-1))
     counts = {mask.shape[-1] for mask in readers}
     if len(counts) > 1:
-        raise ValueError(f"nodules in '{folder}' have {sorted(counts)} readers; bring them to one number")
+        raise DataError(f"nodules in '{folder}' have {sorted(counts)} readers; bring them to one number")
     images, rule = scale_to_unit(images)
     pairs = [(path, path) for path in paths]
     images, readers, spacings = _resize_all(images, readers, [(np.nan, np.nan)] * len(paths), size, pairs)
@@ -443,7 +438,7 @@ def _same_channels(images, pairs):
         return [image[..., :1] for image in images]
     if len(channels) > 1:
         odd = pairs[gray.index(False)][0].name
-        raise ValueError(f"'{odd}' has color but other images are gray; convert it, or keep the kinds apart")
+        raise DataError(f"'{odd}' has color but other images are gray; convert it, or keep the kinds apart")
     return images
 
 
@@ -452,7 +447,7 @@ def _resize_all(images, masks, spacings, size, pairs):
     if size is None:
         if len(set(shapes)) > 1:
             other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-            raise ValueError(
+            raise DataError(
                 f"'{pairs[other][0].name}' is {shapes[other][0]}×{shapes[other][1]} but '{pairs[0][0].name}' is "
                 f"{shapes[0][0]}×{shapes[0][1]}; pass size, e.g. size=128, to bring all to one"
             )
@@ -474,7 +469,7 @@ def _encode_all(masks, class_names, mask_values, pairs):
     if class_names is None:
         highest = max(mask_values.values()) if mask_values else (1 if set(found) <= {0, 255} else found[-1])
         if highest > 20:
-            raise ValueError(
+            raise DataError(
                 f"the masks hold the values {found[:8]}…; that is no list of classes. Give class_names and mask_values"
             )
         class_names = (
@@ -487,7 +482,7 @@ def _encode_all(masks, class_names, mask_values, pairs):
         try:
             encoded.append(encode_mask(mask, len(class_names), mask_values))
         except ValueError as error:
-            raise ValueError(f"mask '{mask_path.name}': {error}") from None
+            raise DataError(f"mask '{mask_path.name}': {error}") from None
     if not any(mask.any() for mask in encoded):
-        raise ValueError("every mask is empty: there is nothing to learn; check the mask folder")
+        raise DataError("every mask is empty: there is nothing to learn; check the mask folder")
     return encoded, tuple(class_names)

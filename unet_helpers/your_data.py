@@ -43,7 +43,10 @@ def default_options(source):
     options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
         return {**options, "consensus": 2}
-    options["problems"] = "leave_out"
+    if layout in ("dsb2018", "decathlon", "brats", "volumes"):
+        options.setdefault("size", 128)  # their images differ in size, or are too large for a first run
+    if layout in ("pairs", "suffixes", "volumes"):
+        options["problems"] = "leave_out"
     if (Path(source) / "exported_by_unet_helpers.txt").is_file():
         options["class_names"] = ("background", "lung", "nodule")
         options["mask_values"] = {0: 0, 1: 1, 2: 2, 255: 1}
@@ -157,7 +160,9 @@ def center_dataset(data, size):
         readers = subset.readers
         if readers is not None:
             readers = np.moveaxis(center(np.moveaxis(readers, 1, -1), size), -1, 1)
-        return replace(subset, images=center(subset.images, size), masks=center(subset.masks, size), readers=readers)
+        instances = None if subset.instances is None else center(subset.instances, size)
+        images, masks = center(subset.images, size), center(subset.masks, size)
+        return replace(subset, images=images, masks=masks, readers=readers, instances=instances)
 
     return replace(data, train=cut(data.train), validation=cut(data.validation))
 

@@ -1,0 +1,294 @@
+"""Every layout is recognized, loaded with its patients, classes and spacing, and refused by name when it is broken."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+from format_samples import save_nifti
+
+from unet_helpers import load_dataset
+from unet_helpers.images import DataError
+from unet_helpers.layouts import recognize_layout
+from unet_helpers.your_data import default_options
+
+
+def everything(data):
+    """The columns of all three subsets, by case id."""
+    rows = {}
+    for subset in data.subsets.values():
+        for index, case in enumerate(subset.case_ids.tolist()):
+            rows[case] = subset[index]
+    return rows
+
+
+def volume(seed, depth=3, air=0.0):
+    return np.random.default_rng(seed).integers(1, 1000, (depth, 8, 6)).astype(np.float32) + np.float32(air)
+
+
+def labels(*values, depth=3):
+    """One row of pixels of each value in the first slice."""
+    mask = np.zeros((depth, 8, 6), np.uint8)
+    for row, value in enumerate(values):
+        mask[0, row] = value
+    return mask
+
+
+# --- Medical Segmentation Decathlon ---------------------------------------------------------------
+
+
+@pytest.fixture
+def decathlon(tmp_path):
+    """Three volumes of a task with the classes 0, 1 and 2."""
+
+    def make(modality=("MRI",), air=0.0, names=("t_1", "t_2", "t_10"), **changes):
+        folder = tmp_path / "Task04"
+        for k, name in enumerate(names):
+            for kind, array in (("imagesTr", volume(k, 3 + k, air)), ("labelsTr", labels(1, 2, depth=3 + k))):
+                (folder / kind).mkdir(parents=True, exist_ok=True)
+                if kind == "imagesTr" and len(modality) > 1:
+                    array = np.stack([array + 5 * c for c in range(len(modality))], -1)
+                save_nifti(folder / kind / f"{name}.nii.gz", array)
+                (folder / kind / f"._{name}.nii.gz").write_bytes(b"macOS")
+        content = {
+            "name": "Toy",
+            "modality": {str(i): kind for i, kind in enumerate(modality)},
+            "labels": {"0": "background", "1": "front", "2": "back"},
+            "training": [{"image": f"./imagesTr/{n}.nii.gz", "label": f"./labelsTr/{n}.nii.gz"} for n in names],
+        }
+        (folder / "dataset.json").write_text(json.dumps(content | changes))
+        return folder
+
+    return make
+
+
+def test_decathlon_volumes_are_cut_into_slices_of_a_patient_each(decathlon):
+    folder = decathlon()
+    assert recognize_layout(folder) == ("decathlon", folder)
+    data = load_dataset(folder)
+    assert data.class_names == ("background", "front", "back")
+    rows = everything(data)
+    assert sorted(rows) == sorted(
+        f"{p}_Z_{z:03d}" for p, depth in (("t_1", 3), ("t_2", 4), ("t_10", 5)) for z in range(depth)
+    )
+    assert {str(row.patient_ids[0]) for row in rows.values()} == {"t_1", "t_2", "t_10"}
+    np.testing.assert_array_equal(rows["t_2_Z_000"].masks[0], labels(1, 2)[0])
+    np.testing.assert_allclose(rows["t_2_Z_000"].spacing[0], (0.75, 0.5))
+    assert rows["t_2_Z_000"].images.shape == (1, 8, 6, 1)
+    assert "Medical Segmentation Decathlon" in data.report[0]
+    assert "3 volumes cut into 12 axial slices" in data.report[-1]
+
+
+def test_mri_is_scaled_by_volume_and_ct_is_windowed(decathlon):
+    images = np.concatenate([row.images for row in everything(load_dataset(decathlon())).values()])
+    assert images.min() >= 0
+    assert images.max() == 1
+    assert 0.4 < images.mean() < 0.6
+    data = load_dataset(decathlon(modality=("CT",), air=-1000), window=(-500, 1000))
+    expected = (volume(1, 4, -1000)[2] + 1000) / 1000
+    np.testing.assert_allclose(everything(data)["t_2_Z_002"].images[0, ..., 0], expected, atol=1e-6)
+    assert "window -500/1000" in data.report[-1]
+
+
+def test_several_sequences_are_channels(decathlon):
+    data = load_dataset(decathlon(modality=("FLAIR", "T1w")), size=16)
+    assert data.train.images.shape[1:] == (16, 16, 2)
+    np.testing.assert_allclose(data.train.spacing[0], (0.75 * 8 / 16, 0.5 * 6 / 16))
+
+
+def test_only_the_first_volumes_are_read_when_asked(decathlon):
+    names = ("a", "b", "c", "d")
+    data = load_dataset(decathlon(names=names), volumes=3)
+    assert {str(row.patient_ids[0]) for row in everything(data).values()} == {"a", "b", "c"}
+
+
+def test_a_volume_that_dataset_json_does_not_list_is_reported(decathlon):
+    folder = decathlon()
+    save_nifti(folder / "imagesTr" / "more.nii.gz", volume(9))
+    assert "1 files of imagesTr left out, dataset.json does not list them: more.nii.gz" in str(load_dataset(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training": [{"image": "../../secret.nii.gz", "label": "x"}]}, r"names '\.\./\.\./secret\.nii\.gz', outside"),
+        ({"training": [{"image": "/etc/passwd", "label": "x"}]}, "names '/etc/passwd', outside"),
+        ({"training": 3}, "cannot be read as that of a Decathlon task"),
+        ({"labels": {"background": 0}}, "cannot be read as that of a Decathlon task"),
+        ({"training": []}, "holds no volume"),
+        ({"labels": {"0": "background", "1": "front"}}, r"mask 't_1\.nii\.gz'.*\[2\] means nothing"),
+    ],
+)
+def test_a_broken_dataset_json_is_named(decathlon, changes, said):
+    with pytest.raises(DataError, match=said):
+        load_dataset(decathlon(**changes))
+
+
+def test_a_volume_that_is_missing_truncated_or_of_another_shape_is_named(decathlon):
+    folder = decathlon()
+    path = folder / "labelsTr" / "t_2.nii.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"t_2\.nii\.gz' cannot be read as nii\.gz"):
+        load_dataset(folder)
+    save_nifti(path, labels(1, depth=2))
+    with pytest.raises(DataError, match=r"mask 't_2\.nii\.gz' is 2×8×6 but 't_2\.nii\.gz' is 4×8×6"):
+        load_dataset(folder)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"labelsTr/t_2\.nii\.gz"):
+        load_dataset(folder)
+
+
+def test_more_than_the_memory_holds_is_said_before_it_is_read(decathlon, monkeypatch):
+    from types import SimpleNamespace
+
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
+    with pytest.raises(DataError, match="GB to load and 0.0 GB are free; pass a smaller size"):
+        load_dataset(decathlon())
+
+
+# --- BraTS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def brats(tmp_path):
+    folder = tmp_path / "MICCAI_BraTS2020_TrainingData"
+    for k in range(1, 4):
+        patient = f"BraTS20_Training_{k:03d}"
+        (folder / patient).mkdir(parents=True)
+        for c, kind in enumerate(("flair", "t1", "t1ce", "t2")):
+            save_nifti(folder / patient / f"{patient}_{kind}.nii", volume(k) * (c + 1))
+        save_nifti(folder / patient / f"{patient}_seg.nii", labels(1, 2, 4))
+    (folder / "survival_info.csv").write_text("id,age\n")
+    return folder
+
+
+def test_brats_has_four_channels_and_label_4_is_class_3(brats):
+    assert recognize_layout(brats) == ("brats", brats)
+    data = load_dataset(brats)
+    assert data.train.images.shape == (3, 8, 6, 4)
+    assert data.class_names == ("background", "necrotic core", "edema", "enhancing tumor")
+    row = everything(data)["BraTS20_Training_002_Z_000"]
+    np.testing.assert_array_equal(row.masks[0], labels(1, 2, 3)[0])
+    assert "labels 0, 1, 2, 4 are the classes 0, 1, 2, 3" in str(data)
+
+
+def test_a_missing_sequence_is_named(brats):
+    (brats / "BraTS20_Training_002/BraTS20_Training_002_t1ce.nii").unlink()
+    with pytest.raises(FileNotFoundError, match=r"BraTS20_Training_002/BraTS20_Training_002_t1ce\.nii"):
+        load_dataset(brats)
+
+
+def test_a_sequence_on_another_grid_and_an_unknown_label_are_named(brats):
+    path = brats / "BraTS20_Training_003/BraTS20_Training_003_t2.nii"
+    save_nifti(path, volume(1), spacing=(3.0, 1.5, 0.5))
+    with pytest.raises(DataError, match=r"BraTS20_Training_003_t2\.nii' has another shape or spacing"):
+        load_dataset(brats)
+    save_nifti(path, volume(1))
+    save_nifti(brats / "BraTS20_Training_001/BraTS20_Training_001_seg.nii", labels(3))
+    with pytest.raises(DataError, match=r"mask 'BraTS20_Training_001_seg\.nii'.*\[3\] means nothing"):
+        load_dataset(brats)
+
+
+# --- folders of volumes ---------------------------------------------------------------------------
+
+
+def test_two_folders_of_nifti_volumes_are_cut_into_slices(tmp_path):
+    for k in range(3):
+        for kind, array in (("images", volume(k, air=-1000)), ("masks", labels(1))):
+            (tmp_path / "set" / kind).mkdir(parents=True, exist_ok=True)
+            save_nifti(tmp_path / "set" / kind / f"P{k}.nii.gz", array)
+    layout, _ = recognize_layout(tmp_path / "set")
+    assert layout == "volumes"
+    data = load_dataset(tmp_path / "set")
+    assert len(data.train) == 3
+    assert data.class_names == ("background", "class 1")
+    assert "window -600/1500" in data.report[-1]
+    (tmp_path / "set/masks/P2.nii.gz").unlink()
+    with pytest.raises(DataError, match="1 images without a mask"):
+        load_dataset(tmp_path / "set")
+
+
+# --- x.png beside x_mask.png ----------------------------------------------------------------------
+
+
+def test_masks_beside_their_images_are_loaded(write_folder, gray, draw):
+    names = [f"ID_{k}_Z_{z}" for k in range(3) for z in (1, 2)]
+    files = {f"{name}.png": gray(i, 4) for i, name in enumerate(names)}
+    files |= {f"{name}_mask.png": draw("....", ".##.", ".##.", "....") * 255 for name in names}
+    folder = write_folder("mixed", files)
+    assert recognize_layout(folder) == ("suffixes", folder)
+    data = load_dataset(folder)
+    assert data.name == "mixed"
+    assert "x_mask is the mask of x" in data.report[0]
+    assert sorted(everything(data)) == names
+    assert {patient for subset in data.subsets.values() for patient in subset.patients} == {"ID_0", "ID_1", "ID_2"}
+    (folder / "ID_1_Z_2_mask.png").unlink()
+    with pytest.raises(DataError, match=r"(?s)1 images without a mask:\s+ID_1_Z_2\.png"):
+        load_dataset(folder)
+
+
+# --- DSB2018 --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dsb(write_folder, gray, draw):
+    """Three images of two nuclei; in the second image they share a pixel."""
+    for k in range(3):
+        write_folder(f"stage1/n{k}/images", {f"n{k}.png": gray(k, (2, 4, 4))})
+        first, second = draw("#...", "#..."), draw("##.." if k == 1 else "..#.", "....")
+        write_folder(f"stage1/n{k}/masks", {"a.png": first * 255, "b.png": second * 255})
+    return write_folder("stage1", {})
+
+
+def test_nuclei_are_merged_and_their_numbers_kept(dsb, draw):
+    assert recognize_layout(dsb) == ("dsb2018", dsb)
+    data = load_dataset(dsb)
+    rows = everything(data)
+    np.testing.assert_array_equal(rows["n0"].instances[0], draw("1.2.", "1..."))
+    np.testing.assert_array_equal(rows["n0"].masks[0], draw("#.#.", "#..."))
+    np.testing.assert_array_equal(rows["n1"].instances[0], draw("22..", "1..."))
+    assert "3 images with 6 objects" in str(data)
+    assert "1 pixels in two objects" in str(data)
+    assert data.train.images.shape == (1, 2, 4, 3)  # noise in three colors; alpha is dropped
+
+
+def test_a_nucleus_mask_of_another_size_and_a_missing_one_are_named(dsb, write_folder, draw):
+    write_folder("stage1/n1/masks", {"c.png": draw("..", "..")})
+    with pytest.raises(DataError, match=r"mask 'n1/masks/c\.png' has another size"):
+        load_dataset(dsb)
+    for path in (dsb / "n1/masks").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="'n1' holds 1 images and 0 masks"):
+        load_dataset(dsb)
+
+
+def test_images_of_several_sizes_need_a_size_and_lost_objects_are_counted(dsb, write_folder, gray, draw):
+    write_folder("stage1/n3/images", {"n3.png": gray(3, 64)})
+    dot = np.zeros((64, 64), np.uint8)
+    dot[0, 0] = 255
+    write_folder("stage1/n3/masks", {"a.png": dot})
+    with pytest.raises(DataError, match="several sizes; pass size"):
+        load_dataset(dsb)
+    data = load_dataset(dsb, size=16)
+    assert data.train.instances.shape[1:] == (16, 16)
+    assert "1 objects vanished at 16×16" in str(data)
+
+
+def test_the_real_nuclei(shared_data):
+    folder = shared_data / "dsb2018" / "stage1_train"
+    if not folder.is_dir():
+        pytest.skip("no DSB2018 sample among the real data")
+    with pytest.raises(DataError, match="several sizes; pass size"):
+        load_dataset(folder)
+    options = default_options(folder)
+    data = load_dataset(folder, **options)
+    assert sum(len(subset) for subset in data.subsets.values()) == 120
+    first = data.train
+    assert first.images.shape[1:] == (128, 128, 3)  # some are stained tissue in color
+    np.testing.assert_array_equal(first.masks, first.instances > 0)
+    assert first.instances.max() > 20
