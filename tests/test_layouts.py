@@ -147,7 +147,7 @@ def test_more_than_the_memory_holds_is_said_before_it_is_read(decathlon, monkeyp
     from types import SimpleNamespace
 
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
-    with pytest.raises(DataError, match="GB to load and 0.0 GB are free; pass a smaller size"):
+    with pytest.raises(DataError, match=r"GB to load and 0\.0 GB are free; pass a smaller size"):
         load_dataset(decathlon())
 
 

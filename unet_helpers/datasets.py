@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from . import layouts, preprocessing
+from .downloads import SOURCES, fetch
 from .images import DataError, atomic_path, read_image, read_mask, stem_of
 from .layouts import recognize_layout
 from .pairing import natural_key, pair_files, pair_suffixes
@@ -91,7 +92,8 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     Parameters
     ----------
     source : str or Path
-        ``"phantom"`` for the synthetic patients that need no download, or a folder in a layout that
+        ``"phantom"`` for the synthetic patients that need no download, the name of a public set that
+        :func:`unet_helpers.fetch` knows (``"Task04_Hippocampus"``), or a folder in a layout that
         :func:`unet_helpers.layouts.recognize_layout` knows: two folders of images and masks
         (``2d_images/`` and ``2d_masks/``, ``images/`` and ``masks/``), ``x.png`` beside ``x_mask.png``,
         LIDC, DSB2018, Medical Segmentation Decathlon, BraTS.
@@ -119,6 +121,7 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     if str(source) == "phantom":
         loaded = load_phantom(size=size or 128, seed=seed, **options)
     else:
+        source = fetch(source) if source in SOURCES and not Path(source).exists() else source
         layout, detail = recognize_layout(source)
         if layout == "lidc":
             loaded = load_lidc(source, size=size, **options)

@@ -1,0 +1,225 @@
+"""Fetching from a server that serves, breaks off, knows no ranges, or sends other bytes; and hostile archives."""
+
+import hashlib
+import http.server
+import io
+import json
+import os
+import stat
+import tarfile
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+
+from unet_helpers import downloads, fetch, load_dataset
+from unet_helpers.archives import extract
+from unet_helpers.images import DataError
+
+
+def tar_of(files, mode="w:", **changes):
+    """An archive in memory from ``{name: bytes}``; ``changes`` are set on the last member."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            if name == list(files)[-1]:
+                for key, value in changes.items():
+                    setattr(member, key, value)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+# --- fetching -------------------------------------------------------------------------------------
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves ``content``; breaks off after ``bytes_per_answer``, and may know no ranges."""
+
+    content, bytes_per_answer, ranges, asked = b"", None, True, []
+
+    def do_GET(self):
+        wanted = self.headers.get("Range")
+        self.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
+        if start >= len(self.content):
+            return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        self.end_headers()
+        stop = None if self.bytes_per_answer is None else start + self.bytes_per_answer
+        self.wfile.write(self.content[start:stop])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A server on this machine, and ``toy`` among the sources; the cache is in tmp_path."""
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.ones((4, 4, 2), np.int16), np.eye(4))
+    buffer = image.to_bytes()
+    names = ["a", "b", "c"]
+    listed = [{"image": f"imagesTr/{n}.nii", "label": f"labelsTr/{n}.nii"} for n in names]
+    described = {"labels": {"0": "background", "1": "all"}, "modality": {"0": "MRI"}, "training": listed}
+    files = {"toy/dataset.json": json.dumps(described).encode()}
+    files |= {f"toy/{kind}/{n}.nii": buffer for kind in ("imagesTr", "labelsTr") for n in names}
+
+    class Here(Server):
+        content, asked = tar_of(files), []
+
+    service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Here)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    known = "sha256:" + hashlib.sha256(Here.content).hexdigest()
+    source = downloads.Source(f"http://127.0.0.1:{service.server_port}/toy.tar", known, "CC0", "Nobody, 2000")
+    monkeypatch.setitem(downloads.SOURCES, "toy", source)
+    monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    yield Here
+    service.shutdown()
+    service.server_close()
+
+
+def test_a_set_is_fetched_once_with_its_license_and_loaded_by_name(server, capsys, tmp_path):
+    folder = fetch("toy", progress=False)
+    assert folder == tmp_path / "cache" / "toy"
+    assert "license CC0. Please cite: Nobody, 2000" in capsys.readouterr().out
+    fetch("toy", progress=False)
+    assert server.asked == [None]
+    assert len(load_dataset("toy").train) == 2
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["downloads", "toy"]
+    assert not list((tmp_path / "cache" / "downloads").iterdir())
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(server):
+    server.bytes_per_answer = len(server.content) // 2 - 100
+    folder = fetch("toy", progress=False)
+    assert (folder / "dataset.json").is_file()
+    assert server.asked == [None, *(f"bytes={k * server.bytes_per_answer}-" for k in (1, 2))]
+
+
+def test_the_next_call_goes_on_too(server):
+    server.bytes_per_answer = len(server.content) // 5
+    with pytest.raises(ConnectionError, match=r"'toy\.tar' could not be fetched.*what has arrived is kept"):
+        fetch("toy", progress=False)
+    server.bytes_per_answer = None
+    server.asked.clear()
+    assert (fetch("toy", progress=False) / "dataset.json").is_file()
+    assert server.asked == [f"bytes={3 * (len(server.content) // 5)}-"]
+
+
+def test_a_server_without_ranges_is_asked_from_the_beginning(server):
+    server.ranges = False
+    server.bytes_per_answer = len(server.content) // 2
+    with pytest.raises(ConnectionError):
+        fetch("toy", progress=False)
+    server.bytes_per_answer = None
+    assert (fetch("toy", progress=False) / "dataset.json").is_file()
+
+
+def test_wrong_bytes_are_deleted_and_the_next_call_starts_anew(server, tmp_path):
+    right, server.content = server.content, server.content[:-1] + b"x"
+    with pytest.raises(DataError, match=r"'toy\.tar' is not the file that is meant: sha256 differs"):
+        fetch("toy", progress=False)
+    assert not list((tmp_path / "cache" / "downloads").iterdir())
+    assert not (tmp_path / "cache" / "toy").exists()
+    server.content = right
+    assert (fetch("toy", progress=False) / "dataset.json").is_file()
+
+
+def test_without_a_network_the_message_says_what_to_do(server, monkeypatch, tmp_path):
+    source = downloads.Source("http://127.0.0.1:9/toy.tar", "md5:0", "CC0", "Nobody")
+    monkeypatch.setitem(downloads.SOURCES, "toy", source)
+    with pytest.raises(ConnectionError, match=r"Check the network and call again.*downloads'"):
+        fetch("toy", progress=False)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(DataError, match=r"'Task4' is known here; choose one of Task01_BrainTumour.*Task10_Colon"):
+        fetch("Task4")
+
+
+def test_every_source_has_a_checksum_a_license_and_a_citation():
+    for source in downloads.SOURCES.values():
+        kind, digits = source.known_hash.split(":")
+        assert len(digits) == {"md5": 32, "sha256": 64}[kind]
+        assert source.url.startswith("https://")
+        assert source.license
+        assert "doi" in source.citation
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def zip_of(files, **changes):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            member = zipfile.ZipInfo(name)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            for key, value in changes.items():
+                setattr(member, key, value)
+            packed.writestr(member, content)
+    return buffer.getvalue()
+
+
+GOOD = {"set/a.txt": b"one", "set/sub/b c.txt": b"two"}
+
+
+@pytest.mark.parametrize("content", [tar_of(GOOD), tar_of(GOOD, "w:gz"), tar_of(GOOD, "w:xz"), zip_of(GOOD)])
+def test_a_good_archive_is_unpacked(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    folder = extract(tmp_path / "x", tmp_path / "out")
+    assert {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == GOOD
+    with pytest.raises(FileExistsError, match="choose a new folder"):
+        extract(tmp_path / "x", tmp_path / "out")
+
+
+LINK = {"type": tarfile.SYMTYPE, "linkname": "/etc", "size": 0}
+DAMAGED = zip_of({"a": os.urandom(200)})
+HOSTILE = {
+    "tar, upward": (tar_of({"ok": b"", "../out.txt": b"x"}), "leads outside"),
+    "tar, upward within": (tar_of({"a/../../out.txt": b"x"}), "leads outside"),
+    "tar, absolute": (tar_of({"/tmp/out.txt": b"x"}), "leads outside"),
+    "tar, link": (tar_of({"ok": b"", "link": b""}, **LINK), "link or a device"),
+    "tar, hard link": (tar_of({"link": b""}, **LINK | {"type": tarfile.LNKTYPE}), "link or a device"),
+    "tar, device": (tar_of({"null": b""}, type=tarfile.CHRTYPE), "link or a device"),
+    "tar, twice": (tar_of({"a": b"1", "./a": b"2"}), "stands in it twice"),
+    "tar, bomb": (tar_of({"zeros": bytes(3_000_000)}, "w:gz"), "unpacks to more than"),
+    "tar, truncated": (tar_of({"a": os.urandom(5000)}, "w:gz")[:3000], "truncated or damaged"),
+    "zip, upward": (zip_of({"../out.txt": b"x"}), "leads outside"),
+    "zip, upward of Windows": (zip_of({"a\\..\\..\\out.txt": b"x"}), "leads outside"),
+    "zip, absolute": (zip_of({"/tmp/out.txt": b"x"}), "leads outside"),
+    "zip, link": (zip_of({"link": b"/etc"}, external_attr=(stat.S_IFLNK | 0o777) << 16), "link or a device"),
+    "zip, bomb": (zip_of({"zeros": bytes(3_000_000)}), "unpacks to more than"),
+    "zip, truncated": (zip_of({"a": os.urandom(5000)})[:3000], "no tar and no zip"),
+    "zip, damaged": (DAMAGED[:60] + b"?" + DAMAGED[61:], "truncated or damaged"),
+    "text": (b"<html>not found</html>", "no tar and no zip"),
+    "empty": (b"", "no tar and no zip"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_or_damaged_archive_leaves_nothing(tmp_path, name):
+    content, said = HOSTILE[name]
+    folder = tmp_path / "deep" / "er"
+    folder.mkdir(parents=True)
+    (folder / "x.archive").write_bytes(content)
+    with pytest.raises(DataError, match=rf"'x\.archive'.*{said}"):
+        extract(folder / "x.archive", folder / "out", largest=2_000_000)
+    assert [path.name for path in tmp_path.rglob("*")] == ["deep", "er", "x.archive"]
+
+
+def test_a_zip_that_lies_about_its_size_is_stopped(tmp_path):
+    content = zip_of({"zeros": bytes(3_000_000)})
+    for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = content.index(signature) + at
+        content = content[:start] + (10).to_bytes(4, "little") + content[start + 4 :]
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(DataError, match="truncated or damaged"):
+        extract(tmp_path / "x.zip", tmp_path / "out", largest=2_000_000)
+    assert os.listdir(tmp_path) == ["x.zip"]
