@@ -6,8 +6,8 @@ load_tensorflow_quietly()
 
 from .checkpoint import load_checkpoint, train_checkpoint  # noqa: E402
 from .datasets import Dataset, Subset, load_dataset, split_by_patient  # noqa: E402
-from .downloads import fetch  # noqa: E402
 from .display import prepare_display_slice  # noqa: E402
+from .downloads import fetch  # noqa: E402
 from .evaluation import bootstrap_interval, evaluate, predict_masks, predict_probabilities  # noqa: E402
 from .export import export_phantom  # noqa: E402
 from .images import DataError  # noqa: E402

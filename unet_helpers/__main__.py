@@ -1,10 +1,10 @@
-"""Commands: ``python -m unet_helpers export FOLDER`` and ``python -m unet_helpers checkpoint``."""
+"""Commands: ``python -m unet_helpers export FOLDER``, ``… checkpoint`` and ``… deidentify IN OUT``."""
 
 import sys
 
-from . import checkpoint, export
+from . import checkpoint, deidentify, export
 
-COMMANDS = {"export": export.main, "checkpoint": checkpoint.main}
+COMMANDS = {"export": export.main, "checkpoint": checkpoint.main, "deidentify": deidentify.main}
 
 
 def main():

@@ -46,8 +46,8 @@ def read_dicom(path):
 
     Gray values are passed through the modality table or rescale slope and intercept, so that CT is in HU.
     """
-    dataset = _open_dicom(path)
-    return _pixels(dataset, path), _spacing(dataset)
+    dataset = open_dicom(path)
+    return pixels_of(dataset, path), spacing_of(dataset)
 
 
 def read_series(folder, series=None):
@@ -78,7 +78,7 @@ def read_series(folder, series=None):
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = {path: _open_dicom(path) for path in files}
+    datasets = {path: open_dicom(path) for path in files}
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
         listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
@@ -91,11 +91,11 @@ def read_series(folder, series=None):
     step = _regular_step(ordered, positions)
     first = datasets[ordered[0]]
     check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
-    array = np.stack([_pixels(datasets[path], path) for path in ordered]).astype(np.float32)
-    row_step, column_step = _spacing(first) or (None, None)
+    array = np.stack([pixels_of(datasets[path], path) for path in ordered]).astype(np.float32)
+    row_step, column_step = spacing_of(first) or (None, None)
     if row_step is None:
         raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")
-    along_columns, along_rows, normal, origin = _geometry(first, ordered[0])
+    along_columns, along_rows, normal, origin = geometry_of(first, ordered[0])
     affine = np.eye(4)
     affine[:3, :3] = np.stack([normal * step, along_rows * row_step, along_columns * column_step], axis=1)
     affine[:3, 3] = origin
@@ -116,7 +116,7 @@ def sort_by_position(datasets):
     """Order ``{path: dataset}`` along the normal of the slices; returns the paths and their positions in mm."""
     positions, normals = {}, {}
     for path, dataset in datasets.items():
-        _, _, normals[path], origin = _geometry(dataset, path)
+        _, _, normals[path], origin = geometry_of(dataset, path)
         positions[path] = float(normals[path] @ origin)
     ordered = sorted(positions, key=positions.get)
     first = ordered[0]
@@ -149,7 +149,8 @@ def _regular_step(ordered, positions):
     return step
 
 
-def _geometry(dataset, path):
+def geometry_of(dataset, path):
+    """Directions of the columns and of the rows, their normal (all ``(3,)``, length 1), and the position in mm."""
     try:
         direction = np.array(dataset.ImageOrientationPatient, dtype=float).reshape(2, 3)
         origin = np.array(dataset.ImagePositionPatient, dtype=float).reshape(3)
@@ -161,7 +162,8 @@ def _geometry(dataset, path):
     return *direction, np.cross(*direction), origin
 
 
-def _open_dicom(path):
+def open_dicom(path, with_pixels=True):
+    """The data set of a DICOM file whose announced size has been checked."""
     import pydicom
 
     if path.stat().st_size > 8 * 2**30:
@@ -169,13 +171,14 @@ def _open_dicom(path):
     meta = pydicom.filereader.read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") == DEFLATED:
         raise DataError(f"'{path.name}' is deflated DICOM, whose size shows only unpacked; convert it (dcmconv +te)")
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels)
     shape = [int(dataset.get(name) or 1) for name in ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")]
     check_size(path, shape)
     return dataset
 
 
-def _pixels(dataset, path):
+def pixels_of(dataset, path):
+    """``(H, W, C)`` or ``(D, H, W, C)``, gray values after the modality table or rescale slope and intercept."""
     from PIL import Image
     from pydicom.pixels import apply_modality_lut
 
@@ -199,7 +202,7 @@ def _pixels(dataset, path):
     return apply_modality_lut(stored, dataset)[..., np.newaxis]
 
 
-def _spacing(dataset):
+def spacing_of(dataset):
     """(row, column) in mm, with the slice distance first for several frames; None where it is not said."""
     in_plane = dataset.get("PixelSpacing")
     if in_plane is None:
