@@ -96,7 +96,15 @@ def draw_window(rng, smallest, largest):
 
 
 def make_display_augmenter(
-    *, rotation=12.0, zoom=(0.75, 1.3), translation=0.08, mirror=0.5, upside_down=0.1, shear=0.08, seed=0
+    *,
+    rotation=12.0,
+    zoom=(0.75, 1.3),
+    translation=0.08,
+    mirror=0.5,
+    upside_down=0.1,
+    transpose=0.08,
+    shear=0.08,
+    seed=0,
 ):
     """Build a function that shows slices in HU as unknown programs would: moved, windowed, 8 bits, stretched.
 
@@ -108,8 +116,9 @@ def make_display_augmenter(
         Smallest and largest size; height and width differ by up to ``shear`` besides.
     translation : float
         Largest shift as a share of the picture.
-    mirror, upside_down : float
-        How often left and right, and top and bottom, are exchanged: some programs store slices that way.
+    mirror, upside_down, transpose : float
+        How often left and right, top and bottom, and rows and columns are exchanged: some programs store slices that
+        way. Only square pictures are transposed.
     shear : float
     seed : int
 
@@ -140,8 +149,7 @@ def make_display_augmenter(
         ty = cy - c * cx - d * cy + uniform(count, -translation, translation) * height
         zero = ops.zeros_like(a)
         matrix = ops.concatenate([a, b, tx, c, d, ty, zero, zero], axis=-1)[:, 0, 0]
-        # outside is air or padding
-        fill = ops.where(coin(count, 0.75), -1024.0, ops.where(coin(count, 0.5), -2000.0, -3024.0))
+        fill = hu[:, :1, :1]  # outside is what the corner shows: air or padding
         options = {"interpolation": "bilinear", "fill_mode": "constant", "fill_value": 0.0}
         hu = ops.image.affine_transform(hu - fill, matrix, **options) + fill
         return hu, ops.image.affine_transform(masks, matrix, **options)
@@ -180,6 +188,9 @@ def make_display_augmenter(
     def augment(hu, masks):
         count = ops.shape(hu)[0]
         hu, masks = move(ops.cast(hu, "float32"), ops.cast(masks, "float32"), count)
+        if transpose and hu.shape[1] == hu.shape[2]:
+            turned = coin(count, transpose)
+            hu, masks = (ops.where(turned, ops.swapaxes(x, 1, 2), x) for x in (hu, masks))
         return stretch(blur(show(hu, count), count)), masks
 
     return augment

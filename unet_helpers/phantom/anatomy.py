@@ -59,6 +59,7 @@ class Anatomy:
     esophagus_gas: bool
     calcium: tuple  # plaques in the walls of arteries: rows of (x, y, s, radius)
     tree_seed: int  # of the vessels in the lungs
+    dome_power: float = 2.5  # how boxy the domes are: above, only a thin crescent of lung is left around them
 
 
 def draw_anatomy(rng):
@@ -244,8 +245,8 @@ class Chest:
         v = (y - self.level("cage_y", z) + 10 * a.depth) / (92 * a.depth)
         q = np.sqrt(u * u + v * v + 1e-6)
         fall = (0.96 + 0.09 * v) * length - top  # it is fixed to the wall high in front and low behind
-        surface = top + fall * q**2.5
-        slope = 2.5 * fall / (78 * a.width) * q**1.5
+        surface = top + fall * q**a.dome_power
+        slope = a.dome_power * fall / (78 * a.width) * q ** (a.dome_power - 1)
         return (z - surface) / np.sqrt(1 + slope**2)
 
     def lungs(self, x, y, z):

@@ -111,8 +111,8 @@ def make_patient(seed, *, index=0, size=128, slices=8, acquisition=None, variety
     pixel = acquisition.field_of_view / size
 
     z = np.linspace(first, last, slices) * chest.length
-    columns = (np.arange(scanner.scan_size(size)) - scanner.scan_size(size) // 2) * pixel
-    rows = columns + 0.02 * chest.length
+    grid = (np.arange(scanner.scan_size(size)) - scanner.scan_size(size) // 2) * pixel
+    columns, rows = grid + acquisition.center[0], grid + 0.02 * chest.length + acquisition.center[1]
     tree = grow_lung_trees(chest, np.random.default_rng(anatomy.tree_seed))
     drawn = place_nodules(chest, tree, z, disease)
 
@@ -129,7 +129,8 @@ def make_patient(seed, *, index=0, size=128, slices=8, acquisition=None, variety
             if archive.paint_metal(canvas, findings):
                 shown[-1].add("metal")
         nodule_masks.append([paint_nodule(canvas, nodule, lung) for nodule in drawn])
-        lung_masks.append((lung < 0) & ~canvas.excluded)
+        outlined = (lung < 0) & ~canvas.excluded
+        lung_masks.append(outlined if variety == "class" else archive.outline(outlined, pixel))
         truth.append(archive.add_surroundings(canvas, findings, painting.over_table(canvas, findings.table)))
 
     nodule_masks = _central(np.reshape(nodule_masks, (slices, len(drawn), *canvas.hu.shape)), size)

@@ -31,6 +31,7 @@ class Acquisition:
     kernel : 'soft' (smooth, little noise) or 'sharp' (crisp, noisy)
     slice_thickness : float, mm
     field_of_view : float or None, mm over the image's width; None fits the patient
+    center : (x, y) of the middle of the image in mm; (0, 0) is near the middle of the chest
     padding : int or None, the HU written outside the reconstructed circle; None reconstructs the corners too
     angles : int, projections over 180 degrees; even
     beam_hardening : float, share of a ray that is lost per unit of its way through bone or metal: dark bands between
@@ -46,6 +47,7 @@ class Acquisition:
     angles: int = 240
     beam_hardening: float = 0.0
     motion: float = 0.0
+    center: tuple = (0.0, 0.0)
 
     def __post_init__(self):
         if not self.photons > 0:

@@ -12,13 +12,15 @@ metal, motion, truncated fields of view.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+from skimage.morphology import remove_small_holes
 
 from . import scanner, shapes
 from .scanner import Acquisition
 
-FIRST, LAST = -0.10, 1.15  # levels of the first and last slice: from the neck to the kidneys
+FIRST, LAST = -0.10, 1.25  # levels of the first and last slice: from the neck to the kidneys
 HIDDEN = 3071  # HU: the largest value that 12 bits hold
 
 
@@ -32,7 +34,7 @@ class Findings:
     ground_glass: tuple = ()  # rows of (x, y, z, radius, HU added)
     fibrosis: float = 0.0  # mm: how deep honeycombs reach from the surface of the lungs
     bowel_gas: tuple = ()  # rows of (x, y, z, radius x, radius y, radius z)
-    metal: tuple = ()  # rods: rows of (x, y, z, x, y, z, radius)
+    metal: tuple = ()  # rods: rows of (x, y, z, x, y, z, radius, HU)
     blanket: float = 0.0  # mm between skin and cloth, 0 for none
     table: tuple = (420.0, 205.0, 1.0)  # radius of the shell and half width in mm, thickness as a factor; () for none
 
@@ -60,6 +62,7 @@ def vary_anatomy(anatomy, rng):
         lung_hu=float(rng.uniform(-910, -730)),
         lung_gradient=float(rng.uniform(20, 150)),
         emphysema=float(rng.uniform(0.1, 0.5)) if emphysema else 0.0,
+        dome_power=float(rng.uniform(2.0, 5.0)),
         stomach_gas=float(rng.uniform(14, 45)) if rng.random() < 0.7 else 0.0,
     )
 
@@ -73,14 +76,16 @@ def draw_findings(rng, chest):
         for side in (-1, 1)
         if rng.random() < 0.14
     )
-    dense = _places(chest, rng, int(rng.integers(1, 5)) if rng.random() < 0.22 else 0)
-    hazy = _places(chest, rng, int(rng.integers(2, 9)) if rng.random() < 0.22 else 0)
+    dense = _places(chest, rng, int(rng.integers(1, 5)) if rng.random() < 0.3 else 0)
+    hazy = _places(chest, rng, int(rng.integers(2, 9)) if rng.random() < 0.3 else 0)
     gas = []
-    for _ in range(int(rng.integers(0, 7)) if rng.random() < 0.75 else 0):
-        x = rng.uniform(-95, 105) * a.width
-        y = rng.uniform(-80, 10 if abs(x) < 50 else 40) * a.depth
-        radii = rng.uniform(10, 38, 3) * (1, 0.8, 1)
-        gas.append((x, y, length * rng.uniform(0.80, 1.2), *radii))
+    for _ in range(int(rng.integers(1, 6)) if rng.random() < 0.75 else 0):
+        x = rng.uniform(-95, 110) * a.width
+        y = rng.uniform(-85, 10 if abs(x) < 50 else 40) * a.depth
+        z = length * rng.uniform(0.78, 1.25)
+        for _ in range(int(rng.integers(1, 5))):  # loops lie together
+            radii = rng.uniform(7, 32, 3) * (1, 0.8, 1)
+            gas.append((*(np.array([x, y, z]) + rng.normal(0, 16, 3)), *radii))
     return Findings(
         arms=arms,
         effusion=effusion,
@@ -109,26 +114,31 @@ def _draw_metal(rng, chest):
     if rng.random() < 0.08:
         for s in np.linspace(0.14, 0.58, 7):
             y = front(s * length) - 13
-            rods.append((-9, y, s * length, 9, y, s * length, 0.8))
+            rods.append((-9, y, s * length, 9, y, s * length, 0.8, 6000))
     if rng.random() < 0.08:
         y = front(0.1 * length) - 14
-        rods += [
-            (58 + x, y - 0.15 * x, 0.09 * length, 58 + x, y - 0.15 * x, 0.25 * length, 4.5) for x in (0, 9, 18, 27)
-        ]
-        rods += [
-            (55, y, 0.1 * length, 20, y + 12, 0.09 * length, 1.0),
-            (20, y + 12, 0.09 * length, -25, -22, 0.2 * length, 1.0),
-        ]
-        rods += [
-            (-25, -22, 0.2 * length, -22, -20, 0.62 * length, 1.0),
-            (-22, -20, 0.62 * length, 40, -35, 0.74 * length, 1.2),
-        ]
+        x = 58
+        for step in (0, 9, 18, 27):
+            rods.append((x + step, y - 0.15 * step, 0.09 * length, x + step, y - 0.15 * step, 0.25 * length, 4.5, 6000))
+        lead = [(55, y, 0.1), (20, y + 12, 0.09), (-25, -22, 0.2), (-22, -20, 0.62), (40, -35, 0.74)]
+        rods += _line(lead, length, 1.0, 6000)
     if rng.random() < 0.05:
         start = rng.uniform(0.3, 0.8)
         for s in start + np.array([0.0, 0.1, 0.2]):
             y = chest.spine(s * length)
-            rods += [(side * 9, y - 6, s * length, side * 17, y + 34, s * length, 2.8) for side in (-1, 1)]
+            rods += [(side * 9, y - 6, s * length, side * 17, y + 34, s * length, 2.8, 6000) for side in (-1, 1)]
+    if chest.anatomy.contrast and rng.random() < 0.4:
+        # contrast medium, not yet diluted, on its way from the arm to the heart
+        side = rng.choice([-1, 1])
+        vein = [(side * 150, 12, -0.03), (side * 80, -4, 0.0), (side * 34, -14, 0.04), (-24, -26, 0.2), (-28, -22, 0.5)]
+        rods += _line(vein, length, 4.5, rng.uniform(800, 3000))
     return tuple(tuple(map(float, rod)) for rod in rods)
+
+
+def _line(points, length, radius, hu):
+    """Rods along points (x, y, s)."""
+    points = [(x, y, s * length) for x, y, s in points]
+    return [(*start, *end, radius, hu) for start, end in pairwise(points)]
 
 
 def draw_archive_acquisition(rng, anatomy, fitting):
@@ -187,21 +197,25 @@ def paint_findings(canvas, findings, cavity, fluid_distance, texture):
         wall = np.abs(texture) < 0.35
         canvas.hu += near * np.where(wall, np.maximum(-250 - canvas.hu, 0), np.minimum(-900 - canvas.hu, 0) * 0.7)
         shown.add("fibrosis")
-    if _paint_gas(canvas, findings):
+    if _paint_gas(canvas, findings, texture):
         shown.add("bowel gas")
     return shown
 
 
-def _paint_gas(canvas, findings):
+def _paint_gas(canvas, findings, texture):
     chest, x, y, z = canvas.chest, canvas.x, canvas.y, canvas.z
     if z < 0.9 * min(chest.anatomy.dome) * chest.length:
         return False
     abdomen = np.maximum(-chest.diaphragm(x, y, z), chest.cage(x, y, z) + 1) + 3
-    for cx, cy, cz, *radii in findings.bowel_gas:
-        loop = shapes.ellipsoid(x, y, z, (cx, cy, cz), radii)
+    for k, (cx, cy, cz, *radii) in enumerate(findings.bowel_gas):
+        loop = shapes.ellipsoid(x, y, z, (cx, cy, cz), radii) + 2.5 * texture
         canvas.paint(np.maximum(loop - 2.5, abdomen), 35.0)
-        canvas.paint(np.maximum(loop, abdomen + 2), 12.0)
-        canvas.paint(np.maximum(np.maximum(loop, abdomen + 2), y - cy - 0.4 * radii[1]), -990.0)
+        inside = np.maximum(loop, abdomen + 2)
+        canvas.paint(inside, 12.0)
+        if k % 3:  # gas above, fluid below
+            canvas.paint(np.maximum(inside, y - cy - 0.4 * radii[1]), -990.0)
+        else:  # stool: gas in many small pockets
+            canvas.paint(np.maximum(inside, 6 * (texture - 0.3)), -900.0)
     return bool(((canvas.hu < -700) & (abdomen < -2)).any())
 
 
@@ -209,10 +223,15 @@ def paint_metal(canvas, findings):
     """Paint metal; True if the slice shows some."""
     if not findings.metal:
         return False
-    rods = np.array(findings.metal)
     before = canvas.hu.max()
-    canvas.rods(rods[:, :3], rods[:, 3:6], rods[:, 6:].repeat(2, axis=1), 6000.0)
-    return bool(canvas.hu.max() > max(before, 2500))
+    for *rod, radius, hu in findings.metal:
+        canvas.rods(np.array([rod[:3]]), np.array([rod[3:]]), np.full((1, 2), radius), hu, brighten=True)
+    return bool(canvas.hu.max() > max(before, 2000))
+
+
+def outline(lung, pixel):
+    """Lung (n, n) as people outline it: vessels and bronchi under 1 cm² that it encloses are part of it."""
+    return remove_small_holes(lung, max_size=max(1, int(100 / pixel**2)))
 
 
 def add_surroundings(canvas, findings, truth):
