@@ -177,3 +177,19 @@ def test_npz_reads_the_array_of_its_name_and_the_spacing(tmp_path):
     np.savez(tmp_path / "b.npz", left=GRAY, right=GRAY)
     with pytest.raises(DataError, match=r"holds the arrays \['left', 'right'\]; name the one"):
         read_image(tmp_path / "b.npz")
+
+
+def test_color_with_16_bits_is_refused_and_not_cut_to_8(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = (b"\0" + bytes(range(96))) * 16
+    content = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content + chunk(b"IEND", b""))
+    with pytest.raises(DataError, match=r"'a\.png' has 16 bits per color"):
+        read_image(tmp_path / "a.png")
+    save_picture(tmp_path / "b.png", np.zeros((16, 16, 3), np.uint8))  # 16 pixels are not 16 bits
+    assert read_image(tmp_path / "b.png")[0].shape == (16, 16, 3)

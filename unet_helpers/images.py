@@ -203,7 +203,7 @@ def _read_picture(path, as_mask):
         check_size(path, (pages, *picture.size, len(picture.getbands())))
         if formats and pages > 1:
             raise DataError(f"'{path.name}' is an animation of {pages} pictures; save them one by one")
-        if "16" in str(picture.tile[:1]) and len(picture.getbands()) > 1:
+        if any(";16" in str(tile[-1]) for tile in picture.tile) and len(picture.getbands()) > 1:
             raise DataError(f"'{path.name}' has 16 bits per color, of which only 8 would be read; save it as TIFF")
         arrays = []
         for page in range(pages):
