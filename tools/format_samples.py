@@ -1,4 +1,14 @@
-"""Small valid files of every format that is read: for the table of formats, the tests and the fuzzing."""
+"""Small files of every format, layout and kind of damage: for the table of formats, the tests and the fuzzing."""
+
+import gzip
+import io
+import json
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -99,3 +109,240 @@ def write_sample(name, folder):
     file, write = SAMPLES[name]
     write(folder / file)
     return folder / file
+
+
+# --- bad files ------------------------------------------------------------------------------------
+
+FORMATS = {
+    "PNG": "PNG, 8 bit gray",
+    "JPEG": "JPEG, gray",
+    "TIFF": "TIFF, float",
+    "NPY": "NPY, slice",
+    "NPZ": "NPZ, with spacing",
+    "DICOM": "DICOM, slice",
+    "NIfTI": "NIfTI, volume",
+    "NIfTI, packed": "NIfTI, packed",
+}
+
+
+def gif():
+    """A picture of a format that is not read."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(GRAY).save(buffer, format="GIF")
+    return buffer.getvalue()
+
+
+def write_with(kind, value, path):
+    """One float picture with a value that is no number, in the formats that can hold one."""
+    array = np.zeros((6, 8), np.float32)
+    array[2, 3] = value
+    if kind == "TIFF":
+        save_tiff(path, array)
+    elif kind == "NPY":
+        np.save(path, array)
+    elif kind == "NPZ":
+        np.savez(path, image=array)
+    elif kind.startswith("NIfTI"):
+        save_nifti(path, np.stack([array, array]))
+    else:
+        return False
+    return True
+
+
+def write_huge(kind, path):
+    """A file of some kilobytes whose header announces terabytes, or a packed file of zeros behind a true header."""
+    content = path.read_bytes() if path.exists() else b""
+    if kind == "PNG":
+        header = b"IHDR" + struct.pack(">IIBBBBB", 2**20, 2**20, 8, 0, 0, 0, 0)
+        content = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+    elif kind == "JPEG":
+        at = content.index(b"\xff\xc0") + 5
+        content = content[:at] + struct.pack(">HH", 65500, 65500) + content[at + 4 :]
+    elif kind == "TIFF":
+        content = patch_tiff(content, {256: 2**24, 257: 2**24})
+    elif kind == "NPY":
+        content = npy_header((2**20, 2**20))
+    elif kind == "NPZ":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("image.npy", npy_header((2**20, 2**20)) + bytes(10_000))
+        return
+    elif kind == "DICOM":
+        save_dicom(path, VOLUME, NumberOfFrames=3)
+        content = path.read_bytes()
+        for tag in (b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x11\x00US\x02\x00"):  # Rows, Columns
+            at = content.index(tag) + len(tag)
+            content = content[:at] + b"\xff\xff" + content[at + 2 :]
+    else:
+        unpacked = gzip.decompress(content) if kind.endswith("packed") else content
+        unpacked = unpacked[:42] + struct.pack("<hhh", 32000, 32000, 32000) + unpacked[48:]
+        content = gzip.compress(unpacked + bytes(1_000_000)) if kind.endswith("packed") else unpacked
+    path.write_bytes(content)
+
+
+def npy_header(shape):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<i2", "fortran_order": False, "shape": shape})
+    return buffer.getvalue() + bytes(96)
+
+
+def patch_tiff(content, values):
+    """Replace the values of tags in the first directory of a little-endian TIFF."""
+    start = struct.unpack_from("<I", content, 4)[0]
+    content = bytearray(content)
+    for n in range(struct.unpack_from("<H", content, start)[0]):
+        entry = start + 2 + 12 * n
+        if struct.unpack_from("<H", content, entry)[0] in values:
+            value = values[struct.unpack_from("<H", content, entry)[0]]
+            struct.pack_into("<HII", content, entry + 2, 4, 1, value)
+    return bytes(content)
+
+
+# what can be wrong with a file: (format, path of a good file) -> False where the format cannot hold it
+BAD_FILES = {
+    "no bytes": lambda kind, path: path.write_bytes(b""),
+    "first half only": lambda kind, path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "text under this name": lambda kind, path: path.write_text("<html>404 not found</html>" * 30),
+    "a GIF under this name": lambda kind, path: path.write_bytes(gif()),
+    "NaN": lambda kind, path: write_with(kind, np.nan, path),
+    "Inf": lambda kind, path: write_with(kind, np.inf, path),
+    "header announces far more": write_huge,
+}
+
+
+# --- layouts --------------------------------------------------------------------------------------
+
+
+def small(seed, shape=(16, 16)):
+    return np.random.default_rng(seed).integers(0, 250, shape).astype(np.uint8)
+
+
+def object_mask(shape=(16, 16), value=1):
+    mask = np.zeros(shape, np.uint8)
+    mask[..., 4:9, 5:10] = value
+    return mask
+
+
+def save_any(path, array):
+    """Write an array in the format of the path's suffix."""
+    name = Path(path).name
+    if name.endswith(".npy"):
+        np.save(path, array)
+    elif name.endswith(".npz"):
+        np.savez(path, array)
+    elif name.endswith(".dcm"):
+        save_dicom(path, array, RescaleSlope=None, RescaleIntercept=None)
+    elif ".nii" in name:
+        save_nifti(path, array if array.ndim > 2 else array[np.newaxis])
+    elif name.endswith(".tif"):
+        save_tiff(path, array)
+    else:
+        save_picture(path, array)
+
+
+def write_layout(name, folder):
+    """Write three patients in a layout; returns the image and the mask of one, and the shape of a mask."""
+    shape = (16, 16)
+    for k in range(3):
+        if name.startswith("pairs of "):
+            end = name.removeprefix("pairs of ")
+            image, mask = folder / f"images/P{k}_Z_1.{end}", folder / f"masks/P{k}_Z_1.{end.replace('jpg', 'png')}"
+        elif name == "suffixes":
+            image, mask = folder / f"P{k}_Z_1.png", folder / f"P{k}_Z_1_mask.png"
+        elif name == "lidc":
+            image, mask = (folder / f"LIDC-{k}/nodule-0/{kind}/slice-1.png" for kind in ("images", "mask-0"))
+            save_below(mask.parents[1] / "mask-1/slice-1.png", object_mask(shape) * 255)
+        elif name == "dsb2018":
+            image, mask = folder / f"n{k}/images/n{k}.png", folder / f"n{k}/masks/a.png"
+            other = np.zeros(shape, np.uint8)
+            other[12:15, 12:15] = 255
+            save_below(folder / f"n{k}/masks/b.png", other)
+        elif name == "brats":
+            image, mask = (folder / f"BraTS20_{k}/BraTS20_{k}_{kind}.nii" for kind in ("flair", "seg"))
+            for kind in ("t1", "t1ce", "t2"):
+                save_below(folder / f"BraTS20_{k}/BraTS20_{k}_{kind}.nii", small(k, (2, 16, 16)))
+        else:  # volumes, decathlon
+            kinds = ("imagesTr", "labelsTr") if name == "decathlon" else ("images", "masks")
+            image, mask = (folder / f"{kind}/v{k}.nii.gz" for kind in kinds)
+        shape = (2, 16, 16) if name in ("brats", "volumes", "decathlon") else shape
+        save_below(image, small(k, shape))
+        save_below(mask, object_mask(shape) * (255 if name in ("lidc", "dsb2018") else 1))
+    if name == "decathlon":
+        listed = [{"image": f"imagesTr/v{k}.nii.gz", "label": f"labelsTr/v{k}.nii.gz"} for k in range(3)]
+        content = {"labels": {"0": "background", "1": "organ"}, "modality": {"0": "MRI"}, "training": listed}
+        (folder / "dataset.json").write_text(json.dumps(content))
+    return image, mask, shape
+
+
+def save_below(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_any(path, array)
+
+
+LAYOUTS = [
+    *(f"pairs of {end}" for end in ("png", "jpg", "tif", "npy", "npz", "dcm", "nii.gz")),
+    *("suffixes", "lidc", "dsb2018", "volumes", "decathlon", "brats"),
+]
+# what can be wrong in a folder: (path of an image, of its mask, shape) -> None
+BAD_FOLDERS = {
+    "mask missing": lambda image, mask, shape: mask.unlink(),
+    "image truncated": lambda image, mask, shape: image.write_bytes(image.read_bytes()[:40]),
+    "mask of another size": lambda image, mask, shape: save_any(mask, object_mask((*shape[:-2], 12, 16))),
+    "unknown mask value": lambda image, mask, shape: save_any(mask, object_mask(shape, 77)),
+}
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def tar_of(files, mode="w:", **changes):
+    """An archive in memory from ``{name: bytes}``; ``changes`` are set on the last member."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            if name == list(files)[-1]:
+                for key, value in changes.items():
+                    setattr(member, key, value)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zip_of(files, **changes):
+    """The same as zip; ``changes`` are set on all members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            member = zipfile.ZipInfo(name)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            for key, value in changes.items():
+                setattr(member, key, value)
+            packed.writestr(member, content)
+    return buffer.getvalue()
+
+
+LINK = {"type": tarfile.SYMTYPE, "linkname": "/etc", "size": 0}
+NOISE = np.random.default_rng(0).bytes(5000)
+DAMAGED = zip_of({"a": NOISE[:200]})
+HOSTILE_ARCHIVES = {
+    "tar, path upward": tar_of({"ok": b"", "../out.txt": b"x"}),
+    "tar, path upward from within": tar_of({"a/../../out.txt": b"x"}),
+    "tar, absolute path": tar_of({"/tmp/out.txt": b"x"}),
+    "tar, link": tar_of({"ok": b"", "link": b""}, **LINK),
+    "tar, hard link": tar_of({"link": b""}, **LINK | {"type": tarfile.LNKTYPE}),
+    "tar, device": tar_of({"null": b""}, type=tarfile.CHRTYPE),
+    "tar, one name twice": tar_of({"a": b"1", "./a": b"2"}),
+    "tar, bomb": tar_of({"zeros": bytes(3_000_000)}, "w:gz"),
+    "tar, truncated": tar_of({"a": NOISE}, "w:gz")[:3000],
+    "zip, path upward": zip_of({"../out.txt": b"x"}),
+    "zip, path upward in the way of Windows": zip_of({"a\\..\\..\\out.txt": b"x"}),
+    "zip, absolute path": zip_of({"/tmp/out.txt": b"x"}),
+    "zip, link": zip_of({"link": b"/etc"}, external_attr=(stat.S_IFLNK | 0o777) << 16),
+    "zip, bomb": zip_of({"zeros": bytes(3_000_000)}),
+    "zip, truncated": zip_of({"a": NOISE})[:3000],
+    "zip, damaged": DAMAGED[:60] + b"?!?" + DAMAGED[63:],
+    "web page": b"<html>not found</html>",
+    "no bytes": b"",
+}

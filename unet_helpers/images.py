@@ -108,6 +108,8 @@ def read_mask(path):
         As :func:`read_image`; also for a color mask, or values that are not whole numbers in 0–255.
     """
     array, _ = _read(path, as_mask=True)
+    if array.shape[-1] not in (1, 3, 4):
+        raise DataError(f"mask '{_name(path)}' holds {array.shape[-1]} channels; a mask has one class index per pixel")
     if not (array[..., :3] == array[..., :1]).all():
         raise DataError(f"mask '{_name(path)}' is a color picture; a mask holds one class index per pixel")
     array = array[..., 0]
@@ -193,10 +195,10 @@ def _read_picture(path, as_mask):
     formats = None if suffix_of(path) in (".tif", ".tiff") else ["PNG", "JPEG"]
     try:
         picture = Image.open(path, formats=formats)
-    except Image.DecompressionBombError as error:
+    except Image.DecompressionBombError:
         raise DataError(
-            f"'{path.name}' is too large ({error}). If the file is what you expect, allow more with the environment "
-            "variable UNET_MAX_VALUES"
+            f"'{path.name}' is too large: its header announces more than {max_values()} pixels. If the file is what you "
+            "expect, allow more with the environment variable UNET_MAX_VALUES"
         ) from None
     with picture:
         pages = getattr(picture, "n_frames", 1)
@@ -235,6 +237,9 @@ def _read_tiff(path, as_mask):
         check_size(path, series.shape)
         if len(tiff.series) > 1:
             raise DataError(f"'{path.name}' holds {len(tiff.series)} pictures of different kinds; save them one by one")
+        stored = sum(sum(page.databytecounts) for page in series.pages if page is not None)
+        if stored > 2 * series.nbytes + 2**16:  # a bomb: tifffile would unpack all of it before it looks at the size
+            raise ValueError(f"{stored} bytes are stored for {series.nbytes} bytes of picture")
         packed = page.compression not in (1, 8, 32773, 32946)  # none, deflate, PackBits: the rest tifffile cannot
         if packed or page.photometric in (tifffile.PHOTOMETRIC.PALETTE, tifffile.PHOTOMETRIC.MINISWHITE):
             return _read_picture(path, as_mask)

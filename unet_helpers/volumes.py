@@ -184,9 +184,7 @@ def pixels_of(dataset, path):
 
     Image.MAX_IMAGE_PIXELS = max(max_values() // 2, 1)  # for the JPEG within
     if "PixelData" not in dataset:
-        raise DataError(
-            f"'{path.name}' is DICOM without pixels ({dataset.get('Modality', 'no modality')}); leave it out"
-        )
+        raise DataError(f"'{path.name}' is DICOM without pixels: cut short, or no picture; leave it out")
     try:
         stored = dataset.pixel_array
     except RuntimeError as error:  # pydicom's word for a codec that is not installed
@@ -247,6 +245,8 @@ def _load_nifti(path):
         start = stream.read(540)
         kind = nibabel.Nifti2Image if len(start) >= 4 and 540 in _sizes(start) else nibabel.Nifti1Image
         header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+        if header["magic"] not in (b"n+1", b"n+2\0\r\n\x1a\n", b"n+2"):
+            raise ValueError("it does not begin as NIfTI does")
         shape, offset = header.get_data_shape(), int(header["vox_offset"])
         check_size(path, shape)
         if not 0 <= offset <= LARGEST_NIFTI_HEADER:
