@@ -104,7 +104,7 @@ def drawn_patients(monkeypatch, tmp_path):
 
     calls = []
 
-    def make_patients(n, seed=0, size=128, slices=8):
+    def make_patients(n, seed=0, size=128, slices=8, variety="class", workers=1):
         calls.append((n, seed, size, slices))
         random = np.random.default_rng(seed)
         made = []
