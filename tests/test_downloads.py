@@ -18,6 +18,7 @@ from format_samples import HOSTILE_ARCHIVES, tar_of, zip_of
 from unet_helpers import downloads, fetch, load_dataset
 from unet_helpers.archives import extract
 from unet_helpers.images import DataError
+from unet_helpers.your_data import default_options
 
 # --- fetching -------------------------------------------------------------------------------------
 
@@ -77,7 +78,7 @@ def test_a_set_is_fetched_once_with_its_license_and_loaded_by_name(server, capsy
     assert "license CC0. Please cite: Nobody, 2000" in capsys.readouterr().out
     fetch("toy", progress=False)
     assert server.asked == [None]
-    assert len(load_dataset("toy").train) == 2
+    assert len(load_dataset("toy", **default_options("toy")).train) == 2
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["downloads", "toy"]
     assert not list((tmp_path / "cache" / "downloads").iterdir())
 

@@ -193,3 +193,17 @@ def test_color_with_16_bits_is_refused_and_not_cut_to_8(tmp_path):
         read_image(tmp_path / "a.png")
     save_picture(tmp_path / "b.png", np.zeros((16, 16, 3), np.uint8))  # 16 pixels are not 16 bits
     assert read_image(tmp_path / "b.png")[0].shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (0, 2, 1)])
+def test_nifti_axes_in_another_order_give_the_same_slices(tmp_path, order):
+    import nibabel
+
+    x_y_z = VOLUME.transpose(2, 1, 0)
+    affine = np.diag([-0.5, -0.75, 3.0, 1])
+    turned = np.eye(4)
+    turned[:3, :3] = affine[:3, :3][:, order]
+    nibabel.save(nibabel.Nifti1Image(x_y_z.transpose(order), turned), tmp_path / "a.nii")
+    image, spacing = read_image(tmp_path / "a.nii")
+    np.testing.assert_array_equal(image[..., 0], VOLUME)
+    assert spacing == (3.0, 0.75, 0.5)

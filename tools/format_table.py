@@ -27,6 +27,7 @@ from format_samples import (
 
 from unet_helpers.archives import extract
 from unet_helpers.datasets import load_dataset
+from unet_helpers.downloads import SOURCES
 from unet_helpers.images import DataError, read_image, read_mask
 from unet_helpers.layouts import WHAT, recognize_layout
 
@@ -161,8 +162,17 @@ def page():
             os.environ["UNET_MAX_VALUES"] = before
     good, bad, layouts, packed = ("\n".join(lines) for lines in tables)
     meanings = "\n".join(f"- `{name}`: {what}" for name, what in WHAT.items())
+    sources = "\n".join(f"- `{name}`, {source.license}" for name, source in SOURCES.items())
     sentences = "\n".join(f"- **{kind}**: {sentence(text)}" for kind, text in sorted(outcomes.sentences.items()))
-    return TEMPLATE.format(good=good, bad=bad, layouts=layouts, archives=packed, meanings=meanings, sentences=sentences)
+    return TEMPLATE.format(
+        good=good,
+        bad=bad,
+        layouts=layouts,
+        archives=packed,
+        meanings=meanings,
+        sources=sources,
+        sentences=sentences,
+    )
 
 
 TEMPLATE = """# What can be read, and what is refused
@@ -192,6 +202,22 @@ JPEG changes values when it is written: use it for no mask. A folder with the sl
 LIDC and DSB2018 masks say yes or no, so any value above 0 is the object; and that one of several objects of DSB2018 is missing shows nowhere. The layouts:
 
 {meanings}
+
+Volumes are cut into axial slices, and a patient is a volume. All slices are held in memory; of pictures in pairs, `unet_helpers.streaming.stream_pairs` reads a batch at a time, so that the folder may be larger than the memory:
+
+{{{{ table.scale }}}}
+
+## Public data sets
+
+`fetch("Task04_Hippocampus")`, or any other of
+
+{sources}
+
+downloads once into the data folder (`UNET_DATA_DIR`), goes on where it broke off, compares the checksum, and prints license and citation. `load_dataset` takes these names too.
+
+## Without identity
+
+`python -m unet_helpers deidentify IN OUT` writes a folder of DICOM as NIfTI pictures with pixels and spacing and nothing else: no tag, no name of a file, patients numbered in random order. What lies in the pixels stays there: it warns of text that is or may be burned in, and the face in a scan of the head is yours to remove.
 
 ## Archives
 

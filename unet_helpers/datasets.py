@@ -121,10 +121,9 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     if str(source) == "phantom":
         loaded = load_phantom(size=size or 128, seed=seed, **options)
     else:
-        source = fetch(source) if source in SOURCES and not Path(source).exists() else source
-        layout, detail = recognize_layout(source)
+        layout, detail = recognize_layout(source_folder(source))
         if layout == "lidc":
-            loaded = load_lidc(source, size=size, **options)
+            loaded = load_lidc(detail, size=size, **options)
         elif layout == "pairs":
             loaded = load_pairs(*detail, size=size, **options)
         elif layout == "suffixes":
@@ -135,6 +134,11 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     name, class_names, everything, report = loaded
     parts = split_by_patient(everything.patient_ids, fractions, seed)
     return Dataset(name, class_names, *(everything[part] for part in parts), report)
+
+
+def source_folder(source):
+    """The folder of a source, which is fetched first if it is the name of a public set."""
+    return fetch(source) if source in SOURCES and not Path(source).exists() else Path(source)
 
 
 def split_by_patient(patient_ids, fractions=(0.7, 0.15, 0.15), seed=0):

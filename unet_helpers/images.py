@@ -197,8 +197,8 @@ def _read_picture(path, as_mask):
         picture = Image.open(path, formats=formats)
     except Image.DecompressionBombError:
         raise DataError(
-            f"'{path.name}' is too large: its header announces more than {max_values()} pixels. If the file is what you "
-            "expect, allow more with the environment variable UNET_MAX_VALUES"
+            f"'{path.name}' is too large: its header announces more than {max_values()} pixels. If the file is what "
+            "you expect, allow more with the environment variable UNET_MAX_VALUES"
         ) from None
     with picture:
         pages = getattr(picture, "n_frames", 1)

@@ -78,7 +78,7 @@ def read_series(folder, series=None):
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = {path: open_dicom(path) for path in files}
+    datasets = {path: open_dicom(path, with_pixels=False) for path in files}
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
         listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
@@ -91,7 +91,7 @@ def read_series(folder, series=None):
     step = _regular_step(ordered, positions)
     first = datasets[ordered[0]]
     check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
-    array = np.stack([pixels_of(datasets[path], path) for path in ordered]).astype(np.float32)
+    array = np.stack([pixels_of(open_dicom(path), path).astype(np.float32) for path in ordered])
     row_step, column_step = spacing_of(first) or (None, None)
     if row_step is None:
         raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")

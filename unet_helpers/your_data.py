@@ -10,7 +10,7 @@ import pandas as pd
 
 from . import plotting
 from .augmentation import make_augmenter
-from .datasets import data_folder, recognize_layout
+from .datasets import data_folder, recognize_layout, source_folder
 from .evaluation import (
     choose_operating_point,
     evaluate,
@@ -39,7 +39,7 @@ def default_options(source):
         options["size"] = int(os.environ["UNET_SIZE"])
     if str(source) == "phantom":
         return options
-    layout, _ = recognize_layout(source)
+    layout, _ = recognize_layout(source_folder(source))
     options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
         return {**options, "consensus": 2}
