@@ -59,8 +59,8 @@ def vary_anatomy(anatomy, rng):
             (float(rng.uniform(0.5, 4.0)), 2 * np.pi / rng.uniform(90, 260), 2 * np.pi / rng.uniform(120, 400), phase)
             for phase in rng.uniform(0, 2 * np.pi, 6).tolist()
         ),
-        lung_hu=float(rng.uniform(-910, -730)),
-        lung_gradient=float(rng.uniform(20, 150)),
+        lung_hu=float(rng.uniform(-930, -820) if rng.random() < 0.85 else rng.uniform(-820, -700)),
+        lung_gradient=float(rng.uniform(20, 120)),
         emphysema=float(rng.uniform(0.1, 0.5)) if emphysema else 0.0,
         dome_power=float(rng.uniform(2.0, 5.0)),
         stomach_gas=float(rng.uniform(14, 45)) if rng.random() < 0.7 else 0.0,
@@ -143,11 +143,11 @@ def _line(points, length, radius, hu):
 
 def draw_archive_acquisition(rng, anatomy, fitting):
     """Draw how a patient of the archive is scanned: any dose and thickness, tight and wide fields, some movement."""
-    photons = np.exp(rng.uniform(np.log(1.2e4), np.log(2e5))) * np.exp(0.018 * (anatomy.fat - 15))
+    photons = np.exp(rng.uniform(np.log(2e4), np.log(6e5))) * np.exp(0.018 * (anatomy.fat - 15))
     return Acquisition(
         photons=float(np.round(photons, -2)),
         kernel="sharp" if rng.random() < 0.4 else "soft",
-        slice_thickness=float(rng.choice([1.0, 2.0, 3.0, 5.0, 8.0])),
+        slice_thickness=float(rng.choice([1.0, 1.0, 2.0, 3.0, 5.0, 8.0])),
         field_of_view=float(np.clip(np.round(fitting * rng.uniform(0.88, 1.3)), 280, 500)),
         padding=None if rng.random() < 0.4 else int(rng.choice(scanner.PADDING)),
         beam_hardening=float(rng.uniform(0.0, 0.03)),
