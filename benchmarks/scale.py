@@ -24,22 +24,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_names(folder / "names", 100_000)
-        results["pairing_seconds_100000"] = in_fresh_process("pair", folder / "names")["seconds"]
-        print(f"pairing 100,000 pairs: {results['pairing_seconds_100000']:.2f} s")
+        seconds = in_fresh_process("pair", folder / "names")["seconds"]
+        results["pairing_seconds_of_100000"] = round(seconds, 2)
+        print(f"pairing 100,000 pairs: {seconds:.2f} s")
         write_pictures(folder / "x1", pictures)
         for factor in (1, 4, 16):
             if factor > 1:
                 repeat_pictures(folder / "x1", folder / f"x{factor}", factor)
             measured = in_fresh_process("stream", folder / f"x{factor}")
-            at_once = factor * pictures * SIZE * SIZE * 2 * 4 / 1e6
-            for name, value in measured.items():
-                results[f"{name}_x{factor}"] = round(value, 1)
-            results[f"all_at_once_mb_x{factor}"] = round(at_once)
-            print(
-                f"{factor:>2}×, {factor * pictures} pairs: peak {measured['peak_mb']:.0f} MB, "
-                f"{measured['before_mb']:.0f} MB before the first batch "
-                f"(all at once would be {at_once:.0f} MB), {measured['images_per_second']:.0f} images/s"
-            )
+            measured |= {"pairs": factor * pictures, "all_at_once_mb": factor * pictures * SIZE * SIZE * 2 * 4 / 1e6}
+            results[f"folder x{factor}"] = {name: round(value) for name, value in measured.items()}
+            print(f"{factor:>2}×: " + ", ".join(f"{name} {value:.0f}" for name, value in measured.items()))
     results["training_images_per_second"] = round(in_fresh_process("train", None)["images_per_second"], 1)
     print(f"training, base 8, {SIZE}×{SIZE}: {results['training_images_per_second']:.0f} images/s")
     from unet_helpers.results import write_results
@@ -99,7 +94,7 @@ def measure(task, folder):
     began = time.perf_counter()
     seen = sum(len(images) for images, _ in stream_pairs(pairing, 1, batch_size=BATCH))
     seconds = time.perf_counter() - began
-    return {"images_per_second": seen / seconds, "peak_mb": peak_mb(), "before_mb": before}
+    return {"images_per_second": seen / seconds, "peak_mb": peak_mb(), "mb_before_the_first_batch": before}
 
 
 def peak_mb():

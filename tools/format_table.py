@@ -179,7 +179,7 @@ TEMPLATE = """# What can be read, and what is refused
 
 <!-- made by tools/format_table.py from what the readers do; a test holds the page in step -->
 
-`read_image` and `read_mask` read one file, `load_dataset` a whole folder. Whatever is wrong gives one `DataError` (a `ValueError`) that names the file and says what to do; a cell with ✗ says of which kind, and the sentences stand [at the end](#the-sentences). Nothing is left out without being named.
+`read_image` and `read_mask` read one file, `load_dataset` a whole folder. Whatever is wrong gives one `DataError` (a `ValueError`), or a `FileNotFoundError` where a file is not there, that names the file and says what to do; a cell with ✗ says of which kind, and the sentences stand [at the end](#the-sentences). Nothing is left out without being named.
 
 ## Files
 
@@ -187,7 +187,7 @@ Arrays are (rows, columns, channels), with the slices first for a volume; spacin
 
 {good}
 
-JPEG changes values when it is written: use it for no mask. A folder with the slices of one DICOM series is read by `unet_helpers.volumes.read_series`, sorted by position; gaps and doubles are refused. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so.
+JPEG changes values when it is written: use it for no mask. A folder with the slices of one DICOM series is read by `unet_helpers.volumes.read_series`, sorted by position; gaps and doubles are refused. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Where 0 is white (MONOCHROME1), values are turned around, so that more is brighter.
 
 ## Bad files
 
