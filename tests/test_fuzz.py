@@ -1,5 +1,6 @@
 """Damaged files of every format: a DataError that names the file, or an array that keeps the contract; nothing else."""
 
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-from format_samples import SAMPLES, write_sample
+from format_samples import SAMPLES, tar_of, write_sample, zip_of
 
+from unet_helpers.archives import extract
 from unet_helpers.images import DataError, read_image, read_mask
 
 positions = st.floats(0, 1, exclude_max=True)
@@ -75,3 +77,26 @@ def test_a_damaged_file_gives_one_error_or_an_array(folder, sample, changes):
     else:
         assert mask.dtype == np.uint8
         assert mask.ndim in (2, 3)
+
+
+FILES = {"set/a.txt": b"one" * 50, "set/sub/b.txt": b"two" * 50}
+ARCHIVES = {"tar": tar_of(FILES), "tar.gz": tar_of(FILES, "w:gz"), "zip": zip_of(FILES)}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+@settings(max_examples=40)
+@given(changes=changes)
+def test_a_damaged_archive_gives_one_error_or_a_folder(folder, kind, changes):
+    content = ARCHIVES[kind]
+    for change in changes:
+        content = mutate(content, change)
+    place = folder / "archives"
+    place.mkdir(exist_ok=True)
+    (place / "x").write_bytes(content)
+    result = outcome(lambda path: extract(path, place / "out", largest=10_000), place / "x")
+    if isinstance(result, DataError):
+        assert "'x'" in str(result)
+        assert [path.name for path in place.iterdir()] == ["x"]
+    else:
+        assert sum(path.stat().st_size for path in result.rglob("*")) < 100_000
+        shutil.rmtree(result)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from unet_helpers import UNet, pair_files
-from unet_helpers.images import DataError
+from unet_helpers.images import DataError, read_image
 from unet_helpers.streaming import stream_pairs
 from unet_helpers.training import compile_model
 
@@ -29,6 +29,17 @@ def test_a_stream_in_order_holds_the_files(pairing, gray):
     for k in range(7):
         np.testing.assert_allclose(images[k, ..., 0], gray(k, 16) / 255, rtol=1e-6)
         np.testing.assert_array_equal(targets[k, ..., 0], np.roll(np.eye(16), k))
+
+
+def test_only_a_few_files_are_read_ahead(pairing, monkeypatch):
+    from unet_helpers import streaming
+
+    read = []
+    monkeypatch.setattr(streaming, "read_image", lambda path: (read.append(path), read_image(path))[1])
+    batches = iter(stream_pairs(pairing.pairs * 50, 1, batch_size=2))
+    next(batches)
+    assert len(read) < 40
+    assert len(pairing.pairs * 50) == 350
 
 
 def test_classes_become_channels_and_sizes_one(pairing):

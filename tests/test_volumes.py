@@ -112,6 +112,25 @@ def test_a_modality_table_is_applied(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.dcm")[0][..., 0], 1000 + 3 * GRAY.astype(int))
 
 
+def test_where_0_is_white_values_are_turned_around(tmp_path):
+    import pydicom
+
+    for array, expected in ((GRAY, 255 - GRAY.astype(int)), (VOLUME[0] - 20, -1 - (VOLUME[0] - 20))):
+        save_dicom(tmp_path / "a.dcm", array, RescaleSlope=None, RescaleIntercept=None)
+        dataset = pydicom.dcmread(tmp_path / "a.dcm")
+        dataset.PhotometricInterpretation = "MONOCHROME1"
+        dataset.save_as(tmp_path / "a.dcm")
+        np.testing.assert_array_equal(read_image(tmp_path / "a.dcm")[0][..., 0], expected)
+
+
+def test_enhanced_dicom_is_refused_and_not_read_in_the_wrong_scale(tmp_path):
+    from pydicom.dataset import Dataset
+
+    save_dicom(tmp_path / "a.dcm", VOLUME, PerFrameFunctionalGroupsSequence=[Dataset(), Dataset(), Dataset()])
+    with pytest.raises(DataError, match=r"'a\.dcm' is enhanced DICOM.*convert it to NIfTI"):
+        read_image(tmp_path / "a.dcm")
+
+
 def test_frames_are_slices_and_color_is_channels(tmp_path):
     save_dicom(tmp_path / "frames.dcm", VOLUME, SpacingBetweenSlices=3)
     image, spacing = read_image(tmp_path / "frames.dcm")

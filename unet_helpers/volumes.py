@@ -178,11 +178,19 @@ def open_dicom(path, with_pixels=True):
 
 
 def pixels_of(dataset, path):
-    """``(H, W, C)`` or ``(D, H, W, C)``, gray values after the modality table or rescale slope and intercept."""
+    """``(H, W, C)`` or ``(D, H, W, C)``, gray values after the modality table or rescale slope and intercept.
+
+    Of MONOCHROME1, where 0 is white, the stored values are turned around first.
+    """
     from PIL import Image
     from pydicom.pixels import apply_modality_lut
 
     Image.MAX_IMAGE_PIXELS = max(max_values() // 2, 1)  # for the JPEG within
+    if "PerFrameFunctionalGroupsSequence" in dataset:
+        raise DataError(
+            f"'{path.name}' is enhanced DICOM, whose frames have places and scales of their own; "
+            "convert it to NIfTI (dcm2niix), or to one file per slice"
+        )
     if "PixelData" not in dataset:
         raise DataError(f"'{path.name}' is DICOM without pixels: cut short, or no picture; leave it out")
     try:
@@ -197,6 +205,8 @@ def pixels_of(dataset, path):
         ) from error
     if int(dataset.get("SamplesPerPixel") or 1) > 1:
         return stored
+    if dataset.PhotometricInterpretation == "MONOCHROME1":  # 0 is white: turned around, so that more is brighter
+        stored = (-1 if dataset.PixelRepresentation else 2**dataset.BitsStored - 1) - stored.astype(np.int64)
     return apply_modality_lut(stored, dataset)[..., np.newaxis]
 
 
