@@ -116,3 +116,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, draw):
 def test_written_files_are_readable_by_others_and_folders_are_made(tmp_path, draw):
     write_png(tmp_path / "new" / "a.png", draw("01"))
     assert (tmp_path / "new" / "a.png").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_photograph_of_a_telephone_is_its_first_picture_and_an_animation_is_refused(tmp_path, gray):
+    from PIL import Image
+
+    smooth = Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1)))
+    smooth.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.new("L", (64, 64))])
+    assert np.abs(read_image(tmp_path / "a.jpg")[0][..., 0] - np.asarray(smooth)).max() < 8
+    smooth.save(tmp_path / "b.png", save_all=True, append_images=[Image.new("L", (64, 64))])
+    with pytest.raises(ValueError, match=r"'b\.png' is an animation of 2 pictures"):
+        read_image(tmp_path / "b.png")

@@ -192,18 +192,19 @@ def _read_picture(path, as_mask):
 
     # Pillow refuses at twice its own number: a file within another (DICOM, TIFF) is held to our limit too
     Image.MAX_IMAGE_PIXELS = max(max_values() // 2, 1)
-    formats = None if suffix_of(path) in (".tif", ".tiff") else ["PNG", "JPEG"]
+    tiff = suffix_of(path) in (".tif", ".tiff")
     try:
-        picture = Image.open(path, formats=formats)
+        picture = Image.open(path, formats=["TIFF"] if tiff else ["PNG", "JPEG"])
     except Image.DecompressionBombError:
         raise DataError(
             f"'{path.name}' is too large: its header announces more than {max_values()} pixels. If the file is what "
             "you expect, allow more with the environment variable UNET_MAX_VALUES"
         ) from None
     with picture:
-        pages = getattr(picture, "n_frames", 1)
+        # the JPEG of a telephone may carry a second picture for its display (MPO); the first is the photograph
+        pages = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
         check_size(path, (pages, *picture.size, len(picture.getbands())))
-        if formats and pages > 1:
+        if pages > 1 and not tiff:
             raise DataError(f"'{path.name}' is an animation of {pages} pictures; save them one by one")
         if any(";16" in str(tile[-1]) for tile in picture.tile) and len(picture.getbands()) > 1:
             raise DataError(f"'{path.name}' has 16 bits per color, of which only 8 would be read; save it as TIFF")
