@@ -4,6 +4,7 @@ import warnings
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 
@@ -112,6 +113,14 @@ def test_curves_carry_both_subsets_and_the_best_epoch():
     assert training.get_ydata().tolist() == [1.0, 0.5]
     assert validation.get_ydata().tolist() == [1.1, 0.7]
     assert best.get_xdata()[0] == 2
+
+
+def test_a_difference_whose_interval_includes_0_is_drawn_hollow():
+    table = pd.DataFrame({"falls": [-0.3, -0.2, -0.25], "hardly moves": [-0.1, 0.1, np.nan]})
+    fig = plotting.show_differences({"lung": table}, "difference in Dice")
+    diamonds = [line for line in fig.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_markerfacecolor() for line in diamonds] == ["black", "white"]
+    assert [len(dots.get_offsets()) for dots in fig.axes[0].collections] == [3, 2]
 
 
 def test_every_kind_of_figure_says_what_it_shows():

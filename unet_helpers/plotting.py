@@ -547,6 +547,43 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
     return fig
 
 
+def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6):
+    """Paired differences: one row per column of the table, a dot per patient, and the mean with its 95 % interval.
+
+    A row whose interval includes 0 is drawn hollow.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        One panel each, all with the same columns; a row per patient, nan is left out.
+    xlabel : str
+    limits : (float, float), optional
+        Of the horizontal axis.
+    seed : int
+        Of the bootstrap.
+    """
+    from .evaluation import bootstrap_interval
+
+    rows = len(next(iter(tables.values())).columns)
+    with figure(1, len(tables), panel=panel, height=0.36 * rows + 0.9, sharey=True) as (fig, axes):
+        for k, (ax, (title, table)) in enumerate(zip(axes.flat, tables.items(), strict=True)):
+            ax.axvline(0, color="#999999", linewidth=1)
+            for y, name in enumerate(table.columns):
+                values = table[name].dropna().to_numpy()
+                low, high = bootstrap_interval(values, seed=seed)
+                color = CLASS_COLORS[(k + 1) % len(CLASS_COLORS)]
+                ax.scatter(values, np.full(len(values), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
+                ax.plot([low, high], [y - 0.1] * 2, color="black", linewidth=2)
+                fill = "white" if low <= 0 <= high else "black"
+                ax.plot(values.mean(), y - 0.1, "D", markerfacecolor=fill, markeredgecolor="black", markersize=6)
+            ax.set(xlabel=xlabel, xlim=limits)
+            ax.set_title(title, fontsize=10)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_yticks(range(rows), table.columns)
+        axes[0, 0].invert_yaxis()
+    return fig
+
+
 def show_bars(series, panel=3.6, height=2.8):
     """One bar chart per entry: ``{title: pandas.Series}``, the index beside the bars."""
     with figure(1, len(series), panel=panel, height=height) as (fig, axes):
