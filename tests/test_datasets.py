@@ -309,6 +309,14 @@ def test_gray_saved_as_rgb_is_gray_and_color_among_gray_is_an_error(pairs, gray)
         load_dataset(pairs(images={name: gray(77, (8, 8, 3))}))
 
 
+def test_a_folder_larger_than_the_memory_is_refused_with_the_way_to_read_it(pairs, monkeypatch):
+    from types import SimpleNamespace
+
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
+    with pytest.raises(ValueError, match=r"'2d_images' takes .* GB are free; read a batch.*stream_pairs"):
+        load_dataset(pairs())
+
+
 def test_the_patient_pattern_reaches_the_split(pairs):
     with pytest.raises(ValueError, match=r"2 patient\(s\) \(0009, 0010\)"):
         load_dataset(pairs(), patient_pattern=r"Z_(\d+)")

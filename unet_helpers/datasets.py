@@ -334,6 +334,9 @@ def load_pairs(
         if image.ndim != 3:
             size = "×".join(map(str, image.shape[:-1]))
             raise DataError(f"'{image_path.name}' is a volume of {size}; save its slices one by one")
+        if not images:
+            remedy = "read a batch at a time with unet_helpers.streaming.stream_pairs"
+            layouts.check_memory(image_path.parent.name, 1.25 * image.nbytes * len(pairs), remedy)
         images.append(image)
         masks.append(read_mask(mask_path))
         spacings.append(spacing or (np.nan, np.nan))

@@ -196,7 +196,7 @@ def load_volumes(name, cases, class_names, mask_values, modality, report, *, siz
     if not cases:
         raise DataError(f"'{name}' holds no volume with a mask; is it the right folder?")
     _check_there(cases)
-    _check_memory(name, cases, size)
+    check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     images, masks, spacings, depths = [], [], [], []
     for _, paths, mask_path in cases:
         image, spacing = _read_channels(paths)
@@ -240,8 +240,14 @@ def _check_there(cases):
                 raise FileNotFoundError(f"no file '{path.parent.name}/{path.name}'; copy it, or remove its patient")
 
 
-def _check_memory(name, cases, size):
-    """All slices are held at once: say so before the machine stops."""
+def check_memory(name, needed, remedy):
+    """All slices are held at once, and for a moment twice: say so before the machine stops."""
+    free = psutil.virtual_memory().available
+    if 2 * needed > free:
+        raise DataError(f"'{name}' takes {2 * needed / 1e9:.1f} GB to load and {free / 1e9:.1f} GB are free; {remedy}")
+
+
+def _bytes_of(cases, size):
     import nibabel
 
     needed = 0
@@ -253,12 +259,7 @@ def _check_memory(name, cases, size):
                 continue
             plane = size * size if size else shape[0] * shape[1]
             needed += 5 * plane * int(np.prod(shape[2:]))  # four bytes for the image, one for the mask
-    free = psutil.virtual_memory().available
-    if 2 * needed > free:
-        raise DataError(
-            f"'{name}' takes {2 * needed / 1e9:.1f} GB to load and {free / 1e9:.1f} GB are free; "
-            "pass a smaller size, e.g. size=128, or volumes=10 to read only ten"
-        )
+    return needed
 
 
 def _read_channels(paths):
