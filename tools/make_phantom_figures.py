@@ -32,7 +32,8 @@ def main():
     for name, fig in figures.items():
         path = FIGURES / f"phantom_{name}.png"
         fig.savefig(path, dpi=90)
-        shrink(path)
+        if path.stat().st_size > 100_000:
+            shrink(path)
 
 
 def shrink(path):
