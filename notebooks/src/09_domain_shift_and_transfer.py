@@ -1,0 +1,671 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 Domain shift and transfer
+#
+# What survives another scanner, and what does pre-training buy?
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+
+from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
+from unet_helpers.datasets import subset_of_patients
+from unet_helpers.phantom import Acquisition, make_patient
+
+data = load_dataset("phantom")
+model = load_checkpoint()
+
+
+def scan(patient_ids, **changes):
+    acquisition = replace(Acquisition(), **changes)
+    return [make_patient(0, index=int(name[1:]) - 1, acquisition=acquisition) for name in patient_ids]
+
+
+# %% mystnb={"image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures and falls to pieces in the fifth."}, "figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}}
+hits = (data.test.masks == 2) & (predict_masks(model, data.test.images) == 2)
+patient = data.test.patient_ids[hits.sum(axis=(1, 2)).argmax()]
+ways = {"standard": {}, "low dose": {"photons": 1e3}, "motion": {"motion": 5.0}, "wide field": {"field_of_view": 500.0}}
+shown = {name: subset_of_patients(scan([patient], **changes)) for name, changes in ways.items()}
+shown["other window"] = subset_of_patients(scan([patient]), window=(-400, 2200))
+
+level = (shown["standard"].masks == 2).sum(axis=(1, 2)).argmax()
+slices = [one[level] for one in shown.values()]
+images, truths = [one.images[0] for one in slices], [one.masks[0] for one in slices]
+found = [predict_masks(model, one.images)[0] for one in slices]
+plotting.show_images(images * 2, [*shown, *[""] * 5], truths + found, data.class_names, columns=5, panel=1.5)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - measure what each cause of a domain shift costs, on the same patients, with an interval,
+# - say which shifts a training set covers already, and which can be undone before the network sees the image,
+# - choose augmentation for a shift that you expect, and test whether it helped,
+# - fine-tune a trained network on a few new patients, with the right learning rate, and freeze a part of it,
+# - put a network made for photographs into the contracting path of a U-Net.
+#
+# **You need before:** Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
+#
+# **Minutes:** 55 to read, with four exercises, 4 to run on two cores.
+#
+# **The misconception it removes:** "Dice 0.9 on the test set means Dice 0.9 in the next hospital."
+#
+# </div>
+
+# %% [markdown]
+# One patient, one anatomy, one set of lungs. Only the way to the picture differs: the number of photons, a movement during the turn of the scanner, the width of the picture, the window. The network has been told of none of it. It sees gray values, and it has learned what lungs look like in the pictures *it was given*. Which of the five would you have feared most?
+#
+# When the data that a model meets differ from those it was trained on, this is called a **domain shift**. It has many causes, and with real patients they come together: another hospital has another scanner, another protocol *and* other patients. Here they can be taken apart, because a synthetic patient can be scanned as often as we like.
+
+# %% [markdown]
+# ## The fall, cause by cause
+#
+# The network is the small U-Net that comes with this series. The patients are the seven **test** patients. [Notebook 05](05_evaluation.ipynb) opened them to judge this network, and here they judge it again, on other scanners; nothing is chosen by what we see.
+#
+# First, every patient is scanned in one standard way: a standard dose (100,000 photons per detector element and angle), a soft reconstruction kernel, slices of 3 mm, and a field of view that fits the chest.
+
+# %%
+standard = scan(data.test.patients)
+standard[0].acquisition
+
+# %% [markdown]
+# Then the same seven patients again, six times, with one thing changed at a time. (This takes a little while: each scan is simulated, from the projections to the filtered back-projection.)
+
+# %%
+causes = {
+    "low dose": {"photons": 1e3},
+    "sharp kernel": {"kernel": "sharp"},
+    "thick slices": {"slice_thickness": 10.0},
+    "wide field": {"field_of_view": 500.0},
+    "motion": {"motion": 5.0},
+    "beam hardening": {"beam_hardening": 0.06},
+}
+scans = {name: subset_of_patients(scan(data.test.patients, **changes)) for name, changes in causes.items()}
+
+# %% [markdown]
+# The seventh cause needs no scan. The images enter the network through a window of level −600 and width 1500 HU ([notebook 02](02_preprocessing.ipynb)). Now somebody exports them with level −400 and width 2200: another lung window, with a little more detail in the soft parts. A reader would call it a good picture.
+
+# %%
+reference = subset_of_patients(standard)
+scans["other window"] = subset_of_patients(standard, window=(-400, 2200))
+
+# %% [markdown]
+# Before the numbers, the pictures: one slice per cause, the patient of the first figure.
+
+# %% mystnb={"image": {"alt": "Eight pictures of one chest slice, with titles: standard, low dose, sharp kernel, thick slices, wide field, motion, beam hardening, other window. Low dose is grainy with streaks, the wide field shows a smaller chest, motion blurs the edges, in the other window the soft parts are gray in place of white, the others look much like the standard scan."}, "figure": {"caption": "One slice in all eight versions."}}
+at = np.flatnonzero(reference.patient_ids == patient)[level]
+versions = {"standard": reference, **scans}
+plotting.show_images([one.images[at] for one in versions.values()], list(versions), panel=1.8)
+
+# %% [markdown]
+# Write down an order, from harmless to harmful, as a guess. Low dose looks worst. Sharp kernel, thick slices and beam hardening are hard to tell from the standard scan at all, motion needs a second look, and the other window is merely paler.
+
+# %% [markdown]
+# ### Dice per patient, and pairs
+#
+# The score is the one of notebook 05: Dice per patient, slices pooled.
+
+# %%
+import pandas as pd
+
+from unet_helpers import bootstrap_interval, evaluate
+
+
+def dice_per_patient(subset, network=model):
+    predictions = np.asarray(network(subset.images)).argmax(axis=-1)
+    cases = evaluate(None, subset, data.class_names, predictions=predictions).cases
+    return cases.pivot(index="patient", columns="class", values="dice")
+
+
+scores = {name: dice_per_patient(one) for name, one in versions.items()}
+pd.DataFrame({name: score.mean() for name, score in scores.items()}).T.round(2) + 0.0
+
+# %% [markdown]
+# Two rows stand out for the lung, motion and the window. For the nodule more seems to move, and thick slices seem to *help*. But seven patients differ widely among themselves, so how much of this is chance? The intervals of nodule Dice on the standard scans and on those with motion:
+
+# %%
+for name in ("standard", "motion"):
+    print(name, *(f"{end:.2f}" for end in bootstrap_interval(scores[name]["nodule"])))
+
+# %% [markdown]
+# They overlap almost completely. "No difference", then? No: these are the *same patients*. One of them has a nodule that is easy to see, and another has one that nobody could find, and this spread is in both intervals. What we ask is what *each patient* lost. (The means of such a table mislead in a second way: with thick slices a patient without a nodule has no false pixel left, so that his Dice of 0 becomes 0/0 and drops out, and the mean rises although nobody gained.)
+
+# %% [markdown]
+# ### Exercise 09.1: what each patient lost
+#
+# Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient without a value in one of them is left out.
+
+# %%
+from unet_helpers.checks import domain_shift_and_transfer as check
+
+
+def paired(before, after):
+    return ...
+
+
+check.paired(paired)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def paired(before, after):
+    lost = (after - before).dropna()
+    return lost.mean(), bootstrap_interval(lost)
+
+
+check.paired(paired)
+
+# %%
+mean, (low, high) = paired(scores["standard"]["nodule"], scores["motion"]["nodule"])
+print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# The interval of the *differences* lies below zero. The same fourteen numbers, and a clear answer: with motion the nodules are outlined worse. Now for all causes:
+
+# %% mystnb={"image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie at zero except motion, slightly below, and the other window, far below. Nodule: low dose, sharp kernel, thick slices and beam hardening lie about zero; wide field, motion and other window lie below."}, "figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}}
+lost = {
+    part: pd.DataFrame({name: scores[name][part] - scores["standard"][part] for name in scans})
+    for part in ("lung", "nodule")
+}
+plotting.show_differences(lost, "difference in Dice")
+
+
+# %%
+def summarize(differences):
+    rows = {name: (values.mean(), *bootstrap_interval(values)) for name, values in differences.items()}
+    return pd.DataFrame(rows, index=["mean", "low", "high"]).T.round(2) + 0.0
+
+
+pd.concat({part: summarize(differences) for part, differences in lost.items()}, axis=1)
+
+# %% [markdown]
+# Compare with your guess.
+#
+# - **The other window** is by far the worst: a quarter of the lung Dice, and nearly all of the nodule's. Nothing was scanned differently.
+# - **Motion** costs a little of the lung in *every* patient (see how close the dots lie), and about a tenth for the nodule.
+# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do.
+# - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so that we cannot say whether it helps or hurts.
+# - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero, if only just for thick slices. That is not "no effect": so few patients with a nodule cannot exclude a loss of a few hundredths.
+#
+# A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
+#
+# Why these? A part of the answer is in the training set: nearly a third of its patients were scanned with a sharp kernel, nearly a third with low dose, some with slices of 5 mm. But none moved, all came through one window, and the field of view was:
+
+# %%
+fields = data.train.spacing[:, 0] * 128
+print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.0f} mm")
+
+# %% [markdown]
+# What a network has seen varying, it has learned to ignore. What was always the same in training, it has learned to *rely on*, the gray value of lung most of all. So the question to a training set is not how large it is but what *varies* in it. For lungs in real CT this has been measured: the diversity of the training data mattered more than the choice of network {cite:p}`hofmanninger2020lung`.
+
+# %% [markdown]
+# ### How much of it?
+#
+# A cause is no switch. Turn the dose down, in steps, for one patient. Where does the outline give way?
+
+# %% mystnb={"image": {"alt": "A slider for the number of photons above a chest slice with the predicted lungs and nodule; with fewer photons the slice becomes grainy, and the outlines become ragged."}, "figure": {"caption": "Prediction at falling dose."}}
+from unet_helpers.widgets import explore
+
+doses = [100_000, 10_000, 3_000, 1_000, 300, 100]
+dosed = {dose: subset_of_patients(scan([patient], photons=dose))[level] for dose in doses}
+frames = [plotting.paint_mask(one.images[0], predict_masks(model, one.images)[0]) for one in dosed.values()]
+explore(frames, [f"{dose:,} photons" for dose in doses], "dose", start=3)
+
+# %% mystnb={"image": {"alt": "Two curves over the number of photons from 100,000 down to 100 on a logarithmic axis. Lung Dice stays just below 1 and nodule Dice at about 0.4 down to 1,000 photons; then both fall, the nodule almost to 0. A gray band marks the doses of the training set, 20,000 to 160,000."}, "figure": {"caption": "Mean Dice of the seven test patients at falling dose. Gray: the doses of the training set."}}
+ladder = {dose: dice_per_patient(subset_of_patients(scan(data.test.patients, photons=dose))).mean() for dose in doses}
+with plotting.figure(width=4.6, height=2.8) as (fig, axes):
+    pd.DataFrame(ladder).T.plot(ax=axes[0, 0], marker="o", logx=True, color=plotting.CLASS_COLORS[1:3])
+    axes[0, 0].legend(frameon=False)
+    axes[0, 0].axvspan(2e4, 1.6e5, color="#dddddd")
+    axes[0, 0].set(xlabel="photons", ylabel="Dice", ylim=(0, 1.02), xlim=(2e5, 70))
+fig
+
+# %% [markdown]
+# Down to 1,000 photons, a twentieth of the lowest dose in training, next to nothing happens. Below that the fall is steep. Inside the gray band all looks well, and outside it does for a while; a test inside the band, as every test on one hospital's data is, cannot show where the edge is.
+
+# %% [markdown]
+# ### Everything at once: patients of an archive
+#
+# `variety="archive"` gives patients as a hospital's archive holds them: thin and obese, with effusions, consolidations, metal, arms beside the body, scanned in any way, from the neck to the kidneys. They are *other people*, so this time there are no pairs.
+
+# %%
+archive_patients = [make_patient(1, index=index, variety="archive") for index in range(8)]
+archive = subset_of_patients(archive_patients)
+report = evaluate(model, archive, data.class_names)
+report.summary("dice")[["mean", "low", "high", "cases"]].round(2)
+
+# %% mystnb={"image": {"alt": "Dice of each archive patient as a dot, for lung and nodule. The lung's dots lie between about 0.93 and 0.98, the nodule's are spread from 0 to above 0.8."}, "figure": {"caption": "The same network on eight patients of the archive."}}
+plotting.show_cases(report)
+
+# %% [markdown]
+# On the standard scans, all lungs were within a hundredth of each other. Here they spread over several hundredths, and some are as good as ever. The two worst, and what they have:
+
+# %%
+worst = report.of_class("lung").sort_values("dice")["patient"].iloc[:2].tolist()
+for one in archive_patients:
+    if one.patient_id in worst:
+        print(one.patient_id, ", ".join(one.difficulties))
+
+# %% mystnb={"image": {"alt": "Two rows of four pictures, image, ground truth, prediction and errors, of the two archive patients with the lowest lung Dice. Dark pockets of gas in the bowel, in front of the lungs, are predicted as lung, and small places as nodule."}, "figure": {"caption": "Of each of the two worst patients the slice with the most wrong pixels."}}
+answers = predict_masks(model, archive.images)
+wrong = ((answers > 0) != (archive.masks > 0)).sum(axis=(1, 2))
+at = [np.where(archive.patient_ids == name, wrong, -1).argmax() for name in worst]
+plotting.show_predictions(
+    archive.images[at], archive.masks[at], answers[at], titles=worst, spacings=archive.spacing[at], panel=2
+)
+
+# %% [markdown]
+# Gas in the bowel, just below the diaphragm, is taken for lung. The training patients end at the diaphragm and have no bowel gas: everything dark inside the body *was* lung there, and so the network had no reason to learn more than that. No scanner is to blame, and no augmentation of gray values would mend it. It is the *population* that has shifted.
+#
+# Here several things differ at once, and no number tells which of them did it; the picture does. That is the situation with real data: take the causes apart where you can, and look at the worst cases where you cannot.
+
+# %% [markdown]
+# ### Exercise 09.2: name the cause
+#
+# Another hospital sends four pictures of one patient, and each has something. Is it `"low dose"`, `"motion"`, `"wide field of view"` or `"soft-tissue window"`? Look at three things: edges, grain, gray values.
+
+# %% mystnb={"image": {"alt": "Four pictures of a chest slice. A: lungs and air are fully black and the soft parts gray. B: edges appear twice. C: everything is grainy. D: the chest is small in the picture."}, "figure": {"caption": "Four pictures of one patient."}}
+mystery = check.mystery_scans()
+plotting.show_images(list(mystery.values()), list(mystery))
+
+# %%
+causes_named = {"A": ..., "B": ..., "C": ..., "D": ...}
+check.name_the_cause(causes_named)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+causes_named = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": "wide field of view"}
+check.name_the_cause(causes_named)
+
+# %% [markdown]
+# ## First remedy: undo what is known
+#
+# The window cost most, and it is the cheapest to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, walk the line back to HU, and then apply the window of training.
+
+# %% [markdown]
+# ### Exercise 09.3: back to HU
+#
+# A window maps HU to $g = (\text{HU} - (\text{level} - \text{width}/2)) / \text{width}$, cut off at 0 and 1. Write the way back.
+
+
+# %%
+def back_to_hu(gray, level, width):
+    return ...
+
+
+check.back_to_hu(back_to_hu)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def back_to_hu(gray, level, width):
+    return level + (gray - 0.5) * width
+
+
+check.back_to_hu(back_to_hu)
+
+# %%
+from unet_helpers import window
+
+hu = back_to_hu(scans["other window"].images, -400, 2200)
+repaired = replace(reference, images=window(hu, -600, 1500))
+pd.DataFrame({"standard": scores["standard"].mean(), "repaired": dice_per_patient(repaired).mean()}).T.round(2)
+
+# %% [markdown]
+# All of it is back, without a single training step, because the wide window cut off nothing that the narrow one shows. From a soft-tissue window, in which lung and air are both black, no formula brings the lung back.
+#
+# Pixel size is treated in the same spirit: tools such as nnU-Net resample every image to one spacing before the network sees it {cite:p}`isensee2021nnunet`. What you *know* about a scan (window, spacing, orientation), undo. Only what you cannot know or undo is left to the network.
+
+# %% [markdown]
+# ## Second remedy: augmentation
+#
+# If the network relies on what never varied, let it vary. **Augmentation** changes the training images at random ([notebook 04](04_gpu_training.ipynb)): *geometry* turns, scales and shifts image and mask together; *gray values* change brightness and contrast of the image alone. The second is a crude imitation of another window:
+
+# %% mystnb={"image": {"alt": "Four versions of one small chest slice with its lung outlined: as it is, turned and scaled, darker with less contrast, and both."}, "figure": {"caption": "One training slice as it is, and augmented in three ways."}}
+from unet_helpers.augmentation import augment_arrays
+
+GEOMETRY = {"rotation": 15, "zoom": 0.3, "translation": 0.1}
+GRAY = {"brightness": 0.2, "contrast": 0.4}
+STILL = {"rotation": 0, "zoom": 0, "translation": 0}
+recipes = {"geometry": GEOMETRY, "gray values": STILL | GRAY, "both": GEOMETRY | GRAY}
+
+one = data.train[[20]]
+augmented = [augment_arrays(one.images, one.masks, seed=3, **options) for options in recipes.values()]
+images, masks = zip((one.images, one.masks), *augmented, strict=True)
+plotting.show_images([image[0] for image in images], ["none", *recipes], [mask[0] for mask in masks])
+
+# %% [markdown]
+# To see what it buys, two trainings from scratch that differ in nothing but the augmentation. So that each takes seconds, they learn lungs only, on images of 64×64.
+
+
+# %%
+def lungs_64(subset):
+    n, height, width, _ = subset.images.shape
+    images = subset.images.reshape(n, height // 2, 2, width // 2, 2, 1).mean(axis=(2, 4))
+    return replace(subset, images=images, masks=(subset.masks[:, ::2, ::2] > 0).astype("uint8"))
+
+
+parts = {name: lungs_64(subset) for name, subset in data.subsets.items()}
+small = replace(data, class_names=("background", "lung"), **parts)
+
+# %% tags=["nbval-ignore-output"]
+import keras
+
+from unet_helpers import UNet, start_at_class_shares, train
+from unet_helpers.augmentation import make_augmenter
+
+networks = {}
+for name, augment in (("none", None), ("gray values", make_augmenter(**recipes["gray values"]))):
+    keras.utils.set_random_seed(0)
+    networks[name] = UNet((64, 64, 1), 2, base_filters=8, depth=3)
+    start_at_class_shares(networks[name], small.train.masks)
+    train(networks[name], small, epochs=10, learning_rate=3e-3, augment=augment, keep="last")
+
+# %% tags=["nbval-ignore-output"]
+tests = {name: lungs_64(versions[name]) for name in ("standard", "wide field", "motion", "other window")}
+tests["archive"] = lungs_64(archive)
+table = pd.DataFrame()
+for name, network in networks.items():
+    for test, subset in tests.items():
+        table.loc[test, name] = dice_per_patient(subset, network)["lung"].mean()
+table.round(2)
+
+# %%
+assert (table.loc["standard"] > 0.9).all()
+assert table.loc["other window", "gray values"] > table.loc["other window", "none"]
+
+# %% [markdown]
+# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values most of them are back. The price is small, a few thousandths on the standard scans. Motion is where it was: brightness and contrast do not imitate double contours. And the wide field did not get better either; a change of gray values has nothing to do with size.
+#
+# One run each is an anecdote. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, and tests each of the twelve networks on all scans. What it measured stands in a file of the book:
+
+# %%
+import json
+
+from unet_helpers.results import RESULTS
+
+measured = json.loads((RESULTS / "domain_shift.json").read_text(encoding="utf-8"))
+print(measured["what"], "| seeds", measured["seed"], "|", measured["results"]["epochs"], "epochs each")
+
+# %%
+names = {"none": "none", "geometry": "geometry", "gray_values": "gray values", "both": "both"}
+cells = {title: measured["results"][key] for key, title in names.items()}
+dice_of = {title: {test: values["lung_dice"] for test, values in cell.items()} for title, cell in cells.items()}
+pd.DataFrame(dice_of).round(2)
+
+# %% [markdown]
+# Read it row by row against the first column.
+#
+# - **Other window**: varied gray values bring most of the loss back, geometry nothing.
+# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain: the lungs are smaller there, the same error of one pixel weighs more, and that is not for a network to learn away. Double contours are imitated by none of them.
+# - **Standard**: every recipe costs a little, and both together most. All had the same number of steps, and more variety needs more of them.
+# - **Archive**: no recipe stands out. Bowel gas does not come with brightness.
+
+# %% mystnb={"image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top. Other window: none and geometry lie low, gray values and both high. Archive patients: wide intervals that overlap for all four recipes."}, "figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients."}}
+with plotting.figure(1, 3, panel=2.6, height=2.8, sharey=True) as (fig, axes):
+    for ax, test in zip(axes.flat, ("standard", "other window", "archive patients"), strict=True):
+        for x, cell in enumerate(cells.values()):
+            mean, low, high = (cell[test][f"lung_dice{end}"] for end in ("", "_low", "_high"))
+            ax.plot([x, x], [low, high], color="black", linewidth=2)
+            ax.plot(x, mean, "D", color=plotting.CLASS_COLORS[1], markeredgecolor="black")
+        ax.set_xticks(range(4), ["none", "geometry", "gray", "both"], fontsize=8)
+        ax.set_title(test, fontsize=10)
+    axes[0, 0].set_ylabel("lung Dice")
+fig
+
+# %% [markdown]
+# ## Third remedy: a few patients from there
+#
+# Undoing and augmenting work for what you can foresee. For the rest, someone has to outline a few patients of the new hospital. Suppose there are **four** of the archive. What is the best use of them: a network trained on these four from scratch, or the old network, trained a little more?
+#
+# To go on training a network on new data is called **fine-tuning**, and what it brings along is called **transfer**. Four archive patients for training; the eight of above stay what they are, the test.
+
+# %%
+from unet_helpers import Dataset
+
+
+def archive_subset(first, last):
+    return subset_of_patients([make_patient(1, index=index, variety="archive") for index in range(first, last)])
+
+
+few = Dataset("archive", data.class_names, archive_subset(8, 12), archive_subset(12, 14), archive)
+print(few)
+print((few.train.masks == 2).sum(), "nodule pixels to learn from")
+
+# %% [markdown]
+# Both get the same budget, the same augmentation and the same loss. One thing differs on purpose, the **learning rate**. The weights of the trained network lie in a good place already, and large steps would carry them away from it; a common choice is a tenth to a quarter of the rate that was used to train it.
+
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.checkpoint import MODEL
+
+
+def adapt(network, learning_rate):
+    options = {"epochs": 20, "batch_size": 8, "class_weights": (1, 1, 10), "keep": "last"}
+    return train(network, few, learning_rate=learning_rate, augment=make_augmenter(), **options)
+
+
+keras.utils.set_random_seed(0)
+scratch = UNet(**MODEL)
+start_at_class_shares(scratch, few.train.masks)
+learned = {"from scratch": adapt(scratch, 2e-3)}
+
+# %% tags=["nbval-ignore-output"]
+keras.utils.set_random_seed(0)
+tuned = load_checkpoint()
+learned["fine-tuned"] = adapt(tuned, 5e-4)
+
+# %% mystnb={"image": {"alt": "Training and validation loss over twenty epochs in two panels. From scratch both begin high and fall; fine-tuned they begin low and change little."}, "figure": {"caption": "The same twenty epochs on four patients."}}
+plotting.show_trainings(learned)
+
+# %% tags=["nbval-ignore-output"]
+rows = {}
+for name, network in (("as it is", model), ("from scratch", scratch), ("fine-tuned", tuned)):
+    there, before = (dice_per_patient(subset, network).mean() for subset in (archive, reference))
+    rows[name] = [there["lung"], there["nodule"], before["lung"], before["nodule"]]
+columns = pd.MultiIndex.from_product([["archive", "standard scans"], ["lung", "nodule"]])
+transfer = pd.DataFrame(rows, index=columns).T
+transfer.round(2)
+
+# %%
+assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
+
+# %% [markdown]
+# Read row by row.
+#
+# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. They are not enough to learn nodules: the four hold too few nodule pixels, as printed above.
+# - **Fine-tuned**, the network keeps its lungs and its nodules. On the archive the nodule Dice is higher than before in the stored run, and on the standard scans nothing is lost so far. That is no matter of course: a network trained on new patients alone can *forget* what only the old ones showed. Try it with the rate of the first training, 2e-3, and look at the last column.
+# - **The lung hardly gained**, although it was what we meant to improve. Four patients cannot show every disease, and the network had most of it right before.
+#
+# How sure is the gain for the nodule? The same eight patients before and after are pairs again:
+
+# %% tags=["nbval-ignore-output"]
+gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive)[part] for part in ("lung", "nodule")}
+for part, gain in gains.items():
+    print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
+
+# %%
+assert abs(gains["lung"].mean()) < 0.05
+
+# %% [markdown]
+# An interval that includes zero, or almost does, on eight patients is no success yet. It is a reason to outline more patients.
+
+# %% [markdown]
+# ### Exercise 09.4: freeze the contracting path
+#
+# With few patients one may keep a part of the network as it is. A layer with `trainable = False` is **frozen**: its weights stay. Write a function that freezes all layers of the contracting path, whose names begin with `down`, and returns the network.
+
+
+# %%
+def freeze(network):
+    return ...
+
+
+check.frozen(freeze)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def freeze(network):
+    for layer in network.layers:
+        if layer.name.startswith("down"):
+            layer.trainable = False
+    return network
+
+
+check.frozen(freeze)
+
+# %%
+half = freeze(load_checkpoint())
+trainable = sum(int(np.prod(weight.shape)) for weight in half.trainable_weights)
+print(f"{trainable:,} of {half.count_params():,} parameters can still change")
+
+# %% [markdown]
+# Most of the parameters lie in the bottleneck and the expanding path, so freezing the contracting path fixes the smaller part. What it saves is time, since no gradients are needed there, and some forgetting. Keras does one thing more: a frozen `BatchNormalization` uses its stored averages instead of those of the batch.
+
+# %% tags=["nbval-ignore-output"]
+keras.utils.set_random_seed(0)
+before = half.get_layer("down1_conv1").get_weights()[0].copy()
+adapt(half, 5e-4)
+there, here = (dice_per_patient(subset, half).mean() for subset in (archive, reference))
+transfer.loc["contracting path frozen"] = [there["lung"], there["nodule"], here["lung"], here["nodule"]]
+transfer.round(2)
+
+# %%
+assert (half.get_layer("down1_conv1").get_weights()[0] == before).all()
+assert (
+    transfer.loc["contracting path frozen", ("archive", "lung")] > transfer.loc["as it is", ("archive", "lung")] - 0.03
+)
+
+# %% [markdown]
+# The first layer is untouched to the last bit (the `assert` says so), and the result is much the same as without freezing. That is the usual finding when the two tasks are alike: what the contracting path has learned fits already. The more a new task or a new kind of image differs, the fewer layers one should freeze.
+
+# %% [markdown]
+# ## Another kind of transfer: an encoder made for photographs
+#
+# Our checkpoint has seen lungs. Many published networks take something else along: a contracting path, called **encoder** or *backbone* there, that has learned to tell apart objects in a million photographs (ImageNet). Its first layers find edges and textures, and edges and textures are in CT, too. Keras brings such networks with it; MobileNetV2 is a small one {cite:p}`sandler2018mobilenetv2`.
+#
+# Three things have to fit: its *input* (three colors from −1 to 1, and our slices have one gray value from 0 to 1), its *maps* at every size for the skip connections, and its *weights*, which are a download. `weights=None` builds it with random ones, so that this page needs no network.
+
+# %%
+gray = keras.Input((128, 128, 1))
+color = keras.layers.Concatenate()([gray, gray, gray])
+scaled = keras.layers.Rescaling(2.0, offset=-1.0)(color)
+encoder = keras.applications.MobileNetV2(input_tensor=scaled, include_top=False, weights=None)
+print(f"{len(encoder.layers)} layers, {encoder.count_params():,} parameters")
+
+# %% [markdown]
+# `include_top=False` leaves out the last layers, which name the object in a photograph. For the skip connections we need, at each size, the last layer before the maps are halved. Its layers have names, and one takes them by name:
+
+# %%
+from unet_helpers.models.encoder_unet import BOTTLENECK, SKIPS
+
+for name in (*SKIPS, BOTTLENECK):
+    print(f"{name:<20}", encoder.get_layer(name).output.shape[1:])
+
+# %% [markdown]
+# From 64×64 maps down to 4×4: a contracting path as in [notebook 03](03_unet_architecture.ipynb), only with other blocks. The expanding path is ours: enlarge, join, convolve, five times. `encoder_unet` does all of this in some twenty lines.
+
+# %%
+from unet_helpers.models import encoder_unet
+
+keras.utils.set_random_seed(0)
+hybrid = encoder_unet((128, 128, 1), num_classes=3, weights=None)
+tuple(hybrid(data.validation.images[:2]).shape)
+
+# %%
+counts = {"U-Net of this series": model, "U-Net on MobileNetV2": hybrid, "U-Net of 2015": UNet(num_classes=3)}
+pd.Series({name: f"{network.count_params():,}" for name, network in counts.items()}, name="parameters").to_frame()
+
+# %% [markdown]
+# A U-Net on MobileNetV2 has several times as many parameters as the small network of this series, and a small part of those of the original U-Net. To get the photographs' weights on a machine with a network, write `weights="imagenet"`; Keras downloads about 9 MB once.
+#
+# Does it help? For photographs of skin or of the retina it mostly means that training is *faster*. A careful study on medical images found little gain in the final result, and less the more data there were; much of what helped was the scale of the first layers' weights {cite:p}`raghu2019transfusion`. And features of the first layers carry over well, those of the last layers are made for the old task {cite:p}`yosinski2014transferable`. So treat it like any choice: same budget, several seeds, your validation patients.
+
+# %% [markdown]
+# ## In practice
+#
+# Before a model is used anywhere but where it was made:
+#
+# 1. **Look at the target's images first.** Twenty of them, beside twenty of your training set, in the same window. It takes minutes and finds the window, the orientation, the padding, the field of view.
+# 2. **Measure the shift.** Some of it shows in the images alone, with no mask:
+
+
+# %%
+def describe(subset):
+    probabilities = np.asarray(model.predict(subset.images, verbose=0))
+    return {
+        "pixel (mm)": subset.spacing[:, 0].mean(),
+        "mean gray": subset.images.mean(),
+        "noise (HU)": 1500 * np.median(np.abs(np.diff(subset.images[:, 40:88, 40:88, 0], n=2))),
+        "unsure pixels (%)": 100 * (probabilities.max(axis=-1) < 0.9).mean(),
+    }
+
+
+signs = pd.DataFrame({name: describe(one) for name, one in versions.items()}).T
+signs["lung lost"] = [0.0, *(-lost["lung"].mean())]
+signs.round(2) + 0.0
+
+# %% [markdown]
+# Each of the first columns moves for *some* cause: the pixel for the wide field, the noise for low dose and sharp kernel, gray values and unsure pixels for the window. But look at motion: all four are as in the standard scans, and a few hundredths of Dice are gone. And the noise is highest where next to nothing is lost. Such signs raise an alarm; they do not measure the Dice.
+#
+# 3. **Validate again, there.** Outline patients of the target, a dozen at least, drawn at random and not those at hand; report Dice per patient with an interval, as in notebook 05. No shortcut replaces this.
+# 4. **Undo, augment, fine-tune**, in this order of cost; then validate once more, on patients that none of it has used, *and* on your old ones.
+# 5. **Write it down.** The [model card](../book/ethics_and_model_card.md) names scanner, kernel, dose, slice thickness, window and the patients of the training set. Who reads "lung Dice 0.98" must be able to see where it was measured.
+#
+# <div class="alert alert-warning">
+#
+# All patients here are synthetic. Which cause hurts how much holds for *this* network and *this* phantom; a real scanner's artifacts are richer, and people differ in more ways. What carries over is the procedure. Nothing here is a clinical tool.
+#
+# </div>
+
+# %% [markdown]
+# ## Take-aways
+#
+# - A test score belongs to a scanner, a protocol and a population. Elsewhere it has to be measured again.
+# - What hurts is not what looks bad. Noise cost a hundredth, an unnoticed window a quarter.
+# - Compare the same patients, and give the interval of the *differences*.
+# - What varied in training is survived; what was always the same is relied on.
+# - Undo what is known (window, spacing), augment for what can be foreseen, fine-tune on a few patients for the rest.
+# - Fine-tune with a small learning rate, and measure the old domain as well: networks forget.
+
+# %% [markdown]
+# ## Questions to test yourself
+#
+# 1. Lung Dice is 0.98 in hospital A and 0.95 in B, and the two intervals overlap. May you say that the network works as well in B?
+# 2. A colleague doubles the training set with further patients of the same scanner. What does that do for a shift to another scanner?
+# 3. Pictures from B look grainier than yours. Someone proposes to train with added noise. What do you do first?
+# 4. Images arrive as PNG with lung and air both black. Can the window be undone?
+# 5. After fine-tuning on five patients of B the score in B rises by 0.04. Which two numbers are still missing?
+# 6. Why should batch normalization be thought of when layers are frozen?
+#
+# <details><summary>Answer</summary>
+#
+# 1. No. Other patients, no pairs, and overlapping intervals are no proof of equality. Ask how large a difference the interval of the difference allows.
+# 2. Little, if the scanner stays the same: what does not vary, is not learned to be ignored. It helps against differences between *patients*.
+# 3. Measure whether noise costs anything: Dice there, or your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
+# 4. No. Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
+# 5. An interval over patients that were not among the five, and the score in A, which may have fallen.
+# 6. Its moving averages describe the old gray values. Frozen, Keras uses these averages and leaves them; not frozen, they drift with every batch, even where the convolutions are fixed.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Hofmanninger and others (2020) {cite:p}`hofmanninger2020lung`: lungs in routine CT are a problem of diverse data, not of the method.
+# - Zech and others (2018) {cite:p}`zech2018variable`: a pneumonia detector recognizes the hospital, and fails in another one.
+# - Zhang and others (2020) {cite:p}`zhang2020unseen`: strong augmentation, gray values above all, as a remedy for unseen domains.
+# - Yosinski and others (2014) {cite:p}`yosinski2014transferable`: which layers of a network transfer.
+# - Raghu and others (2019) {cite:p}`raghu2019transfusion`: what pre-training on photographs does for medical images, and what it does not.
+# - Sandler and others (2018) {cite:p}`sandler2018mobilenetv2`: MobileNetV2.
