@@ -108,8 +108,9 @@ def fit(network, data, arguments, deadline, batch_size=8):
     start_at_class_shares(network, lung)
     network.compile(
         keras.optimizers.AdamW(arguments.learning_rate / 20, weight_decay=1e-4, clipnorm=1.0),
-        # per slice, because slices are what is scored: a thin crescent counts as much as two whole lungs
-        DiceCrossEntropy(crossentropy_weight=2.0, pool_batch=False, squared=True, smooth=20.0),
+        # per slice, because slices are what is scored: a thin crescent counts as much as two whole lungs; lung weighs
+        # twice, because a network that meets a strange picture errs towards drawing too little
+        DiceCrossEntropy((1.0, 2.0), crossentropy_weight=2.0, pool_batch=False, squared=True, smooth=20.0),
     )
     hu = data.train.images.astype(np.int16)
     order = tf.data.Dataset.range(len(hu)).shuffle(len(hu), seed=arguments.seed).repeat().batch(batch_size)

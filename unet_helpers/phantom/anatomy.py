@@ -59,6 +59,8 @@ class Anatomy:
     esophagus_gas: bool
     calcium: tuple  # plaques in the walls of arteries: rows of (x, y, s, radius)
     tree_seed: int  # of the vessels in the lungs
+    apex_width: float = 1.0  # factor on the rib cage at its top
+    apex_shift: float = 0.0  # mm that its top lies farther back
     dome_power: float = 2.5  # how boxy the domes are: above, only a thin crescent of lung is left around them
 
 
@@ -155,7 +157,13 @@ class Chest:
     def level(self, name, z):
         """A profile at height z, scaled to the patient: half widths, half depths and centers in mm."""
         scale = self.anatomy.width if name in ("cage_width", "body_width", "mediastinum") else self.anatomy.depth
-        value = scale * self._tables[name](np.clip(z / self.length, LEVELS[0], LEVELS[-1]))
+        s = np.clip(z / self.length, LEVELS[0], LEVELS[-1])
+        value = scale * self._tables[name](s)
+        near_top = np.exp(-((s / 0.16) ** 2))
+        if name in ("cage_width", "cage_depth"):
+            value = value * (1 + (self.anatomy.apex_width - 1) * near_top)
+        elif name == "cage_y":
+            value = value + self.anatomy.apex_shift * near_top
         return value if np.ndim(value) else float(value)  # a Python number leaves float32 arrays what they are
 
     def point(self, x, y, s):

@@ -22,6 +22,11 @@ class Canvas:
         self.hu = np.full(self.x.shape, SKIN, np.float32)
         self.excluded = np.zeros(self.x.shape, bool)  # bone, great vessels, main airways: never lung
 
+    def area(self, found):
+        """Area in mm² of the pixels of a boolean array (n, n) that lie in the image, the middle of the field."""
+        cut = len(found) // 6
+        return float(found[cut:-cut, cut:-cut].sum()) * self.pixel**2
+
     def paint(self, distance, value, box=...):
         """Blend ``value`` (a number or an array) in where ``distance`` is negative, half of it on the edge."""
         hu = self.hu[box]

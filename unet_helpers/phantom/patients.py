@@ -115,7 +115,7 @@ def make_patient(seed, *, index=0, size=128, slices=8, acquisition=None, variety
     columns, rows = grid + acquisition.center[0], grid + 0.02 * chest.length + acquisition.center[1]
     tree = grow_lung_trees(chest, np.random.default_rng(anatomy.tree_seed))
     if variety == "archive":
-        tree.radius = tree.radius * extra.uniform(0.85, 1.5)
+        tree.radius = tree.radius * extra.uniform(0.75, 1.3)
     drawn = place_nodules(chest, tree, z, disease)
 
     truth, lung_masks, nodule_masks, shown = [], [], [], []

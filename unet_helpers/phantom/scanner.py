@@ -56,6 +56,8 @@ class Acquisition:
             raise ValueError(f"kernel is {self.kernel!r}; choose 'soft' or 'sharp'")
         if self.angles < 2 or self.angles % 2:
             raise ValueError(f"angles is {self.angles}; give an even number")
+        if not (self.beam_hardening >= 0 and self.motion >= 0):
+            raise ValueError(f"beam_hardening is {self.beam_hardening} and motion {self.motion} mm; give 0 or more")
         if not self.slice_thickness > 0:
             raise ValueError(f"slice_thickness is {self.slice_thickness} mm; give a positive number")
 

@@ -22,6 +22,7 @@ from .scanner import Acquisition
 
 FIRST, LAST = -0.10, 1.25  # levels of the first and last slice: from the neck to the kidneys
 HIDDEN = 3071  # HU: the largest value that 12 bits hold
+NOTICEABLE = 50.0  # mm²: a finding is named on a slice that shows at least that much of it
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ def vary_anatomy(anatomy, rng):
             (float(rng.uniform(0.5, 4.0)), 2 * np.pi / rng.uniform(90, 260), 2 * np.pi / rng.uniform(120, 400), phase)
             for phase in rng.uniform(0, 2 * np.pi, 6).tolist()
         ),
-        lung_hu=float(rng.uniform(-930, -820) if rng.random() < 0.85 else rng.uniform(-820, -700)),
+        lung_hu=float(rng.uniform(-930, -820) if rng.random() < 0.9 else rng.uniform(-820, -700)),
         lung_gradient=float(rng.uniform(20, 120)),
         emphysema=float(rng.uniform(0.1, 0.5)) if emphysema else 0.0,
+        apex_width=float(rng.uniform(0.85, 1.45)),
+        apex_shift=float(rng.uniform(-16, 5)),
         dome_power=float(rng.uniform(2.0, 5.0)),
         stomach_gas=float(rng.uniform(14, 45)) if rng.random() < 0.7 else 0.0,
     )
@@ -143,11 +146,11 @@ def _line(points, length, radius, hu):
 
 def draw_archive_acquisition(rng, anatomy, fitting):
     """Draw how a patient of the archive is scanned: any dose and thickness, tight and wide fields, some movement."""
-    photons = np.exp(rng.uniform(np.log(2e4), np.log(6e5))) * np.exp(0.018 * (anatomy.fat - 15))
+    photons = np.exp(rng.uniform(np.log(3e4), np.log(1e6))) * np.exp(0.018 * (anatomy.fat - 15))
     return Acquisition(
         photons=float(np.round(photons, -2)),
-        kernel="sharp" if rng.random() < 0.4 else "soft",
-        slice_thickness=float(rng.choice([1.0, 1.0, 2.0, 3.0, 5.0, 8.0])),
+        kernel="sharp" if rng.random() < 0.65 else "soft",
+        slice_thickness=float(rng.choice([1.0, 1.0, 1.25, 2.0, 2.5, 3.0, 5.0, 8.0])),
         field_of_view=float(np.clip(np.round(fitting * rng.uniform(0.88, 1.3)), 280, 500)),
         padding=None if rng.random() < 0.4 else int(rng.choice(scanner.PADDING)),
         beam_hardening=float(rng.uniform(0.0, 0.03)),
@@ -177,7 +180,8 @@ def paint_findings(canvas, findings, cavity, fluid_distance, texture):
     a, shown = canvas.chest.anatomy, set()
     if (fluid_distance < 0).any():
         canvas.paint(fluid_distance, 8.0)
-        shown.add("effusion")
+        if canvas.area(fluid_distance < 0) > NOTICEABLE:
+            shown.add("effusion")
     lung = np.maximum(cavity, -fluid_distance)
     for name, rows in (("ground glass", findings.ground_glass), ("consolidation", findings.consolidation)):
         for x, y, z, radius, *added in rows:
@@ -188,7 +192,7 @@ def paint_findings(canvas, findings, cavity, fluid_distance, texture):
             value = canvas.hu + added[0] if added else 20 + 0.3 * a.contrast + 8 * texture
             airless = canvas.hu < -960  # bronchi keep their air
             canvas.hu += np.where(airless, 0, share * np.maximum(np.minimum(value, 60) - canvas.hu, 0))
-            if (share > 0.5).any():
+            if canvas.area(share > 0.5) > NOTICEABLE:
                 shown.add(name)
     if findings.fibrosis and (lung < 0).any():
         near = (
@@ -196,7 +200,8 @@ def paint_findings(canvas, findings, cavity, fluid_distance, texture):
         )
         wall = np.abs(texture) < 0.35
         canvas.hu += near * np.where(wall, np.maximum(-250 - canvas.hu, 0), np.minimum(-900 - canvas.hu, 0) * 0.7)
-        shown.add("fibrosis")
+        if canvas.area(near > 0.5) > NOTICEABLE:
+            shown.add("fibrosis")
     if _paint_gas(canvas, findings, texture):
         shown.add("bowel gas")
     return shown
@@ -216,7 +221,7 @@ def _paint_gas(canvas, findings, texture):
             canvas.paint(np.maximum(inside, y - cy - 0.4 * radii[1]), -990.0)
         else:  # stool: gas in many small pockets
             canvas.paint(np.maximum(inside, 6 * (texture - 0.3)), -900.0)
-    return bool(((canvas.hu < -700) & (abdomen < -2)).any())
+    return canvas.area((canvas.hu < -700) & (abdomen < -2)) > NOTICEABLE
 
 
 def paint_metal(canvas, findings):
