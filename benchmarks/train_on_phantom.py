@@ -168,7 +168,7 @@ def score(model, data, arguments):
     difficulties = {}
     for patient_id in test.patients:
         index = int(patient_id[1:]) - 1
-        patient = make_patient(0, index=index, size=32, slices=arguments.slices, variety="archive")
+        patient = make_patient(0, index=index, size=SIZE, slices=arguments.slices, variety="archive")
         cases = np.flatnonzero(test.patient_ids == patient_id)
         for name, slices in patient.difficulties.items():
             difficulties.setdefault(name, []).extend(cases[list(slices)])

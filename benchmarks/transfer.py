@@ -145,24 +145,14 @@ def fit(network, images, targets, steps, seed, batch_size=16, learning_rate=1e-3
     """Train for a number of steps with the loss, the augmentation and the schedule of notebook 15."""
     import tensorflow as tf
 
-    from unet_helpers.augmentation import make_augmenter
     from unet_helpers.losses import DiceCrossEntropy
     from unet_helpers.training import compile_model
+    from unet_helpers.your_data import crop_augmenter
 
-    augment = make_augmenter(
-        rotation=0,
-        zoom=0,
-        translation=0,
-        flip="horizontal_and_vertical",
-        transpose=True,
-        brightness=0.1,
-        contrast=0.3,
-        seed=seed,
-    )
     loss = DiceCrossEntropy(crossentropy_weight=20.0, squared=True)
     compile_model(network, learning_rate, loss, schedule="cosine", steps_per_epoch=steps, epochs=1)
     batches = tf.data.Dataset.from_tensor_slices((images, targets)).shuffle(len(images), seed=seed).repeat()
-    batches = batches.batch(batch_size).map(augment).prefetch(2)
+    batches = batches.batch(batch_size).map(crop_augmenter(seed)).prefetch(2)
     network.fit(batches, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
 
 

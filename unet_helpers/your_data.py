@@ -195,16 +195,7 @@ def _train_member(data, recipe, seed):
         loss = DiceCrossEntropy(class_weights=[10.0 if share < 0.01 else 1.0 for share in shares])
     augment = make_augmenter(brightness=0.05, contrast=0.1, seed=seed)
     if recipe.all_orientations:
-        augment = make_augmenter(
-            rotation=0,
-            zoom=0,
-            translation=0,
-            flip="horizontal_and_vertical",
-            transpose=True,
-            brightness=0.1,
-            contrast=0.3,
-            seed=seed,
-        )
+        augment = crop_augmenter(seed)
     history = train(
         model,
         data,
@@ -218,6 +209,20 @@ def _train_member(data, recipe, seed):
         seed=seed,
     )
     return model, history
+
+
+def crop_augmenter(seed):
+    """Augmentation for crops around a finding, which have no up and left: all orientations, and gray values."""
+    return make_augmenter(
+        rotation=0,
+        zoom=0,
+        translation=0,
+        flip="horizontal_and_vertical",
+        transpose=True,
+        brightness=0.1,
+        contrast=0.3,
+        seed=seed,
+    )
 
 
 def predict_whole(model, images, recipe):

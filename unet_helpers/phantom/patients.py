@@ -140,7 +140,7 @@ def make_patient(seed, *, index=0, size=128, slices=8, acquisition=None, variety
     volume = image(np.stack(truth), pixel, acquisition, noise, size)
     difficulties = {}
     if variety == "archive":
-        volume = np.minimum(volume, archive.HIDDEN)
+        volume = np.minimum(volume, archive.LARGEST_HU)
         if acquisition.padding is not None:  # what is not reconstructed cannot be outlined
             masks[:, outside_circle(size)] = 0
         everywhere = archive.patient_difficulties(anatomy, findings, acquisition)

@@ -21,7 +21,7 @@ from . import scanner, shapes
 from .scanner import Acquisition
 
 FIRST, LAST = -0.10, 1.25  # levels of the first and last slice: from the neck to the kidneys
-HIDDEN = 3071  # HU: the largest value that 12 bits hold
+LARGEST_HU = 3071  # what 12 bits hold
 NOTICEABLE = 50.0  # mm²: a finding is named on a slice that shows at least that much of it
 
 
