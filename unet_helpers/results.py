@@ -59,6 +59,11 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
 
 
 def _commit():
-    command = ["git", "describe", "--always", "--dirty"]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return run.stdout.strip() or "unknown"
+    """The commit of the code, with "-dirty" where files differ from it; other results do not count."""
+
+    def git(*command):
+        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=RESULTS.parents[1], check=False)
+
+    name = git("describe", "--always").stdout.strip()
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!book/results").stdout.strip()
+    return name + ("-dirty" if changed else "") if name else "unknown"

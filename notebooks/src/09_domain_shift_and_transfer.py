@@ -551,6 +551,46 @@ assert (
 # The first layer is untouched to the last bit (the `assert` says so), and the result is much the same as without freezing: the two kinds of images are so alike that what the contracting path has learned fits already. The more a new task or a new kind of image differs, the fewer layers one should freeze.
 
 # %% [markdown]
+# ### Real nodules, with synthetic patients as the first teacher
+#
+# So far the new patients were synthetic too. The question that matters: does what a network learns on synthetic patients help with *real* ones? That takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
+#
+# All networks get the same number of steps on the real patients. One kind starts from random weights. The other has been trained on crops of synthetic patients before.
+
+# %%
+recorded = json.loads((RESULTS / "transfer.json").read_text(encoding="utf-8"))["results"]
+print(recorded["pretraining_steps"], "steps on synthetic crops, then", recorded["steps"], "steps on real ones")
+print(recorded["test_patients"], "test patients:", recorded["slices_with_object"], "slices with a nodule,", end=" ")
+print(recorded["empty_slices"], "without")
+
+# %%
+runs = pd.DataFrame(recorded["runs"])
+runs.groupby(["patients", "start"])[["dice", "missed", "false_alarms"]].mean().round(2)
+
+# %% mystnb={"image": {"alt": "Two panels over 5, 20 and 100 real patients, three dots each for networks from scratch and networks trained on synthetic patients first. Dice: with 5 patients the pre-trained dots lie a tenth higher, with 100 a little higher, and the dashed line of the network without any real patient runs at the height of the dots from scratch with 100 patients. False alarms: dots of both kinds lie mixed between 0.35 and 0.6."}, "figure": {"caption": "Test Dice on real slices with a nodule (a missed slice counts 0), and the share of slices without one on which something is drawn. A dot per seed; dashed: trained on synthetic patients only."}}
+with plotting.figure(1, 2, panel=3.2, height=2.8) as (fig, axes):
+    for ax, score in zip(axes.flat, ("dice", "false_alarms")):
+        for shift, (start, color) in enumerate({"scratch": "#0072B2", "phantom": "#D55E00"}.items()):
+            own = runs[runs.start == start]
+            x = own.patients.map({5: 0, 20: 1, 100: 2}) + 0.16 * shift - 0.08
+            ax.scatter(x, own[score], color=color, edgecolor="black", label=start)
+        ax.axhline(runs.loc[runs.patients == 0, score].item(), color="#D55E00", linestyle="--", linewidth=1)
+        ax.set_xticks(range(3), [5, 20, 100])
+        ax.set(xlabel="real patients", title={"dice": "Dice", "false_alarms": "false alarms"}[score])
+    axes[0, 0].legend(frameon=False, fontsize=9)
+fig
+
+# %% [markdown]
+# Read the table from its first row. A network that has seen **no real patient at all** finds real nodules about as well as one that learned from a hundred real patients from scratch, at this budget. Below it:
+#
+# - **With 5 real patients** pre-training is worth about a tenth of Dice, in each of the three seeds. From scratch the result depends on which five patients one happens to have; after pre-training, less.
+# - **With 20 and with 100** the gain shrinks to a few hundredths. At 100 it is still there in every seed, but three seeds are few.
+# - **Five real patients did not improve** the network that had seen synthetic ones, on average. It takes more of them before the real data add what the synthetic ones lack.
+# - **False alarms stay** near one empty slice in two, whatever the start. Most of these slices were marked by exactly one of the four radiologists: what divides the readers, no pre-training decides.
+#
+# The budget matters for the comparison. Given more steps, a network from scratch on all training patients does better than any row here (notebook 15's recipe, [results](../book/results.md)); pre-training is worth most where patients *and* time are short.
+
+# %% [markdown]
 # ## Another kind of transfer: an encoder made for photographs
 #
 # Our checkpoint has seen lungs. Many published networks take something else along: a contracting path, called **encoder** or *backbone* there, that has learned to tell apart objects in a million photographs (ImageNet). Its first layers find edges and textures, and edges and textures are in CT, too. Keras brings such networks with it; MobileNetV2 is a small one {cite:p}`sandler2018mobilenetv2`.
