@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 SIZE = 256
+GAMMAS = (0.8, 1.0, 1.25)  # a slice is shown to the network three times, darker and brighter
 OUT = Path(__file__).resolve().parent / "out"
 
 
@@ -42,7 +43,7 @@ def main():
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(SIZE, arguments.base_filters, arguments.depth)
     seconds = fit(network, data, arguments, deadline=began + 60 * arguments.minutes)
-    model = for_any_size(network)
+    model = for_any_size(network, gammas=GAMMAS)
     OUT.mkdir(exist_ok=True)
     model.save(OUT / arguments.name)
     total = time.perf_counter() - began

@@ -227,8 +227,14 @@ def test_other_sizes_agree_with_tf_image(network, shape):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_of_several_brightnesses_the_largest_probability_counts(network):
+    images = slices(64, 64)
+    expected = np.maximum(network(images**0.5), network(images))
+    np.testing.assert_allclose(for_any_size(network, gammas=(0.5, 1.0))(images), expected, atol=1e-6)
+
+
 def test_saved_file_needs_nothing_of_the_package(network, tmp_path):
-    model, images = for_any_size(network), slices(80, 96)
+    model, images = for_any_size(network, gammas=(0.8, 1.0, 1.25)), slices(80, 96)
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "expected.npy", model(images))

@@ -5,6 +5,8 @@ fully black, bone white or gray. :func:`prepare_display_slice` brings such a pic
 trained with :func:`make_display_augmenter` has learned to read.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -195,7 +197,7 @@ def make_display_augmenter(
     return augment
 
 
-def for_any_size(model):
+def for_any_size(model, gammas=(1.0,)):
     """Wrap a network of fixed input size so that it takes pictures of any size.
 
     The picture is resized to the network's size, and its probabilities back, by linear interpolation: a chest then
@@ -205,6 +207,9 @@ def for_any_size(model):
     Parameters
     ----------
     model : keras.Model, ``(N, h, w, 1) -> (N, h, w, K)``
+    gammas : sequence of float
+        The picture is shown with each of these exponents, and for each pixel the largest probability counts:
+        test-time augmentation for a network of one map that errs towards drawing too little.
 
     Returns
     -------
@@ -212,7 +217,9 @@ def for_any_size(model):
     """
     height, width = model.input_shape[1:3]
     image = keras.Input((None, None, 1), name="image")
-    found = model(keras.layers.Resizing(height, width, interpolation="bilinear")(image))
+    small = keras.layers.Resizing(height, width, interpolation="bilinear")(image)
+    views = [model(small if gamma == 1 else ops.power(ops.clip(small, 0, 1), gamma)) for gamma in gammas]
+    found = functools.reduce(ops.maximum, views)
     rows = _interpolation(image[:, :, :1, 0], height)
     columns = _interpolation(ops.swapaxes(image[:, :1, :, 0], 1, 2), width)
     back = ops.einsum("nhi,nijk,nwj->nhwk", rows, found, columns)
