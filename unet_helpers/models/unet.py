@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import conv_block, segmentation_head, upsample
+from .blocks import check_options, check_sizes, conv_block, crop_to, segmentation_head, upsample
 
 
 def UNet(
@@ -16,13 +16,15 @@ def UNet(
     dropout=0.1,
     upsampling="transpose",
     skip_connections=True,
+    padding="same",
 ):
     """Build a U-Net that gives one class probability per pixel.
 
     The contracting path halves the size ``depth`` times and doubles the channels each time; the
     expanding path goes back up, and at every level joins what the contracting path saw at that
     size. With the defaults the channels are 64, 128, 256, 512 and 1024 in the bottleneck. Unlike
-    the 2015 network the convolutions are padded, so the output has the size of the input.
+    in the 2015 network the convolutions are padded, so the output has the size of the input;
+    ``padding="valid"`` leaves the padding out and crops the skip connections, as the paper does.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def UNet(
     upsampling : "transpose" or "bilinear"
     skip_connections : bool
         False leaves the concatenations out, to see what they carry.
+    padding : "same" or "valid"
+        "valid" gives a smaller output, see :func:`valid_output_size`.
 
     Returns
     -------
@@ -61,8 +65,24 @@ def UNet(
     >>> UNet(input_shape=(64, 64, 1), num_classes=3, base_filters=4, depth=2).output_shape
     (None, 64, 64, 3)
     """
-    _check(input_shape, num_classes, base_filters, depth, dropout, upsampling)
-    options = {"batch_norm": batch_norm}
+    check_options(
+        input_shape,
+        ("height", "width", "channels"),
+        dropout,
+        num_classes=num_classes,
+        base_filters=base_filters,
+        depth=depth,
+    )
+    if upsampling not in ("transpose", "bilinear"):
+        raise ValueError(f"upsampling is {upsampling!r}; choose 'transpose' or 'bilinear'")
+    if padding == "same":
+        check_sizes(input_shape, depth, "lower depth")
+    elif padding == "valid":
+        for size in input_shape[:2]:
+            valid_output_size(size, depth)
+    else:
+        raise ValueError(f"padding is {padding!r}; choose 'same' or 'valid'")
+    options = {"batch_norm": batch_norm, "padding": padding}
 
     inputs = keras.Input(input_shape, name="image")
     x = inputs
@@ -77,29 +97,38 @@ def UNet(
     for level in reversed(range(depth)):
         x = upsample(x, base_filters * 2**level, upsampling, name=f"up{level + 1}_upsample")
         if skip_connections:
-            x = layers.Concatenate(name=f"skip{level + 1}")([skips[level], x])
+            skip = skips[level] if padding == "same" else crop_to(skips[level], x, name=f"crop{level + 1}")
+            x = layers.Concatenate(name=f"skip{level + 1}")([skip, x])
         x = conv_block(x, base_filters * 2**level, name=f"up{level + 1}", **options)
 
     return keras.Model(inputs, segmentation_head(x, num_classes), name="unet")
 
 
-def _check(input_shape, num_classes, base_filters, depth, dropout, upsampling):
-    if len(input_shape) != 3:
-        raise ValueError(f"input_shape is {tuple(input_shape)}; give (height, width, channels), e.g. (128, 128, 1)")
-    factor = 2**depth
-    for name, size in zip(("height", "width"), input_shape[:2], strict=True):
-        if size is not None and (size < factor or size % factor):
-            below, above = size - size % factor, size + (-size) % factor
-            near = f"{below} or {above}" if below else f"{above}"
-            raise ValueError(
-                f"{name} {size} cannot be halved {depth} times: it must be a multiple of {factor}; "
-                f"resize or pad the images to {near}, or lower depth"
-            )
-    if num_classes < 1 or base_filters < 1 or depth < 1:
-        raise ValueError(
-            f"num_classes, base_filters and depth must be at least 1, not {num_classes}, {base_filters}, {depth}"
-        )
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a rate in [0, 1)")
-    if upsampling not in ("transpose", "bilinear"):
-        raise ValueError(f"upsampling is {upsampling!r}; choose 'transpose' or 'bilinear'")
+def valid_output_size(size, depth=4):
+    """Side of the output for a side of the input, when no convolution is padded: 572 gives 388 in the paper.
+
+    Raises
+    ------
+    ValueError
+        If a map with an odd side would have to be halved, or nothing would be left; the next size that fits is named.
+    """
+    if size is None:
+        raise ValueError("padding='valid' needs a fixed height and width, because it crops the skip connections")
+    fits = [side for side in range(size, size + 2 * 2**depth) if _walk(side, depth)]
+    if size not in fits:
+        near = fits[0] if fits else next(side for side in range(1, 10**4) if _walk(side, depth))
+        raise ValueError(f"a side of {size} cannot be halved {depth} times between unpadded convolutions; try {near}")
+    return _walk(size, depth)
+
+
+def _walk(size, depth):
+    """Side of the output, or 0 if the size does not work out."""
+    for _ in range(depth):
+        size -= 4
+        if size % 2 or size <= 0:
+            return 0
+        size //= 2
+    size -= 4
+    for _ in range(depth if size > 0 else 0):
+        size = 2 * size - 4
+    return max(size, 0)
