@@ -70,31 +70,32 @@ def gray():
     return picture
 
 
+def make_disks(patients=6, slices=2, size=32, seed=0, num_classes=2):
+    """A dataset of bright disks on a dark ground: easy enough to learn in seconds."""
+    from unet_helpers.datasets import Dataset, Subset, split_by_patient
+
+    random = np.random.default_rng(seed)
+    n = patients * slices
+    row, column = np.mgrid[:size, :size]
+    centers = random.uniform(0.35 * size, 0.65 * size, (n, 2))
+    masks = np.stack([(np.hypot(row - r, column - c) < size / 4) for r, c in centers]).astype(np.uint8)
+    images = 0.2 + 0.6 * masks + random.normal(0, 0.03, masks.shape)
+    everything = Subset(
+        np.clip(images, 0, 1).astype(np.float32)[..., None],
+        masks,
+        np.repeat([f"P{k}" for k in range(patients)], slices),
+        np.array([f"P{k}_{z}" for k in range(patients) for z in range(slices)]),
+        np.full((n, 2), 0.7),
+    )
+    parts = split_by_patient(everything.patient_ids, (0.5, 0.25, 0.25), seed)
+    names = ("background", *(f"class {i}" for i in range(1, max(num_classes, 2))))
+    return Dataset("disks", names, *(everything[part] for part in parts))
+
+
 @pytest.fixture
 def disks():
-    """A dataset of bright disks on a dark ground: easy enough to learn in seconds."""
-
-    def make(patients=6, slices=2, size=32, seed=0, num_classes=2):
-        from unet_helpers.datasets import Dataset, Subset, split_by_patient
-
-        random = np.random.default_rng(seed)
-        n = patients * slices
-        row, column = np.mgrid[:size, :size]
-        centers = random.uniform(0.35 * size, 0.65 * size, (n, 2))
-        masks = np.stack([(np.hypot(row - r, column - c) < size / 4) for r, c in centers]).astype(np.uint8)
-        images = 0.2 + 0.6 * masks + random.normal(0, 0.03, masks.shape)
-        everything = Subset(
-            np.clip(images, 0, 1).astype(np.float32)[..., None],
-            masks,
-            np.repeat([f"P{k}" for k in range(patients)], slices),
-            np.array([f"P{k}_{z}" for k in range(patients) for z in range(slices)]),
-            np.full((n, 2), 0.7),
-        )
-        parts = split_by_patient(everything.patient_ids, (0.5, 0.25, 0.25), seed)
-        names = ("background", *(f"class {i}" for i in range(1, max(num_classes, 2))))
-        return Dataset("disks", names, *(everything[part] for part in parts))
-
-    return make
+    """Give :func:`make_disks` to a test."""
+    return make_disks
 
 
 @pytest.fixture

@@ -2,6 +2,10 @@ import itertools
 import json
 import math
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -220,6 +224,79 @@ def test_the_checkpoint_folder_holds_the_best_and_the_last_only(data, tmp_path):
     run(model, data, checkpoint=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "last-0003.keras", "state.json"]
     assert_same_weights(keras.saving.load_model(tmp_path / "best.keras"), model)
+
+
+KILLED = """
+import sys, keras
+from unet_helpers import UNet, train
+from unet_helpers.augmentation import make_augmenter
+sys.path.insert(0, sys.argv[2])
+from conftest import make_disks
+keras.utils.set_random_seed(1)
+model = UNet((16, 16, 1), 2, base_filters=2, depth=1, dropout=0.2)
+data = make_disks(patients=40, slices=8, size=16)
+history = train(model, data, epochs=6, batch_size=2, augment=make_augmenter(seed=2), checkpoint=sys.argv[1],
+                resume=True, keep="last", progress=False)
+model.save(sys.argv[1] + "/final.keras")
+"""
+
+
+def test_kill_minus_9_in_the_middle_of_an_epoch_costs_that_epoch_only(tmp_path):
+    """A process of its own is killed without warning while it trains; the next one ends at the same weights."""
+
+    def start(folder):
+        here = str(Path(__file__).parent)
+        return subprocess.Popen([sys.executable, "-c", KILLED, str(folder), here], stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait(timeout=300) == 0
+    process = start(tmp_path / "killed")
+    state = tmp_path / "killed" / "state.json"
+    patience = time.monotonic() + 300
+    while not state.is_file() or json.loads(state.read_text())["epoch"] < 2:
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < patience
+        time.sleep(0.005)
+    time.sleep(0.03)  # into the third epoch
+    process.kill()  # SIGKILL, which a process cannot catch
+    process.wait()
+    assert not (tmp_path / "killed" / "final.keras").exists()
+    assert json.loads(state.read_text())["epoch"] < 6
+    assert start(tmp_path / "killed").wait(timeout=300) == 0
+    whole, killed = (keras.saving.load_model(tmp_path / name / "final.keras") for name in ("whole", "killed"))
+    assert_same_weights(whole, killed)
+
+
+# --- what else is promised --------------------------------------------------------------------
+@pytest.mark.usefixtures("eagerly")
+def test_a_history_draws_itself(data):
+    history = run(build(), data, epochs=2)
+    titles = [ax.get_title() for ax in history.plot().axes]
+    assert titles == ["loss", "accuracy", "dice"]
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_curves_for_tensorboard_are_written_where_asked(data, tmp_path):
+    pytest.importorskip("tensorboard")
+    run(build(), data, epochs=1, tensorboard=tmp_path / "log")
+    assert {path.name for path in (tmp_path / "log").iterdir()} == {"train", "validation"}
+
+
+def test_without_tensorboard_its_absence_is_named(data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ImportError, match="pip install tensorboard"):
+        run(build(), data, tensorboard="log")
+
+
+@pytest.mark.parametrize("error", [tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError()])
+def test_running_out_of_memory_says_what_makes_a_batch_smaller(data, monkeypatch, error):
+    model = build()
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(model, "fit", fail)
+    with pytest.raises(MemoryError, match=r"16, 16, 1.*batch_size=4.*base_filters"):
+        run(model, data, batch_size=8)
 
 
 # --- what cannot be trained -------------------------------------------------------------------

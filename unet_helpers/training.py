@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from .images import atomic_path
-from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, make_targets
+from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
 LOSSES = {
     "dice_crossentropy": DiceCrossEntropy,
     "dice": DiceLoss,
+    "tversky": TverskyLoss,
+    "focal_crossentropy": FocalCrossEntropy,
     "binary_crossentropy": keras.losses.BinaryCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
 }
@@ -76,6 +78,12 @@ class History:
             text += f"; best validation Dice {best:.3f} at epoch {self.best_epoch}"
         return text + ("; stopped early" if self.stopped_early else "")
 
+    def plot(self):
+        """Figure of the curves, training and validation: :func:`unet_helpers.plotting.show_curves`."""
+        from .plotting import show_curves
+
+        return show_curves(self)
+
 
 def train(
     model,
@@ -95,6 +103,7 @@ def train(
     keep="best",
     seed=0,
     progress=True,
+    tensorboard=None,
 ):
     """Train a segmentation model, keep the weights of its best epoch, and return the curves.
 
@@ -108,7 +117,8 @@ def train(
     learning_rate : float
         Of Adam; with ``schedule="cosine"`` where it starts, after one epoch of warm-up.
     loss : str or keras.losses.Loss
-        ``"dice_crossentropy"``, ``"dice"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``.
+        ``"dice_crossentropy"``, ``"dice"``, ``"tversky"``, ``"focal_crossentropy"``, ``"binary_crossentropy"``,
+        ``"categorical_crossentropy"``; for other options an instance, as ``TverskyLoss(alpha=0.2, beta=0.8)``.
     class_weights : sequence of float, optional
         Weights of the classes in the cross-entropy of ``"dice_crossentropy"``, background first.
     schedule : "cosine" or "constant"
@@ -132,6 +142,9 @@ def train(
         Order of the batches; set ``keras.utils.set_random_seed`` before building the model.
     progress : bool
         One line that is rewritten: epoch, curves, time left.
+    tensorboard : str or Path, optional
+        Folder for the curves as TensorBoard reads them (``pip install tensorboard``, then
+        ``tensorboard --logdir`` that folder).
 
     Returns
     -------
@@ -143,6 +156,10 @@ def train(
         If images and model do not fit, or images hold NaN.
     FloatingPointError
         If the loss becomes NaN, with the usual causes.
+    MemoryError
+        If a batch does not fit into the memory of the device, with what makes it smaller.
+    ImportError
+        If ``tensorboard`` is given and not installed.
     """
     if keep not in ("best", "last"):
         raise ValueError(f"keep is {keep!r}; choose 'best' or 'last'")
@@ -166,20 +183,25 @@ def train(
     keeper = _Keeper(checkpoint, patience)
     start = keeper.resume(model) if resume and checkpoint else 0
     callbacks = [_StopOnNaN(), keeper]
+    if tensorboard:
+        callbacks.append(_tensorboard(tensorboard))
     if progress:
         callbacks.append(_Progress(epochs, keeper.history))
     if start < epochs and not keeper.history.stopped_early:
-        # repeat and skip: a resumed run sees the very batches that the uninterrupted run would have seen
-        model.fit(
-            batches.repeat().skip(start * steps),
-            steps_per_epoch=steps,
-            epochs=epochs,
-            initial_epoch=start,
-            validation_data=validation,
-            callbacks=callbacks,
-            shuffle=False,  # the pipeline shuffles
-            verbose=0,
-        )
+        try:
+            # repeat and skip: a resumed run sees the very batches that the uninterrupted run would have seen
+            model.fit(
+                batches.repeat().skip(start * steps),
+                steps_per_epoch=steps,
+                epochs=epochs,
+                initial_epoch=start,
+                validation_data=validation,
+                callbacks=callbacks,
+                shuffle=False,  # the pipeline shuffles
+                verbose=0,
+            )
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise MemoryError(_memory_advice(data.train.images.shape[1:], batch_size)) from error
     if keep == "best":
         keeper.restore_best(model)
     return keeper.history
@@ -218,7 +240,8 @@ def _check_fit(model, data):
         if not len(subset):
             raise ValueError(f"the {name} subset is empty; use more patients or other fractions")
     images, expected = data.train.images, model.input_shape[1:]
-    for have, want, what in zip(images.shape[1:], expected, ("height", "width", "channels"), strict=True):
+    names = ("depth", "height", "width", "channels")[-len(expected) :]
+    for have, want, what in zip(images.shape[1:], expected, names, strict=True):
         if want is not None and have != want:
             raise ValueError(
                 f"images have {what} {have} but the model takes {want}; "
@@ -243,7 +266,7 @@ def start_at_class_shares(model, masks):
     Parameters
     ----------
     model : keras.Model
-        Its last layer is the 1×1 convolution to the classes.
+        Its last convolution is the one to the classes.
     masks : ``(N, H, W)`` integer
         The training masks.
     """
@@ -251,7 +274,26 @@ def start_at_class_shares(model, masks):
     counts = np.bincount(np.ravel(masks), minlength=max(num_outputs, 2)).astype(float)
     shares = np.maximum(counts / counts.sum(), 1e-4)
     logits = np.log(shares) if num_outputs > 1 else np.log(shares[1:2] / shares[:1])
-    model.layers[-1].bias.assign(logits)
+    last = [layer for layer in model.layers if getattr(layer, "filters", None) == num_outputs][-1]
+    last.bias.assign(logits)
+
+
+def _memory_advice(shape, batch_size):
+    smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
+    return (
+        f"a batch of {batch_size} images of shape {tuple(shape)} does not fit into the memory of this device. What "
+        f"makes it smaller: {smaller}smaller crops, fewer base_filters, or "
+        "keras.config.set_dtype_policy('mixed_bfloat16') before the model is built. Start with a fresh kernel: the "
+        "memory of the failed step may still be taken"
+    )
+
+
+def _tensorboard(folder):
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise ImportError("writing for TensorBoard needs the package: pip install tensorboard") from error
+    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
 
 
 class _StopOnNaN(keras.callbacks.Callback):
