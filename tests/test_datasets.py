@@ -8,6 +8,8 @@ from unet_helpers.datasets import (
     Subset,
     check_no_overlap,
     data_folder,
+    nodule_crops,
+    nodule_task,
     patient_ids_from_names,
     phantom_arrays,
     recognize_layout,
@@ -403,3 +405,28 @@ def test_volume_among_pairs_is_refused_by_name(tmp_path):
         np.save(tmp_path / kind / "P1_Z_1.npy", values.reshape(3, 16, 16))
     with pytest.raises(ValueError, match=r"'P1_Z_1.npy' is a volume of 3×16×16"):
         load_dataset(tmp_path)
+
+
+def test_nodule_crops_are_the_left_and_the_right_half_of_the_middle_rows():
+    masks = np.zeros((2, 128, 128), np.uint8)
+    masks[:, 40:90, 10:120] = 1
+    masks[0, 50:53, 20:22], masks[1, 70, 100] = 2, 2
+    images = np.random.default_rng(0).random((2, 128, 128, 1), np.float32)
+    subset = Subset(images, masks, np.array(["P1", "P2"]), np.array(["a", "b"]), np.full((2, 2), 2.5))
+    crops = nodule_crops(subset)
+    assert crops.images.shape == (4, 64, 64, 1)
+    assert crops.case_ids.tolist() == ["a_L", "b_L", "a_R", "b_R"]
+    assert crops.patient_ids.tolist() == ["P1", "P2", "P1", "P2"]
+    assert [int(mask.sum()) for mask in crops.masks] == [6, 0, 0, 1]
+    assert crops.masks[3, 70 - 32, 100 - 64] == 1
+    np.testing.assert_array_equal(crops.images[2], images[0, 32:96, 64:])
+
+
+def test_the_nodule_task_keeps_the_split_and_has_two_classes(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path))
+    whole = load_dataset("phantom", size=64, patients=4, slices=2)
+    task = nodule_task(whole, size=32)
+    assert task.class_names == ("background", "nodule")
+    for name, subset in task.subsets.items():
+        assert subset.patients == whole.subsets[name].patients
+        assert len(subset) == 2 * len(whole.subsets[name])

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unet_helpers import UNet, metrics, one_hot
-from unet_helpers.losses import DiceCrossEntropy, DiceLoss, DiceMetric, make_targets
+from unet_helpers.losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
+from unet_helpers.training import LOSSES, compile_model
 
 SIZE = 16
 
@@ -69,7 +70,11 @@ def test_the_background_channel_does_not_count():
     assert value(DiceLoss(), truth, twisted) == value(DiceLoss(), truth, found)
 
 
-@pytest.mark.parametrize("loss", [DiceLoss(), DiceLoss(pool_batch=False), DiceCrossEntropy()], ids=lambda x: x.name)
+@pytest.mark.parametrize(
+    "loss",
+    [DiceLoss(), DiceLoss(pool_batch=False), DiceCrossEntropy(), FocalCrossEntropy(), TverskyLoss()],
+    ids=lambda x: x.name,
+)
 @pytest.mark.parametrize("truth", [disk(), disk() * 0, disk(99)], ids=["disk", "empty", "full"])
 @pytest.mark.parametrize("num_outputs", [1, 2])
 def test_the_gradient_is_finite_and_points_downhill(loss, truth, num_outputs):
@@ -84,7 +89,9 @@ def test_the_gradient_is_finite_and_points_downhill(loss, truth, num_outputs):
     assert float(loss(right, decide(logits - 0.1 * gradient / np.linalg.norm(gradient)))) < float(before)
 
 
-@pytest.mark.parametrize("loss", [DiceLoss(), DiceCrossEntropy()], ids=lambda x: x.name)
+@pytest.mark.parametrize(
+    "loss", [DiceLoss(), DiceCrossEntropy(), FocalCrossEntropy(), TverskyLoss()], ids=lambda x: x.name
+)
 @pytest.mark.parametrize("num_outputs", [1, 2])
 def test_half_precision_stays_finite_at_512(loss, num_outputs):
     truth = np.ones((1, 512, 512), np.uint8)
@@ -101,6 +108,93 @@ def test_the_sum_of_two_losses_is_their_sum():
     one = truth[..., 1:], found[..., 1:]
     both = value(DiceLoss(), *one) + value(keras.losses.BinaryCrossentropy(), *one)
     assert value(DiceCrossEntropy(), *one) == pytest.approx(both, rel=1e-6)
+
+
+# --- focal cross-entropy ----------------------------------------------------------------------
+
+
+def test_focal_loss_worked_out_by_hand():
+    # Lin et al. 2017, equation 5 and alpha as a weight: a nodule pixel given 0.2, a background pixel given 0.1
+    truth, found = (np.array(v, np.float32).reshape(1, 1, 2, 1) for v in ([1, 0], [0.2, 0.1]))
+    by_hand = np.array([0.8**2 * -np.log(0.2), 0.1**2 * -np.log(0.9)])
+    assert value(FocalCrossEntropy(gamma=2), truth, found) == pytest.approx(by_hand.mean(), rel=1e-5)
+    weighted = FocalCrossEntropy(gamma=2, class_weights=(0.75, 0.25))
+    assert value(weighted, truth, found) == pytest.approx((by_hand * (0.25, 0.75)).mean(), rel=1e-5)
+
+
+def test_focal_loss_agrees_with_keras_in_which_alpha_is_the_weight_of_the_foreground():
+    truth = channels(disk(), 2)
+    found = np.asarray(keras.ops.softmax(np.random.default_rng(0).normal(size=truth.shape).astype(np.float32)))
+    ours = value(FocalCrossEntropy(gamma=3), truth, found)
+    plain = keras.losses.CategoricalFocalCrossentropy(gamma=3, alpha=1.0)
+    assert ours == pytest.approx(value(plain, truth, found), rel=1e-4)
+    one = truth[..., 1:], found[..., 1:]
+    assert ours == pytest.approx(value(FocalCrossEntropy(gamma=3), *one), rel=1e-4)
+    balanced = keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.25, gamma=2)
+    assert value(FocalCrossEntropy(2, (0.75, 0.25)), *one) == pytest.approx(value(balanced, *one), rel=1e-4)
+
+
+@pytest.mark.parametrize("num_outputs", [1, 2])
+def test_gamma_0_is_the_weighted_crossentropy_with_a_finite_gradient_where_all_is_right(num_outputs):
+    truth = channels(disk(), num_outputs)
+    found = np.clip(truth, 0.1, 0.9).astype(np.float32)
+    plain = keras.losses.BinaryCrossentropy() if num_outputs == 1 else keras.losses.CategoricalCrossentropy()
+    assert value(FocalCrossEntropy(gamma=0), truth, found) == pytest.approx(value(plain, truth, found), rel=1e-5)
+    share = disk().mean()
+    expected = -np.log(0.9) * (share * 10 + 1 - share)
+    assert value(FocalCrossEntropy(0, (1, 10)), truth, found) == pytest.approx(expected, rel=1e-4)
+    for gamma in (0, 1, 2):
+        right = tf.Variable(truth)
+        with tf.GradientTape() as tape:
+            loss = FocalCrossEntropy(gamma)(truth, right)
+        assert np.isfinite(tape.gradient(loss, right)).all()
+
+
+@pytest.mark.parametrize("gamma", [-1, 0.5])
+def test_a_gamma_whose_gradient_has_no_bound_is_refused(gamma):
+    with pytest.raises(ValueError, match="give 0 for plain cross-entropy"):
+        FocalCrossEntropy(gamma=gamma)
+
+
+# --- Tversky ----------------------------------------------------------------------------------
+
+
+def four_pixels(values):
+    return np.array(values, np.float32).reshape(1, 2, 2, 1)
+
+
+def test_alpha_weighs_false_positives_and_beta_false_negatives_worked_out_by_hand():
+    truth = four_pixels([1, 1, 0, 0])
+    one_too_many, one_too_few = four_pixels([1, 1, 1, 0]), four_pixels([1, 0, 0, 0])
+    loss = TverskyLoss(alpha=0.2, beta=0.8, smooth=0)
+    assert value(loss, truth, one_too_many) == pytest.approx(1 - 2 / (2 + 0.2), abs=1e-6)
+    assert value(loss, truth, one_too_few) == pytest.approx(1 - 1 / (1 + 0.8), abs=1e-6)
+
+
+@pytest.mark.parametrize("num_outputs", [1, 2, 3])
+@pytest.mark.parametrize("pool_batch", [True, False])
+def test_equal_weights_give_the_dice_loss_whatever_is_smoothed(num_outputs, pool_batch):
+    truth = np.concatenate([disk(), disk() * 0])
+    if num_outputs == 3:
+        truth[:, :, 8:] *= 2
+    truth = channels(truth, num_outputs)
+    found = np.random.default_rng(0).random(truth.shape, np.float32)
+    for smooth in (1.0, 5.0):
+        tversky = TverskyLoss(0.5, 0.5, smooth=smooth, pool_batch=pool_batch)
+        dice = DiceLoss(smooth=smooth, pool_batch=pool_batch)
+        assert value(tversky, truth, found) == pytest.approx(value(dice, truth, found), rel=1e-5)
+
+
+def test_tversky_of_nothing_in_nothing_is_0_and_of_something_in_nothing_is_not():
+    empty = channels(disk() * 0, 1)
+    assert value(TverskyLoss(), empty, empty) == 0
+    assert value(TverskyLoss(), empty, channels(disk(), 1)) > 0.9
+
+
+def test_the_losses_can_be_named():
+    for name in ("tversky", "focal_crossentropy"):
+        model = compile_model(UNet((SIZE, SIZE, 1), 2, base_filters=2, depth=1), loss=name)
+        assert isinstance(model.loss, LOSSES[name])
 
 
 # --- the metric -------------------------------------------------------------------------------
@@ -147,7 +241,16 @@ def test_targets_fit_the_number_of_outputs():
         channels(disk() * 2, 2)
 
 
-@pytest.mark.parametrize("loss", [DiceLoss(smooth=2.0, pool_batch=False), DiceCrossEntropy(smooth=3.0)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        DiceLoss(smooth=2.0, pool_batch=False),
+        DiceCrossEntropy(smooth=3.0),
+        FocalCrossEntropy(gamma=1.5, class_weights=(1, 10)),
+        TverskyLoss(alpha=0.1, beta=0.9, smooth=2.0, pool_batch=False),
+    ],
+    ids=lambda x: x.name,
+)
 def test_a_compiled_model_is_saved_and_loaded_without_naming_our_classes(tmp_path, loss):
     model = UNet((SIZE, SIZE, 1), 2, base_filters=2, depth=1)
     model.compile("adam", loss, metrics=[DiceMetric(2)], run_eagerly=True)

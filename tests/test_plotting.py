@@ -129,9 +129,55 @@ def test_every_kind_of_figure_says_what_it_shows():
             assert inspect.getdoc(function), name
 
 
+def test_a_bland_altman_plot_holds_a_dot_per_patient_bias_and_limits():
+    with plotting.figure() as (_, axes):
+        plotting.draw_bland_altman(axes[0, 0], [2, 1, 6], [1, 2, 3], title="lung")
+    lines = [line.get_ydata()[0] for line in axes[0, 0].lines]
+    np.testing.assert_allclose(lines, [0, 1, 1 - 3.92, 1 + 3.92])
+    np.testing.assert_allclose(axes[0, 0].collections[0].get_offsets(), [[1.5, 1], [1.5, -1], [4.5, 3]])
+    assert axes[0, 0].get_title() == "lung"
+
+
 def test_all_colors_are_okabe_and_itos_and_no_two_classes_share_one():
     palette = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
     used = {*plotting.CLASS_COLORS, *plotting.ERROR_COLORS.values(), plotting.TRUTH_COLOR, plotting.PREDICTION_COLOR}
     assert used <= palette
     assert len(set(plotting.CLASS_COLORS)) == len(plotting.CLASS_COLORS)
     assert len(set(plotting.ERROR_COLORS.values())) == 3
+
+
+def test_pulls_are_red_where_the_loss_wants_more_and_the_title_gives_the_share_of_the_object():
+    pull = np.where(MASKS[0] > 0, 3.0, -0.25)
+    fig = plotting.show_pulls(IMAGES[0], MASKS[0] > 0, random.random((12, 16)), {"a": pull, "b": -pull})
+    drawn = panels(fig)
+    assert [ax.get_title() for ax in drawn[:2]] == ["slice and nodule", "probability of nodule"]
+    share = 3 * (MASKS[0] > 0).sum() / np.abs(pull).sum()
+    assert drawn[2].get_title() == f"a\nnodule: {share:.0%} of the pull"
+    shown = drawn[2].images[0]
+    assert shown.get_clim() == (-(3**0.5), 3**0.5)
+    red, _, blue, _ = shown.cmap(shown.norm(1.0))
+    assert red > blue
+
+
+def test_a_painted_pull_holds_belief_and_pull_at_the_common_scale():
+    truth = (MASKS[0] > 0).astype(int)
+    picture = plotting.paint_pull(np.full((12, 16), 0.5), truth.astype(float), truth, top=1.0, scale=2)
+    assert picture.shape == (24, 64, 3)
+    assert picture.dtype == np.uint8
+    assert (picture[0, 0] == 128).all()  # the belief, gray
+    red, _, blue = picture[10, 32 + 12]
+    assert red > blue
+    assert (picture[0, 63] > 240).all()  # no pull, white
+
+
+def test_estimates_draw_a_dot_per_repetition_and_one_interval():
+    runs = {
+        "one": {"dice_seeds": [0.2, 0.4], "dice_low": 0.1, "dice_high": 0.5, "recall_seeds": [0.6, 0.6]},
+        "two": {"dice_seeds": [0.6, 0.7], "dice_low": None, "recall_seeds": [None, None]},
+    }
+    fig = plotting.show_estimates(runs, {"Dice": "dice", "recall": "recall"}, limits=(0, 1))
+    assert [ax.get_xlabel() for ax in fig.axes] == ["Dice", "recall"]
+    first = fig.axes[0]
+    assert [len(dots.get_offsets()) for ax in fig.axes for dots in ax.collections] == [2, 2, 2, 0]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["one", "two"]
+    assert [list(line.get_xdata()) for line in first.lines if len(line.get_xdata()) == 2] == [[0.1, 0.5]]

@@ -240,6 +240,39 @@ def subset_of_patients(patients, window=(-600, 1500)):
     )
 
 
+def nodule_crops(subset, size=64):
+    """Nodule or not, in crops: each slice's middle rows, cut into a left and a right half.
+
+    Parameters
+    ----------
+    subset : Subset
+        Of the phantom, 128 pixels wide or more, with class 2 for the nodules.
+    size : int
+        Height and width of a crop.
+
+    Returns
+    -------
+    Subset
+        Twice as many slices, first all left ones; masks hold 1 for nodule and 0 for all else.
+    """
+    height, width = subset.masks.shape[1:]
+    rows, middle = slice((height - size) // 2, (height + size) // 2), width // 2
+    halves = {"L": slice(middle - size, middle), "R": slice(middle, middle + size)}
+    return Subset(
+        np.concatenate([subset.images[:, rows, half] for half in halves.values()]),
+        np.concatenate([(subset.masks[:, rows, half] == 2).astype(np.uint8) for half in halves.values()]),
+        np.tile(subset.patient_ids, 2),
+        np.array([f"{case}_{name}" for name in halves for case in subset.case_ids]),
+        np.tile(subset.spacing, (2, 1)),
+    )
+
+
+def nodule_task(data, size=64):
+    """The phantom as a task of two classes, nodule against all else, in :func:`nodule_crops`."""
+    parts = {name: nodule_crops(subset, size) for name, subset in data.subsets.items()}
+    return Dataset(f"{data.name}, nodules", ("background", "nodule"), **parts, report=list(data.report))
+
+
 def phantom_arrays(*, size=128, seed=0, patients=48, slices=8, variety="class", workers=1):
     """Volumes and masks of the phantom patients, from the data folder if they are there already.
 

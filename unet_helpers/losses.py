@@ -27,7 +27,8 @@ class DiceLoss(keras.losses.Loss):
 
     Notes
     -----
-    y_true, y_pred are ``(N, H, W, C)``: one-hot and softmax, background first; or C = 1, 0/1 and sigmoid.
+    y_true, y_pred are ``(N, H, W, C)``, or ``(N, D, H, W, C)`` for volumes: one-hot and softmax, background first;
+    or C = 1, 0/1 and sigmoid.
     """
 
     def __init__(self, smooth=1.0, pool_batch=True, squared=False, name="dice_loss", **kwargs):
@@ -39,7 +40,7 @@ class DiceLoss(keras.losses.Loss):
         y_true = ops.cast(y_true, y_pred.dtype)
         if y_pred.shape[-1] > 1:
             y_true, y_pred = y_true[..., 1:], y_pred[..., 1:]
-        axes = (0, 1, 2) if self.pool_batch else (1, 2)
+        axes = _pixel_axes(y_pred, self.pool_batch)
         overlap = ops.sum(y_true * y_pred, axis=axes)
         power = 2 if self.squared else 1
         total = ops.sum(y_true**power, axis=axes) + ops.sum(y_pred**power, axis=axes)
@@ -86,12 +87,7 @@ class DiceCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Scalar loss of the batch."""
         y_true = ops.cast(y_true, y_pred.dtype)
-        binary = y_pred.shape[-1] == 1
-        crossentropy = keras.losses.binary_crossentropy if binary else keras.losses.categorical_crossentropy
-        per_pixel = crossentropy(y_true, y_pred)
-        if self.class_weights is not None:
-            both = ops.concatenate([1 - y_true, y_true], axis=-1) if binary else y_true
-            per_pixel = per_pixel * ops.sum(both * ops.cast(self.class_weights, y_pred.dtype), axis=-1)
+        per_pixel = _crossentropy_per_pixel(y_true, y_pred, self.class_weights)
         dice_part = ops.mean(DiceLoss(**self.dice_options).call(y_true, y_pred))
         return self.crossentropy_weight * ops.mean(per_pixel) + dice_part
 
@@ -99,6 +95,115 @@ class DiceCrossEntropy(keras.losses.Loss):
         """What is needed to build the loss again from a saved model."""
         options = {"class_weights": self.class_weights, "crossentropy_weight": self.crossentropy_weight}
         return {**super().get_config(), **options, **self.dice_options}
+
+
+@keras.saving.register_keras_serializable(package="unet_helpers")
+class FocalCrossEntropy(keras.losses.Loss):
+    """Cross-entropy in which a pixel counts (1 − p)^gamma, p being what its true class was given (Lin et al. 2017).
+
+    Parameters
+    ----------
+    gamma : float, 0 or at least 1
+        How little the pixels that are right already count. 0 is plain cross-entropy.
+    class_weights : sequence of float, optional
+        Weight of each class's pixels, background first; for one channel two numbers. With ``gamma=0`` this
+        is the weighted cross-entropy. The paper's alpha is ``class_weights=(1 - alpha, alpha)``.
+
+    Raises
+    ------
+    ValueError
+        If gamma lies below 0 or between 0 and 1, where the gradient of a pixel that is right has no bound.
+
+    Notes
+    -----
+    Mean over all pixels; Lin and others divide by the number of objects, which is another scale only.
+    y_true, y_pred are as in :class:`DiceLoss`.
+    """
+
+    def __init__(self, gamma=2.0, class_weights=None, name="focal_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if gamma != 0 and gamma < 1:
+            raise ValueError(f"gamma is {gamma}; give 0 for plain cross-entropy, or 1 and more")
+        self.gamma = gamma
+        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
+
+    def call(self, y_true, y_pred):
+        """Loss per pixel."""
+        y_true = ops.cast(y_true, y_pred.dtype)
+        per_pixel = _crossentropy_per_pixel(y_true, y_pred, self.class_weights)
+        if self.gamma:
+            given = ops.sum(_both(y_true) * _both(y_pred), axis=-1)
+            per_pixel = per_pixel * ops.power(ops.clip(1 - given, 0, 1), self.gamma)
+        return per_pixel
+
+    def get_config(self):
+        """What is needed to build the loss again from a saved model."""
+        return {**super().get_config(), "gamma": self.gamma, "class_weights": self.class_weights}
+
+
+@keras.saving.register_keras_serializable(package="unet_helpers")
+class TverskyLoss(keras.losses.Loss):
+    """1 − TP / (TP + alpha·FP + beta·FN), counted with probabilities, mean over foreground classes (Salehi 2017).
+
+    Parameters
+    ----------
+    alpha : float
+        What a false positive costs.
+    beta : float
+        What a false negative costs. ``alpha = beta = 0.5`` is :class:`DiceLoss`; a larger beta finds more, at the
+        price of false positives.
+    smooth : float
+        In pixels, as in :class:`DiceLoss`: an empty case that is left empty costs nothing.
+    pool_batch : bool
+        As in :class:`DiceLoss`.
+
+    Notes
+    -----
+    ``keras.losses.Tversky`` of Keras 3.15.1 has alpha and beta exchanged (keras#23333).
+    y_true, y_pred are as in :class:`DiceLoss`.
+    """
+
+    def __init__(self, alpha=0.3, beta=0.7, smooth=1.0, pool_batch=True, name="tversky_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.alpha, self.beta, self.smooth, self.pool_batch = alpha, beta, smooth, pool_batch
+
+    def call(self, y_true, y_pred):
+        """Loss per class (batch pooled), or per image and class."""
+        y_true = ops.cast(y_true, y_pred.dtype)
+        if y_pred.shape[-1] > 1:
+            y_true, y_pred = y_true[..., 1:], y_pred[..., 1:]
+        axes = _pixel_axes(y_pred, self.pool_batch)
+        true_positive = ops.sum(y_true * y_pred, axis=axes)
+        false_positive = ops.sum((1 - y_true) * y_pred, axis=axes)
+        false_negative = ops.sum(y_true * (1 - y_pred), axis=axes)
+        wrong = self.alpha * false_positive + self.beta * false_negative
+        # twice everything, so that smooth means what it means in the Dice loss
+        return 1 - (2 * true_positive + self.smooth) / (2 * true_positive + 2 * wrong + self.smooth)
+
+    def get_config(self):
+        """What is needed to build the loss again from a saved model."""
+        options = {"alpha": self.alpha, "beta": self.beta, "smooth": self.smooth, "pool_batch": self.pool_batch}
+        return {**super().get_config(), **options}
+
+
+def _both(channels):
+    """One map beside its opposite, ``(…, 2)``; several maps as they are."""
+    return ops.concatenate([1 - channels, channels], axis=-1) if channels.shape[-1] == 1 else channels
+
+
+def _crossentropy_per_pixel(y_true, y_pred, class_weights):
+    """Cross-entropy ``(N, H, W)``, binary for one channel and categorical else, times the weight of the true class."""
+    binary = y_pred.shape[-1] == 1
+    crossentropy = keras.losses.binary_crossentropy if binary else keras.losses.categorical_crossentropy
+    per_pixel = crossentropy(y_true, y_pred)
+    if class_weights is not None:
+        per_pixel = per_pixel * ops.sum(_both(y_true) * ops.cast(class_weights, y_pred.dtype), axis=-1)
+    return per_pixel
+
+
+def _pixel_axes(maps, pool_batch):
+    """The axes that a sum over all pixels, or voxels, runs along: with the batch's or without it."""
+    return tuple(range(0 if pool_batch else 1, len(maps.shape) - 1))
 
 
 @keras.saving.register_keras_serializable(package="unet_helpers")
@@ -123,8 +228,9 @@ class DiceMetric(keras.metrics.Metric):
         else:
             y_true = ops.one_hot(ops.argmax(y_true, -1), self.num_classes)[..., 1:]
             y_pred = ops.one_hot(ops.argmax(y_pred, -1), self.num_classes)[..., 1:]
-        self.overlap.assign_add(ops.sum(y_true * y_pred, axis=(0, 1, 2)))
-        self.total.assign_add(ops.sum(y_true, axis=(0, 1, 2)) + ops.sum(y_pred, axis=(0, 1, 2)))
+        axes = _pixel_axes(y_pred, pool_batch=True)
+        self.overlap.assign_add(ops.sum(y_true * y_pred, axis=axes))
+        self.total.assign_add(ops.sum(y_true, axis=axes) + ops.sum(y_pred, axis=axes))
 
     def result(self):
         """Mean Dice of the foreground classes."""

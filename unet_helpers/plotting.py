@@ -575,13 +575,112 @@ def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6):
                 ax.scatter(values, np.full(len(values), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
                 ax.plot([low, high], [y - 0.1] * 2, color="black", linewidth=2)
                 fill = "white" if low <= 0 <= high else "black"
-                ax.plot(values.mean(), y - 0.1, "D", markerfacecolor=fill, markeredgecolor="black", markersize=6)
+                look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
+                ax.plot(values.mean(), y - 0.1, "D", **look)
             ax.set(xlabel=xlabel, xlim=limits)
             ax.set_title(title, fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_yticks(range(rows), table.columns)
         axes[0, 0].invert_yaxis()
     return fig
+
+
+def show_pulls(image, truth, belief, pulls, columns=4, panel=2.3):
+    """Where a loss pulls the output up (red) and down (blue), and which share of the pull lies inside the object.
+
+    Parameters
+    ----------
+    image, truth, belief : ``(H, W, 1)`` or ``(H, W)``
+        Slice, binary ground truth and probabilities; they fill the first two panels.
+    pulls : dict of str to ``(H, W)``
+        Minus the gradient of the loss by the output before the sigmoid. Each map has its own scale, and is drawn by
+        its square root, so that what is weak can be seen.
+    """
+    count = 2 + len(pulls)
+    with figure(-(-count // columns), columns, panel=panel) as (fig, axes):
+        for ax in axes.flat:
+            ax.set_axis_off()
+        draw_image(axes.flat[0], image, title="slice and nodule")
+        draw_image(axes.flat[1], belief, title="probability of nodule")
+        for ax, (title, pull) in zip(axes.flat[2:], pulls.items(), strict=False):
+            root = np.sign(pull) * np.sqrt(np.abs(pull))
+            top = np.abs(root).max()
+            ax.imshow(root, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+            share = np.abs(pull[truth > 0]).sum() / np.abs(pull).sum()
+            ax.set_title(f"{title}\nnodule: {share:.0%} of the pull", fontsize=9)
+        for i, ax in enumerate(axes.flat[:count]):
+            ax.contour(truth, levels=[0.5], colors=CLASS_COLORS[2] if i < 2 else "black", linewidths=1.2)
+        handles = [Patch(color="#B2182B", label="pulled up"), Patch(color="#2166AC", label="pulled down")]
+        fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return fig
+
+
+def paint_pull(belief, pull, truth, top, scale=3):
+    """Belief and pull (full color at ``top``) as one picture, ``(H·scale, 2·W·scale, 3)`` uint8, for widgets."""
+    from skimage.segmentation import find_boundaries
+
+    gray = np.repeat(np.clip(belief, 0, 1)[..., np.newaxis], 3, axis=-1)
+    root = np.sign(pull) * np.sqrt(np.abs(pull) / top)
+    colored = plt.get_cmap("RdBu_r")(np.clip(root / 2 + 0.5, 0, 1))[..., :3]
+    picture = np.kron(np.hstack([gray, colored]), np.ones((scale, scale, 1)))
+    border = find_boundaries(np.kron(truth, np.ones((scale, scale), int)) > 0, mode="outer")
+    width = border.shape[1]
+    picture[:, :width][border] = to_rgb(CLASS_COLORS[2])
+    picture[:, width:][border] = 0
+    return (picture * 255).round().astype(np.uint8)
+
+
+def show_estimates(runs, quantities, limits=None, panel=2.9):
+    """Recorded results, one row per run: the mean over its seeds, a dot for each seed, an interval where there is one.
+
+    Parameters
+    ----------
+    runs : dict of str to dict
+        By name, with lists ``"dice_seeds"`` and so on (None where a seed has no value), and perhaps ``"dice_low"`` and
+        ``"dice_high"``.
+    quantities : dict of str to str
+        Title of a panel, and the quantity it shows, as ``{"Dice per patient": "dice"}``.
+    limits : (float, float), optional
+        Of the horizontal axes.
+    """
+    with figure(1, len(quantities), panel=panel, height=0.34 * len(runs) + 0.8, sharey=True) as (fig, axes):
+        for ax, (title, key) in zip(axes.flat, quantities.items(), strict=True):
+            for y, run in enumerate(runs.values()):
+                dots = [value for value in run[f"{key}_seeds"] if value is not None]
+                if run.get(f"{key}_low") is not None:
+                    ax.plot([run[f"{key}_low"], run[f"{key}_high"]], [y, y], color="#AAAAAA", linewidth=2)
+                ax.scatter(dots, np.full(len(dots), y), color="white", edgecolor="#0072B2", s=22, zorder=3)
+                if dots:
+                    ax.plot(np.mean(dots), y, "D", color="black", markersize=5, zorder=4)
+            ax.set(xlabel=title, xlim=limits)
+            ax.grid(axis="x", color="#DDDDDD", linewidth=0.8)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_yticks(range(len(runs)), runs)
+        axes[0, 0].set_ylim(len(runs) - 0.5, -0.5)
+    return fig
+
+
+def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
+    """Differences of paired measurements over their means, with bias (solid) and limits of agreement (dashed).
+
+    Parameters
+    ----------
+    measured, reference : ``(N,)`` float
+        One pair per patient; see :func:`unet_helpers.patches.limits_of_agreement`.
+    unit : str
+    """
+    from .patches import limits_of_agreement
+
+    measured, reference = np.asarray(measured, dtype=float), np.asarray(reference, dtype=float)
+    found = limits_of_agreement(measured, reference)
+    ax.axhline(0, color="#999999", linewidth=1)
+    dots = {"color": "#0072B2", "edgecolor": "black", "linewidth": 0.4, "s": 18}
+    ax.scatter((measured + reference) / 2, measured - reference, **dots)
+    for value, style in ((found.bias, "-"), (found.low, "--"), (found.high, "--")):
+        ax.axhline(value, color="#D55E00", linestyle=style, linewidth=1.2)
+    ax.set_xlabel(f"mean of both ({unit})")
+    ax.set_title(title or "", fontsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def show_bars(series, panel=3.6, height=2.8):

@@ -1,0 +1,516 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07 Losses and imbalance
+#
+# What does the loss make the network care about?
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - say what each of six losses sees, pixel by pixel, and draw it,
+# - write a Dice loss, and set the weights of a Tversky loss,
+# - test any loss with four pixels before you train with it,
+# - tell what a loss has changed from what another threshold would have changed,
+# - see whether a learning rate is too high or too low, and what L2 and dropout did.
+#
+# **You need before:** Dice, precision and recall ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
+#
+# **Minutes:** 50 to read, with four exercises, 2 to run on two cores.
+#
+# **The misconception it removes:** "A lower loss is a better segmentation."
+#
+# </div>
+
+# %%
+from unet_helpers import load_dataset, plotting
+from unet_helpers.datasets import nodule_task
+from unet_helpers.losses import DiceCrossEntropy, DiceLoss, FocalCrossEntropy, TverskyLoss
+
+data = nodule_task(load_dataset("phantom"))
+k = abs(data.train.masks.sum(axis=(1, 2)) - 40.0).argmin()
+image, truth = data.train.images[k], data.train.masks[k]
+
+# %%
+import numpy as np
+
+belief = np.where(truth == 1, 0.05, 0.02)
+belief[(truth == 1) & (np.arange(64) < np.argwhere(truth)[:, 1].mean())] = 0.8
+belief[np.roll(truth, (26, 18), axis=(0, 1)) == 1] = 0.7
+
+# %% mystnb={"image": {"alt": "Eight panels. A crop of a lung with an outlined nodule; probabilities, bright in the left half of the nodule and in a spot further down; then one map per loss. In all maps the nodule is red and the spot blue. For cross-entropy the missed half is the reddest and all the background pale blue; with weights the background and the spot are fainter; for focal the background is white; for Dice and Tversky the found half is redder than the missed one; for the sum both halves are dark red."}, "figure": {"caption": "A nodule, what a network believes halfway through a training, and where six losses pull. Red: the loss pulls the pixel toward nodule; blue: toward background. Each map has its own scale (square root of the pull, so that weak pulls show)."}}
+import keras
+import tensorflow as tf
+
+
+def pull(loss, truth, belief):
+    logits = tf.Variable(np.log(belief / (1 - belief))[None, ..., None].astype("float32"))
+    with tf.GradientTape() as tape:
+        value = loss(truth[None, ..., None], tf.sigmoid(logits))
+    return -tape.gradient(value, logits).numpy()[0, ..., 0]
+
+
+losses = {
+    "cross-entropy": keras.losses.BinaryCrossentropy(),
+    "weighted, 10 to 1": FocalCrossEntropy(gamma=0, class_weights=(1, 10)),
+    "focal": FocalCrossEntropy(gamma=2),
+    "Dice": DiceLoss(),
+    "Tversky": TverskyLoss(alpha=0.2, beta=0.8),
+    "Dice + weighted": DiceCrossEntropy(class_weights=(1, 10)),
+}
+pulls = {name: pull(loss, truth, belief) for name, loss in losses.items()}
+plotting.show_pulls(image, truth, belief, pulls)
+
+# %% [markdown]
+# The first two panels are made by hand: a nodule of which a network has found one half and missed the other, and a false alarm on vessels further down. Everything else has probability 0.02. What happens in the next step? The **gradient of the loss** decides, one number per pixel: pull this output up, or down, and how hard.
+#
+# All want the missed half up (red) and the false alarm down (blue). They differ in *how much else* they want:
+#
+# - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little; together they get most, and the nodule is left with a sixth.
+# - A **weight** of 10 on the nodule pixels gives two thirds of the pull to the nodule.
+# - **Focal** cross-entropy forgets what is nearly right, background and found half alike, and turns to the gross errors.
+# - **Dice** and **Tversky** pull harder at the half that is *found* than at the half that is missed. That looks absurd; the reason comes below.
+# - The **sum** of Dice and weighted cross-entropy wants both halves.
+#
+# ## Almost everything is background
+#
+# The images are crops of the phantom: each slice is cut into its left and right half, and every pixel is *nodule* or *all else*.
+
+# %%
+share = data.train.masks.mean()
+print(f"{len(data.train)} crops of {len(data.train.patients)} patients")
+print(f"{share:.2%} of the pixels are nodule; accuracy of an empty mask: {1 - share:.1%}")
+
+# %% [markdown]
+# About one pixel in a thousand is nodule. This is **class imbalance**, and it is the normal case for lesions. A loss that averages over pixels averages over background.
+#
+# ## One pixel at a time: cross-entropy, weights, focal
+#
+# Let $p_t$ be the probability that the network gave to the *true* class of a pixel. Three losses look at each pixel by itself, and then average:
+#
+# $$\text{cross-entropy} = -\log p_t \qquad \text{weighted} = -w \log p_t \qquad \text{focal} = -(1-p_t)^\gamma \log p_t$$
+#
+# The weight $w$ depends on the class: 10 for nodule, 1 for background. The focal factor depends on the *success*: at $\gamma = 2$ a pixel with $p_t = 0.9$ counts a hundredth of its cross-entropy {cite:p}`lin2017focal`. Four pixels by hand:
+
+# %%
+import pandas as pd
+
+p_t = np.array([0.99, 0.9, 0.5, 0.05])
+rows = {"cross-entropy": -np.log(p_t), "focal": -((1 - p_t) ** 2) * np.log(p_t)}
+pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wrong"]).map("{:.2g}".format)
+
+# %% [markdown]
+# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh nothing in it.
+#
+# And how hard does each loss pull at a *nodule* pixel, when the network gives it probability $p$? The derivative by the output before the sigmoid:
+
+# %% mystnb={"image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts high as well and falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}, "figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}}
+p = np.linspace(0.005, 0.995, 45)
+curves = {name: pull(losses[name], np.ones((1, 45)), p[None])[0] for name in ("cross-entropy", "focal", "Dice")}
+relative = {name: curve / curve.max() for name, curve in curves.items()}
+plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
+
+# %% [markdown]
+# Look at the left end: a nodule pixel that the network is sure is none. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it goes with $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule which is lost for sure has no voice. It is one reason for adding cross-entropy to Dice.
+#
+# ## All pixels together: Dice and Tversky
+#
+# The other family counts over the whole batch, with probabilities $p$ in place of decisions, and the truth $y$:
+#
+# $$\text{TP} = \sum y\,p \qquad \text{FP} = \sum (1-y)\,p \qquad \text{FN} = \sum y\,(1-p)$$
+#
+# $$\text{Dice loss} = 1 - \frac{2\,\text{TP}}{2\,\text{TP} + \text{FP} + \text{FN}} \qquad \text{Tversky loss} = 1 - \frac{\text{TP}}{\text{TP} + \alpha\,\text{FP} + \beta\,\text{FN}}$$
+#
+# Background that is left alone (true negatives) is in neither: whether there are a thousand or a million such pixels makes no difference {cite:p}`milletari2016vnet`. In Tversky's form $\alpha$ is the price of a false positive and $\beta$ of a false negative {cite:p}`salehi2017tversky`; with $\alpha=\beta=\frac12$ it is the Dice loss.
+#
+# ### Exercise 07.1: the soft Dice loss
+#
+# Write the Dice loss of a mask of 0 and 1 and an array of probabilities of the same shape, with NumPy. Since $2\,\text{TP}+\text{FP}+\text{FN} = \sum y + \sum p$, two sums and an overlap are enough. Add 1 above and below the line (the *smoothing*), so that an empty mask that is left empty costs nothing.
+
+# %%
+from unet_helpers.checks import losses_and_imbalance as check
+
+
+def soft_dice_loss(y, p):
+    return ...
+
+
+check.soft_dice_loss(soft_dice_loss)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def soft_dice_loss(y, p):
+    return 1 - (2 * (y * p).sum() + 1) / (y.sum() + p.sum() + 1)
+
+
+check.soft_dice_loss(soft_dice_loss)
+
+# %% [markdown]
+# ### Exercise 07.2: what is a missed pixel worth?
+#
+# A missed nodule pixel is to cost four times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
+
+# %%
+weights = ...  # (alpha, beta)
+
+check.tversky_weights(weights)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+weights = (0.2, 0.8)
+
+check.tversky_weights(weights)
+
+# %% [markdown]
+# Move through the states of a training and through the losses. Left: what the network believes, right: where the loss pulls. (For the first state, the outlined nodule has the same probability as all else.)
+
+# %% mystnb={"image": {"alt": "Two sliders, for the loss and for the state of the training, above two pictures: the probabilities, and a map of red and blue that shows where the loss pulls."}, "figure": {"caption": "Belief (left) and pull (right) for five losses in four states."}}
+from unet_helpers.widgets import explore_two
+
+lost, found = np.where(truth == 1, 0.001, 0.02), np.where(truth == 1, 0.9, 0.02)
+states = {"at the start": 0 * truth + 0.003, "nodule lost": lost, "halfway": belief, "nodule found": found}
+frames = []
+for loss in list(losses.values())[:5]:
+    maps = [pull(loss, truth, state) for state in states.values()]
+    top = np.abs(maps).max()
+    frames.append([plotting.paint_pull(b, m, truth, top) for b, m in zip(states.values(), maps, strict=True)])
+explore_two(frames, (list(losses)[:5], list(states)), ("loss", "state"), start=(3, 1), width=512)
+
+# %% [markdown]
+# Each loss keeps its scale over the four states. Put *Dice* at *nodule lost*: the map is almost white, although all of the nodule is missing. Cross-entropy, in the same state, is at its reddest.
+#
+# ## Is the loss right? Four pixels will tell
+#
+# A loss is a few lines of code, and a mistake in it raises no error. The training runs, the loss falls, and the network learns something else. So test a loss before you use it, on pixels that you can count with your fingers: one false positive, then one false negative.
+
+
+# %%
+def pixels(*values):
+    return np.reshape(values, (1, 2, 2, 1)).astype("float32")
+
+
+y = pixels(1, 1, 0, 0)
+cases = {"one too many": pixels(1, 1, 1, 0), "one too few": pixels(1, 0, 0, 0)}
+
+# %% [markdown]
+# With $\alpha=0.2$ and $\beta=0.8$, by hand: one too many is TP 2, FP 1, so $1 - 2/2.2 \approx 0.09$; one too few is TP 1, FN 1, so $1 - 1/1.8 \approx 0.44$. The loss of this series (without smoothing) and the one that comes with Keras:
+
+# %%
+tversky = {"ours": TverskyLoss(0.2, 0.8, smooth=0), "Keras": keras.losses.Tversky(alpha=0.2, beta=0.8)}
+pd.DataFrame({name: [float(loss(y, p)) for p in cases.values()] for name, loss in tversky.items()}, cases).round(2)
+
+# %% [markdown]
+# Keras gives another answer: in version 3.15.1 `keras.losses.Tversky` has $\alpha$ and $\beta$ exchanged (keras-team/keras, number 23333; mended on the main branch since). Who sets $\beta=0.8$ there to find more nodules, trains a network to avoid false alarms. With the default weights nobody can notice: they are equal.
+#
+# The second trap is the empty mask. Most crops hold no nodule. What does it cost to leave them empty, and what to cry wolf in all four pixels?
+
+# %%
+empty, alarm = pixels(0, 0, 0, 0), pixels(1, 1, 1, 1)
+dice_losses = {"ours": DiceLoss(), "Keras": keras.losses.Dice()}
+answers = {name: [float(loss(empty, p)) for p in (empty, alarm)] for name, loss in dice_losses.items()}
+pd.DataFrame(answers, ["left empty", "false alarm"]).round(2)
+
+# %% [markdown]
+# `keras.losses.Dice` says 1 to both. The perfect answer gets the worst value, and, worse for learning, the gradient is zero: on a batch without a nodule the network hears nothing, whatever it does. The smoothing of exercise 07.1 repairs it.
+#
+# What about the others? Cross-entropy and focal cross-entropy of Keras do what their papers say:
+
+# %%
+q = pixels(0.9, 0.3, 0.6, 0.1)
+focal = FocalCrossEntropy(gamma=2)(y, q), keras.losses.BinaryFocalCrossentropy(gamma=2)(y, q)
+plain = FocalCrossEntropy(gamma=0)(y, q), keras.losses.BinaryCrossentropy()(y, q)
+np.allclose(*focal), np.allclose(*plain)
+
+# %% [markdown]
+# One thing to know about the focal one: its option `alpha=0.25`, the value of the paper, makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
+#
+# ### Exercise 07.3: two suspects
+#
+# `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to cost 0.2 for a false positive and 0.8 for a false negative. One of them is wrong. Choose four pixels of 0 and 1 on which they differ, and name the wrong one.
+
+# %%
+my_truth, my_prediction = ..., ...
+wrong = ...  # "A" or "B"
+
+check.four_pixels(my_truth, my_prediction, wrong)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+my_truth, my_prediction = [1, 1, 0, 0], [1, 1, 1, 0]
+print(*(round(suspect(my_truth, my_prediction), 2) for suspect in (check.suspect_a, check.suspect_b)))
+wrong = "A"  # by hand, with the smoothing: 1 - 2.5 / (2.5 + 0.2), which is B
+
+check.four_pixels(my_truth, my_prediction, wrong)
+
+# %% [markdown]
+# ## What each of them learns
+#
+# Now let networks learn with these losses: the same small U-Net, the same crops, the same number of steps, the same seed. Only the loss differs. Two of them here, the others from a recorded experiment below.
+
+# %%
+from unet_helpers import UNet, predict_masks, start_at_class_shares, train
+
+
+def learn(loss):
+    keras.utils.set_random_seed(0)
+    network = UNet((64, 64, 1), num_classes=1, base_filters=8, depth=3)
+    start_at_class_shares(network, data.train.masks)
+    train(network, data, epochs=6, learning_rate=3e-3, loss=loss, keep="last")
+    return network
+
+
+# %% tags=["nbval-ignore-output"]
+networks = {name: learn(losses[name]) for name in ("cross-entropy", "weighted, 10 to 1")}
+found = {name: predict_masks(network, data.validation.images) for name, network in networks.items()}
+
+# %%
+from unet_helpers.metrics import confusion_counts
+
+counts = {name: confusion_counts(data.validation.masks, masks) for name, masks in found.items()}
+assert all(0.2 < count.dice < 0.9 for count in counts.values())
+assert counts["weighted, 10 to 1"].recall > counts["cross-entropy"].recall
+
+# %% mystnb={"image": {"alt": "Three rows of the same five crops of lungs, each with one nodule. Top row: the ground truth, five round outlines. Middle row, cross-entropy: the nodules are marked, the two on the right by a few pixels only. Bottom row, weighted: most outlines are wider than in the middle row."}, "figure": {"caption": "Crops with a nodule, of the validation patients. Top: ground truth. Middle: learned with cross-entropy. Bottom: learned with cross-entropy in which a nodule pixel counts ten times."}}
+sizes = data.validation.masks.sum(axis=(1, 2))
+rows = np.argsort(sizes)[::-1][:10:2]
+masks = [*data.validation.masks[rows], *(mask for masks in found.values() for mask in masks[rows])]
+titles = [*["ground truth"] * 5, *["cross-entropy"] * 5, *["weighted"] * 5]
+plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m in masks], columns=5, panel=1.5)
+
+# %% [markdown]
+# Both networks have learned to find these nodules, the largest of the validation patients. With the weight most outlines are wider, here and there a little too wide; plain cross-entropy marks what it is sure of. Where even the bright ones come out small, the faint and small ones are lost.
+#
+# One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, takes a few minutes; `benchmarks/losses.py` has recorded it.
+
+# %%
+import json
+
+from unet_helpers.results import RESULTS
+
+measured = json.loads((RESULTS / "losses.json").read_text(encoding="utf-8"))["results"]
+{key: measured[key] for key in ("training_crops", "epochs", "learning_rate", "held_out_patients")}
+
+
+# %% mystnb={"image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between 0.8 and 0.9 for the rest."}, "figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients."}}
+runs = measured["losses"]
+quantities = {"Dice per patient": "dice", "recall": "recall", "precision": "precision"}
+plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
+
+# %% [markdown]
+# Read it from the top.
+#
+# - **Started at 1/2**, cross-entropy finds nothing at all (so it has no precision either), and its accuracy is 99.9 %, that of an empty mask. The loss is not to blame: the second row is the same loss, with the output started at the shares of the classes ([notebook 04](04_gpu_training.ipynb)). From one half, the whole budget went into learning that nodules are rare.
+# - In **Dice** all the others lie close together. The intervals over patients are far wider than the differences, and the seeds (circles) of one setting lie as far apart as the settings. There is no winner here.
+# - **Recall and precision** do differ. Weighted cross-entropy and Tversky mark more nodule pixels and more false ones; both were told that a miss is dear. Cross-entropy, focal and Dice are cautious alike: four tenths of the nodule pixels, and mostly right. Dice by itself is *no* remedy for imbalance here.
+# - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
+#
+# ### Why does the weight not help in the sum?
+#
+# Both parts pull, but how hard? A batch of 16 crops has 65,536 pixels, about 60 of them nodule. We give all nodule pixels one probability, and look at the pull of each part on one of them, in millionths:
+
+# %%
+batch = np.zeros((256, 256))
+batch[100, 100:160] = 1
+parts = {"Dice": losses["Dice"], "weighted cross-entropy": losses["weighted, 10 to 1"]}
+rows = {
+    p: [1e6 * pull(part, batch, np.where(batch, p, 0.0005))[100, 100] for part in parts.values()]
+    for p in (0.5, 0.05, 0.001)
+}
+pd.DataFrame(rows, list(parts)).T.rename_axis("probability").round(0)
+
+# %% [markdown]
+# At probability one half the Dice part is some forty times stronger: it divides by the *object's* pixels, cross-entropy by *all* pixels. Only where the network is sure that there is no nodule, in the last row, is cross-entropy the louder voice. So in this sum it is a safety net against lost nodules and no more. With larger objects, or a larger `crossentropy_weight`, the balance is another one. A sum of losses says little until you know the sizes of its parts.
+#
+# ## Loss, or threshold?
+#
+# Cross-entropy with a weight of 10 finds more than without. Has the network learned to *see* more? Suppose that in a plain training some faint shadow is a nodule in one case of five, so that the best answer is $q = 0.2$. With weight $w$ on the nodule pixels, the best answer to the same shadow is
+#
+# $$\frac{w\,q}{w\,q + (1-q)}$$
+#
+# For $w=10$ that is 0.71, above one half, and the shadow is called a nodule. The evidence is the same; the bar has been lowered.
+#
+# ### Exercise 07.4: the threshold that a weight stands for
+#
+# A network trained with weight $w$ is cut at 0.5. Which threshold on the *plain* probability $q$ is the same cut? Write it as a function of $w$.
+
+
+# %%
+def threshold_of_weight(w):
+    return ...
+
+
+check.threshold_of_weight(threshold_of_weight)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def threshold_of_weight(w):
+    return 1 / (1 + w)
+
+
+check.threshold_of_weight(threshold_of_weight)
+
+# %% [markdown]
+# So before a loss is praised, give every network *its own* best threshold, chosen on the validation patients, and compare again:
+
+# %% mystnb={"image": {"alt": "Two panels with a row per setting. Left, at threshold 0.5, weighted cross-entropy has the highest mean Dice, cross-entropy and focal are lower. Right, at thresholds chosen on the validation patients, cross-entropy, weighted and focal are level at about 0.55, and the others a few hundredths lower; the intervals overlap widely."}, "figure": {"caption": "The same networks, left at a threshold of 0.5, right at the threshold that was best on the validation patients."}}
+quantities = {"Dice at 0.5": "dice", "Dice at its own threshold": "dice_at_chosen"}
+plotting.show_estimates(runs, quantities, limits=(-0.03, 0.8), panel=3.6)
+
+# %%
+chosen = {name: ", ".join(f"{t:g}" for t in run["chosen_threshold_seeds"]) for name, run in runs.items()}
+pd.Series(chosen, name="best thresholds of the seeds").to_frame()
+
+# %% [markdown]
+# The advantage of the weight is gone. Cross-entropy, weighted and focal are level: what they had learned to see was worth the same, and only the bar was different. And the bars are, roughly (they were chosen on few patients), where exercise 07.4 expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
+#
+# The networks with a Dice part gain little from any threshold, even from one near 0.002. So few of their probabilities lie between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
+#
+# ## A lower loss, a better segmentation?
+#
+# Measure all networks with *one* loss, plain cross-entropy, on the same patients, and put their Dice beside it:
+
+# %%
+table = {name: (1000 * np.mean(run["crossentropy_seeds"]), run["dice"]) for name, run in runs.items()}
+table = pd.DataFrame(table, index=["cross-entropy × 1000", "Dice"]).T
+table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.values()]
+table.sort_values("cross-entropy × 1000").round(2)
+
+# %% [markdown]
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and the network that finds *nothing* has nearly as much. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+#
+# ## Learning rate: too low, right, too high
+#
+# The loss says where to go, the **learning rate** how far in one step. The best loss cannot help if the step is wrong. The same training with *Dice + weighted* at five rates:
+
+# %% mystnb={"image": {"alt": "Training Dice over six epochs for five learning rates. 3e-05 stays at 0. 0.0003 leaves 0 in the third epoch and reaches 0.5. 0.003 climbs steadily above 0.7. 0.03 is highest after the first epoch and then falls behind, at 0.6. 0.3 shows a little Dice for three epochs and falls back to 0."}, "figure": {"caption": "Dice on the training crops (all pixels pooled), epoch by epoch, for five learning rates. Mean of the seeds."}}
+rates = measured["learning_rates"]
+curves = {rate: run["training_curve"] for rate, run in rates.items()}
+epochs = range(1, measured["epochs"] + 1)
+plotting.show_lines(epochs, curves, "epoch", "training Dice", limits=(-0.03, 1.25))
+
+# %% mystnb={"image": {"alt": "Dice by learning rate: 0 for 3e-05, about 0.3 for 0.0003, about 0.5 for 0.003 and 0.03, 0 for 0.3."}, "figure": {"caption": "Dice per held-out patient by learning rate. Circles: seeds (three for the standard rate, one for the others)."}}
+plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7), panel=4.6)
+
+# %% [markdown]
+# Five shapes to recognize:
+#
+# - **3e-5, far too low**: nothing moves. More steps could help; a better loss could not.
+# - **3e-4, low**: on its way, and the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
+# - **3e-3, right**: a steady climb that flattens.
+# - **3e-2, high**: the fastest first epoch, then slower than its neighbor, because the steps are too long to settle. `train` lowers the rate along a cosine toward the end, and that saves it: on other patients it is as good, with the one seed it has.
+# - **0.3, far too high**: it finds something, and loses it for good.
+#
+# A factor of ten between two rates costs nothing here, and the factor of ten below costs two fifths of the Dice: more than all the losses of this notebook differ. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+#
+# ## L2 and dropout: when the training set is small
+#
+# Two additions are meant to keep a network from learning its training set by heart. **Dropout** sets a random part of the feature maps to zero in every training step, so that no single map can be relied on {cite:p}`srivastava2014dropout`; in our `UNet` it is an argument. **L2** adds the squares of all weights to the loss:
+#
+# $$\text{loss} + \lambda \sum w^2$$
+#
+# so that a weight must earn its size. In Keras it belongs to the variables:
+
+# %%
+keras.utils.set_random_seed(0)
+network = UNet((64, 64, 1), num_classes=1, base_filters=8, depth=3, dropout=0)
+for variable in network.trainable_variables:
+    if variable.name == "kernel":
+        variable.regularizer = keras.regularizers.L2(1e-3)
+print(f"{len(network.losses)} kernels, penalty before the training {float(sum(network.losses)):.1f}")
+
+# %% [markdown]
+# `fit` adds `network.losses` to the loss by itself. (And the printed training loss then contains the penalty: another reason not to compare losses of different trainings.)
+#
+# Six training patients in place of 34, no augmentation, more epochs: a setting made for learning by heart.
+
+# %% mystnb={"image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}, "figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training."}}
+small = {"34 patients": runs["Dice + weighted"]} | {
+    f"6, {name}": run for name, run in measured["regularization"].items()
+}
+quantities = {"training Dice": "training_dice", "Dice, others": "dice", "own threshold": "dice_at_chosen"}
+plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
+
+# %% [markdown]
+# The gap between the first panel and the second is **overfitting**: with six patients the training crops are learned nearly by heart, and half of what 34 patients taught is missing. Dropout lowers the training Dice a little (which is measured while it is switched on). Whether it or L2 helps other patients, three seeds cannot say; if so, by less than the choice of a threshold, and by far less than 28 more patients.
+#
+# That is common in segmentation with batch normalization. It rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try them when curves show overfitting, after augmentation, and believe them only after several seeds.
+
+# %% [markdown]
+# <div class="alert alert-warning">
+#
+# These are small networks, few steps, synthetic patients and one kind of object. Which loss comes first may be otherwise with your data; that the *start*, the *threshold* and the *learning rate* can matter as much as the loss will not be. Nothing here is a clinical tool.
+#
+# </div>
+
+# %% [markdown]
+# ## Take-aways
+#
+# - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap and hardly about what is lost for sure.
+# - With rare objects the *start* comes first: begin with the shares of the classes, or nothing is found at all.
+# - A class weight moves the threshold. Compare losses at thresholds of their own.
+# - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
+# - Test a loss with four pixels. Two of the library's did not pass.
+# - A loss trains, a metric decides. Between two trainings compare Dice, recall and precision, with seeds and intervals.
+#
+# ## Questions to test yourself
+#
+# 1. A network is trained with focal loss, another with cross-entropy. The first ends at a validation loss of 0.001, the second at 0.003. Which is better?
+#
+# <details><summary>Answer</summary>
+#
+# Nobody can tell: two losses are two scales, and focal multiplies every pixel by a factor below 1. Compare Dice, recall and precision of both, per patient.
+#
+# </details>
+#
+# 2. You set `keras.losses.Tversky(alpha=0.1, beta=0.9)` in Keras 3.15.1 in order to find more nodules, and the network becomes more cautious. Why, and what would have shown it in a minute?
+#
+# <details><summary>Answer</summary>
+#
+# Alpha and beta are exchanged there. Four pixels with one false positive, then four with one false negative, and the two losses worked out by hand.
+#
+# </details>
+#
+# 3. With a Dice loss alone, a small class is lost early in the training and never comes back. What is the mechanism, and what helps?
+#
+# <details><summary>Answer</summary>
+#
+# The gradient goes with p(1 − p): where the network is sure that nothing is there, it is nearly zero. Add cross-entropy, start the output at the shares of the classes, or both.
+#
+# </details>
+#
+# 4. Somebody reports Dice 0.51 with cross-entropy and 0.55 with a weighted loss, both at threshold 0.5. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# What both give at a threshold of their own, chosen on validation patients; how many seeds; and the interval over patients.
+#
+# </details>
+#
+# 5. Why is there no true negative in the Dice loss, and when is that a disadvantage?
+#
+# <details><summary>Answer</summary>
+#
+# It compares the overlap with the two areas, so that any amount of background changes nothing. In an image without the object, the loss then depends on the smoothing alone: without it, every answer costs 1 and nothing is learned from such images.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Lin and others (2017) {cite:p}`lin2017focal`: the focal loss, and the start at the class shares (section 3.3).
+# - Salehi, Erdogmus and Gholipour (2017) {cite:p}`salehi2017tversky`: the Tversky loss, for lesions of multiple sclerosis.
+# - Sudre and others (2017) {cite:p}`sudre2017dice`: a Dice loss that weighs classes by their size, and how it depends on the learning rate.
+# - Buda, Maki and Mazurowski (2018) {cite:p}`buda2018imbalance`: remedies for imbalance compared, thresholds among them.
+# - Loshchilov and Hutter (2019) {cite:p}`loshchilov2019adamw`: why L2 in the loss and weight decay are not the same with Adam.
+# - The words of this page are in the [glossary](../book/glossary.md).
