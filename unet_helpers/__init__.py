@@ -12,16 +12,21 @@ from .evaluation import bootstrap_interval, evaluate, predict_masks, predict_pro
 from .export import export_phantom  # noqa: E402
 from .images import DataError  # noqa: E402
 from .metrics import confusion_counts, dice, hausdorff95, iou  # noqa: E402
-from .models import UNet  # noqa: E402
+from .models import FCN, AttentionUNet, DeepLabV3Plus, SegNet, UNet, UNet3D  # noqa: E402
 from .pairing import pair_files  # noqa: E402
 from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, window  # noqa: E402
 from .training import make_batches, start_at_class_shares, train  # noqa: E402
 
 __all__ = [
+    "FCN",
+    "AttentionUNet",
     "DataError",
     "Dataset",
+    "DeepLabV3Plus",
+    "SegNet",
     "Subset",
     "UNet",
+    "UNet3D",
     "bootstrap_interval",
     "confusion_counts",
     "dice",

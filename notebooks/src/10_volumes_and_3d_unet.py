@@ -1,0 +1,663 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 Volumes and 3D U-Net
+#
+# What changes in 3D, in mm and in ml?
+
+# %%
+import numpy as np
+
+from unet_helpers import plotting, window
+from unet_helpers.phantom import make_patient
+
+patient = make_patient(11, index=6, slices=64)
+gray = window(patient.volume, -600, 1500)
+nodule = patient.nodules[0]
+level, row, column = (round(c) for c in nodule.center)
+
+# %% mystnb={"image": {"alt": "Two close-ups of dark lung, A and B, each with one bright, roundish spot of about the same size in the middle."}, "figure": {"caption": "Two places in the lung of one patient, each in one slice. One is a nodule, the other a vessel that runs through the slice. Which is which?"}}
+places = {"A": (25, 66, 78), "B": (level - 2, row, column)}
+
+
+def close_up(place, shift=0, half=10):
+    k, y, x = place
+    return gray[k + shift, y - half : y + half + 1, x - half : x + half + 1]
+
+
+plotting.show_images([close_up(place) for place in places.values()], list(places), spacings=[patient.spacing[1:]] * 2)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - say what a slice alone cannot tell, and show it in three planes with the right spacing,
+# - measure a volume in ml, and say how sure it is (Bland–Altman),
+# - cut patches from a volume, train a 3D U-Net on them, and predict a whole volume without seams,
+# - count what a 3D network costs in memory, and fit its pooling to the slice distance,
+# - decide between 2D, 2.5D and 3D by a comparison that is fair.
+#
+# **You need before:** the U-Net ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
+#
+# **Minutes:** 60 to read, with three exercises, 2 to run on two cores.
+#
+# **The misconceptions it removes:** "The mean Dice of the slices is the Dice of the patient", and "3D is always better than 2D".
+#
+# </div>
+
+# %% [markdown]
+# ## What a slice cannot tell
+#
+# In one slice there is no answer. So look at the slices above and below:
+
+# %% mystnb={"image": {"alt": "Two rows of eight close-ups from three slices above to four below. In row A there are bright spots in every slice, which come together and branch again; in row B there is nothing at first, then a spot that grows round and bright over some slices and is gone again."}, "figure": {"caption": "The same two places, from three slices above (left) to four below (right). 0 mm is the first figure."}}
+shifts = range(-3, 5)
+crops = [close_up(place, shift) for place in places.values() for shift in shifts]
+distance = patient.spacing[0]
+titles = [f"{name}  {shift * distance:+.0f} mm" for name in places for shift in shifts]
+plotting.show_images(crops, titles, columns=8, panel=1.15)
+
+# %% [markdown]
+# **A** goes on from slice to slice, wanders, and branches: a vessel. **B** begins, grows round, and ends: a nodule. The answer is not *in* the slice. It is in the direction that a 2D network never sees.
+
+# %% [markdown]
+# ### An array with a spacing
+#
+# A CT scan is a stack of slices. As an array it has the axes slice, row, column, in this order; the **spacing** says how many mm lie between neighbors along each. One element is a **voxel**.
+
+# %%
+print("shape  ", patient.volume.shape)
+print("spacing", tuple(round(side, 2) for side in patient.spacing), "mm")
+print("extent ", *(round(n * side) for n, side in zip(patient.volume.shape, patient.spacing)), "mm")
+
+# %% [markdown]
+# The volume can be cut in three directions. An **axial** slice is what the scanner gives; a **coronal** cut faces the patient, and a **sagittal** cut is seen from the side. Across the slices a pixel is as high as the slice distance, and the picture must be drawn so, or the patient is squeezed.
+
+# %% mystnb={"image": {"alt": "Four pictures: an axial slice with both lungs; a coronal cut with two tall lungs over the diaphragm; a sagittal cut through one lung; and the coronal cut of the same patient scanned with eight slices, a coarse staircase of eight bands."}, "figure": {"caption": "Three cuts through one volume, and the coronal cut if the same patient had eight slices, as in the earlier notebooks. Bars: 50 mm."}}
+thick = make_patient(11, index=6, slices=8)
+cuts = [gray[level], gray[:, row], gray[:, :, column], window(thick.volume[:, row], -600, 1500)]
+between, across = patient.spacing[:2]
+spacings = [(across, across), (between, across), (between, across), (thick.spacing[0], across)]
+plotting.show_images(cuts, ["axial", "coronal", "sagittal", "coronal, 8 slices"], spacings=spacings)
+
+# %% [markdown]
+# In the last picture neighboring slices are about 30 mm apart. There is nothing to learn between them, since a nodule of 12 mm is in one slice only. A volume with a slice distance much larger than the pixel is called **anisotropic**; clinical CT has 0.6 to 0.9 mm in the slice, and 1 to 5 mm from slice to slice.
+
+# %% [markdown]
+# ## A network of slices on a volume
+#
+# The small 2D U-Net of this series takes one slice after the other. On these 64 slices it does what it has learned, 64 times, and never knows its neighbors.
+
+# %%
+from unet_helpers import load_checkpoint, predict_masks
+
+model = load_checkpoint()
+predicted = predict_masks(model, gray[..., np.newaxis])
+
+# %% mystnb={"image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the tips of the lungs to the diaphragm."}, "figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}}
+from unet_helpers.widgets import explore
+
+levels = range(0, 64, 4)
+frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
+explore(frames, [f"{k * distance:.0f} mm" for k in levels], "level", start=len(frames) // 2, width=320)
+
+# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules close together in one lung and a faint round one low in the other; the prediction has the first two and not the third."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
+shown = np.where((patient.masks == 2).any(axis=1), 2, patient.masks[:, row])
+found = np.where((predicted == 2).any(axis=1), 2, predicted[:, row])
+panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, found]
+plotting.show_images(*panels, ["background", "lung", "nodule"], [patient.spacing[:2]] * 2)
+
+# %% [markdown]
+# The lungs are hardly to be told apart. For the nodules, count: how many slices does each of them take, in how many is any of it found, and how much of its volume?
+
+# %%
+import pandas as pd
+from scipy import ndimage
+
+pieces, count = ndimage.label(patient.masks == 2, np.ones((3, 3, 3)))
+rows = []
+for number in range(1, count + 1):
+    true = pieces == number
+    hit = true & (predicted == 2)
+    rows.append([true.any(axis=(1, 2)).sum(), hit.any(axis=(1, 2)).sum(), round(hit.sum() / true.sum(), 1)])
+pd.DataFrame(rows, range(1, count + 1), ["slices", "slices found", "share found"]).rename_axis("nodule")
+
+# %% [markdown]
+# Two of the three are found, nearly whole; of the second, one slice is not found. The third, a large faint one, is found in no slice (it is of ground glass; [notebook 06](06_failure_analysis.ipynb) tells why that happens). A network of slices makes each of these decisions anew in every slice.
+
+# %% [markdown]
+# ### The mean of the slices, or the patient?
+#
+# With 64 slices there are two ways to one number: the Dice of each slice, averaged; or all voxels of the patient in one count.
+
+# %%
+from unet_helpers import dice
+
+by_slice = {}
+for part, true, seen in (("lung", patient.masks > 0, predicted > 0), ("nodule", patient.masks == 2, predicted == 2)):
+    by_slice[part] = np.array([dice(t, p) for t, p in zip(true, seen)])
+    print(f"{part:<7}mean of slices {np.nanmean(by_slice[part]):.2f}, patient {dice(true, seen):.2f}")
+
+# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.97 and 1, a little lower at both ends and in the middle. Nodule: one point near 0.25 where the first nodules begin, then points between 0.6 and 0.8, and a row of points at 0 for the third nodule."}, "figure": {"caption": "Dice of every slice that has a value."}}
+with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
+    for ax, (part, scores), color in zip(axes.flat, by_slice.items(), plotting.CLASS_COLORS[1:]):
+        ax.plot(np.arange(64) * distance, scores, "o", markersize=4, color=color, markeredgecolor="black")
+        ax.set(title=part, xlabel="level (mm)", ylabel="Dice", ylim=(0.9, 1) if part == "lung" else (-0.03, 1))
+fig
+
+# %% [markdown]
+# For the lung the two agree to two digits, since nearly all slices are large and good. For the nodules they do not. A slice through the end of a nodule has few pixels, and counts as much as one through its middle. How much that matters shows in a ball of 12 mm that is outlined perfectly, but for its first and its last slice, which are missed:
+
+
+# %%
+def ball_on_grid(diameter, spacing, shift):
+    sides = [int(diameter / one) + 4 for one in spacing]
+    grid = np.indices(sides).reshape(3, -1).T + shift
+    away = (grid - np.array(sides) / 2) * spacing
+    return (np.square(away).sum(axis=1) < (diameter / 2) ** 2).reshape(sides)
+
+
+ball = ball_on_grid(12, patient.spacing, 0.5)
+inner = np.flatnonzero(ball.any(axis=(1, 2)))[1:-1]
+shorter = np.zeros_like(ball)
+shorter[inner] = ball[inner]
+of_slices = np.nanmean([dice(t, p) for t, p in zip(ball, shorter)])
+print(f"{len(inner) + 2} slices: mean of slices {of_slices:.2f}, whole ball {dice(ball, shorter):.2f}")
+
+# %% [markdown]
+# The whole ball loses little, because its end slices are small. The mean of slices loses half, because two of four slices count 0. And it would be another number with thinner slices: the same ball, the same millimeters missing. A mean over slices says how good a *slice* is, and slices are a choice of the scanner. The patient has a lung, a nodule, a volume. So: one count over all voxels, and one Dice per patient.
+
+# %% [markdown]
+# ## Volume in ml
+#
+# What a clinic wants from a segmentation is often not the mask but a *volume*: how much lung is left, has the nodule grown? 1 ml is 1 cm³, which is a cube of 10 × 10 × 10 mm.
+
+# %% [markdown]
+# ### Exercise 10.1: milliliters
+#
+# Write `milliliters(mask, spacing)`: the volume of a 0/1 mask `(D, H, W)` in ml; `spacing` holds three lengths in mm.
+
+# %%
+from unet_helpers.checks import volumes_and_3d_unet as check
+
+
+def milliliters(mask, spacing):
+    return ...
+
+
+check.volume(milliliters)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def milliliters(mask, spacing):
+    voxel = np.prod(spacing)
+    return mask.sum() * voxel / 1000
+
+
+check.volume(milliliters)
+
+# %%
+from unet_helpers.patches import volume_ml
+
+lung, nodules = (
+    [volume_ml(m, patient.spacing) for m in pair]
+    for pair in ((patient.masks > 0, predicted > 0), (patient.masks == 2, predicted == 2))
+)
+print(f"lung    {lung[0] / 1000:.2f} l true, {lung[1] / 1000:.2f} l predicted")
+print(f"nodules {nodules[0]:.0f} ml true, {nodules[1]:.0f} ml predicted")
+
+# %% [markdown]
+# The lung is right to a hundredth, and of the nodules' volume more than a third is missing: the same network, the same patient. A Dice of 0.98 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
+
+# %% [markdown]
+# ### What the grid alone costs
+#
+# Even a perfect outline has an error in ml, because a mask is made of voxels. Take balls of 8 mm, the size from which nodules are followed up, at random places on grids of growing slice distance. A voxel belongs to the ball if its center does. How far is the counted volume from $\frac{4}{3}\pi r^3$?
+
+# %%
+rng = np.random.default_rng(0)
+exact = 4 / 3 * np.pi * 4**3 / 1000
+errors = {}
+for step in (0.7, 1.0, 2.0, 3.0, 5.0):
+    spacing = (step, 0.7, 0.7)
+    volumes = [volume_ml(ball_on_grid(8, spacing, rng.random(3)), spacing) for _ in range(300)]
+    errors[step] = 100 * (np.array(volumes) / exact - 1)
+
+# %% mystnb={"image": {"alt": "Five vertical bars over slice distances of 0.7, 1, 2, 3 and 5 mm, each spanning the middle 95 percent of the errors. They are about one percent for the thinnest slices, five at 2 mm, and at 5 mm they reach from about minus 12 to plus 16 percent."}, "figure": {"caption": "Error of the counted volume of a perfectly outlined ball of 8 mm, pixels of 0.7 mm. Bars: 95 % of 300 random places."}}
+with plotting.figure(width=4.4, height=2.6) as (fig, axes):
+    for x, values in enumerate(errors.values()):
+        low, high = np.percentile(values, (2.5, 97.5))
+        axes[0, 0].plot([x, x], [low, high], color="#0072B2", linewidth=5, solid_capstyle="butt")
+    axes[0, 0].axhline(0, color="#999999", linewidth=1)
+    axes[0, 0].set_xticks(range(5), [f"{step:g}" for step in errors])
+    axes[0, 0].set(xlabel="slice distance (mm)", ylabel="error of the volume (%)")
+fig
+
+# %% [markdown]
+# With slices of 5 mm the same ball measures up to 15 % more or less, by nothing but where the slices happened to fall. The outline was perfect. So a growth of 15 % between two such scans can be no growth at all. And an outline that is off by half a pixel of 0.7 mm all around?
+
+# %%
+for wrong in (-0.35, 0.35):
+    print(f"outline {wrong:+.2f} mm: volume {100 * ((4 + wrong) ** 3 / 4**3 - 1):+.0f} %")
+
+# %% [markdown]
+# A third of a millimeter is a quarter of the volume, because the volume goes with the *third* power of the radius. A lung of 4 liters does not care. A nodule does.
+
+# %% [markdown]
+# ## What a volume costs
+#
+# So, why not simply give the whole volume to a network with 3D convolutions? `UNet3D` is the network of Çiçek and others {cite:p}`cicek2016unet3d`: the U of [notebook 03](03_unet_architecture.ipynb), with convolutions of 3×3×3 in place of 3×3, and pooling along three axes.
+
+# %%
+from unet_helpers import UNet, UNet3D
+
+flat = UNet((128, 128, 1), 3, base_filters=8, depth=3)
+deep = UNet3D((64, 128, 128, 1), 3, base_filters=8, depth=3)
+for network in (flat, deep):
+    print(f"{network.name:<7}{network.count_params():>10,} parameters")
+
+# %% [markdown]
+# The weights are not the problem. While it trains, a network has to keep the output of *every* layer, called its **activations**, until the gradients have come back. Count them, four bytes each:
+
+
+# %%
+def activations_mb(network):
+    values = sum(np.prod(layer.output.shape[1:]) for layer in network.layers)
+    return 4 * values / 2**20
+
+
+print(f"one slice {activations_mb(flat):,.0f} MB, one volume {activations_mb(deep):,.0f} MB")
+
+# %% [markdown]
+# One slice is nothing, one volume more than a gigabyte: it has 64 slices, and maps with more channels. And a clinical scan has not 64 × 128 × 128 voxels but 300 × 512 × 512, 75 times as many; the usual network has 32 filters in its first layer and not 8.
+
+# %%
+per_voxel = activations_mb(UNet3D((64, 64, 64, 1), 3, base_filters=32, depth=3)) / 64**3
+print(f"a whole scan: about {per_voxel * 304 * 512 * 512 / 1024:,.0f} GB")
+
+# %% [markdown]
+# No graphics card has that. Is the count any good? Measured is how far the memory of a process rises during one training step, for cubes of several sizes:
+
+# %% mystnb={"image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic: counted and measured lie on two nearly parallel lines that rise with the third power of the side."}, "figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: rise of the process's peak."}}
+import json
+from pathlib import Path
+
+recorded = json.loads(Path("../book/results/volumes_3d.json").read_text())["results"]
+memory = pd.DataFrame(recorded["memory"]).T
+with plotting.figure(width=4.4, height=2.8) as (fig, axes):
+    for name, style in (("measured_mb", "o-"), ("counted_mb", "s--")):
+        axes[0, 0].plot(memory.index.astype(int), memory[name], style, label=name.split("_")[0])
+    axes[0, 0].set(xscale="log", yscale="log", xlabel="side of the cube (voxels)", ylabel="memory (MB)")
+    axes[0, 0].set_xticks(memory.index.astype(int), memory.index)
+    axes[0, 0].set_yticks([50, 100, 200, 400, 800], [50, 100, 200, 400, 800])
+    axes[0, 0].minorticks_off()
+    axes[0, 0].legend(frameon=False)
+fig
+
+# %% [markdown]
+# The count is a good guide: measured is what was counted and some working memory on top, and both grow with the third power of the side. So memory decides what a 3D network may see at once, and nothing helps as much as a smaller box. That is why volumes are trained in pieces.
+
+# %% [markdown]
+# ## Patches
+#
+# The way out is to train on pieces. A **patch** is a small box, cut from a volume at a random place, image and mask together. Eight patients for training, two for validation, two that are kept for the end; small ones this time (64×64 pixels, 48 slices), so that a 3D network can learn here in half a minute. The task is the lung.
+
+# %%
+smaller = [make_patient(12, index=index, size=64, slices=48) for index in range(12)]
+images = [window(one.volume, -600, 1500) for one in smaller]
+masks = [(one.masks > 0).astype(np.uint8) for one in smaller]
+print("spacing of the first:", tuple(round(side, 1) for side in smaller[0].spacing), "mm")
+
+# %%
+from unet_helpers.patches import draw_patches
+
+shape = (16, 32, 32)
+patches, patch_masks = draw_patches(images[:8], masks[:8], shape, 96, index=1)
+patches.shape
+
+# %% mystnb={"image": {"alt": "Eight small pictures, the middle slices of eight patches with the lung in blue: pieces of chest wall, of lung, of the heart; some hold no lung at all."}, "figure": {"caption": "The middle slice of eight patches. About 180 mm wide: a piece of the chest, never the whole."}}
+plotting.show_images(patches[:8, 8], None, patch_masks[:8, 8], columns=8, panel=1.2)
+
+# %% [markdown]
+# `index=1` draws half of the patches around a voxel of class 1, the lung, and the other half anywhere. For rare things this matters: a nodule takes about one voxel in a thousand, and most patches drawn blindly would hold none.
+#
+# The training is the one that you know. A `Subset` holds patches as well as slices:
+
+# %%
+from unet_helpers import Dataset
+from unet_helpers.datasets import Subset
+
+
+def patch_subset(first, last, count):
+    found = draw_patches(images[first:last], masks[first:last], shape, count, seed=first, index=1)
+    names = np.array([f"patients {first} to {last - 1}"] * count)
+    return Subset(*found, names, names, np.ones((count, 3)))
+
+
+data = Dataset(
+    "patches", ("background", "lung"), patch_subset(0, 8, 160), patch_subset(8, 10, 16), patch_subset(10, 12, 8)
+)
+
+# %% tags=["nbval-ignore-output"]
+import keras
+
+from unet_helpers import start_at_class_shares, train
+
+keras.utils.set_random_seed(0)
+network = UNet3D((*shape, 1), 2, base_filters=4, depth=2)
+start_at_class_shares(network, data.train.masks)
+history = train(network, data, epochs=6, batch_size=4, learning_rate=5e-3, keep="last")
+
+# %%
+assert history["val_dice"][-1] > 0.8
+
+# %% mystnb={"image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise towards 1, training and validation close together."}, "figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}}
+plotting.show_curves(history)
+
+# %% [markdown]
+# ## A whole volume, window by window
+#
+# The network takes 16×32×32 voxels, the volume has 48×64×64. Simplest is to lay windows side by side, like tiles:
+
+# %%
+from unet_helpers.patches import predict_sliding_window
+
+k = 10
+tiles = predict_sliding_window(network, images[k], shape, overlap=0)[..., 1]
+
+# %% mystnb={"image": {"alt": "Two pictures of one coronal cut: the ground truth with smooth lungs, and the probability of the tiled prediction, in which two straight gray lines run across the white lungs where tiles meet."}, "figure": {"caption": "Left: ground truth. Right: probability of lung, predicted in tiles. Where tiles meet there are seams."}}
+middle = 32
+with plotting.figure(1, 2, panel=3) as (fig, axes):
+    step = smaller[k].spacing[:2]
+    plotting.draw_image(axes[0, 0], images[k][:, middle], step, title="ground truth")
+    plotting.draw_mask(axes[0, 0], masks[k][:, middle])
+    plotting.draw_image(axes[0, 1], tiles[:, middle], step, title="probability, tiles")
+    axes[0, 1].set_yticks([15.5, 31.5], ["seam", "seam"])
+    axes[0, 1].axis("on")
+    axes[0, 1].set_xticks([])
+fig
+
+# %% [markdown]
+# Where tiles meet the prediction breaks, in the middle of the lung, where nothing is hard: these are **seams**. At the face of a patch the network sees nothing of what lies beyond, only zeros that the padding puts there. The same voxel in the middle of a patch would be judged with neighbors on all sides.
+#
+# The remedy: let the windows **overlap**, and average the predictions, with weights: the middle of a window counts more than its face.
+
+# %% mystnb={"image": {"alt": "Two panels along one axis of 48 voxels. Left: five bell curves, one per window, that overlap by half. Right: the same curves divided by their sum, shares that go smoothly from one window to the next and add up to one everywhere."}, "figure": {"caption": "Windows of 16 voxels that overlap by half, along one axis. Left: weights. Right: shares, which sum to one in every voxel."}}
+from unet_helpers.patches import window_starts, window_weights
+
+starts = window_starts(48, 16, 0.5)
+weights = np.zeros((len(starts), 48))
+for one, start in zip(weights, starts):
+    one[start : start + 16] = window_weights((16,))
+with plotting.figure(1, 2, width=7, height=2.3) as (fig, axes):
+    for ax, curves, title in ((axes[0, 0], weights, "weights"), (axes[0, 1], weights / weights.sum(axis=0), "shares")):
+        ax.plot(curves.T)
+        ax.set(xlabel="voxel", title=title)
+fig
+
+# %%
+assert np.allclose((weights / weights.sum(axis=0)).sum(axis=0), 1)
+blended = predict_sliding_window(network, images[k], shape, overlap=0.5)[..., 1]
+
+# %% mystnb={"image": {"alt": "The coronal cut predicted in tiles and predicted with overlapping windows. In the second picture the straight breaks are gone and the outline of the lungs is smooth."}, "figure": {"caption": "The same network, the same volume: tiles, and windows that overlap by half."}}
+cuts = [tiles[:, middle], blended[:, middle]]
+plotting.show_images(cuts, ["tiles", "overlap 0.5"], spacings=[step] * 2, panel=3)
+
+# %% tags=["nbval-ignore-output"]
+scores = {name: dice(masks[k], probability > 0.5) for name, probability in (("tiles", tiles), ("overlap 0.5", blended))}
+for name, score in scores.items():
+    print(f"{name:<12} Dice {score:.3f}")
+
+# %%
+assert scores["overlap 0.5"] > scores["tiles"]
+
+# %% [markdown]
+# Not one weight of the network has changed, and the seams are gone. How far into a patch does the trouble of its face reach? This volume is small enough to be predicted in one piece, by the same weights in a network with open sides (`None`). So we can see what the tiling changed, by the distance of a voxel from the face of its tile:
+
+# %%
+open_sides = UNet3D((None, None, None, 1), 2, base_filters=4, depth=2)
+open_sides.set_weights(network.get_weights())
+whole = np.asarray(open_sides(images[k][np.newaxis, ..., np.newaxis]))[0, ..., 1]
+
+within = [np.minimum(np.arange(n) % p, p - 1 - np.arange(n) % p) for n, p in zip(tiles.shape, shape)]
+to_face = np.minimum(np.minimum(within[0][:, None, None], within[1][:, None]), within[2])
+changed = pd.Series(np.abs(tiles - whole).ravel()).groupby(to_face.ravel()).mean()
+
+# %% mystnb={"image": {"alt": "Bars of the mean change of the probability over the distance to the face of the tile, 0 to 7 voxels. The bar at 0 is the highest, and the bars fall towards the middle of the tile."}, "figure": {"caption": "How far the probability in tiles is from that of the volume in one piece, by the distance from the nearest face of the tile."}}
+with plotting.figure(width=4.2, height=2.5) as (fig, axes):
+    changed.plot.bar(ax=axes[0, 0], color="#0072B2", rot=0)
+    axes[0, 0].set(xlabel="distance to the face of the tile (voxels)", ylabel="mean change")
+fig
+
+# %%
+assert changed[0] > 1.5 * changed[4:].mean()
+
+# %% [markdown]
+# The change is largest at the face, less than half of that one voxel further in, and small in the middle. So the outer one or two voxels of these patches are those not to be trusted; of a larger or deeper network it may be more.
+
+# %% [markdown]
+# ### Exercise 10.2: how much overlap?
+#
+# A patch has `patch` voxels along an axis, and the outer `border` voxels at either end are not to be trusted. Write `smallest_overlap(patch, border)`: the smallest overlap of neighboring windows, as a share of the patch, so that every voxel (but for those at the ends of the volume) is seen at least once away from a border.
+
+
+# %%
+def smallest_overlap(patch, border):
+    return ...
+
+
+check.overlap(smallest_overlap)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def smallest_overlap(patch, border):
+    return 2 * border / patch
+
+
+check.overlap(smallest_overlap)
+
+# %% [markdown]
+# The price is time: with an overlap of one half the windows advance by half their side along three axes, so that in a large volume eight of them look at each voxel. With a quarter it is a little more than two.
+
+# %% [markdown]
+# ## Anisotropic voxels
+#
+# A pooling by 2 along all axes treats a voxel as a cube. Take CT slices of 5 mm with pixels of 0.8 mm: after three poolings one step is 6.4 mm in the slice, and 40 mm across it. What does the network see?
+
+# %% [markdown]
+# ### Exercise 10.3: the receptive field in mm
+#
+# How far does a voxel of the bottleneck see, along one axis? Walk down the contracting path. `side` is the width of the view in voxels, and begins with 1, the voxel itself; `step` is how many voxels of the volume one step on the present map is, and begins with 1. Two convolutions of 3 widen the view by 2 steps each. A pooling by `factor` widens it by `factor − 1` steps, and multiplies `step` by `factor`. Below the last pooling are the two convolutions of the bottleneck. Complete the function, for the poolings along *one* axis, and return mm.
+
+
+# %%
+def field_mm(factors, spacing):
+    side, step = 1, 1
+    return ...
+
+
+check.receptive_field(field_mm)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def field_mm(factors, spacing):
+    side, step = 1, 1
+    for factor in factors:
+        side += 2 * 2 * step + (factor - 1) * step
+        step *= factor
+    side += 2 * 2 * step
+    return side * spacing
+
+
+check.receptive_field(field_mm)
+
+# %%
+thick_slices = (5.0, 0.8, 0.8)
+choices = {"2, 2, 2": [(2, 2, 2)] * 3, "1, 1, 2 across slices": [(1, 2, 2), (1, 2, 2), (2, 2, 2)]}
+fields = {}
+for name, pool_sizes in choices.items():
+    fields[name] = [field_mm(factors, mm) for factors, mm in zip(zip(*pool_sizes), thick_slices)]
+pd.DataFrame(fields, ["across slices (mm)", "rows (mm)", "columns (mm)"]).T.round(0)
+
+# %% [markdown]
+# In the first row the view is a needle: several hundred mm across the slices, more than a chest is high, and a few cm in the slice, where the detail is. In the second row it is much nearer to a cube. The rule, which nnU-Net follows {cite:p}`isensee2021nnunet`: pool an axis only once its spacing is about that of the others. `pool_sizes` says which axes are halved when:
+
+# %%
+anisotropic = UNet3D((16, 64, 64, 1), 3, base_filters=8, pool_sizes=choices["1, 1, 2 across slices"])
+for name in ("down1_relu2", "down2_relu2", "down3_relu2", "bottleneck_relu2"):
+    maps = anisotropic.get_layer(name).output.shape[1:4]
+    mm = [n_mm * side / n for n_mm, side, n in zip(thick_slices, (16, 64, 64), maps)]
+    print(f"{name:<17}", "×".join(map(str, maps)), "voxels of", " × ".join(f"{one:.1f}" for one in mm), "mm")
+
+# %% [markdown]
+# The voxel of the maps comes closer to a cube from level to level. A patch of 16 slices is enough, too, which saves memory where it counts.
+
+# %% [markdown]
+# ## 2D, 2.5D or 3D?
+#
+# Between the two there is a compromise. A **2.5D** network is a 2D network whose input channels are a slice and its neighbors; it predicts the slice in the middle.
+
+# %%
+from unet_helpers.patches import neighbors_as_channels
+
+neighbors_as_channels(gray, 3).shape
+
+# %% [markdown]
+# Which one is best? A comparison is fair only if all have the same data and pay the same price. `benchmarks/volumes_3d.py` trains all three on the same patients, for the same *processor time*, with the same loss and learning rate, each with three seeds. It is the budget of a class: half a minute of two cores per training.
+
+# %%
+kinds = ("2D", "2.5D", "3D")
+table = pd.DataFrame({kind: recorded[kind] for kind in kinds}).T
+table[["parameters", "steps", "lung_dice", "nodule_dice", "nodules_found", "false_objects"]]
+
+# %% mystnb={"image": {"alt": "Three panels over 2D, 2.5D and 3D, each with a diamond, an interval and three small circles for the seeds. Lung Dice falls slightly from 0.98 to 0.97. Nodule Dice falls from about 0.5 to below 0.4; of the circles of 2.5D two are the highest of all and one is the lowest. False nodules per patient: about one in 2D and 2.5D, about nine in 3D."}, "figure": {"caption": "Test patients, mean of three seeds. Diamond and bar: mean over patients with its 95 % interval. Small circles: single seeds."}}
+with plotting.figure(1, 3, width=7.6, height=2.7) as (fig, axes):
+    for ax, name in zip(axes.flat, ("lung_dice", "nodule_dice", "false_objects")):
+        for x, kind in enumerate(kinds):
+            cell = recorded[kind]
+            ax.plot([x, x], [cell[f"{name}_low"], cell[f"{name}_high"]], color="black", linewidth=2)
+            ax.plot(x, cell[name], "D", color="black")
+            seeds = list(cell.get(f"{name}_by_seed", {}).values())
+            ax.plot([x + 0.2] * len(seeds), seeds, "o", color="white", markeredgecolor="black", markersize=4)
+        ax.set_xticks(range(3), kinds)
+        ax.set_title(
+            {"lung_dice": "lung Dice", "nodule_dice": "nodule Dice"}.get(name, "false nodules per patient"), fontsize=10
+        )
+fig
+
+# %% [markdown]
+# At this price 3D does not win. The lung is easy for all three, for the 2D network by a hundredth more than for the 3D one. For the nodules the mean Dice falls from 2D to 3D. The 3D network finds a few more of the 46 nodules, and marks several times as many places where there is none. A likely reason is the budget: one step of the 3D network costs about as much as eight whole slices, and shows one box of one patient. What lies above and below helps a network only after it has learned what a slice can tell.
+#
+# Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two are better than every 2D network, and one is far worse than all. The same patients, as pairs:
+
+# %% mystnb={"image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}, "figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval; hollow where it includes 0."}}
+by_patient = pd.DataFrame({kind: recorded[kind]["nodule_dice_by_patient"] for kind in kinds}).astype(float)
+gains = {"nodule": by_patient[["2.5D", "3D"]].sub(by_patient["2D"], axis=0)}
+plotting.show_differences(gains, "difference in Dice")
+
+# %% [markdown]
+# Both intervals lie below zero. But they are intervals over *patients*, for these three trainings. They know nothing of the seeds; with another third seed 2.5D might have won. So "3D is always better than 2D" is refuted here, and "2D is better than 2.5D" is not shown. With hours on a GPU the order may turn around as well: nnU-Net trains 2D and 3D on every data set, and keeps what does better on validation {cite:p}`isensee2021nnunet`. Careful comparisons in 3D are rarer than one would think {cite:p}`isensee2024revisited`.
+
+# %% [markdown]
+# ## How wrong, in ml?
+#
+# The test patients once more, in ml, and *one* network of each kind, since a clinic has one and not a mean of three: the middle one of the three seeds, by nodule Dice. A scatter plot of predicted against true volume always looks good: the lungs of a tall man are twice those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: between them 95 % of the differences are expected.
+
+# %% mystnb={"image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: the dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are about 8 ml above and below the bias."}, "figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}}
+from unet_helpers.patches import limits_of_agreement
+
+
+def volumes_of(part, kind):
+    ranked = sorted(recorded[kind]["nodule_dice_by_seed"].items(), key=lambda item: item[1])
+    middle_seed = ranked[len(ranked) // 2][0]
+    return np.array(list(recorded[kind][f"{part}_ml_by_seed"][middle_seed].values()))
+
+
+true_ml = {part: np.array(list(values.values())) for part, values in recorded["true_ml"].items()}
+with plotting.figure(2, 3, width=7.8, height=4.6, sharey="row") as (fig, axes):
+    for line, part in zip(axes, ("lung", "nodule")):
+        for ax, kind in zip(line, kinds):
+            plotting.draw_bland_altman(ax, volumes_of(part, kind), true_ml[part], title=f"{part}, {kind}")
+        line[0].set_ylabel("predicted − true (ml)")
+fig
+
+# %%
+rows = {}
+for part in ("lung", "nodule"):
+    for kind in kinds:
+        found = limits_of_agreement(volumes_of(part, kind), true_ml[part])
+        rows[part, kind] = [true_ml[part].mean(), found.bias, found.low, found.high]
+pd.DataFrame(rows, ["mean true volume", "bias", "lower limit", "upper limit"]).T.round(1)
+
+# %% [markdown]
+# Read a panel by three questions. *Is there a bias?* All networks make the lungs a little too small, by a percent or so. A bias that is the same in everybody could be corrected. *How wide are the limits?* For the lung they are a few percent of the volume, and widest in 3D. For the nodules they are about as wide as the nodules are large: none of these networks could follow a nodule. *Do the dots tilt?* They fall to the right: the large nodules are missed in part or altogether.
+#
+# And a trap: for the nodules the 3D network has the smallest bias, with the lowest Dice. Its false nodules make up, in ml, for what it misses. Neither number alone would have told.
+
+# %% [markdown]
+# ## In practice
+#
+# 1. **Look at the spacing first.** Slices of 5 mm and more: begin with 2D or 2.5D, or with `pool_sizes`. Near-cubic voxels, and an object that is told by its shape across slices: 3D.
+# 2. **Resample to one spacing** if patients differ; a network counts voxels and knows no mm. Masks with the nearest neighbor ([notebook 02](02_preprocessing.ipynb)).
+# 3. **The patch as large as the memory allows**, the batch small (2 is usual in 3D), half of the patches with the object.
+# 4. **Predict with overlap and weights**, and save the result with the spacing of the original.
+# 5. **Score the patient**, not the slice, and report ml with limits of agreement beside Dice.
+#
+# <div class="alert alert-warning">
+#
+# All patients here are synthetic, and the training is one of half a minute. Which kind of network wins holds for *this* data and *this* budget. Nothing here is a clinical tool.
+#
+# </div>
+
+# %% [markdown]
+# ## Take-aways
+#
+# - A slice alone cannot tell a vessel from a nodule; the slices above and below can.
+# - Spacing belongs to the array: without it there is no mm, no ml, and no right picture.
+# - The mean Dice of slices is not the Dice of the patient; report the patient's.
+# - Volume goes with the third power: a small error of the outline is a large one in ml, and thick slices alone can move a small nodule by 15 %.
+# - A 3D network is paid in activations; hence patches, overlapping windows, and small batches.
+# - Pool an axis only once its spacing is about that of the others.
+# - 3D is not always better. Compare at equal cost, on the same patients, with the interval of the differences.
+
+# %% [markdown]
+# ## Questions to test yourself
+#
+# 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and outline perfectly. Whose mean Dice of slices may differ, and whose volume in ml?
+# 2. A nodule's volume is 0.50 ml in January and 0.60 ml in June; the limits of agreement of the method are −0.15 to +0.15 ml. Has it grown?
+# 3. You double every side of the patch. What happens to the memory of the activations?
+# 4. A colleague predicts with tiles, sees straight edges in the masks, and wants to train longer. What do you say?
+# 5. MR images with voxels of 4 × 0.5 × 0.5 mm: which `pool_sizes` for four poolings?
+# 6. A method has a bias of 0 ml in the Bland–Altman plot. Is it good?
+#
+# <details><summary>Answer</summary>
+#
+# 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by tens of percent for a small nodule, because of where the slices fall.
+# 2. That cannot be said. A difference of 0.10 ml lies within what the method shows when nothing has changed.
+# 3. Eight times as much: there are eight times as many voxels.
+# 4. Longer training does not remove seams. Overlap the windows, and weight their middles; it costs no training at all.
+# 5. `(1, 2, 2)` three times, which brings 0.5 mm to 4 mm, then `(2, 2, 2)`.
+# 6. Not by that alone. The differences may be large in both directions and cancel out; look at the limits.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Çiçek and others (2016) {cite:p}`cicek2016unet3d`: the 3D U-Net, trained on a few outlined slices per volume.
+# - Milletari, Navab and Ahmadi (2016) {cite:p}`milletari2016vnet`: V-Net, another 3D network of that year, and the Dice loss.
+# - Isensee and others (2021) {cite:p}`isensee2021nnunet`: nnU-Net, rules for patch size, spacing and pooling, and when it takes 2D instead.
+# - Isensee and others (2024) {cite:p}`isensee2024revisited`: why comparisons of 3D networks so often say nothing, and how to make one that does.
+# - Bland and Altman (1986) {cite:p}`bland1986agreement`: two methods of measurement, and why their correlation is the wrong question.
