@@ -1,0 +1,255 @@
+"""Seconds until lungs and nodules are found: the series' training against recipes that people use.
+
+``python benchmarks/time_to_dice.py [--limit 300]`` trains every contestant in a process of its own, one after the
+other, with the same patients, the same split and the same threads. The clock runs while a contestant builds its
+network, compiles and trains; it stands still while the validation patients are scored. Reached means reached and kept:
+no later score of the run falls below. Writes ``book/results/time_to_dice.json``.
+
+Two peers need packages that the series does not use and are skipped, with a line that says so, where these are missing:
+keras-unet-collection (``pip install keras-unet-collection``), and PyTorch with MONAI in an environment of their own
+(``--torch-python its/bin/python``).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+GOALS = {"lung": 0.95, "nodule": 0.5}
+CLASSES = {"lung": 1, "nodule": 2}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--limit", type=float, default=300, help="seconds of training for each contestant")
+    parser.add_argument("--every", type=float, default=10, help="seconds of training between two scores")
+    parser.add_argument("--only", nargs="+", choices=[*CONTESTANTS, TORCH], help="leave the others out")
+    parser.add_argument("--torch-python", help="Python of an environment with torch and monai")
+    parser.add_argument("--no-record", dest="record", action="store_false", help="leave book/results alone")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)  # in the process of its own
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contestant:
+        scores = run(CONTESTANTS[arguments.contestant], *load(arguments.folder), arguments.limit, arguments.every)
+        (arguments.folder / "scores.json").write_text(json.dumps(scores))
+        return
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder))
+        for name in [*CONTESTANTS, TORCH]:
+            if arguments.only and name not in arguments.only:
+                continue
+            scores = start(name, Path(folder), arguments)
+            if scores:
+                rows.append({"contestant": name, **summarize(scores)})
+                print(rows[-1], flush=True)
+    if arguments.record:
+        from unet_helpers.results import write_results
+
+        results = {"limit_seconds": arguments.limit, "goals": GOALS, "runs": rows, "ratios": ratios(rows)}
+        write_results("time_to_dice", "Seconds of training until validation Dice is reached and kept", results)
+    print(ratios(rows))
+
+
+def start(name, folder, arguments):
+    """Scores of one contestant, or None where its packages are missing."""
+    common = ["--folder", str(folder), "--limit", str(arguments.limit), "--every", str(arguments.every)]
+    if name == TORCH:
+        if not arguments.torch_python:
+            print(f"skipped: {name}; name an environment with --torch-python")
+            return None
+        command = [arguments.torch_python, str(HERE / "peer_monai.py"), *common]
+    else:
+        command = [sys.executable, str(HERE / "time_to_dice.py"), "--contestant", name, *common]
+    (folder / "scores.json").unlink(missing_ok=True)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"skipped: {name}; {last}")
+        return None
+    return json.loads((folder / "scores.json").read_text())
+
+
+def save(folder):
+    """The phantom's training and validation patients, for processes of any framework."""
+    from unet_helpers import load_dataset
+
+    data = load_dataset("phantom")
+    for name in ("train", "validation"):
+        subset = data.subsets[name]
+        np.savez(folder / f"{name}.npz", images=subset.images, masks=subset.masks, patient_ids=subset.patient_ids)
+
+
+def load(folder):
+    """Both subsets, each with ``images`` (N, H, W, 1), ``masks`` (N, H, W) and ``patient_ids`` (N,)."""
+    return [dict(np.load(folder / f"{name}.npz")) for name in ("train", "validation")]
+
+
+def dice_by_class(masks, found, patient_ids):
+    """Mean over patients of the Dice of all slices of a patient; patients without the class are left out."""
+    scores = {}
+    for name, index in CLASSES.items():
+        own = []
+        for patient in np.unique(patient_ids):
+            truth, prediction = (array[patient_ids == patient] == index for array in (masks, found))
+            if truth.any():
+                own.append(2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()))
+        scores[name] = round(float(np.mean(own)), 4)
+    return scores
+
+
+def summarize(scores):
+    """When each goal was reached and kept, the best score, and how many steps the time was enough for."""
+    row = {"steps": scores[-1]["steps"], "seconds": round(scores[-1]["seconds"])}
+    for name, goal in GOALS.items():
+        below = [i for i, score in enumerate(scores) if score[name] < goal]
+        first = below[-1] + 1 if below else 0
+        row[f"{name}_reached"] = round(scores[first]["seconds"], 1) if first < len(scores) else None
+        row[f"{name}_best"] = max(score[name] for score in scores)
+        row[f"{name}_last"] = scores[-1][name]
+    row["curve"] = [[round(score["seconds"], 1), *(score[name] for name in GOALS)] for score in scores]
+    return row
+
+
+def ratios(rows):
+    """For each goal, how many times longer each contestant took than ours; None where it never arrived."""
+    times = {row["contestant"]: row for row in rows}
+    found = {}
+    for name in GOALS:
+        own = times.get("ours", {}).get(f"{name}_reached")
+        if own:
+            others = {who: row[f"{name}_reached"] for who, row in times.items() if who != "ours"}
+            found[name] = {who: taken and round(taken / own, 2) for who, taken in others.items()}
+    return found
+
+
+# ------------------------------------------------------------------ the contestants
+
+
+def ours(train):
+    """What ``train_checkpoint`` does, and notebook 04 with it; constant learning rate, because the end is open."""
+    from unet_helpers import UNet, start_at_class_shares
+    from unet_helpers.augmentation import make_augmenter
+    from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
+    from unet_helpers.losses import DiceCrossEntropy
+    from unet_helpers.training import compile_model
+
+    network = UNet(**MODEL)
+    start_at_class_shares(network, train["masks"])
+    compile_model(network, TRAINING["learning_rate"], DiceCrossEntropy(TRAINING["class_weights"]))
+    return network, shuffled(train, TRAINING["batch_size"]).map(make_augmenter(**AUGMENTATION))
+
+
+def plain_unet(train):
+    """31 million parameters without normalization, Adam 1e-4, binary cross-entropy, batch 16: most student projects."""
+    import keras
+
+    from unet_helpers import UNet
+
+    network = UNet((128, 128, 1), 3, base_filters=64, batch_norm=False, dropout=0.5)
+    network.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
+    return network, shuffled(train, 16)
+
+
+def keras_unet_collection(train):
+    """``models.unet_2d`` with the widths of its documentation, batch normalization, Adam 1e-4, cross-entropy."""
+    import keras
+    from keras_unet_collection import models
+
+    options = {"stack_num_down": 2, "stack_num_up": 2, "activation": "ReLU", "output_activation": "Softmax"}
+    options |= {"batch_norm": True, "pool": True, "unpool": True}
+    network = models.unet_2d((128, 128, 1), [64, 128, 256, 512, 1024], n_labels=3, **options)
+    network.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy")
+    return network, shuffled(train, 16)
+
+
+def keras_io(train):
+    """The structure of the keras.io example on pets: separable convolutions, residual, no skips; RMSprop, batch 32."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((128, 128, 1))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(32, 3, strides=2, padding="same")(inputs)))
+    before = x
+    for filters in (64, 128, 256):
+        for _ in range(2):
+            x = layers.BatchNormalization()(layers.SeparableConv2D(filters, 3, padding="same")(layers.ReLU()(x)))
+        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+        x = before = layers.Add()([x, layers.Conv2D(filters, 1, strides=2, padding="same")(before)])
+    for filters in (256, 128, 64, 32):
+        for _ in range(2):
+            x = layers.BatchNormalization()(layers.Conv2DTranspose(filters, 3, padding="same")(layers.ReLU()(x)))
+        residual = layers.Conv2D(filters, 1, padding="same")(layers.UpSampling2D(2)(before))
+        x = before = layers.Add()([layers.UpSampling2D(2)(x), residual])
+    network = keras.Model(inputs, layers.Conv2D(3, 3, activation="softmax", padding="same")(x))
+    network.compile("rmsprop", "categorical_crossentropy")
+    return network, shuffled(train, 32)
+
+
+def shuffled(train, batch_size):
+    """All slices in another order each epoch, without end; no augmentation."""
+    import tensorflow as tf
+
+    targets = np.eye(3, dtype=np.float32)[train["masks"]]
+    batches = tf.data.Dataset.from_tensor_slices((train["images"], targets)).shuffle(len(targets), seed=0)
+    return batches.repeat().batch(batch_size).prefetch(2)
+
+
+CONTESTANTS = {
+    "ours": ours,
+    "plain U-Net": plain_unet,
+    "keras-unet-collection": keras_unet_collection,
+    "keras.io": keras_io,
+}
+TORCH = "MONAI BasicUNet"
+
+
+def run(contestant, train, validation, limit, every):
+    """Train one contestant until the limit; ``[{"seconds", "steps", "lung", "nodule"}, …]``."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+
+    class Clock(keras.callbacks.Callback):
+        """Counts the seconds of training, and scores the validation patients now and then."""
+
+        def __init__(self, network):
+            super().__init__()
+            self.network, self.scores, self.steps, self.spent = network, [], 0, 0.0
+            self.predict = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.steps += 1
+            now = time.perf_counter()
+            spent = self.spent + now - self.began
+            if spent >= limit or spent - (self.scores[-1]["seconds"] if self.scores else 0) >= every:
+                self.score(spent)
+                self.spent, self.began = spent, time.perf_counter()
+                self.model.stop_training = spent >= limit
+
+        def score(self, spent):
+            images = validation["images"]
+            found = [self.predict(images[i : i + 16]).numpy().argmax(axis=-1) for i in range(0, len(images), 16)]
+            dice = dice_by_class(validation["masks"], np.concatenate(found), validation["patient_ids"])
+            self.scores.append({"seconds": round(spent, 2), "steps": self.steps, **dice})
+
+    began = time.perf_counter()
+    network, batches = contestant(train)
+    clock = Clock(network)
+    clock.began = began
+    network.fit(batches, steps_per_epoch=10**6, epochs=1, verbose=0, shuffle=False, callbacks=[clock])
+    return clock.scores
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()
