@@ -53,10 +53,10 @@ lint: $(READY)
 	$(PY) -m ruff format --check .
 
 unit: $(READY)
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests -n 2
 
 nbval: $(READY)
-	$(PY) -m pytest --nbval notebooks --durations=0
+	$(PY) -m pytest --nbval notebooks -n 2 --dist loadfile --durations=20
 
 check-book: book
 	$(PY) tools/check_book.py
