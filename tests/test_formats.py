@@ -22,6 +22,21 @@ def test_the_page_is_what_the_readers_do():
     assert format_table.PAGE.read_text(encoding="utf-8") == format_table.page(), "run python tools/format_table.py"
 
 
+@pytest.mark.parametrize("size", [8, 64])
+def test_pillows_own_limit_is_as_before_after_reading_and_after_refusing(tmp_path, monkeypatch, size):
+    from PIL import Image
+
+    monkeypatch.setenv("UNET_MAX_VALUES", "1024")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12_345_678)
+    Image.fromarray(np.zeros((size, size), np.uint8)).save(tmp_path / "a.png")
+    if size == 8:
+        assert read_image(tmp_path / "a.png")[0].shape == (8, 8, 1)
+    else:
+        with pytest.raises(DataError, match="too large"):
+            read_image(tmp_path / "a.png")
+    assert Image.MAX_IMAGE_PIXELS == 12_345_678
+
+
 IMPOSSIBLE = [(kind, value) for kind in ("PNG", "JPEG", "DICOM") for value in ("NaN", "Inf")]
 POSSIBLE = [(kind, wrong) for kind in FORMATS for wrong in BAD_FILES if (kind, wrong) not in IMPOSSIBLE]
 

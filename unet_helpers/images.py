@@ -184,14 +184,39 @@ def _read(path, as_mask=False):
     return array, spacing
 
 
+_PILLOW = {"lock": threading.Lock(), "count": 0, "limit": None}
+
+
+@contextlib.contextmanager
+def pillow_limit():
+    """Hold Pillow to :func:`max_values` while it reads, also a file within another; then give its own limit back.
+
+    Pillow has one limit for the whole program, so the last of several threads gives it back.
+    """
+    from PIL import Image
+
+    limit = max(max_values() // 2, 1)  # Pillow refuses at twice its own number
+    with _PILLOW["lock"]:
+        if not _PILLOW["count"]:
+            _PILLOW["limit"] = Image.MAX_IMAGE_PIXELS
+        _PILLOW["count"] += 1
+        Image.MAX_IMAGE_PIXELS = limit
+    try:
+        yield
+    finally:
+        with _PILLOW["lock"]:
+            _PILLOW["count"] -= 1
+            if not _PILLOW["count"]:
+                Image.MAX_IMAGE_PIXELS = _PILLOW["limit"]
+
+
 # --- one function per format: (path, as_mask) -> array with channels last, spacing ------------------------------
 
 
+@pillow_limit()
 def _read_picture(path, as_mask):
     from PIL import Image
 
-    # Pillow refuses at twice its own number: a file within another (DICOM, TIFF) is held to our limit too
-    Image.MAX_IMAGE_PIXELS = max(max_values() // 2, 1)
     tiff = suffix_of(path) in (".tif", ".tiff")
     try:
         picture = Image.open(path, formats=["TIFF"] if tiff else ["PNG", "JPEG"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .images import DataError, check_size, max_values, suffix_of
+from .images import DataError, check_size, pillow_limit, suffix_of
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 LARGEST_NIFTI_HEADER = 2**24  # bytes before the voxels, extensions included
@@ -177,15 +177,14 @@ def open_dicom(path, with_pixels=True):
     return dataset
 
 
+@pillow_limit()
 def pixels_of(dataset, path):
     """``(H, W, C)`` or ``(D, H, W, C)``, gray values after the modality table or rescale slope and intercept.
 
     Of MONOCHROME1, where 0 is white, the stored values are turned around first.
     """
-    from PIL import Image
     from pydicom.pixels import apply_modality_lut
 
-    Image.MAX_IMAGE_PIXELS = max(max_values() // 2, 1)  # for the JPEG within
     if "PerFrameFunctionalGroupsSequence" in dataset:
         raise DataError(
             f"'{path.name}' is enhanced DICOM, whose frames have places and scales of their own; "
