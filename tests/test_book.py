@@ -240,6 +240,16 @@ def test_many_numbers_become_one_line(tmp_path):
     assert "| Dice per patient | 101 values: median 0.500, from 0.000 to 1.000 |" in text
 
 
+def test_different_quantities_are_named_and_not_summed_up(tmp_path):
+    cell = {f"quantity_{i}": i for i in range(13)} | {"dice": 0.5, "dice_low": 0.4, "dice_high": 0.6}
+    write_results(tmp_path, "lidc", {"losses": {"focal": cell}, "runs": [{"seed": i, "dice": 0.5} for i in range(20)]})
+    text = series_book.substitutions(tmp_path)["table"]["lidc"]
+    assert "median" not in text
+    assert "| losses, focal | quantity 0 0, quantity 1 1," in text
+    assert ", Dice 0.500 (95 % interval 0.400 to 0.600) |" in text
+    assert "| runs 20 | seed 19, Dice 0.500 |" in text  # none is left out
+
+
 def test_a_missing_result_file_is_said_and_others_are_listed(tmp_path):
     write_results(tmp_path, "gpu_speed", {"seconds_per_step": 0.013})
     given = series_book.substitutions(tmp_path)

@@ -73,7 +73,8 @@ def readable(key):
 def rows(results, prefix=""):
     """Flatten nested results to ``(name, text)``.
 
-    A group of many numbers becomes one line, and ``x``, ``x_low`` and ``x_high`` become one value with its interval.
+    A group of many numbers of one kind becomes one line, and so does each of a list of things; ``x``, ``x_low`` and
+    ``x_high`` become one value with its interval.
     """
     for key, value in results.items():
         base = re.sub(r"_(low|high)$", "", str(key))
@@ -86,15 +87,26 @@ def rows(results, prefix=""):
             continue
         if isinstance(value, dict):
             numbers = [v for v in value.values() if isinstance(v, int | float) and v == v]
-            if len(value) > MAX_ROWS_OF_ONE_GROUP and numbers:
+            # one number per patient, say, and not several quantities of one thing
+            alike = all(
+                (v is None or isinstance(v, int | float)) and not str(k).endswith("_low") for k, v in value.items()
+            )
+            if len(value) > MAX_ROWS_OF_ONE_GROUP and numbers and alike:
                 yield name, summary(numbers)
+            elif len(value) > MAX_ROWS_OF_ONE_GROUP and len({type(v) for v in value.values()}) > 1:
+                yield name, in_one_line(value)
             else:
                 yield from rows(value, f"{name}, ")
         elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-            for number, item in enumerate(value[:MAX_ROWS_OF_ONE_GROUP], start=1):
-                yield from rows(item, f"{name} {number}, ")
+            for number, item in enumerate(value, start=1):
+                yield f"{name} {number}", in_one_line(item)
         else:
             yield name, as_text(value)
+
+
+def in_one_line(results):
+    """Several quantities of one thing, each with its name."""
+    return ", ".join(f"{part} {text}" for part, text in rows(results))
 
 
 def table(content):
