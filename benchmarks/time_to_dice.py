@@ -94,7 +94,10 @@ def load(folder):
 
 
 def dice_by_class(masks, found, patient_ids):
-    """Mean over patients of the Dice of all slices of a patient; patients without the class are left out."""
+    """Mean over patients of the Dice of all slices of a patient; patients without the class are left out.
+
+    NumPy alone, because the environment with PyTorch does not have this package.
+    """
     scores = {}
     for name, index in CLASSES.items():
         own = []

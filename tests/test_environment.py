@@ -66,6 +66,14 @@ def test_lock_holds_no_address():
     assert not re.search(r"https?://", LOCK)
 
 
+def test_readme_names_every_notebook_and_every_benchmark():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"| {notebook.name[:2]} |" in readme, notebook.name
+    for script in (ROOT / "benchmarks").glob("*.py"):
+        assert script.name.startswith("peer_") or f"| `{script.name}` |" in readme, script.name
+
+
 def test_readme_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     commands = set(re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text()))

@@ -276,7 +276,6 @@ def test_a_history_draws_itself(data):
 
 @pytest.mark.usefixtures("eagerly")
 def test_curves_for_tensorboard_are_written_where_asked(data, tmp_path):
-    pytest.importorskip("tensorboard")
     run(build(), data, epochs=1, tensorboard=tmp_path / "log")
     assert {path.name for path in (tmp_path / "log").iterdir()} == {"train", "validation"}
 

@@ -1,13 +1,11 @@
 """Write ``book/networks.md``: every network's size, and which paper or other implementation it agrees with.
 
-``python tools/model_table.py`` builds each network and counts; ``--check`` compares with the page.
+``python tools/model_table.py`` builds each network and counts; a test holds the page in step.
 """
 
 # ruff: noqa: E501 - a paragraph of the page is one line
 
-import argparse
 import os
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -161,16 +159,6 @@ The gates of `AttentionUNet` and the pyramid of `DeepLabV3Plus` are counted in t
 """
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
-    options = parser.parse_args()
-    made = page()
-    if options.check:
-        sys.exit(0 if PAGE.read_text(encoding="utf-8") == made else "book/networks.md is out of step; write it again")
-    PAGE.write_text(made, encoding="utf-8")
-    print(f"{PAGE.name}: {len(sizes())} networks, {len(agreements())} comparisons")
-
-
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.name}: {len(sizes())} networks, {len(agreements())} comparisons")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_options, check_sizes, conv_block, enlarge, segmentation_head, upsample
+from .blocks import check_arguments, conv_block, enlarge, segmentation_head, upsample
 
 
 def AttentionUNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, depth=4, batch_norm=True, dropout=0.1):
@@ -34,9 +34,8 @@ def AttentionUNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, 
     ----------
     Oktay et al., Attention U-Net: Learning Where to Look for the Pancreas, MIDL 2018, arXiv 1804.03999.
     """
-    axes = ("height", "width", "channels")
-    check_options(input_shape, axes, dropout, num_classes=num_classes, base_filters=base_filters, depth=depth)
-    check_sizes(input_shape, depth, "lower depth")
+    counts = {"num_classes": num_classes, "base_filters": base_filters, "depth": depth}
+    check_arguments(input_shape, halvings=depth, remedy="lower depth", dropout=dropout, **counts)
 
     inputs = keras.Input(input_shape, name="image")
     x = inputs

@@ -95,22 +95,12 @@ def segmentation_head(x, num_classes, size=1):
     return CONVOLUTION[len(x.shape)](num_classes, size, **options)(x)
 
 
-def check_sizes(input_shape, halvings, remedy):
-    """Refuse an input shape whose sides cannot be halved so often; a side of None is left to the data."""
-    factor = 2**halvings
-    names = ("depth", "height", "width")[-(len(input_shape) - 1) :]
-    for name, size in zip(names, input_shape[:-1], strict=True):
-        if size is not None and (size < factor or size % factor):
-            below, above = size - size % factor, size + (-size) % factor
-            near = f"{below} or {above}" if below else f"{above}"
-            raise ValueError(
-                f"{name} {size} cannot be halved {halvings} times: it must be a multiple of {factor}; "
-                f"resize or pad the images to {near}, or {remedy}"
-            )
+def check_arguments(input_shape, *, halvings=None, remedy="use another network", dropout=0.0, volume=False, **counts):
+    """Refuse a shape with another number of axes, or with sides that cannot be halved so often, and other bad options.
 
-
-def check_options(input_shape, axes, dropout=0.0, **counts):
-    """Refuse a shape with another number of axes, counts below 1, and a dropout rate outside [0, 1)."""
+    A side of None is left to the data. ``counts`` are the numbers that must be at least 1, by name.
+    """
+    axes = ("depth", "height", "width", "channels")[0 if volume else 1 :]
     if len(input_shape) != len(axes):
         example = (32, 128, 128, 1)[-len(axes) :]
         raise ValueError(f"input_shape is {tuple(input_shape)}; give ({', '.join(axes)}), e.g. {example}")
@@ -121,3 +111,12 @@ def check_options(input_shape, axes, dropout=0.0, **counts):
         )
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; give a rate in [0, 1)")
+    factor = 2**halvings if halvings else 1
+    for name, size in zip(axes, input_shape[:-1], strict=False):
+        if size is not None and (size < factor or size % factor):
+            below, above = size - size % factor, size + (-size) % factor
+            near = f"{below} or {above}" if below else f"{above}"
+            raise ValueError(
+                f"{name} {size} cannot be halved {halvings} times: it must be a multiple of {factor}; "
+                f"resize or pad the images to {near}, or {remedy}"
+            )

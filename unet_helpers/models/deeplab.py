@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_options, check_sizes, conv_unit, enlarge
+from .blocks import check_arguments, conv_unit, enlarge
 
 
 def DeepLabV3Plus(
@@ -45,11 +45,9 @@ def DeepLabV3Plus(
     He et al., CVPR 2016. The paper's encoders are ResNet-101 and Xception; its decoder may be separable or, as here,
     plain.
     """
-    axes = ("height", "width", "channels")
-    check_options(input_shape, axes, dropout, num_classes=num_classes, base_filters=base_filters)
+    check_arguments(input_shape, halvings=4, dropout=dropout, num_classes=num_classes, base_filters=base_filters)
     if None in input_shape:
         raise ValueError(f"input_shape is {tuple(input_shape)}; DeepLabV3Plus needs a fixed height and width")
-    check_sizes(input_shape, 4, "use another network")
     options = {"batch_norm": batch_norm}
     pyramid_filters = 4 * base_filters
 

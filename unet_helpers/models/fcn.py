@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_options, check_sizes, conv_unit, enlarge
+from .blocks import check_arguments, conv_unit, enlarge
 from .segnet import VGG16_STAGES
 
 
@@ -48,9 +48,7 @@ def FCN(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, stride=8, 
     ----------
     Long, Shelhamer and Darrell, Fully Convolutional Networks for Semantic Segmentation, CVPR 2015, arXiv 1411.4038.
     """
-    axes = ("height", "width", "channels")
-    check_options(input_shape, axes, dropout, num_classes=num_classes, base_filters=base_filters)
-    check_sizes(input_shape, 5, "use another network")
+    check_arguments(input_shape, halvings=5, dropout=dropout, num_classes=num_classes, base_filters=base_filters)
     if stride not in (32, 16, 8):
         raise ValueError(f"stride is {stride}; choose 32, 16 or 8")
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from .blocks import check_options, check_sizes, conv_unit, segmentation_head
+from .blocks import check_arguments, conv_unit, segmentation_head
 
 #: channels in units of base_filters, and number of convolutions, of the five stages of VGG16
 VGG16_STAGES = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -44,9 +44,7 @@ def SegNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, batch_n
     ----------
     Badrinarayanan, Kendall and Cipolla, SegNet, IEEE TPAMI 39, 2017, arXiv 1511.00561.
     """
-    axes = ("height", "width", "channels")
-    check_options(input_shape, axes, dropout, num_classes=num_classes, base_filters=base_filters)
-    check_sizes(input_shape, 5, "use another network")
+    check_arguments(input_shape, halvings=5, dropout=dropout, num_classes=num_classes, base_filters=base_filters)
 
     inputs = keras.Input(input_shape, name="image")
     x = inputs

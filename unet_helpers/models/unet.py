@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_options, check_sizes, conv_block, crop_to, segmentation_head, upsample
+from .blocks import check_arguments, conv_block, crop_to, segmentation_head, upsample
 
 
 def UNet(
@@ -65,23 +65,16 @@ def UNet(
     >>> UNet(input_shape=(64, 64, 1), num_classes=3, base_filters=4, depth=2).output_shape
     (None, 64, 64, 3)
     """
-    check_options(
-        input_shape,
-        ("height", "width", "channels"),
-        dropout,
-        num_classes=num_classes,
-        base_filters=base_filters,
-        depth=depth,
-    )
+    counts = {"num_classes": num_classes, "base_filters": base_filters, "depth": depth}
+    halvings = depth if padding == "same" else None
+    check_arguments(input_shape, halvings=halvings, remedy="lower depth", dropout=dropout, **counts)
     if upsampling not in ("transpose", "bilinear"):
         raise ValueError(f"upsampling is {upsampling!r}; choose 'transpose' or 'bilinear'")
-    if padding == "same":
-        check_sizes(input_shape, depth, "lower depth")
-    elif padding == "valid":
+    if padding not in ("same", "valid"):
+        raise ValueError(f"padding is {padding!r}; choose 'same' or 'valid'")
+    if padding == "valid":
         for size in input_shape[:2]:
             valid_output_size(size, depth)
-    else:
-        raise ValueError(f"padding is {padding!r}; choose 'same' or 'valid'")
     options = {"batch_norm": batch_norm, "padding": padding}
 
     inputs = keras.Input(input_shape, name="image")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_options, conv_block, crop_to, segmentation_head
+from .blocks import check_arguments, conv_block, crop_to, segmentation_head
 
 
 def UNet3D(
@@ -55,8 +55,8 @@ def UNet3D(
     ----------
     Çiçek et al., 3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation, MICCAI 2016.
     """
-    axes = ("depth", "height", "width", "channels")
-    check_options(input_shape, axes, dropout, num_classes=num_classes, base_filters=base_filters, depth=depth)
+    counts = {"num_classes": num_classes, "base_filters": base_filters, "depth": depth}
+    check_arguments(input_shape, volume=True, dropout=dropout, **counts)
     pool_sizes = [(2, 2, 2)] * depth if pool_sizes is None else [tuple(sizes) for sizes in pool_sizes]
     if len(pool_sizes) != depth or any(len(sizes) != 3 for sizes in pool_sizes):
         raise ValueError(f"pool_sizes is {pool_sizes}; give {depth} triples, one per pooling")
