@@ -1,13 +1,14 @@
 """From a model and a subset to a table per case, a summary, and how sure it is."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .metrics import Counts, confusion_counts, hausdorff95
+from .intervals import bootstrap_interval
+from .metrics import Counts, boundary_metrics, confusion_counts, detect_objects, hausdorff95, volumes
 
 
 def predict_probabilities(model, images, batch_size=32):
@@ -40,16 +41,22 @@ def predict_masks(model, images, threshold=0.5, batch_size=32):
 
 @dataclass
 class Evaluation:
-    """Result of :func:`evaluate`.
+    """Result of :func:`evaluate` or :func:`evaluate_cases`.
 
     cases : pandas.DataFrame
         One row per case and foreground class: ``case``, ``patient``, ``class``, ``dice``, ``iou``,
-        ``precision``, ``recall``, ``hd95`` (mm), ``tp``, ``fp``, ``fn``, ``tn``, ``true_pixels``, ``predicted_pixels``.
-    unit : "patient" or "slice"
+        ``precision``, ``recall``, ``hd95`` (mm), ``tp``, ``fp``, ``fn``, ``tn``, ``true_pixels``, ``predicted_pixels``;
+        :func:`evaluate_cases` adds columns.
+    unit : "patient", "slice" or "case"
     """
 
     cases: pd.DataFrame
     unit: str
+
+    @property
+    def class_names(self):
+        """The foreground classes, in the order of their indices from 1."""
+        return self.cases["class"].unique().tolist()
 
     def of_class(self, name):
         """Rows of one class."""
@@ -58,20 +65,37 @@ class Evaluation:
             raise ValueError(f"no class {name!r}; there are {', '.join(sorted(self.cases['class'].unique()))}")
         return rows
 
-    def summary(self, metric="dice", seed=0):
-        """Mean, median, 5th and 95th percentile, and the 95 % bootstrap interval over patients, per class.
+    def summary(self, metric="dice", seed=0, *, empty=np.nan, method="percentile"):
+        """Mean, median, 5th and 95th percentile, and the 95 % interval of the mean over patients, per class.
 
-        Undefined cases (nan) are counted in their own column and left out of the averages.
+        Parameters
+        ----------
+        metric : str
+            A column of ``cases``.
+        seed : int
+            Of the bootstrap.
+        empty : float
+            What a case without a value (nan) counts as; nan leaves it out. Infinite distances are left out.
+        method : str
+            As in :func:`bootstrap_interval`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cases`` says how many are in the mean, ``undefined`` how many had no finite value, whatever they
+            count as.
         """
         rows = []
-        for name in self.cases["class"].unique():
+        for name in self.class_names:
             cases = self.of_class(name)
-            values = cases[metric].to_numpy()
+            values = cases[metric].to_numpy(dtype=float)
+            undefined = int((~np.isfinite(values)).sum())
+            values = np.where(np.isnan(values), empty, values)
             defined = np.isfinite(values)
-            low, high = bootstrap_interval(values, cases["patient"], seed=seed)
+            low, high = bootstrap_interval(values, cases["patient"], seed=seed, method=method)
             median, p5, p95 = np.percentile(values[defined], (50, 5, 95)) if defined.any() else (np.nan,) * 3
             mean = values[defined].mean() if defined.any() else np.nan
-            rows.append((name, mean, low, high, median, p5, p95, int(defined.sum()), int((~defined).sum())))
+            rows.append((name, mean, low, high, median, p5, p95, int(defined.sum()), undefined))
         columns = ["class", "mean", "low", "high", "median", "p5", "p95", "cases", "undefined"]
         return pd.DataFrame(rows, columns=columns).set_index("class")
 
@@ -79,6 +103,12 @@ class Evaluation:
         """Counts of all cases of one class added up."""
         rows = self.of_class(name)
         return Counts(*(int(rows[key].sum()) for key in ("tp", "fp", "fn", "tn")))
+
+    def plot(self, metric="dice", seed=0):
+        """Every case as a dot per class, with the mean and its interval: :func:`unet_helpers.plotting.show_cases`."""
+        from .plotting import show_cases
+
+        return show_cases(self, metric, seed)
 
     def to_json(self, path=None):
         """The cases and summaries as JSON text; written to ``path`` if given. nan becomes null."""
@@ -91,6 +121,48 @@ class Evaluation:
         if path is not None:
             Path(path).write_text(text + "\n")
         return text
+
+    def to_nnunet(self, path=None):
+        """The same cases as nnU-Net's ``summary.json`` (Isensee et al. 2021), for tools that read it.
+
+        Dice and IoU are NaN where a case has neither truth nor prediction; ``mean`` leaves NaN out, and
+        ``foreground_mean`` averages the classes. The files are named after the cases.
+
+        Returns
+        -------
+        str
+            JSON text with the literal ``NaN``, as nnU-Net writes it; also written to ``path`` if given.
+        """
+        labels = {name: str(index) for index, name in enumerate(self.class_names, start=1)}
+        table = self.cases.rename(columns=NNUNET_NAMES)
+        per_case = []
+        for case, rows in table.groupby("case", sort=False):
+            metrics = rows.set_index("class")[list(NNUNET_NAMES.values())].to_dict("index")
+            files = {"reference_file": str(case), "prediction_file": str(case)}
+            per_case.append({"metrics": {labels[name]: metrics[name] for name in metrics}, **files})
+        by_class = table.groupby("class", sort=False)[list(NNUNET_NAMES.values())].mean()
+        content = {
+            "foreground_mean": by_class.mean(skipna=False).to_dict(),
+            "mean": {labels[name]: values for name, values in by_class.to_dict("index").items()},
+            "metric_per_case": per_case,
+        }
+        text = json.dumps(content, indent=4, sort_keys=True)
+        if path is not None:
+            Path(path).write_text(text + "\n")
+        return text
+
+
+#: columns of a case and what nnU-Net calls them
+NNUNET_NAMES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "tp": "TP",
+    "fp": "FP",
+    "fn": "FN",
+    "tn": "TN",
+    "predicted_pixels": "n_pred",
+    "true_pixels": "n_ref",
+}
 
 
 def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predictions=None):
@@ -127,11 +199,7 @@ def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predict
     if predicted.shape != subset.masks.shape:
         raise ValueError(f"predictions have shape {predicted.shape} but the masks have {subset.masks.shape}")
     for name, mask in (("masks", subset.masks), ("predictions", predicted)):
-        if not np.isin(np.unique(mask), np.arange(len(class_names))).all():
-            raise ValueError(
-                f"{name} hold values from {mask.min()} to {mask.max()}, which are not all class indices; "
-                f"the {len(class_names)} classes are 0 to {len(class_names) - 1}"
-            )
+        _check_classes(mask, name, class_names)
     keys = subset.patient_ids if by == "patient" else subset.case_ids
     rows = []
     for case in dict.fromkeys(keys.tolist()):
@@ -149,49 +217,93 @@ def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predict
                     "case": case,
                     "patient": str(subset.patient_ids[part[0]]),
                     "class": name,
-                    **{key: getattr(counts, key) for key in ("dice", "iou", "precision", "recall")},
-                    "hd95": float(np.mean(distances)) if distances else float("nan"),
-                    **{key: getattr(counts, key) for key in ("tp", "fp", "fn", "tn")},
-                    "true_pixels": counts.tp + counts.fn,
-                    "predicted_pixels": counts.tp + counts.fp,
+                    **_columns(counts, float(np.mean(distances)) if distances else float("nan")),
                 }
             )
     return Evaluation(pd.DataFrame(rows), by)
 
 
-def bootstrap_interval(values, groups=None, *, level=0.95, repeats=2000, seed=0):
-    """Percentile bootstrap interval of the mean (Efron and Tibshirani 1993), drawn over groups.
+@dataclass(frozen=True)
+class Case:
+    """Truth and prediction of one slice or one volume, whole.
 
-    Slices of one patient resemble each other: drawing slices as if they were independent gives an
-    interval that is too narrow. So patients are drawn with replacement, each with all its values.
+    truth, predicted : integer arrays of one shape, 2D or 3D
+        Class indices.
+    spacing : tuple of float, optional
+        In mm, one number per dimension, slice distance first.
+    name : str, optional
+        Default: the patient.
+    """
+
+    patient: str
+    truth: np.ndarray
+    predicted: np.ndarray
+    spacing: tuple | None = None
+    name: str | None = None
+
+
+def evaluate_cases(cases, class_names, *, tolerance=1.0):
+    """Measure whole cases, each in its own size and its own two or three dimensions.
 
     Parameters
     ----------
-    values : ``(N,)`` float
-        nan is left out.
-    groups : ``(N,)``, optional
-        The patient of each value. Default: each value is its own group.
-    level : float
-    repeats, seed : int
+    cases : iterable of Case
+        May be a generator: one case is in memory at a time.
+    class_names : sequence of str
+        Background first.
+    tolerance : float
+        Of the surface Dice, in mm.
 
     Returns
     -------
-    (low, high) : float
-        (nan, nan) if fewer than two groups hold a value.
+    Evaluation
+        As that of :func:`evaluate`, with the distances of the whole case (inf where one mask is empty) and the
+        columns ``hd``, ``asd`` (mm), ``surface_dice``, ``objects``, ``found``, ``false`` (see
+        :func:`unet_helpers.metrics.detect_objects`), and for volumes ``true_ml``, ``predicted_ml``. Without spacing
+        the distances are in pixels and the volumes nan.
     """
-    values = np.asarray(values, dtype=float)
-    groups = np.arange(len(values)) if groups is None else np.asarray(groups)
-    if len(groups) != len(values):
-        raise ValueError(f"{len(values)} values but {len(groups)} groups; give one group for each value")
-    defined = np.isfinite(values)
-    _, group = np.unique(groups[defined], return_inverse=True)
-    if not len(group) or group.max() < 1:
-        return float("nan"), float("nan")
-    sums, sizes = np.bincount(group, weights=values[defined]), np.bincount(group)
-    drawn = np.random.default_rng(seed).integers(len(sums), size=(repeats, len(sums)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    rows = []
+    for case in cases:
+        truth, predicted = np.asarray(case.truth), np.asarray(case.predicted)
+        name = case.patient if case.name is None else case.name
+        if truth.shape != predicted.shape:
+            raise ValueError(f"case {name}: the truth has shape {truth.shape}, the prediction {predicted.shape}")
+        for kind, mask in (("truth", truth), ("prediction", predicted)):
+            _check_classes(mask, f"case {name}: the {kind}", class_names)
+        for index, class_name in enumerate(class_names[1:], start=1):
+            pair = truth == index, predicted == index
+            surface = boundary_metrics(*pair, case.spacing, tolerance)
+            objects = detect_objects(*pair)
+            row = {"case": str(name), "patient": str(case.patient), "class": class_name}
+            row |= _columns(confusion_counts(*pair), surface["hd95"])
+            row |= {key: surface[key] for key in ("hd", "asd", "surface_dice")}
+            row |= {"objects": objects.true, "found": objects.found, "false": objects.false}
+            if truth.ndim == 3:
+                ml = (np.nan, np.nan) if case.spacing is None else astuple(volumes(*pair, case.spacing))
+                row |= dict(zip(("true_ml", "predicted_ml"), ml, strict=True))
+            rows.append(row)
+    if not rows:
+        raise ValueError("there are no cases; give at least one")
+    return Evaluation(pd.DataFrame(rows), "case")
+
+
+def _columns(counts, hd95):
+    return {
+        **{key: getattr(counts, key) for key in ("dice", "iou", "precision", "recall")},
+        "hd95": hd95,
+        **{key: getattr(counts, key) for key in ("tp", "fp", "fn", "tn")},
+        "true_pixels": counts.tp + counts.fn,
+        "predicted_pixels": counts.tp + counts.fp,
+    }
+
+
+def _check_classes(mask, name, class_names):
+    if not np.isin(np.unique(mask), np.arange(len(class_names))).all():
+        verb = "hold" if name in ("masks", "predictions") else "holds"
+        raise ValueError(
+            f"{name} {verb} values from {mask.min()} to {mask.max()}, which are not all class indices; "
+            f"the {len(class_names)} classes are 0 to {len(class_names) - 1}"
+        )
 
 
 def _records(table):

@@ -1,13 +1,49 @@
-"""Segmentation metrics on binary masks. NumPy, and SciPy for distances; no deep learning here.
+"""Segmentation metrics on masks: overlap, volumes, averages. NumPy only; no deep learning here.
 
 Every overlap metric is read off one table of four counts. Where the table gives 0/0 the metric is
-undefined and the function returns nan: an average then leaves the case out *visibly*
-(``np.nanmean``, and count the nans), instead of crediting 1 or 0 for a case that asks nothing.
+undefined and the function returns nan. What an average makes of that, the caller says: :func:`average`
+leaves such cases out or counts them as a number, and reports how many there are in both cases.
+Distances in mm are in :mod:`unet_helpers.distances`, objects in :mod:`unet_helpers.objects`; both can be
+imported from here.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+from ._binary import binary_pair, check_spacing
+from .distances import (
+    average_surface_distance,
+    boundary_metrics,
+    hausdorff,
+    hausdorff95,
+    surface_dice,
+    surface_distances,
+)
+from .objects import Detections, detect_objects
+
+__all__ = [
+    "Average",
+    "Counts",
+    "Detections",
+    "Volumes",
+    "average",
+    "average_surface_distance",
+    "boundary_metrics",
+    "class_means",
+    "confusion_counts",
+    "counts_per_class",
+    "detect_objects",
+    "dice",
+    "hausdorff",
+    "hausdorff95",
+    "iou",
+    "pool",
+    "surface_dice",
+    "surface_distances",
+    "volumes",
+]
 
 
 @dataclass(frozen=True)
@@ -21,6 +57,9 @@ class Counts:
 
     def __add__(self, other):
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
+    def __radd__(self, zero):  # for sum()
+        return self if zero == 0 else NotImplemented
 
     @property
     def accuracy(self):
@@ -54,6 +93,16 @@ class Counts:
 
     f1 = dice
 
+    def f_beta(self, beta=1.0):
+        """Harmonic mean of precision and recall in which recall weighs ``beta²`` as much; nan where Dice is."""
+        weight = beta**2
+        return _ratio((1 + weight) * self.tp, (1 + weight) * self.tp + weight * self.fn + self.fp)
+
+    def ratios(self, beta=2.0):
+        """All of them as ``{name: float}``."""
+        names = ("accuracy", "precision", "recall", "specificity", "iou", "dice")
+        return {name: getattr(self, name) for name in names} | {"f_beta": self.f_beta(beta)}
+
 
 def confusion_counts(y_true, y_pred):
     """Count true and false positives and negatives.
@@ -72,9 +121,7 @@ def confusion_counts(y_true, y_pred):
     ValueError
         If the shapes differ, or values other than 0 and 1 occur (0/255 masks, probabilities, NaN).
     """
-    y_true, y_pred = _as_binary(y_true, "y_true"), _as_binary(y_pred, "y_pred")
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
+    y_true, y_pred = binary_pair(y_true, y_pred)
     tp = int(np.count_nonzero(y_true & y_pred))
     fp = int(np.count_nonzero(y_pred)) - tp
     fn = int(np.count_nonzero(y_true)) - tp
@@ -144,76 +191,126 @@ def counts_per_class(y_true, y_pred, num_classes):
     return [confusion_counts(y_true == index, y_pred == index) for index in range(num_classes)]
 
 
-def surface_distances(y_true, y_pred, spacing=None):
-    """Distance of every boundary pixel of each mask to the nearest boundary pixel of the other.
-
-    A boundary pixel is a foreground pixel with a background pixel, or the edge of the picture,
-    beside it (4 neighbors in 2D, 6 in 3D).
+def pool(cases):
+    """Add the tables of several cases, class by class.
 
     Parameters
     ----------
-    y_true, y_pred : binary masks of one shape, 2D or 3D
-    spacing : tuple of float, optional
-        Pixel spacing in mm, one number per dimension, slice distance first. Default: 1.
+    cases : sequence of lists of Counts
+        One list per case, as :func:`counts_per_class` gives it.
 
     Returns
     -------
-    true_to_pred, pred_to_true : arrays of float, mm
-        Empty if either mask is empty: no boundary, no distance.
-
-    Raises
-    ------
-    ValueError
-        As :func:`confusion_counts`; also if the spacing does not fit the dimensions.
+    list of Counts, one per class
     """
-    from scipy import ndimage
-
-    y_true, y_pred = _as_binary(y_true, "y_true"), _as_binary(y_pred, "y_pred")
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
-    spacing = (1.0,) * y_true.ndim if spacing is None else tuple(float(s) for s in spacing)
-    if len(spacing) != y_true.ndim or not all(s > 0 for s in spacing):
-        raise ValueError(f"spacing {spacing} does not fit a mask of {y_true.ndim} dimensions; give one mm value each")
-    if not (y_true.any() and y_pred.any()):
-        return np.empty(0), np.empty(0)
-    boundaries = [mask & ~ndimage.binary_erosion(mask) for mask in (y_true, y_pred)]
-    to_true, to_pred = (ndimage.distance_transform_edt(~boundary, sampling=spacing) for boundary in boundaries)
-    return to_pred[boundaries[0]], to_true[boundaries[1]]
+    return [sum(tables) for tables in zip(*cases, strict=True)]
 
 
-def hausdorff95(y_true, y_pred, spacing=None):
-    """95th percentile Hausdorff distance in mm: the larger of the two directed percentiles.
+class Average(NamedTuple):
+    """A mean, the number of cases in it, and the number of cases that had no finite value."""
 
-    Follows Metrics Reloaded (Maier-Hein et al. 2024). Some libraries pool both directions before
-    taking the percentile, which gives a smaller number.
+    value: float
+    cases: int
+    undefined: int
 
-    Parameters as in :func:`surface_distances`.
+
+def average(values, *, empty=np.nan, missed=np.inf):
+    """Mean over cases, with a stated policy for those without a value.
+
+    Parameters
+    ----------
+    values : sequence of float
+    empty : float
+        What an undefined value (nan: both masks are empty) counts as; nan leaves it out.
+    missed : float
+        What an infinite value (a distance to nothing) counts as; nan leaves it out. Default: infinite, and so
+        is the mean.
 
     Returns
     -------
-    float, mm
-        nan if both masks are empty, inf if only one is: a missed object has no finite distance.
+    Average
+        ``value`` is nan if no case is left.
+
+    Examples
+    --------
+    >>> average([0.5, 1.0, np.nan])
+    Average(value=0.75, cases=2, undefined=1)
+    >>> average([0.5, 1.0, np.nan], empty=0)
+    Average(value=0.5, cases=3, undefined=1)
     """
-    true_to_pred, pred_to_true = surface_distances(y_true, y_pred, spacing)
-    if not len(true_to_pred):
-        return float("inf") if np.any(y_true) or np.any(y_pred) else float("nan")
-    return float(max(np.percentile(true_to_pred, 95), np.percentile(pred_to_true, 95)))
+    values = np.array(values, dtype=float)
+    undefined = int(np.count_nonzero(~np.isfinite(values)))
+    values = np.where(np.isnan(values), empty, np.where(np.isposinf(values), missed, values))
+    counted = values[~np.isnan(values)]
+    return Average(float(counted.mean()) if len(counted) else float("nan"), len(counted), undefined)
+
+
+def class_means(cases, metric="dice", *, pooled=False, empty=np.nan):
+    """One metric for each class, over cases.
+
+    The mean over classes is ``average(mean.value for mean in class_means(cases)[1:])``, without background.
+
+    Parameters
+    ----------
+    cases : sequence of lists of Counts
+        One list per case, as :func:`counts_per_class` gives it.
+    metric : str
+        A ratio of :class:`Counts`.
+    pooled : bool
+        Add the tables of all cases and divide once, in place of the mean of the cases' values. A large object
+        then counts more than a small one.
+    empty : float
+        As in :func:`average`.
+
+    Returns
+    -------
+    list of Average
+    """
+    if not cases:
+        raise ValueError("there are no cases; give one list of Counts per case")
+    cases = [pool(cases)] if pooled else cases
+    return [average([getattr(table, metric) for table in tables], empty=empty) for tables in zip(*cases, strict=True)]
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Volumes of truth and prediction in ml."""
+
+    true_ml: float
+    predicted_ml: float
+
+    @property
+    def difference_ml(self):
+        """Predicted minus true volume: above 0 if the prediction is too large."""
+        return self.predicted_ml - self.true_ml
+
+    @property
+    def relative_difference(self):
+        """The difference as a share of the true volume; nan if both are empty, inf if only the truth is."""
+        if not self.true_ml:
+            return float("inf") if self.predicted_ml else float("nan")
+        return self.difference_ml / self.true_ml
+
+
+def volumes(y_true, y_pred, spacing):
+    """Volumes of two binary 3D masks; two volumes may agree although the masks do not overlap.
+
+    Parameters
+    ----------
+    y_true, y_pred : ``(D, H, W)`` binary masks
+    spacing : (float, float, float)
+        Slice distance, row and column spacing in mm.
+
+    Returns
+    -------
+    Volumes
+    """
+    y_true, y_pred = binary_pair(y_true, y_pred)
+    if y_true.ndim != 3:
+        raise ValueError(f"a volume has 3 dimensions but the masks have shape {y_true.shape}; stack the slices")
+    voxel = float(np.prod(check_spacing(spacing, 3))) / 1000
+    return Volumes(np.count_nonzero(y_true) * voxel, np.count_nonzero(y_pred) * voxel)
 
 
 def _ratio(part, whole):
     return part / whole if whole else float("nan")
-
-
-def _as_binary(mask, name):
-    mask = np.asarray(mask)
-    if mask.dtype == bool:
-        return mask
-    binary = mask == 1
-    if not (binary | (mask == 0)).all():
-        found = np.unique(mask)
-        shown = ", ".join(f"{value:g}" for value in found[:4]) + (", …" if len(found) > 4 else "")
-        raise ValueError(
-            f"{name} holds values other than 0 and 1 ({shown}); threshold probabilities, "
-            "divide 0/255 masks by 255, or compare one class at a time with mask == class"
-        )
-    return binary

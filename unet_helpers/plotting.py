@@ -6,6 +6,7 @@ masks are drawn as contour and translucent fill, so that color is never the only
 """
 
 from contextlib import contextmanager
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -547,7 +548,7 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
     return fig
 
 
-def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6):
+def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6, method="percentile"):
     """Paired differences: one row per column of the table, a dot per patient, and the mean with its 95 % interval.
 
     A row whose interval includes 0 is drawn hollow.
@@ -561,6 +562,8 @@ def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6):
         Of the horizontal axis.
     seed : int
         Of the bootstrap.
+    method : str
+        Of the interval: see :func:`unet_helpers.bootstrap_interval`.
     """
     from .evaluation import bootstrap_interval
 
@@ -570,7 +573,7 @@ def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6):
             ax.axvline(0, color="#999999", linewidth=1)
             for y, name in enumerate(table.columns):
                 values = table[name].dropna().to_numpy()
-                low, high = bootstrap_interval(values, seed=seed)
+                low, high = bootstrap_interval(values, seed=seed, method=method)
                 color = CLASS_COLORS[(k + 1) % len(CLASS_COLORS)]
                 ax.scatter(values, np.full(len(values), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
                 ax.plot([low, high], [y - 0.1] * 2, color="black", linewidth=2)
@@ -630,7 +633,7 @@ def paint_pull(belief, pull, truth, top, scale=3):
     return (picture * 255).round().astype(np.uint8)
 
 
-def show_estimates(runs, quantities, limits=None, panel=2.9):
+def show_estimates(runs, quantities, limits=None, panel=2.9, mark=None):
     """Recorded results, one row per run: the mean over its seeds, a dot for each seed, an interval where there is one.
 
     Parameters
@@ -642,21 +645,105 @@ def show_estimates(runs, quantities, limits=None, panel=2.9):
         Title of a panel, and the quantity it shows, as ``{"Dice per patient": "dice"}``.
     limits : (float, float), optional
         Of the horizontal axes.
+    mark : float, optional
+        Draw a line here, such as 0 for differences; a mean whose interval includes it is hollow.
     """
     with figure(1, len(quantities), panel=panel, height=0.34 * len(runs) + 0.8, sharey=True) as (fig, axes):
         for ax, (title, key) in zip(axes.flat, quantities.items(), strict=True):
+            if mark is not None:
+                ax.axvline(mark, color="#999999", linewidth=1)
             for y, run in enumerate(runs.values()):
                 dots = [value for value in run[f"{key}_seeds"] if value is not None]
                 if run.get(f"{key}_low") is not None:
                     ax.plot([run[f"{key}_low"], run[f"{key}_high"]], [y, y], color="#AAAAAA", linewidth=2)
                 ax.scatter(dots, np.full(len(dots), y), color="white", edgecolor="#0072B2", s=22, zorder=3)
                 if dots:
-                    ax.plot(np.mean(dots), y, "D", color="black", markersize=5, zorder=4)
+                    undecided = mark is not None and run[f"{key}_low"] <= mark <= run[f"{key}_high"]
+                    fill = "white" if undecided else "black"
+                    ax.plot(np.mean(dots), y, "D", color="black", markerfacecolor=fill, markersize=5, zorder=4)
             ax.set(xlabel=title, xlim=limits)
             ax.grid(axis="x", color="#DDDDDD", linewidth=0.8)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_yticks(range(len(runs)), runs)
         axes[0, 0].set_ylim(len(runs) - 0.5, -0.5)
+    return fig
+
+
+#: levels (halvings of the size) of the way down and up, those where something crosses, and what
+SCHEMES = {
+    "U-Net": ((0, 1, 2, 3, 4), (3, 2, 1, 0), (0, 1, 2, 3), "all feature maps"),
+    "Attention U-Net": ((0, 1, 2, 3, 4), (3, 2, 1, 0), (0, 1, 2, 3), "feature maps, weighted"),
+    "SegNet": ((0, 1, 2, 3, 4, 5), (4, 3, 2, 1, 0), (0, 1, 2, 3, 4), "places of the maxima"),
+    "FCN-8s": ((0, 1, 2, 3, 4, 5), (4, 3, 0), (3, 4), "class scores, added"),
+    "DeepLabV3+": ((0, 1, 2, 3, 4, 4), (2, 0), (2,), "one map, narrowed"),
+}
+
+
+def show_schemes(panel=1.95):
+    """Five networks as ways down and up again: a square is a map, a dashed line what crosses from one way to the other.
+
+    Squares stand lower the smaller the map; the last, in another color, is the output.
+    """
+    with figure(1, len(SCHEMES), panel=panel, height=2.5) as (fig, axes):
+        for ax, (name, (down, up, crossing, what)) in zip(axes.flat, SCHEMES.items(), strict=True):
+            # the ways lean apart, so that the output of each network stands above its input
+            places = [(0.42 * i, -level) for i, level in enumerate(down)]
+            turn = places[-1][0]
+            places += [(turn + 0.42 * (i + 1), -level) for i, level in enumerate(up)]
+            for start, end in pairwise(places):
+                ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "#666666", "shrinkA": 5})
+            for level in crossing:
+                left = max(x for x, y in places[: len(down)] if y == -level)
+                right = max(x for x, y in places[len(down) :] if y == -level)
+                ax.plot([left, right], [-level] * 2, color="#D55E00", linestyle="--", linewidth=1.6, zorder=1)
+                if name == "Attention U-Net" and level:
+                    ax.plot((left + right) / 2, -level, "o", color="white", markeredgecolor="#D55E00", zorder=3)
+            for i, (x, y) in enumerate(places):
+                color = "#CFE3F1" if i < len(down) else "#CDEBDD" if i < len(places) - 1 else "#F3DCE9"
+                look = {"markerfacecolor": color, "markeredgecolor": "black", "zorder": 4}
+                ax.plot(x, y, "s", markersize=12 * 0.84**-y, **look)
+            ax.set_title(name, fontsize=10)
+            ax.text(places[-1][0] / 2, -5.6, what, ha="center", va="top", fontsize=8, color="#B34E00")
+            ax.set(xlim=(places[-1][0] / 2 - 2.4, places[-1][0] / 2 + 2.4), ylim=(-6.3, 0.6))
+            ax.set_yticks([0, -2, -4], ["1", "1/4", "1/16"] if ax is axes[0, 0] else [], fontsize=8)
+            ax.set_xticks([])
+            ax.spines[:].set_visible(False)
+            ax.tick_params(length=0)
+        axes[0, 0].set_ylabel("side of the map", fontsize=8)
+    return fig
+
+
+def show_tradeoffs(runs, quantity, costs, label, panel=2.9):
+    """Quality over cost, one panel per cost: a point for each run with its interval, named beside it.
+
+    Points that no other beats in both respects are filled.
+
+    Parameters
+    ----------
+    runs : dict of str to dict
+        By name, with ``quantity``, ``<quantity>_low`` and ``<quantity>_high``, and the costs.
+    quantity : str
+    costs : dict of str to str
+        Axis label, and the cost it shows, as ``{"latency (ms)": "latency_ms"}``.
+    label : str
+        Of the vertical axis.
+    """
+    with figure(1, len(costs), panel=panel, height=3.2, sharey=True) as (fig, axes):
+        for ax, (title, key) in zip(axes.flat, costs.items(), strict=True):
+            points = [(run[key], run[quantity]) for run in runs.values()]
+            for i, (run, (x, y)) in enumerate(zip(runs.values(), points, strict=True)):
+                beaten = any(a <= x and b >= y and (a, b) != (x, y) for a, b in points)
+                ax.plot(
+                    [x, x], [run[f"{quantity}_low"], run[f"{quantity}_high"]], color="#BBBBBB", linewidth=2, zorder=1
+                )
+                ax.plot(x, y, "o", color="#0072B2", markerfacecolor="white" if beaten else "#0072B2", markersize=6)
+                ax.annotate(str(i + 1), (x, y), (5, 3), textcoords="offset points", fontsize=9)
+            ax.set(xlabel=title)
+            ax.margins(x=0.15)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_ylabel(label)
+        names = "   ".join(f"{i}  {name}" for i, name in enumerate(runs, start=1))
+        fig.supxlabel(names, fontsize=8.5)
     return fig
 
 
