@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from monai.losses import DiceCELoss
 from monai.networks.nets import BasicUNet
-from time_to_dice import dice_by_class, load
+from time_to_dice import dice_by_class, is_due, load
 
 
 def main():
@@ -31,7 +31,7 @@ def run(train, validation, limit, every, batch_size=16):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     images, masks = tensors(train)
-    began, spent, steps, scores = time.perf_counter(), 0.0, 0, []
+    began, spent, cost, steps, scores = time.perf_counter(), 0.0, 0.0, 0, []
     network = BasicUNet(spatial_dims=2, in_channels=1, out_channels=3).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     loss = DiceCELoss(to_onehot_y=True, softmax=True)
@@ -44,9 +44,9 @@ def run(train, validation, limit, every, batch_size=16):
             optimizer.step()
             steps += 1
             now = spent + time.perf_counter() - began
-            if now >= limit or now - (scores[-1]["seconds"] if scores else 0) >= every:
+            if now >= limit or is_due(now, scores, every, cost):
                 scores.append({"seconds": round(now, 2), "steps": steps, **score(network, validation)})
-                spent, began = now, time.perf_counter()
+                spent, cost, began = now, time.perf_counter() - began - now + spent, time.perf_counter()
                 if now >= limit:
                     return scores
 

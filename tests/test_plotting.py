@@ -181,3 +181,44 @@ def test_estimates_draw_a_dot_per_repetition_and_one_interval():
     assert [len(dots.get_offsets()) for ax in fig.axes for dots in ax.collections] == [2, 2, 2, 0]
     assert [label.get_text() for label in first.get_yticklabels()] == ["one", "two"]
     assert [list(line.get_xdata()) for line in first.lines if len(line.get_xdata()) == 2] == [[0.1, 0.5]]
+
+
+def test_a_mean_whose_interval_includes_the_mark_is_hollow():
+    rows = {
+        name: {"gain_seeds": [0.1, 0.3], "gain_low": low, "gain_high": 0.4} for name, low in (("a", -0.1), ("b", 0.05))
+    }
+    fig = plotting.show_estimates(rows, {"gain": "gain"}, mark=0)
+    diamonds = [line for line in fig.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_markerfacecolor() for line in diamonds] == ["white", "black"]
+    assert list(fig.axes[0].lines[0].get_xdata()) == [0, 0]
+
+
+def test_schemes_show_as_many_crossings_as_the_networks_have():
+    fig = plotting.show_schemes()
+    assert [ax.get_title() for ax in fig.axes] == ["U-Net", "Attention U-Net", "SegNet", "FCN-8s", "DeepLabV3+"]
+    crossings = [[line for line in ax.lines if line.get_linestyle() == "--"] for ax in fig.axes]
+    assert [len(lines) for lines in crossings] == [4, 4, 5, 2, 1]
+    gates = [sum(line.get_marker() == "o" for line in ax.lines) for ax in fig.axes]
+    assert gates == [0, 3, 0, 0, 0]
+
+
+def test_a_tradeoff_fills_those_that_none_beats():
+    rows = {
+        name: {"dice": dice, "dice_low": dice - 0.1, "dice_high": dice + 0.1, "ms": ms}
+        for name, dice, ms in (("cheap", 0.5, 1), ("beaten", 0.4, 2), ("dear", 0.8, 3))
+    }
+    fig = plotting.show_tradeoffs(rows, "dice", {"latency (ms)": "ms"}, "Dice")
+    points = [line for line in fig.axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() for line in points] == ["#0072B2", "white", "#0072B2"]
+    assert fig.axes[0].get_xlabel() == "latency (ms)"
+    assert "2  beaten" in fig.get_supxlabel()
+
+
+def test_time_to_dice_draws_a_curve_per_training_and_the_goals():
+    curves = {"a": [[2.0, 0.5, 0.0], [4.0, 0.9, 0.2]], "b": [[3.0, 0.1, 0.1]]}
+    runs = [{"contestant": name, "curve": curve} for name, curve in curves.items()]
+    fig = plotting.show_time_to_dice(runs, {"lung": 0.95, "nodule": 0.5})
+    lung, nodule = fig.axes
+    assert [list(line.get_ydata()) for line in nodule.lines] == [[0.0, 0.2], [0.1], [0.5, 0.5]]
+    assert [list(line.get_xdata()) for line in lung.lines[:2]] == [[2.0, 4.0], [3.0]]
+    assert [text.get_text() for text in fig.legends[0].texts] == ["a", "b"]

@@ -45,6 +45,15 @@ def test_ratios_are_to_ours_and_none_where_a_peer_never_arrives():
     assert time_to_dice.ratios(rows) == {"lung": {"a": 3.5, "b": None}}
 
 
+def test_scores_are_taken_more_rarely_as_time_goes_on():
+    assert not time_to_dice.is_due(1.4, [], 1.5)
+    assert time_to_dice.is_due(1.5, [], 1.5)
+    late = [{"seconds": 120.0}]
+    assert not time_to_dice.is_due(129.0, late, 1.5)
+    assert time_to_dice.is_due(130.1, late, 1.5)
+    assert not time_to_dice.is_due(130.1, late, 1.5, cost=20.0)
+
+
 def test_dice_is_per_patient_and_leaves_out_who_has_none_of_the_class():
     rng = np.random.default_rng(0)
     masks, found = rng.integers(3, size=(2, 6, 8, 8))

@@ -141,6 +141,36 @@ def test_it_stops_when_the_validation_dice_no_longer_rises(data):
     assert "stopped early" in str(history)
 
 
+# --- crops ------------------------------------------------------------------------------------
+
+
+def test_an_epoch_of_crops_has_the_pixels_of_the_slices(data, monkeypatch):
+    counted = []
+    monkeypatch.setattr(training_module._StopOnNaN, "on_train_batch_end", lambda *given, **more: counted.append(1))
+    run(build(size=None), data, epochs=2, batch_size=4, crop_size=8, crop_class=1)
+    assert len(counted) == 2 * math.ceil(len(data.train) * SIZE**2 / (4 * 8**2))
+
+
+def test_it_learns_from_crops(disks):
+    data = disks(patients=8, slices=4, size=SIZE)
+    model = build(size=None, base_filters=4)
+    run(model, data, epochs=25, crop_size=8, crop_class=1, learning_rate=1e-2)
+    assert dice(data.validation.masks, predict_masks(model, data.validation.images)) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "message"),
+    [
+        (SIZE, {"crop_size": 8}, r"input_shape=\(None, None, 1\)"),
+        (None, {"crop_size": 9}, "crops of 9 pixels"),
+        (None, {"crop_class": 1}, "needs a crop_size"),
+    ],
+)
+def test_crops_that_do_not_fit_are_refused(data, size, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(build(size=size), data, **options)
+
+
 # --- interrupted and resumed ------------------------------------------------------------------
 
 
@@ -159,10 +189,14 @@ def cut_after(monkeypatch, epoch):
     monkeypatch.setattr(training_module._Keeper, "_save_state", save_then_fail)
 
 
-@pytest.mark.parametrize("augmented", [False, True])
-def test_a_resumed_run_ends_where_the_uninterrupted_one_does(data, tmp_path, monkeypatch, augmented):
+@pytest.mark.parametrize("kind", ["plain", "augmented", "crops"])
+def test_a_resumed_run_ends_where_the_uninterrupted_one_does(data, tmp_path, monkeypatch, kind):
     def options():
-        return {"epochs": 4, "augment": make_augmenter(seed=2) if augmented else None}
+        crops = {"crop_size": 8, "crop_class": 1} if kind == "crops" else {}
+        return {"epochs": 4, "augment": None if kind == "plain" else make_augmenter(seed=2), **crops}
+
+    def build(size=None if kind == "crops" else SIZE, **options):
+        return globals()["build"](size=size, **options)
 
     whole = build()
     expected = run(whole, data, **options())

@@ -17,9 +17,10 @@ from .training import start_at_class_shares, train
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "phantom_unet.keras"
 
-MODEL = {"input_shape": (128, 128, 1), "num_classes": 3, "base_filters": 8}
-TRAINING = {"epochs": 18, "batch_size": 8, "learning_rate": 2e-3, "class_weights": (1, 1, 10)}
-AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0.05, "brightness": 0.05, "contrast": 0.1}
+MODEL = {"input_shape": (None, None, 1), "num_classes": 3, "base_filters": 8}
+TRAINING = {"epochs": 10, "batch_size": 16, "learning_rate": 4e-3, "class_weights": (1, 1, 10)}
+TRAINING |= {"crop_size": 64, "crop_class": 2}
+AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0, "brightness": 0.05, "contrast": 0.1}
 SEED = 0
 
 
@@ -29,8 +30,8 @@ def load_checkpoint():
     Returns
     -------
     keras.Model
-        ``(N, 128, 128, 1)`` float32 in 0–1 (lung window −600/1500) in, softmax over background,
-        lung and nodule out. For teaching on synthetic patients; not for patients.
+        ``(N, H, W, 1)`` float32 in 0–1 (lung window −600/1500) in, sides a multiple of 16, at the phantom's
+        128² best; softmax over background, lung and nodule out. For teaching on synthetic patients; not for patients.
     """
     return keras.saving.load_model(CHECKPOINT, compile=False)
 

@@ -463,6 +463,32 @@ def show_lines(x, curves, xlabel, ylabel="", mark=None, limits=None):
     return fig
 
 
+def show_time_to_dice(runs, goals, panel=3.7):
+    """Validation Dice of each class against the seconds of training, one line per training.
+
+    Parameters
+    ----------
+    runs : list of dict
+        ``runs`` of ``book/results/time_to_dice.json``: ``contestant``, and ``curve`` with the seconds and the Dice of
+        each class of ``goals``.
+    goals : dict of str to float
+        Class and the Dice that is to be reached; drawn as a dotted line.
+    """
+    colors = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#8C6D1F")
+    styles = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
+    with figure(1, len(goals), width=panel * len(goals), height=3.4) as (fig, axes):
+        for column, (ax, (name, goal)) in enumerate(zip(axes[0], goals.items(), strict=True), start=1):
+            for index, run in enumerate(runs):
+                seconds, scores = zip(*((point[0], point[column]) for point in run["curve"]), strict=True)
+                style = {"color": colors[index % len(colors)], "linestyle": styles[index % len(styles)]}
+                ax.plot(seconds, scores, linewidth=1.4, label=run["contestant"] if column == 1 else None, **style)
+            ax.axhline(goal, color="#999999", linewidth=1, linestyle=":")
+            ax.set(xscale="log", xlabel="seconds of training", ylabel="validation Dice", title=name, ylim=(0, 1.02))
+            ax.spines[["top", "right"]].set_visible(False)
+        fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return fig
+
+
 def show_histograms(samples, xlabel, bins=40, ylabel="count"):
     """Histograms over one axis with common bins, each filled and outlined.
 
@@ -795,4 +821,68 @@ def show_trainings(histories, name="loss", limits=None, panel=2.8):
         axes[0, 0].set_ylabel(name)
         axes[0, 0].set_ylim(limits)
         axes[0, 0].legend(frameon=False, fontsize=9)
+    return fig
+
+
+def show_effects(rows, marked=(), xlabel="difference in Dice, on an axis stretched around 0", width=7.2):
+    """Measured effects, one row each, largest loss first: a dot per seed, and the mean with its interval.
+
+    A row whose interval includes 0 is drawn hollow.
+
+    Parameters
+    ----------
+    rows : dict of str to dict
+        ``effect``, ``effect_low``, ``effect_high`` and the list ``effect_seeds``.
+    marked : sequence of str
+        Rows drawn in orange, below the others.
+    xlabel : str
+    width : float
+        Inches.
+    """
+    order = sorted(rows, key=lambda name: (name in marked, rows[name]["effect"]))
+    with figure(width=width, height=0.3 * len(order) + 0.9) as (fig, axes):
+        ax = axes[0, 0]
+        ax.axvline(0, color="#999999", linewidth=1)
+        for y, name in enumerate(order):
+            row, color = rows[name], "#E69F00" if name in marked else "#56B4E9"
+            seeds = row["effect_seeds"]
+            ax.scatter(seeds, np.full(len(seeds), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
+            ax.plot([row["effect_low"], row["effect_high"]], [y - 0.1] * 2, color="black", linewidth=2)
+            fill = "white" if row["effect_low"] <= 0 <= row["effect_high"] else "black"
+            look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
+            ax.plot(row["effect"], y - 0.1, "D", **look)
+        ax.set_xscale("symlog", linthresh=0.01, linscale=0.6)
+        ticks = (-1, -0.1, -0.01, 0, 0.01, 0.1, 1)
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+        ax.set(xlabel=xlabel, xlim=(-1.3, 1))
+        ax.set_yticks(range(len(order)), order)
+        ax.invert_yaxis()
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_runs_in_range(runs, limits, panel=2.4):
+    """Accuracy over the epochs, one panel per kind of run, and a gray band where a report puts it.
+
+    Parameters
+    ----------
+    runs : dict of str to dict
+        ``accuracy_curves`` and ``val_accuracy_curves``, a list of curves each: training is dashed, validation solid.
+    limits : (float, float)
+        The band.
+    """
+    from textwrap import fill
+
+    with figure(1, len(runs), panel=panel, height=2.7, sharey=True) as (fig, axes):
+        for ax, (title, row) in zip(axes.flat, runs.items(), strict=True):
+            ax.axhspan(*limits, color="#cccccc")
+            for key, color, style in (("accuracy", "#0072B2", "--"), ("val_accuracy", "#D55E00", "-")):
+                for curve in row[f"{key}_curves"]:
+                    epochs = np.arange(1, len(curve) + 1)
+                    ax.plot(epochs, curve, color=color, linestyle=style, linewidth=0.9)
+            ax.set_xlabel("epoch")
+            ax.set_title(fill(title, 24), fontsize=9)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_ylabel("accuracy")
     return fig

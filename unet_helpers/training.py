@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .crops import make_crop_batches
 from .images import atomic_path
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
@@ -96,6 +97,8 @@ def train(
     class_weights=None,
     schedule="cosine",
     augment=None,
+    crop_size=None,
+    crop_class=None,
     patience=None,
     checkpoint=None,
     resume=False,
@@ -124,6 +127,12 @@ def train(
     schedule : "cosine" or "constant"
     augment : function, optional
         From :func:`unet_helpers.augmentation.make_augmenter`; training images only.
+    crop_size : int, optional
+        Train on square crops of this side, drawn anew all the time, instead of whole slices: less work a step, and
+        more of it where it matters. The model must take any size, ``input_shape=(None, None, C)``; it is still
+        validated on whole slices. An epoch then has as many pixels as one pass over the slices.
+    crop_class : int, optional
+        Half of the crops hold a pixel of this class, :func:`unet_helpers.crops.draw_crops`.
     patience : int, optional
         Stop when the validation Dice has not risen for so many epochs.
     checkpoint : str or Path, optional
@@ -165,16 +174,23 @@ def train(
         raise ValueError(f"keep is {keep!r}; choose 'best' or 'last'")
     num_outputs = model.output_shape[-1]
     _check_fit(model, data)
+    _check_crops(model, crop_size, crop_class)
     train_targets = make_targets(data.train.masks, num_outputs)
     if soft_readers:
         if data.train.readers is None or num_outputs != 1:
             raise ValueError("soft_readers needs masks of several readers, and a model with num_classes=1")
         train_targets = (train_targets + data.train.readers.mean(axis=1, dtype="float32")[..., None]) / 2
-    batches = make_batches(data.train.images, train_targets, batch_size, augment=augment, seed=seed)
+    images = data.train.images
+    if crop_size is None:
+        steps = math.ceil(len(images) / batch_size)
+        batches = make_batches(images, train_targets, batch_size, augment=augment, seed=seed).repeat()
+    else:
+        steps = math.ceil(images[..., 0].size / (batch_size * crop_size**2))
+        options = {"around": crop_class, "augment": augment, "seed": seed}
+        batches = make_crop_batches(images, train_targets, crop_size, batch_size, **options)
     validation_targets = make_targets(data.validation.masks, num_outputs)
     validation = make_batches(data.validation.images, validation_targets, batch_size, shuffle=False)
 
-    steps = math.ceil(len(data.train) / batch_size)
     if class_weights is not None:
         if loss != "dice_crossentropy":
             raise ValueError(f"class_weights go with loss='dice_crossentropy', not with {loss!r}")
@@ -189,9 +205,9 @@ def train(
         callbacks.append(_Progress(epochs, keeper.history))
     if start < epochs and not keeper.history.stopped_early:
         try:
-            # repeat and skip: a resumed run sees the very batches that the uninterrupted run would have seen
+            # endless, and skip: a resumed run sees the very batches that the uninterrupted run would have seen
             model.fit(
-                batches.repeat().skip(start * steps),
+                batches.skip(start * steps),
                 steps_per_epoch=steps,
                 epochs=epochs,
                 initial_epoch=start,
@@ -201,7 +217,8 @@ def train(
                 verbose=0,
             )
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise MemoryError(_memory_advice(data.train.images.shape[1:], batch_size)) from error
+            shape = images.shape[1:] if crop_size is None else (crop_size, crop_size, images.shape[-1])
+            raise MemoryError(_memory_advice(shape, batch_size)) from error
     if keep == "best":
         keeper.restore_best(model)
     return keeper.history
@@ -254,6 +271,25 @@ def _check_fit(model, data):
         raise ValueError(
             f"image values run from {images.min():g} to {images.max():g}; window or scale them to 0–1 before training"
         )
+
+
+def _check_crops(model, size, crop_class):
+    if size is None:
+        if crop_class is not None:
+            raise ValueError(f"crop_class={crop_class} needs a crop_size")
+        return
+    shape = (None, size, size, model.input_shape[-1])
+    if model.input_shape[1:3] != (None, None):
+        raise ValueError(
+            f"the model takes images of {model.input_shape[1:3]} only; build it with "
+            f"input_shape=(None, None, {shape[-1]}) to train it on crops"
+        )
+    try:
+        fits = model.compute_output_shape(shape)[1:3] == (size, size)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"crops of {size} pixels cannot be halved and doubled by this model; take a multiple of 16")
 
 
 def start_at_class_shares(model, masks):

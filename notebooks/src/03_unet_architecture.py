@@ -394,14 +394,13 @@ check.padded_size(padded_size)
 
 # %% [markdown]
 # There are two remedies. *Resizing* changes the spacing and blurs the edges. *Padding* keeps every pixel: add air, predict, cut the air off again. We try it with the trained network that comes with this series.
-# It was built for 128×128 pixels, but its weights do not know that (the formula of exercise 03.1 has no image size in it). So we put them into a network that takes any size.
+# Its weights do not know a size (the formula of exercise 03.1 has no image size in it), so it was built for any size that can be halved four times: `None` stands for "whatever comes".
 
 # %%
 from unet_helpers import load_checkpoint
 
 trained = load_checkpoint()
-flexible = UNet(input_shape=(None, None, 1), num_classes=3, base_filters=8)
-flexible.set_weights(trained.get_weights())
+trained.input_shape, trained.output_shape
 
 # %%
 from unet_helpers import window
@@ -410,7 +409,7 @@ cut = image[14:114, 6:122]
 missing = [-size % 16 for size in cut.shape]
 air = float(window(-1000, level=-600, width=1500))
 padded = np.pad(cut, [(0, rows) for rows in missing], constant_values=air)
-prediction = np.asarray(flexible(padded[None, ..., None]))[0].argmax(axis=-1)
+prediction = np.asarray(trained(padded[None, ..., None]))[0].argmax(axis=-1)
 back = prediction[: cut.shape[0], : cut.shape[1]]
 print(f"cut {cut.shape}, padded {padded.shape} with {air:.2f}, prediction {prediction.shape}, cut back {back.shape}")
 

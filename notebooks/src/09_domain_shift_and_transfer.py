@@ -485,7 +485,7 @@ assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 # Read row by row.
 #
 # - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. They are not enough to learn nodules: the four hold too few nodule pixels, as printed above.
-# - **Fine-tuned**, the network keeps its lungs and its nodules. On the archive the nodule Dice is a little higher in the stored run, on the standard scans it is lower: with new patients alone, a network begins to *forget* what only the old ones showed. With the rate of the first training, 2e-3, it takes larger steps away; try it, and look at the last column.
+# - **Fine-tuned**, the network keeps its lungs and its nodules. On the archive the nodule Dice is a little higher in the stored run, on the standard scans it is lower: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column.
 # - **The lung hardly gained**, although it was what we meant to improve. Four patients cannot show every disease, and the network had most of it right before.
 #
 # How sure is the gain for the nodule? The same eight patients before and after are pairs again:
