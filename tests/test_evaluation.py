@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_helpers.datasets import Subset
-from unet_helpers.evaluation import bootstrap_interval, evaluate, predict_masks, probabilities_to_masks
-from unet_helpers.metrics import dice
+from unet_helpers.evaluation import (
+    Case,
+    bootstrap_interval,
+    evaluate,
+    evaluate_cases,
+    predict_masks,
+    probabilities_to_masks,
+)
+from unet_helpers.intervals import METHODS, compare
+from unet_helpers.metrics import dice, hausdorff95
 
 NAMES = ("background", "lung")
 
@@ -113,6 +121,180 @@ def test_json_is_valid_and_holds_the_cases(cases, tmp_path):
     assert content["summary"]["dice"][0]["undefined"] == 1
 
 
+def test_the_summary_counts_undefined_cases_as_it_is_told(cases):
+    evaluation = measure(cases, by="slice")
+    as_one = evaluation.summary("dice", empty=1).loc["lung"]
+    assert as_one["mean"] == pytest.approx((4 / 6 + 8 / 10 + 0 + 1) / 4)
+    assert (as_one["cases"], as_one["undefined"]) == (4, 1)
+    assert evaluation.summary("dice", empty=0).loc["lung", "mean"] == pytest.approx((4 / 6 + 8 / 10) / 4)
+
+
+def test_the_summary_takes_any_kind_of_interval(cases):
+    evaluation = measure(cases, by="slice")
+    widths = {m: np.ptp(evaluation.summary(method=m).loc["lung", ["low", "high"]].astype(float)) for m in METHODS}
+    assert widths["t"] > widths["percentile"] > 0
+
+
+def test_nnunets_summary_as_its_own_formulas_give_it(cases, tmp_path):
+    subset, found = cases
+    names = (*NAMES, "nodule")
+    truth = subset.masks.copy()
+    truth[1, 1, 3] = 2
+    subset = Subset(subset.images, truth, subset.patient_ids, subset.case_ids, subset.spacing)
+    evaluate(None, subset, names, by="slice", predictions=found).to_nnunet(tmp_path / "summary.json")
+    content = json.loads((tmp_path / "summary.json").read_text())
+    assert set(content) == {"metric_per_case", "mean", "foreground_mean"}
+    with np.errstate(invalid="ignore"):  # from here on as nnU-Net's evaluate_predictions does it
+        expected = []
+        for t, f in zip(truth, found, strict=True):
+            tables = {}
+            for label in ("1", "2"):
+                a, b = t == int(label), f == int(label)
+                tp, fp, fn, tn = (a & b).sum(), (~a & b).sum(), (a & ~b).sum(), (~a & ~b).sum()
+                tables[label] = {"Dice": 2 * tp / (2 * tp + fp + fn), "IoU": tp / (tp + fp + fn)}
+                tables[label] |= {"TP": tp, "FP": fp, "FN": fn, "TN": tn, "n_pred": fp + tp, "n_ref": fn + tp}
+            expected.append(tables)
+    for case, tables, name in zip(content["metric_per_case"], expected, subset.case_ids, strict=True):
+        assert case["reference_file"] == case["prediction_file"] == name
+        for label in ("1", "2"):
+            assert case["metrics"][label] == pytest.approx(tables[label], nan_ok=True)
+            assert isinstance(case["metrics"][label]["TP"], int)
+    means = {
+        label: {m: np.nanmean([case[label][m] for case in expected]) for m in expected[0]["1"]} for label in ("1", "2")
+    }
+    for label in ("1", "2"):
+        assert content["mean"][label] == pytest.approx(means[label])
+    assert content["foreground_mean"] == pytest.approx({m: (means["1"][m] + means["2"][m]) / 2 for m in means["1"]})
+    assert "NaN" in (tmp_path / "summary.json").read_text()
+
+
+def test_a_class_without_any_value_makes_nnunets_foreground_mean_nan(cases):
+    subset, found = cases
+    content = json.loads(evaluate(None, subset, (*NAMES, "nodule"), predictions=found).to_nnunet())
+    assert math.isnan(content["mean"]["2"]["Dice"])
+    assert math.isnan(content["foreground_mean"]["Dice"])
+    assert content["foreground_mean"]["n_ref"] == pytest.approx((9 / 2 + 0) / 2)
+
+
+def test_an_evaluation_draws_itself(cases):
+    figure = measure(cases, by="slice").plot("iou")
+    assert figure.axes[0].get_ylabel() == "IoU"
+    assert len(figure.axes[0].collections[0].get_offsets()) == 3  # the fourth slice is undefined
+
+
+# --- whole cases ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def volume_cases(draw):
+    truth = np.stack([draw("##...", "##...", "....#")] * 3)
+    found = truth.copy()
+    found[:, 2, 4], found[2] = 0, 0
+    flat = draw("#....", "#....")
+    return [Case("A", truth, found, (5.0, 1.0, 2.0)), Case("B", flat, np.zeros_like(flat), name="B_7")]
+
+
+def test_volumes_and_slices_are_measured_whole(volume_cases):
+    evaluation = evaluate_cases(iter(volume_cases), NAMES, tolerance=2)
+    a, b = (row for _, row in evaluation.of_class("lung").iterrows())
+    assert (a["case"], a["patient"], b["case"], b["patient"]) == ("A", "A", "B_7", "B")
+    assert a["dice"] == 2 * 8 / (15 + 8)
+    assert (a["true_ml"], a["predicted_ml"]) == pytest.approx((0.15, 0.08))
+    assert (a["objects"], a["found"], a["false"]) == (2, 1, 0)
+    assert a["hd"] == pytest.approx(math.sqrt(5**2 + 1**2 + 6**2))  # from the last corner to the block, one slice up
+    assert a["surface_dice"] == pytest.approx((8 + 8) / (15 + 8))
+    assert (b["dice"], b["surface_dice"], b["hd95"]) == (0, 0, math.inf)
+    assert math.isnan(b["true_ml"])
+    summary = evaluation.summary("hd95").loc["lung"]
+    assert (summary["cases"], summary["undefined"]) == (1, 1)
+    json.loads(evaluation.to_nnunet())
+
+
+def test_distances_of_a_volume_are_those_of_the_volume_and_not_of_its_slices():
+    rng = np.random.default_rng(0)
+    truth, found = rng.random((2, 4, 6, 7)) < 0.3
+    table = evaluate_cases([Case("A", truth * 1, found * 1, (3.0, 1.0, 1.0))], NAMES).cases
+    assert table.loc[0, "hd95"] == hausdorff95(truth, found, (3.0, 1.0, 1.0))
+
+
+def test_cases_that_do_not_fit_are_refused(draw):
+    one = draw("#.")
+    with pytest.raises(ValueError, match=r"case A: the truth has shape \(1, 2\)"):
+        evaluate_cases([Case("A", one, one[:, :1])], NAMES)
+    with pytest.raises(ValueError, match="case A: the prediction holds values from 0 to 3"):
+        evaluate_cases([Case("A", one, one * 3)], NAMES)
+    with pytest.raises(ValueError, match="no cases"):
+        evaluate_cases([], NAMES)
+
+
+# --- two models -------------------------------------------------------------------------------
+
+
+def scored(scores, unit="case"):
+    """An evaluation with the given Dice per patient, in place of one that is measured."""
+    import pandas as pd
+
+    from unet_helpers.evaluation import Evaluation
+
+    rows = [{"case": k, "patient": k[0], "class": "lung", "dice": v} for k, v in scores.items()]
+    return Evaluation(pd.DataFrame(rows), unit)
+
+
+def test_models_are_compared_patient_by_patient():
+    a = scored({"A": 0.2, "B": 0.5, "C": 0.9, "D": np.nan})
+    b = scored({"D": 0.7, "C": 0.95, "B": 0.6, "A": 0.4})  # in another order
+    result = compare(a, b)
+    assert result.differences["lung"].dropna().to_dict() == pytest.approx({"A": 0.2, "B": 0.1, "C": 0.05})
+    row = result.table.loc["lung"]
+    assert row["mean"] == pytest.approx(0.35 / 3)
+    assert row["low"] >= 0.05 - 1e-12
+    assert row["high"] <= 0.2 + 1e-12
+    assert row["p"] == pytest.approx(
+        2 / 8
+    )  # all three better: the most extreme of eight patterns of signs, and its mirror
+    assert (row["patients"], row["better"], row["worse"], row["left_out"]) == (3, 3, 0, 1)
+    assert compare(b, a).table.loc["lung", "mean"] == pytest.approx(-0.35 / 3)
+    same = compare(a, a).table.loc["lung"]
+    assert (same["mean"], same["p"], same["better"]) == (0, 1, 0)
+    assert compare(a, b, method="t").table.loc["lung", "low"] < 0
+    assert result.plot().axes[0].get_xlabel() == "difference in Dice"
+
+
+def test_slices_of_a_patient_are_averaged_before_patients_are_compared():
+    a = scored({"A1": 0.1, "A2": 0.3, "B1": 0.5})
+    b = scored({"A1": 0.2, "A2": 0.6, "B1": 0.4})
+    result = compare(a, b)
+    assert result.differences["lung"].to_dict() == pytest.approx({"A": 0.2, "B": -0.1})
+    assert result.table.loc["lung", "patients"] == 2
+
+
+def test_pairing_sees_a_small_gain_that_two_separate_means_do_not():
+    rng = np.random.default_rng(0)
+    level = rng.uniform(0.2, 0.9, 12)
+    a = scored({f"{chr(65 + i)}": v for i, v in enumerate(level)})
+    b = scored({f"{chr(65 + i)}": v + 0.02 + rng.normal(0, 0.005) for i, v in enumerate(level)})
+    (_, a_high), (b_low, _) = (e.summary().loc["lung", ["low", "high"]] for e in (a, b))
+    assert b_low < a_high
+    row = compare(a, b).table.loc["lung"]
+    assert row["low"] > 0
+    assert row["p"] == pytest.approx(2 / 2**12)
+
+
+def test_the_p_value_is_uniform_where_there_is_nothing_to_find():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        a, b = ({c: v for c, v in zip("ABCDEFG", rng.normal(0.5, 0.1, 7), strict=True)} for _ in range(2))
+        found.append(compare(scored(a), scored(b)).table.loc["lung", "p"])
+    assert 0.3 < np.mean(found) < 0.7
+    assert np.mean(np.array(found) < 0.05) < 0.15
+
+
+def test_other_cases_cannot_be_compared():
+    with pytest.raises(ValueError, match="different cases"):
+        compare(scored({"A": 0.2}), scored({"B": 0.2}))
+
+
 # --- the decision -----------------------------------------------------------------------------
 
 
@@ -206,6 +388,57 @@ def test_one_value_per_patient_agrees_with_scipy():
     values = np.random.default_rng(3).beta(8, 2, 40)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20000, random_state=0)
     np.testing.assert_allclose(bootstrap_interval(values, repeats=20000), theirs.confidence_interval, atol=2e-3)
+
+
+def test_bca_agrees_with_scipy():
+    from scipy import stats
+
+    values = np.random.default_rng(3).beta(8, 2, 15)
+    theirs = stats.bootstrap((values,), np.mean, method="BCa", n_resamples=20000, rng=np.random.default_rng(0))
+    ours = bootstrap_interval(values, repeats=20000, method="bca")
+    np.testing.assert_allclose(ours, theirs.confidence_interval, atol=3e-3)
+    plain = bootstrap_interval(values, repeats=20000)
+    assert ours[0] < plain[0]  # moved towards the long tail
+    assert ours[1] < plain[1]
+
+
+def test_the_t_interval_agrees_with_scipy_for_one_value_per_patient():
+    from scipy import stats
+
+    values = np.random.default_rng(3).beta(8, 2, 9)
+    for level in (0.8, 0.95):
+        theirs = stats.ttest_1samp(values, 0).confidence_interval(level)
+        assert bootstrap_interval(values, method="t", level=level) == pytest.approx(tuple(theirs))
+
+
+def test_studentized_draws_of_many_normal_values_give_the_t_interval():
+    values = np.random.default_rng(0).normal(0, 1, 200)
+    ours = bootstrap_interval(values, method="studentized", repeats=20000)
+    np.testing.assert_allclose(ours, bootstrap_interval(values, method="t"), atol=0.01)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_groups_every_kind_of_interval_is_that_of_the_groups(method):
+    rng = np.random.default_rng(0)
+    means = rng.normal(0, 1, 10)
+    once = bootstrap_interval(means, method=method)
+    repeated = bootstrap_interval(np.repeat(means, 6), np.repeat(np.arange(10), 6), method=method)
+    assert repeated == pytest.approx(once)
+    assert bootstrap_interval([0.5] * 4, method=method) == pytest.approx((0.5, 0.5))
+    with pytest.raises(ValueError, match="choose one of 'percentile'"):
+        bootstrap_interval(means, method="normal")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_kind_of_interval_allows_for_patients_with_few_and_with_many_slices(method):
+    rng = np.random.default_rng(1)
+    inside = []
+    for seed in range(150):
+        sizes = rng.integers(1, 30, 12)
+        values = np.repeat(rng.normal(0, 1, 12), sizes) + rng.normal(0, 0.2, sizes.sum())
+        low, high = bootstrap_interval(values, np.repeat(np.arange(12), sizes), repeats=300, seed=seed, method=method)
+        inside.append(low < 0 < high)
+    assert 0.8 < np.mean(inside) <= 0.99
 
 
 def test_evaluating_one_patient_gives_its_dice(disks):

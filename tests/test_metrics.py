@@ -10,14 +10,25 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from unet_helpers import distances
 from unet_helpers.metrics import (
     Counts,
+    Detections,
+    average,
+    average_surface_distance,
+    boundary_metrics,
+    class_means,
     confusion_counts,
     counts_per_class,
+    detect_objects,
     dice,
+    hausdorff,
     hausdorff95,
     iou,
+    pool,
+    surface_dice,
     surface_distances,
+    volumes,
 )
 
 EMPTY = np.zeros((4, 4), np.uint8)
@@ -45,6 +56,12 @@ def test_counts_of_a_hand_drawn_pair(draw):
     assert counts.recall == 2 / 4
     assert counts.specificity == 9 / 12
     assert counts.accuracy == 11 / 16
+    assert counts.f_beta(1) == pytest.approx(counts.dice)
+    precision, recall = 2 / 5, 2 / 4
+    assert counts.f_beta(2) == pytest.approx(5 * precision * recall / (4 * precision + recall))
+    assert counts.f_beta(0) == precision
+    assert counts.ratios(beta=2)["f_beta"] == counts.f_beta(2)
+    assert counts.ratios()["specificity"] == 9 / 12
 
 
 def test_a_perfect_prediction_is_1_and_a_disjoint_one_0(draw):
@@ -81,6 +98,126 @@ def test_counts_per_class_take_each_class_against_the_rest(draw):
     assert tables == [Counts(3, 0, 1, 4), Counts(2, 2, 0, 4), Counts(1, 0, 1, 6)]
     with pytest.raises(ValueError, match="0 to 1"):
         counts_per_class(truth, found, 2)
+
+
+# --- over cases and classes ---------------------------------------------------------------------
+
+
+def test_an_average_says_what_it_does_with_cases_that_have_no_value():
+    values = [0.5, 1.0, math.nan]
+    assert average(values) == (0.75, 2, 1)
+    assert average(values, empty=0) == (0.5, 3, 1)
+    assert average(values, empty=1).value == pytest.approx(2.5 / 3)
+    assert same(average([math.nan]).value, math.nan)
+    assert average([math.nan])[1:] == (0, 1)
+    assert same(average([]).value, math.nan)
+    distances = [2.0, math.inf, math.nan]
+    assert average(distances) == (math.inf, 2, 2)
+    assert average(distances, missed=math.nan) == (2, 1, 2)
+    assert average(distances, missed=10, empty=0) == (4, 3, 2)
+
+
+def test_class_means_per_case_pooled_and_with_empty_counted(draw):
+    # class 1: Dice 1/2 in a large object and 0/0, class 2 is never there
+    truth, found = draw("1100", "0000"), draw("1000", "0001")
+    cases = [counts_per_class(truth, found, 3), counts_per_class(EMPTY, EMPTY, 3)]
+    assert class_means(cases)[1] == (0.5, 1, 1)
+    assert class_means(cases, empty=1)[1] == (0.75, 2, 1)
+    assert class_means(cases, metric="iou")[1].value == 1 / 3
+    assert math.isnan(class_means(cases)[2].value)
+    assert class_means(cases)[2].undefined == 2
+    small = counts_per_class(draw("1000", "0000"), draw("0000", "0000"), 3)
+    assert class_means([cases[0], small])[1].value == 0.25
+    assert class_means([cases[0], small], pooled=True)[1].value == 2 / 5
+    assert pool([cases[0], small])[1] == Counts(1, 1, 2, 12)
+    with pytest.raises(ValueError, match="no cases"):
+        class_means([])
+
+
+three_classes = any_shape.flatmap(lambda shape: st.tuples(*[arrays(np.uint8, shape, elements=st.integers(0, 2))] * 2))
+
+
+@given(three_classes)
+def test_the_mean_over_classes_is_scikit_learns_macro_average(pair):
+    truth, found = pair
+    tables = counts_per_class(truth, found, 3)
+    for empty in (math.nan, 0.0, 1.0):
+        theirs = sklearn.metrics.f1_score(
+            truth.ravel(), found.ravel(), labels=[0, 1, 2], average="macro", zero_division=empty
+        )
+        assert average([table.dice for table in tables], empty=empty).value == pytest.approx(theirs, abs=1e-12)
+    micro = sklearn.metrics.f1_score(truth.ravel(), found.ravel(), labels=[1, 2], average="micro", zero_division=np.nan)
+    assert sum(tables[1:]).dice == pytest.approx(micro, abs=1e-12, nan_ok=True)
+
+
+# --- volumes and objects ------------------------------------------------------------------------
+
+
+def test_volumes_in_ml_signed_and_relative(draw):
+    truth = np.stack([draw("##", "##")] * 5)  # 20 voxels of 5 × 2 × 1 = 10 mm³
+    found = truth.copy()
+    found[0] = 0
+    measured = volumes(truth, found, (5, 2, 1))
+    assert (measured.true_ml, measured.predicted_ml) == pytest.approx((0.2, 0.16))
+    assert measured.difference_ml == pytest.approx(-0.04)
+    assert measured.relative_difference == pytest.approx(-0.2)
+    assert volumes(found, truth, (5, 2, 1)).relative_difference == pytest.approx(0.25)
+    empty = np.zeros_like(truth)
+    assert volumes(empty, truth, (5, 2, 1)).relative_difference == math.inf
+    assert math.isnan(volumes(empty, empty, (5, 2, 1)).relative_difference)
+    with pytest.raises(ValueError, match="3 dimensions"):
+        volumes(truth[0], found[0], (1, 1, 1))
+    with pytest.raises(ValueError, match="spacing"):
+        volumes(truth, found, (1, 1))
+
+
+def test_objects_touched_missed_and_made_up(draw):
+    truth = draw("##...#", "##....", "....##", "......")
+    found = draw("#.....", "......", ".....#", "#....#")
+    # true: the block, one pixel, a pair. The block and the pair are touched; bottom left is made up
+    assert detect_objects(truth, found) == Detections(true=3, found=2, predicted=3, false=1)
+    assert detect_objects(truth, found).sensitivity == 2 / 3
+    assert detect_objects(truth, found).precision == 2 / 3
+    # IoU 1/4 and 1/3
+    assert detect_objects(truth, found, min_iou=0.3) == Detections(3, 1, 3, 2)
+    assert detect_objects(truth, found, min_iou=0.34) == Detections(3, 0, 3, 3)
+
+
+def test_one_prediction_over_two_objects_is_two_by_touch_and_one_by_match(draw):
+    truth, found = draw("##.#"), draw("####")
+    assert detect_objects(truth, found) == Detections(2, 2, 1, 0)
+    assert detect_objects(truth, found, min_iou=0.25) == Detections(2, 1, 1, 0)
+
+
+def test_as_many_pairs_as_possible_are_matched_before_their_overlap_counts(draw):
+    # the first prediction overlaps both objects and fits the second best; the second prediction only the second
+    truth, found = draw("###.####"), draw("..####.#")
+    pairs = detect_objects(truth, found, min_iou=0.1)
+    assert (pairs.found, pairs.false) == (2, 0)
+
+
+def test_diagonal_neighbors_are_one_object_also_across_slices(draw):
+    assert detect_objects(draw("#.", ".#"), draw("..", "..")).true == 1
+    assert detect_objects(np.stack([draw("#.", ".."), draw("..", ".#")]), np.zeros((2, 2, 2), bool)).true == 1
+
+
+def test_detections_of_cases_add_up_and_undefined_ratios_are_nan(draw):
+    total = sum([detect_objects(draw("#.#"), draw("#..")), detect_objects(draw("..."), draw("#.#"))])
+    assert total == Detections(2, 1, 3, 2, cases=2)
+    assert total.false_per_case == 1
+    nothing = detect_objects(draw("..."), draw("..."))
+    assert math.isnan(nothing.sensitivity)
+    assert math.isnan(nothing.precision)
+    assert nothing.false_per_case == 0
+
+
+@pytest.mark.parametrize("min_iou", [0, -0.5, 1.5, math.nan])
+def test_a_rule_that_matches_nothing_or_everything_is_refused(draw, min_iou):
+    with pytest.raises(ValueError, match="min_iou"):
+        detect_objects(draw("#."), draw("#."), min_iou)
+
+
+# --- the average and the accuracy trap ----------------------------------------------------------
 
 
 def test_the_accuracy_trap():
@@ -264,7 +401,82 @@ def test_a_missed_object_is_infinitely_far_and_nothing_is_undefined(draw):
     assert [len(distances) for distances in surface_distances(one, EMPTY)] == [0, 0]
 
 
-@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 1.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0)])
+def test_average_distances_and_surface_dice_of_a_hand_drawn_pair(draw):
+    truth = draw("#...", "....", "....", "....")
+    found = draw("..#.", "....", "....", "...#")
+    far = math.hypot(3, 3)
+    assert average_surface_distance(truth, found, direction="true_to_pred") == 2
+    assert average_surface_distance(truth, found, direction="pred_to_true") == pytest.approx((2 + far) / 2)
+    assert average_surface_distance(truth, found) == pytest.approx((2 + 2 + far) / 3)
+    assert average_surface_distance(truth, found, direction="mean of both") == pytest.approx((2 + (2 + far) / 2) / 2)
+    assert hausdorff(truth, found) == far
+    assert hausdorff(truth, found, percentile=0) == 2
+    assert [surface_dice(truth, found, t) for t in (1.9, 2, 5)] == [0, 2 / 3, 1]
+    with pytest.raises(ValueError, match="mean of both"):
+        average_surface_distance(truth, found, direction="both")
+
+
+@pytest.mark.parametrize("tolerance", [-1, math.nan, math.inf])
+def test_a_tolerance_that_is_no_distance_is_refused(draw, tolerance):
+    for function in (surface_dice, boundary_metrics):
+        with pytest.raises(ValueError, match="tolerance"):
+            function(draw("#."), draw("#."), tolerance=tolerance)
+
+
+def test_a_distance_of_exactly_the_tolerance_is_within_at_any_spacing():
+    for step in (0.1, 0.3, 0.7, 1 / 3):
+        for place in range(20):
+            truth, found = np.zeros((2, 1, 30), bool)
+            truth[0, place], found[0, place + 7] = True, True
+            assert surface_dice(truth, found, 7 * step, (1, step)) == 1
+            assert surface_dice(truth, found, 7 * step - 1e-6, (1, step)) == 0
+
+
+@given(spaced_masks)
+def test_all_at_once_is_the_same_as_one_by_one(case):
+    truth, found, spacing = case
+    measured = boundary_metrics(truth, found, spacing, tolerance=0.9)
+    assert same(measured["hd"], hausdorff(truth, found, spacing))
+    assert same(measured["hd95"], hausdorff95(truth, found, spacing))
+    assert same(measured["surface_dice"], surface_dice(truth, found, 0.9, spacing))
+    for direction in distances.DIRECTIONS[1:]:
+        name = f"asd_{direction.replace(' ', '_')}"
+        assert same(measured[name], average_surface_distance(truth, found, spacing, direction))
+    assert same(measured["asd"], average_surface_distance(truth, found, spacing))
+    if measured["hd"] < math.inf:
+        assert max(measured["hd95"], measured["asd"]) <= measured["hd"] + 1e-9
+
+
+@given(spaced_masks, st.integers(0, 3), st.integers(0, 3))
+def test_empty_space_around_the_masks_changes_nothing(case, before, after):
+    truth, found, spacing = case
+    wide = [np.pad(mask, [(before, after)] * mask.ndim) for mask in (truth, found)]
+    for ours, theirs in zip(surface_distances(truth, found, spacing), surface_distances(*wide, spacing), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(spaced_masks)
+def test_tree_and_transform_give_the_same_distances(case):
+    truth, found, spacing = case
+    assume(truth.any() and found.any())
+    for a, b in ((truth, found), (found, truth)):
+        np.testing.assert_allclose(
+            distances._by_tree(a, b, spacing), distances._by_transform(a, b, spacing), atol=1e-12
+        )
+
+
+def test_empty_masks_have_no_surface(draw):
+    one = draw("#...", "....", "....", "....")
+    for pair in ((one, EMPTY), (EMPTY, one)):
+        assert hausdorff(*pair) == average_surface_distance(*pair) == math.inf
+        assert surface_dice(*pair, 1) == boundary_metrics(*pair)["surface_dice"] == 0
+        assert boundary_metrics(*pair)["asd"] == math.inf
+    assert all(math.isnan(value) for value in boundary_metrics(EMPTY, EMPTY).values())
+    assert math.isnan(surface_dice(EMPTY, EMPTY, 1))
+    assert math.isnan(average_surface_distance(EMPTY, EMPTY))
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 1.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (np.inf, 1.0)])
 def test_a_spacing_that_does_not_fit_is_refused(draw, spacing):
     one = draw("#...", "....", "....", "....")
     with pytest.raises(ValueError, match="spacing"):

@@ -120,8 +120,10 @@ class Comparison:
         """A dot per patient and class: :func:`unet_helpers.plotting.show_differences`."""
         from .plotting import show_differences
 
-        name = f"difference in {self.metric}"
-        return show_differences({"paired by patient": self.differences}, name, seed=seed, method=self.method)
+        name = {"dice": "Dice", "iou": "IoU", "hd95": "HD95"}.get(self.metric, self.metric)
+        return show_differences(
+            {"paired by patient": self.differences}, f"difference in {name}", seed=seed, method=self.method
+        )
 
 
 def compare(a, b, metric="dice", *, seed=0, method="percentile"):
