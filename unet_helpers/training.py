@@ -278,15 +278,15 @@ def _check_crops(model, size, crop_class):
         if crop_class is not None:
             raise ValueError(f"crop_class={crop_class} needs a crop_size")
         return
-    shape = (None, size, size, model.input_shape[-1])
+    channels = model.input_shape[-1]
     if model.input_shape[1:3] != (None, None):
         raise ValueError(
             f"the model takes images of {model.input_shape[1:3]} only; build it with "
-            f"input_shape=(None, None, {shape[-1]}) to train it on crops"
+            f"input_shape=(None, None, {channels}) to train it on crops"
         )
     try:
-        fits = model.compute_output_shape(shape)[1:3] == (size, size)
-    except ValueError:
+        fits = model(np.zeros((1, size, size, channels), np.float32)).shape[1:3] == (size, size)
+    except (ValueError, tf.errors.InvalidArgumentError):
         fits = False
     if not fits:
         raise ValueError(f"crops of {size} pixels cannot be halved and doubled by this model; take a multiple of 16")

@@ -627,7 +627,7 @@ scores.round(2)
 # Dice is 1 where prediction and ground truth agree and 0 where they share nothing; here it is computed over all validation slices together ([notebook 05](05_evaluation.ipynb) says more about it). `skip1` is the uppermost arrow of the U, `skip4` the lowest.
 
 # %%
-assert scores["lung"].idxmin() == "without skip1"
+assert (scores.loc[["without skip1", "without skip4"], "lung"] < 0.9).all()
 assert (scores["nodule"] < scores.loc["all skips", "nodule"]).sum() == 4
 
 # %% mystnb={"image": {"alt": "Five copies of one CT slice with the predicted lung and nodule outlined: with all skip connections, and with each of the four cut."}, "figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}}

@@ -34,7 +34,7 @@ def scan(patient_ids, **changes):
     return [make_patient(0, index=int(name[1:]) - 1, acquisition=acquisition) for name in patient_ids]
 
 
-# %% mystnb={"image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures and falls to pieces in the fifth."}, "figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}}
+# %% mystnb={"image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures; in the fifth it leaves out strips along the chest wall."}, "figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}}
 hits = (data.test.masks == 2) & (predict_masks(model, data.test.images) == 2)
 best = hits.sum(axis=(1, 2)).argmax()
 patient, level = data.test.patient_ids[best], int(data.test.case_ids[best][-2:])
@@ -135,14 +135,14 @@ scores = {name: dice_per_patient(one) for name, one in versions.items()}
 pd.DataFrame({name: score.mean() for name, score in scores.items()}).T.round(2) + 0.0
 
 # %% [markdown]
-# Two rows stand out for the lung, motion and the window. For the nodule more seems to move, and thick slices seem to *help*. But seven patients differ widely among themselves, so how much of this is chance? The intervals of nodule Dice on the standard scans and on those with motion:
+# Two rows stand out for the lung, motion and the window. For the nodule more seems to move, and the other window seems to *help*. But seven patients differ widely among themselves, so how much of this is chance? The intervals of nodule Dice on the standard scans and on those with motion:
 
 # %%
 for name in ("standard", "motion"):
     print(name, *(f"{end:.2f}" for end in bootstrap_interval(scores[name]["nodule"])))
 
 # %% [markdown]
-# They overlap almost completely. "No difference", then? No: these are the *same patients*. One of them has a nodule that is easy to see, and another has one that nobody could find, and this spread is in both intervals. What we ask is what *each patient* lost. (The means of such a table mislead in a second way: with thick slices, a patient without a nodule has no false pixel left; a Dice of 0 becomes 0/0 and drops out, and the mean rises although nobody gained.)
+# They overlap almost completely. "No difference", then? No: these are the *same patients*. One of them has a nodule that is easy to see, and another has one that nobody could find, and this spread is in both intervals. What we ask is what *each patient* lost. (The means of such a table mislead in a second way: they do not tell whether everybody gained a little or one patient a great deal.)
 
 # %% [markdown]
 # ### Exercise 09.1: what each patient lost
@@ -175,7 +175,7 @@ print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 # %% [markdown]
 # The interval of the *differences* lies below zero. The same fourteen numbers, and a clear answer: with motion the nodules are outlined worse. Now for all causes:
 
-# %% mystnb={"image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie at zero except motion, slightly below, and the other window, far below. Nodule: low dose, sharp kernel, thick slices and beam hardening lie about zero; wide field, motion and other window lie below."}, "figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}}
+# %% mystnb={"image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero or lie next to it, and in the other window one patient lies far above and three below."}, "figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}}
 lost = {
     part: pd.DataFrame({name: scores[name][part] - scores["standard"][part] for name in scans})
     for part in ("lung", "nodule")
@@ -194,11 +194,11 @@ pd.concat({part: summarize(differences) for part, differences in lost.items()}, 
 # %% [markdown]
 # Compare with your guess.
 #
-# - **The other window** is by far the worst: a quarter of the lung Dice, and nearly all of the nodule's. Nothing was scanned differently.
+# - **The other window** is the worst for the lung: some hundredths, in every patient. For the nodule it is a lottery: one patient gains more than half, three lose, and the interval is as wide as all others together. Nothing was scanned differently.
 # - **Motion** costs a little of the lung in *every* patient (see how close the dots lie), and about a tenth for the nodule.
-# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do.
+# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients.
 # - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so that we cannot say whether it helps or hurts.
-# - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero, if only just for thick slices. That is not "no effect": so few patients with a nodule cannot exclude a loss of a few hundredths.
+# - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero or lie within a hundredth of it. That is not "no effect": so few patients with a nodule cannot exclude a loss of a few hundredths.
 #
 # A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
 #
@@ -224,7 +224,7 @@ dosed = {dose: subset_of_patients(scan([patient], photons=dose))[level] for dose
 frames = [plotting.paint_mask(one.images[0], predict_masks(model, one.images)[0]) for one in dosed.values()]
 explore(frames, [f"{dose:,} photons" for dose in doses], "dose", start=3)
 
-# %% mystnb={"image": {"alt": "Two curves over the number of photons from 100,000 down to 100 on a logarithmic axis. Lung Dice stays just below 1 and nodule Dice at about 0.4 down to 1,000 photons; then both fall, the nodule almost to 0. A gray band marks the doses of the training set, 20,000 to 160,000."}, "figure": {"caption": "Mean Dice of the seven test patients at falling dose. Gray: the doses of the training set."}}
+# %% mystnb={"image": {"alt": "Two curves over the number of photons from 100,000 down to 100 on a logarithmic axis. Lung Dice stays just below 1 and nodule Dice a little below 0.4 down to 1,000 photons; then both fall, the nodule to about 0.1. A gray band marks the doses of the training set, 20,000 to 160,000."}, "figure": {"caption": "Mean Dice of the seven test patients at falling dose. Gray: the doses of the training set."}}
 ladder = {dose: dice_per_patient(subset_of_patients(scan(data.test.patients, photons=dose))).mean() for dose in doses}
 with plotting.figure(width=4.6, height=2.8) as (fig, axes):
     pd.DataFrame(ladder).T.plot(ax=axes[0, 0], marker="o", logx=True, color=plotting.CLASS_COLORS[1:3])
@@ -234,7 +234,7 @@ with plotting.figure(width=4.6, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# Down to 1,000 photons, a twentieth of the lowest dose in training, next to nothing happens. Below that the fall is steep. Inside the gray band all looks well, and outside it does for a while; a test inside the band, as every test on one hospital's data is, cannot show where the edge is.
+# Down to 1,000 photons, a twentieth of the lowest dose in training, little happens. Below that the fall is steep. Inside the gray band all looks well, and outside it does for a while; a test inside the band, as every test on one hospital's data is, cannot show where the edge is.
 
 # %% [markdown]
 # ### Everything at once: patients of an archive
@@ -247,7 +247,7 @@ archive = subset_of_patients(archive_patients)
 report = evaluate(model, archive, data.class_names)
 report.summary("dice")[["mean", "low", "high", "cases"]].round(2)
 
-# %% mystnb={"image": {"alt": "Dice of each archive patient as a dot, for lung and nodule. The lung's dots lie between about 0.93 and 0.98, the nodule's are spread from 0 to above 0.8."}, "figure": {"caption": "The same network on eight patients of the archive."}}
+# %% mystnb={"image": {"alt": "Dice of each archive patient as a dot, for lung and nodule. The lung's dots lie between about 0.93 and 0.98, the nodule's are spread from 0 to above 0.9."}, "figure": {"caption": "The same network on eight patients of the archive."}}
 plotting.show_cases(report)
 
 # %% [markdown]
@@ -259,7 +259,7 @@ for one in archive_patients:
     if one.patient_id in worst:
         print(one.patient_id, ", ".join(one.difficulties))
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures, image, ground truth, prediction and errors, of the two archive patients with the lowest lung Dice. A dark pocket of gas in the belly and the gap beside an arm are predicted as lung, and parts of the thin lower ends of the lungs are missed."}, "figure": {"caption": "Of each of the two worst patients the slice with the most wrong pixels."}}
+# %% mystnb={"image": {"alt": "Two rows of four pictures, image, ground truth, prediction and errors, of the two archive patients with the lowest lung Dice. In the first, pockets of gas in the belly and the air beside a body that is cut by the edge of the picture are predicted as lung; in the second, parts of the thin lower ends of the lungs are missed."}, "figure": {"caption": "Of each of the two worst patients the slice with the most wrong pixels."}}
 answers = predict_masks(model, archive.images)
 wrong = ((answers > 0) != (archive.masks > 0)).sum(axis=(1, 2))
 at = [np.where(archive.patient_ids == name, wrong, -1).argmax() for name in worst]
@@ -268,7 +268,7 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# Below the diaphragm, gas in the bowel is taken for lung, and so is the gap beside an arm; where the lungs end in thin crescents, they are left out. The training patients keep their arms out of the picture, have no such gas and end at the diaphragm. Everything dark inside the body *was* lung there, and the network had no reason to learn more than that. No scanner is to blame, and a repair of gray values would not mend it: it is the *population* that has shifted.
+# Below the diaphragm, gas in the bowel is taken for lung, and so is the air beside a body that does not fit into the picture; where the lungs end in thin crescents, they are left out. The training patients fit into the picture, have no such gas and end at the diaphragm. Everything dark inside the body *was* lung there, and the network had no reason to learn more than that. No scanner is to blame, and a repair of gray values would not mend it: it is the *population* that has shifted.
 #
 # Here several things differ at once, and no number tells which of them did it; the picture does. That is the situation with real data: take the causes apart where you can, and look at the worst cases where you cannot.
 
@@ -292,7 +292,7 @@ check.name_the_cause(causes_named)
 # %% [markdown]
 # ## First remedy: undo what is known
 #
-# The window cost most, and it is the cheapest to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, walk the line back to HU, and then apply the window of training.
+# The window cost the lung most, and it is the cheapest to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, walk the line back to HU, and then apply the window of training.
 
 # %% [markdown]
 # ### Exercise 09.3: back to HU
@@ -485,10 +485,10 @@ assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 # Read row by row.
 #
 # - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. They are not enough to learn nodules: the four hold too few nodule pixels, as printed above.
-# - **Fine-tuned**, the network keeps its lungs and its nodules. On the archive the nodule Dice is a little higher in the stored run, on the standard scans it is lower: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column.
+# - **Fine-tuned**, the network keeps its lungs and its nodules, on the archive and on the standard scans. The last column is there because it need not be so: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column.
 # - **The lung hardly gained**, although it was what we meant to improve. Four patients cannot show every disease, and the network had most of it right before.
 #
-# How sure is the gain for the nodule? The same eight patients before and after are pairs again:
+# Did anything gain? The same eight patients before and after are pairs again:
 
 # %% tags=["nbval-ignore-output"]
 gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive)[part] for part in ("lung", "nodule")}
@@ -499,7 +499,7 @@ for part, gain in gains.items():
 assert abs(gains["lung"].mean()) < 0.05
 
 # %% [markdown]
-# An interval that includes zero, or almost does, on so few patients is no success yet. It is a reason to outline more patients.
+# An interval that includes zero, on so few patients, is no success yet. It is a reason to outline more patients.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
@@ -673,7 +673,7 @@ signs.round(2) + 0.0
 # ## Take-aways
 #
 # - A test score belongs to a scanner, a protocol and a population. Elsewhere it has to be measured again.
-# - What hurts is not what looks bad. Noise cost the lung a hundredth, another window a quarter.
+# - What hurts is not what looks bad. Noise cost the lung a hundredth, another window several.
 # - Compare the same patients, and give the interval of the *differences*.
 # - What varied in training is survived; what was always the same is relied on.
 # - Undo what is known (window, spacing), augment for what can be foreseen, fine-tune on a few patients for the rest.

@@ -113,7 +113,7 @@ levels = range(0, 64, 4)
 frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
 explore(frames, [f"{k * distance:.0f} mm" for k in levels], "level", start=len(frames) // 2, width=320)
 
-# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules close together in one lung and a faint round one low in the other; the prediction has the first two and not the third."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
+# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules close together in one lung and a faint round one low in the other; the prediction has all three, a little too large, and three specks where no nodule is."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
 shown = np.where((patient.masks == 2).any(axis=1), 2, patient.masks[:, row])
 found = np.where((predicted == 2).any(axis=1), 2, predicted[:, row])
 panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, found]
@@ -135,7 +135,7 @@ for number in range(1, count + 1):
 pd.DataFrame(rows, range(1, count + 1), ["slices", "slices found", "share found"]).rename_axis("nodule")
 
 # %% [markdown]
-# Two of the three are found, nearly whole; of the second, one slice is not found. The third, a large faint one, is found in no slice (it is of ground glass; [notebook 06](06_failure_analysis.ipynb) tells why that happens). A network of slices makes each of these decisions anew in every slice.
+# All three are found, nearly whole, the faint one of ground glass too; of the second, one slice is not found. What the table cannot show is in the picture: specks where no nodule is, each in a single slice. A network of slices makes each of these decisions anew in every slice, and never asks whether the neighbors agree.
 
 # %% [markdown]
 # ### The mean of the slices, or the patient?
@@ -150,7 +150,7 @@ for part, true, seen in (("lung", patient.masks > 0, predicted > 0), ("nodule", 
     by_slice[part] = np.array([dice(t, p) for t, p in zip(true, seen)])
     print(f"{part:<7}mean of slices {np.nanmean(by_slice[part]):.2f}, patient {dice(true, seen):.2f}")
 
-# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.97 and 1, a little lower at both ends and in the middle. Nodule: one point near 0.25 where the first nodules begin, then points between 0.6 and 0.8, and a row of points at 0 for the third nodule."}, "figure": {"caption": "Dice of every slice that has a value."}}
+# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower at one end. Nodule: two groups of points between 0.6 and 0.95, one for each region with nodules, and three single points at 0."}, "figure": {"caption": "Dice of every slice that has a value."}}
 with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
     for ax, (part, scores), color in zip(axes.flat, by_slice.items(), plotting.CLASS_COLORS[1:]):
         ax.plot(np.arange(64) * distance, scores, "o", markersize=4, color=color, markeredgecolor="black")
@@ -158,7 +158,7 @@ with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
 fig
 
 # %% [markdown]
-# For the lung the two agree to two digits, since nearly all slices are large and good. For the nodules they do not. A slice through the end of a nodule has few pixels, and counts as much as one through its middle. How much that matters shows in a ball of 12 mm that is outlined perfectly, but for its first and its last slice, which are missed:
+# For the lung the two agree to two digits, since nearly all slices are large and good. For the nodules they do not. Three slices count 0 because of a speck each, as much as three nodules that were missed. And a slice through the end of a nodule has few pixels, and counts as much as one through its middle. How much that matters shows in a ball of 12 mm that is outlined perfectly, but for its first and its last slice, which are missed:
 
 
 # %%
@@ -219,7 +219,7 @@ print(f"lung    {lung[0] / 1000:.2f} l true, {lung[1] / 1000:.2f} l predicted")
 print(f"nodules {nodules[0]:.0f} ml true, {nodules[1]:.0f} ml predicted")
 
 # %% [markdown]
-# The lung is right to a hundredth, and of the nodules' volume more than a third is missing: the same network, the same patient. A Dice of 0.98 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
+# The lung is right to a hundredth, and the nodules come out about a tenth too large: the same network, the same patient. A Dice of 0.98 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
 
 # %% [markdown]
 # ### What the grid alone costs
