@@ -250,6 +250,11 @@ def test_different_quantities_are_named_and_not_summed_up(tmp_path):
     assert "| runs 20 | seed 19, Dice 0.500 |" in text  # none is left out
 
 
+def test_a_curve_is_left_to_the_notebooks(tmp_path):
+    write_results(tmp_path, "lidc", {"runs": [{"contestant": "ours", "curve": [[1.0, 0.5], [2.0, 0.6]]}]})
+    assert "| runs 1 | contestant ours |" in series_book.substitutions(tmp_path)["table"]["lidc"]
+
+
 def test_a_missing_result_file_is_said_and_others_are_listed(tmp_path):
     write_results(tmp_path, "gpu_speed", {"seconds_per_step": 0.013})
     given = series_book.substitutions(tmp_path)

@@ -20,6 +20,8 @@ MINUTES = re.compile(r"\*\*Minutes\W+\D{0,20}?(\d+)[^\n]*?to read[^\n]*?(\d+)\D{
 LESSON_FACTOR = 1.5
 #: shown on the results page under a heading of their own; any other file goes to "Other measurements"
 WITH_A_HEADING = ("phantom_checkpoint", "lidc")
+#: shown as tables of book/metrics.md, which tools/metric_table.py makes
+ON_THE_PAGE_OF_METRICS = ("metrics_agreement", "metrics_speed", "interval_coverage")
 
 
 def read_results(folder):
@@ -74,9 +76,11 @@ def rows(results, prefix=""):
     """Flatten nested results to ``(name, text)``.
 
     A group of many numbers of one kind becomes one line, and so does each of a list of things; ``x``, ``x_low`` and
-    ``x_high`` become one value with its interval.
+    ``x_high`` become one value with its interval. Curves are left to the notebooks.
     """
     for key, value in results.items():
+        if key == "curve":  # drawn in a notebook
+            continue
         base = re.sub(r"_(low|high)$", "", str(key))
         if base != key and {base, f"{base}_low", f"{base}_high"} <= set(results):
             continue
@@ -143,7 +147,8 @@ def substitutions(folder):
     """Tables and values from the result files: ``results`` (raw values) and ``table`` (finished tables)."""
     results = read_results(folder)
     tables = {name: table(content) for name, content in results.items()}
-    others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in WITH_A_HEADING]
+    elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS)
+    others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in elsewhere]
     for name in WITH_A_HEADING:
         missing = f"`book/results/{name}.json` is not in this copy of the repository, so there is no number to show."
         tables.setdefault(name, missing)
