@@ -62,7 +62,7 @@ def main():
 
         results = {"limit_seconds": arguments.limit, "goals": GOALS, "runs": rows, "ratios": ratios(rows)}
         name = "time_to_dice_recipes" if arguments.recipes else "time_to_dice"
-        write_results(name, "Seconds of training until validation Dice is reached and kept", results)
+        write_results(name, "Seconds of training until a Dice is reached and kept", results)
     print(ratios(rows))
 
 
