@@ -464,7 +464,7 @@ def show_lines(x, curves, xlabel, ylabel="", mark=None, limits=None):
 
 
 def show_time_to_dice(runs, goals, panel=3.7):
-    """Validation Dice of each class against the seconds of training, one line per training.
+    """Dice of each class against the seconds of training, one line per training.
 
     Parameters
     ----------
@@ -483,7 +483,7 @@ def show_time_to_dice(runs, goals, panel=3.7):
                 style = {"color": colors[index % len(colors)], "linestyle": styles[index % len(styles)]}
                 ax.plot(seconds, scores, linewidth=1.4, label=run["contestant"] if column == 1 else None, **style)
             ax.axhline(goal, color="#999999", linewidth=1, linestyle=":")
-            ax.set(xscale="log", xlabel="seconds of training", ylabel="validation Dice", title=name, ylim=(0, 1.02))
+            ax.set(xlim=(0, None), xlabel="seconds of training", ylabel="Dice", title=name, ylim=(0, 1.02))
             ax.spines[["top", "right"]].set_visible(False)
         fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return fig

@@ -437,7 +437,7 @@ ways.round(2)
 #
 # - **Per slice, empty left out**: how well does it do on a slice where there is something to say?
 # - **Per slice, empty counts 1**: mostly, how many slices are empty? With enough empty slices any network looks good.
-# - **Per slice, only where the truth is not empty**: here the same as the first row, because this network marked nothing on slices without a nodule. The next part shows the difference.
+# - **Per slice, only where the truth is not empty**: here a little above the first row, because this network marked something on a few slices without a nodule. The next part shows the difference.
 # - **Per patient**: the counts of a patient's slices are added before dividing. How well does it do on the next *patient*? This is what a reader usually wants to know, and what this series reports.
 # - **Pooled**: all pixels of all patients in one table. Large nodules decide, and there is no spread to report, since there is only one number.
 #
@@ -646,17 +646,17 @@ assert report.summary("dice").loc["lung", "mean"] >= 0.95
 #
 # The patients behind the numbers:
 
-# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.98; those of the nodule are spread from 0 to about 0.8."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
+# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.98; those of the nodule are spread from 0 to about 0.9."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
 plotting.show_cases(report)
 
 # %% [markdown]
-# The lung's dots are one cluster. The nodule's reach from 0 to about 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie on the floor. Look them up:
+# The lung's dots are one cluster. The nodule's reach from 0 to about 0.9: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Three dots lie on the floor. Look them up:
 
 # %%
 report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
 
 # %% [markdown]
-# Two zeros, for opposite reasons. One patient has recall 0: the nodule was missed, and nothing else was marked (precision 0/0). The other has recall 0/0: there is *no* nodule, and a few false pixels cost the whole score. The same 0.00 stands for a missed finding and for a small false alarm; only the other columns tell them apart.
+# Three zeros, for different reasons. Two patients have recall 0: the nodule was missed; in one of them nothing else was marked (precision 0/0), in the other something that is none. The third has recall 0/0: there is *no* nodule, and a few false pixels cost the whole score. The same 0.00 stands for a missed finding and for a small false alarm; only the other columns tell them apart.
 #
 # The same patients in IoU, and in mm:
 
@@ -668,7 +668,7 @@ report.summary("hd95")[["mean", "low", "high", "undefined"]].round(1)
 
 # %% [markdown]
 # IoU is below Dice in every row, as it must be, and tells the same story. In mm, 95 % of the lung's border lies within about two pixels of the true one.
-# The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the two patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
+# The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the three patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
 
 # %% [markdown]
 # ### Pictures beside the numbers

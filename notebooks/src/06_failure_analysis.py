@@ -42,7 +42,7 @@ model = load_checkpoint()
 validation = data.validation
 predictions = predict_masks(model, validation.images)
 
-# %% mystnb={"image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: a slice at the lower end of the lungs, two thin crescents, of which a piece at the back is left out."}, "figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients."}}
+# %% mystnb={"image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: a slice at the lower end of the lungs; the errors are thin lines along the edges, and a small nodule that is missing."}, "figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients."}}
 from unet_helpers import plotting
 
 slices = evaluate(None, validation, data.class_names, by="slice", predictions=predictions)
@@ -55,7 +55,7 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# An average hides these two pictures. In the first a nodule is lost, and the Dice of the nodule class is 0. In the second a piece at the back of the lung is left out, and the Dice of the lung class is still above 0.9. This notebook takes the errors apart.
+# An average hides these two pictures. In the first a nodule is lost, and the Dice of the nodule class is 0. The second is the worst for the lungs, and one has to look closely: the errors are thin lines, and the Dice of the lung class is still above 0.9. This notebook takes the errors apart.
 #
 # It looks at the **validation** patients. The test patients were opened once, in notebook 05, and stay closed: what you look at in order to repair your model is no test any more.
 
@@ -200,7 +200,7 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm is four or five pixels in this image. But size is not the whole story, because large nodules are missed too.
+# The recall rises with the size, as expected: a nodule of 8 mm is four or five pixels in this image. But size is not the whole story, because between 8 and 16 mm some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
@@ -213,7 +213,7 @@ nodules["contrast"] = np.where(nodules["HU"] < 300, "< 300 HU", "> 300 HU")
 nodules["large"] = np.where(nodules["diameter_mm"] > 12, "> 12 mm", "< 12 mm")
 nodules.groupby(["contrast", "large"])["found"].agg(["size", "mean"]).unstack().round(2)
 
-# %% mystnb={"image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the upper part, crosses for missed nodules lie along the bottom at every diameter, and at the left end."}, "figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}}
+# %% mystnb={"image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the right and the upper middle, crosses for missed nodules lie at the left at every contrast, and along the bottom up to 16 mm, with a last one near 30 mm."}, "figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}}
 with plotting.figure(width=5, height=3.2) as (fig, axes):
     for found, marker, color in ((True, "o", "#0072B2"), (False, "x", "#D55E00")):
         part = nodules[nodules["found"] == found]
@@ -226,7 +226,7 @@ with plotting.figure(width=5, height=3.2) as (fig, axes):
 fig
 
 # %% [markdown]
-# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the faint ones hardly any is found, whatever its size. Two causes, and two remedies: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window. The mean Dice told nothing of this.
+# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the small ones few are, bright or faint; and those of the faint ones that are found are large. Two causes, and two remedies: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window. The mean Dice told nothing of this.
 #
 # What are the faint ones? The phantom keeps a list of its nodules; a real study would ask a radiologist.
 
@@ -236,7 +236,7 @@ nodules["kind"] = [kind_of.get((case[:4], int(case[-2:])), "unknown") for case i
 nodules.groupby("kind")["found"].agg(["size", "sum"]).set_axis(["nodules", "found"], axis=1)
 
 # %% [markdown]
-# The faint ones are the ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. Not one of them was found. Solid and part-solid nodules are found when they are large enough. That is a sentence a user can work with, and the mean Dice is not: *this model does not see ground-glass nodules.*
+# The faint ones are the ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. Fewer than half of them were found, nearly all of these large, against two thirds of the others. That is a sentence a user can work with, and the mean Dice is not: *of ground-glass nodules this model sees the large ones only.*
 
 # %% [markdown]
 # ### By dose
@@ -270,7 +270,7 @@ for photons, scan in rescans.items():
 pd.DataFrame(table, index=["lung Dice", "nodule Dice", "nodules found"]).round(2)
 
 # %% [markdown]
-# The lung does not mind. The nodules are found as often at every dose, and only at 3,000 photons, far below anything in the training set, does their Dice fall: the outlines get ragged. So the missed nodules of this model are **not** a matter of dose. Without the second scan of the same patients we could not have said so.
+# The lung does not mind. The nodules are found as often at a tenth of the dose, and hardly less often at 3,000 photons, far below anything in the training set; their Dice goes up and down, as a mean over so few nodules does. So the missed nodules of this model are **not** a matter of dose. Without the second scan of the same patients we could not have said so.
 
 # %% [markdown]
 # ## Kinds of failure, with names
@@ -286,7 +286,7 @@ for kind, meaning in KINDS.items():
 # %% [markdown]
 # Found by a rule, not by taste: of each kind the slice and the class in which it covers the most pixels.
 
-# %% mystnb={"image": {"alt": "Close-ups of errors, one per kind: a nodule that is not predicted at all, a predicted island with no true object, a lung whose edge is one pixel off, a true region left out of the prediction, and a prediction that runs out over the true edge."}, "figure": {"caption": "The largest example of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
+# %% mystnb={"image": {"alt": "Close-ups of errors, one per kind: a nodule that is not predicted at all, a predicted island with no true object, a lung whose edge is one pixel off, a true region left out of the prediction, and a prediction that covers a place beyond the true edge."}, "figure": {"caption": "The largest example of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
 maps = {}
 for k in range(len(more)):
     for c in (1, 2):
@@ -302,7 +302,7 @@ plotting.show_kinds(examples, columns=3, panel=2.5)
 # %% [markdown]
 # Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary* error may ask for nothing. A *leak* or a *hole* points at an edge that the image does not show, or at another class: a nodule that was taken for lung is a missed object of one class and a leak of the other.
 
-# %% mystnb={"image": {"alt": "Two groups of bars, the share of wrong pixels per kind for lung and for nodule. Nearly all wrong lung pixels are boundary errors; the wrong nodule pixels are spread over missed objects, boundary and other kinds."}, "figure": {"caption": "What the wrong pixels of each class are."}}
+# %% mystnb={"image": {"alt": "Two groups of bars, the share of wrong pixels per kind for lung and for nodule. Nearly all wrong lung pixels are boundary errors; of the wrong nodule pixels about two thirds are, and the rest are missed objects, false islands and holes."}, "figure": {"caption": "What the wrong pixels of each class are."}}
 from unet_helpers.failures import tabulate_errors
 
 kinds = (
@@ -316,7 +316,7 @@ with plotting.figure(width=6, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# Nine tenths of the wrong lung pixels are boundary. Of the wrong nodule pixels about half are boundary and most others are missed objects; false islands hardly occur. This network is too cautious: it misses, but it does not invent.
+# Nine tenths of the wrong lung pixels are boundary. Of the wrong nodule pixels about two thirds are boundary and most others are missed objects; false islands are fewer. This network misses more than it invents.
 
 # %% [markdown]
 # ### Exercise 06.1: name the kind
@@ -370,7 +370,7 @@ costs = pd.DataFrame({name: dice_by_repair(more, more_predictions, i) for i, nam
 costs.round(2)
 
 # %% [markdown]
-# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules, missed objects and boundary cost about the same. To a patient they do not: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
 
 # %% [markdown]
 # ## "My mask is all black"
