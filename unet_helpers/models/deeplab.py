@@ -83,7 +83,9 @@ def residual_stage(x, filters, *, strides=1, dilation=1, batch_norm=True, name="
         y = conv_unit(x, filters, strides=step, dilation=dilation if step == 1 else 1, i=1, **own)
         y = conv_unit(y, filters, dilation=dilation, relu=False, i=2, **own)
         if step > 1 or x.shape[-1] != filters:
-            x = conv_unit(x, filters, 1, strides=step, relu=False, i="_shortcut", **own)
+            if step > 1:  # every second pixel, then 1×1; with strides=2 in one layer oneDNN crashes at few channels
+                x = layers.MaxPooling2D(1, strides=step, name=f"{name}_block{block}_every{step}")(x)
+            x = conv_unit(x, filters, 1, relu=False, i="_shortcut", **own)
         x = layers.Add(name=f"{name}_block{block}_add")([x, y])
         x = layers.ReLU(name=f"{name}_block{block}_relu")(x)
     return x
