@@ -33,7 +33,12 @@ def wrong_share(accuracy, precision, recall):
     return (1 - accuracy) / (1 - recall + recall / precision - recall)
 
 
-SITUATIONS = {"liver volume": "Dice", "safety margin in mm": "HD95", "nothing overlooked": "recall"}
+SITUATIONS = {
+    "liver outline": "Dice",
+    "safety margin in mm": "HD95",
+    "nothing overlooked": "objects found",
+    "experts differ by 1 mm": "surface Dice",
+}
 CASES = [
     (check.dice_from_counts, lambda tp, fp, fn: ..., "Not yet"),
     (check.dice_from_counts, lambda tp, fp, fn: ratio(2 * tp, 2 * tp + fp + fn), "Right."),
@@ -69,10 +74,14 @@ CASES = [
     (check.interval, lambda values, patients: bootstrap_interval(values, patients)[::-1], "low is above high"),
     (check.interval, lambda values, patients: bootstrap_interval(values, patients, level=0.5), "percentile"),
     (check.interval, lambda values, patients: values.mean(), "two numbers"),
-    (check.metric_for, dict.fromkeys(SITUATIONS, ...), "3 of 3 are open"),
+    (check.metric_for, dict.fromkeys(SITUATIONS, ...), "4 of 4 are open"),
     (check.metric_for, SITUATIONS, "Right."),
-    (check.metric_for, SITUATIONS | {"liver volume": "accuracy"}, "accuracy is high as soon as"),
-    (check.metric_for, SITUATIONS | {"safety margin in mm": "Dice"}, "overlap cannot give one"),
+    (check.metric_for, SITUATIONS | {"liver outline": "accuracy"}, "accuracy is high as soon as"),
+    (check.metric_for, SITUATIONS | {"safety margin in mm": "Dice"}, "only a distance gives it"),
+    (check.metric_for, SITUATIONS | {"safety margin in mm": "surface Dice"}, "only a distance gives it"),
+    (check.metric_for, SITUATIONS | {"nothing overlooked": "recall"}, "recall counts pixels"),
+    (check.metric_for, SITUATIONS | {"nothing overlooked": "Dice"}, "count objects"),
+    (check.metric_for, SITUATIONS | {"experts differ by 1 mm": "HD95"}, "a border with a tolerance"),
     (check.metric_for, SITUATIONS | {"nothing overlooked": "IOU"}, "is none of"),
 ]
 

@@ -191,6 +191,13 @@ def test_tversky_of_nothing_in_nothing_is_0_and_of_something_in_nothing_is_not()
     assert value(TverskyLoss(), empty, channels(disk(), 1)) > 0.9
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_loss_is_a_plain_number_because_keras_would_not_divide_it_by_the_number_of_devices(name):
+    num_outputs = 1 if name == "binary_crossentropy" else 2
+    target = channels(disk(), num_outputs)
+    assert len(LOSSES[name]().call(target, tf.constant(0.1 + 0.8 * target)).shape) > 0
+
+
 def test_the_losses_can_be_named():
     for name in ("tversky", "focal_crossentropy"):
         model = compile_model(UNet((SIZE, SIZE, 1), 2, base_filters=2, depth=1), loss=name)

@@ -222,3 +222,36 @@ def test_time_to_dice_draws_a_curve_per_training_and_the_goals():
     assert [list(line.get_ydata()) for line in nodule.lines] == [[0.0, 0.2], [0.1], [0.5, 0.5]]
     assert [list(line.get_xdata()) for line in lung.lines[:2]] == [[2.0, 4.0], [3.0]]
     assert [text.get_text() for text in fig.legends[0].texts] == ["a", "b"]
+
+
+def test_a_parallel_step_shows_every_slice_once_and_a_copy_of_the_network_per_worker():
+    fig = plotting.show_data_parallel(random.random((6, 8, 8, 1)), workers=3)
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    assert len(ax.images) == 6
+    texts = [text.get_text() for text in ax.texts]
+    assert texts.count("copy of\nthe network") == texts.count("gradient of\nits part") == 3
+    assert [text for text in texts if text.startswith("worker")] == ["worker 0", "worker 1", "worker 2"]
+    assert texts.count("mean") == 1
+
+
+def test_scaling_says_what_is_model_and_what_is_measured():
+    curve = (np.array([1, 2, 4]), np.array([1.0, 0.8, 0.5]))
+    fig = plotting.show_scaling({"a cable": curve}, {"two processes": ([2], [0.7])})
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["model: a cable", "measured: two processes"]
+    model, measured = ax.lines[:2]
+    np.testing.assert_array_equal(model.get_ydata(), curve[1])
+    assert measured.get_linestyle() == "None"
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2", "4"]
+
+
+def test_numbers_can_be_shaded_by_something_else_on_one_scale():
+    fig = plotting.show_numbers([[[1, 10]], [[11, 11]]], ["a", "b"], shades=[[[1, 1]], [[2, 2]]])
+    fig.canvas.draw()
+    one, other = fig.axes
+    assert one.images[0].get_clim() == other.images[0].get_clim() == (1, 2)
+    assert [text.get_text() for text in other.texts] == ["11", "11"]
+    assert {text.get_color() for text in one.texts} == {"white"}
+    assert {text.get_color() for text in other.texts} == {"black"}

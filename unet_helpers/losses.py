@@ -85,11 +85,12 @@ class DiceCrossEntropy(keras.losses.Loss):
         self.dice_options = {"smooth": smooth, "pool_batch": pool_batch, "squared": squared}
 
     def call(self, y_true, y_pred):
-        """Scalar loss of the batch."""
+        """Loss of the batch, shape ``(1,)``."""
         y_true = ops.cast(y_true, y_pred.dtype)
         per_pixel = _crossentropy_per_pixel(y_true, y_pred, self.class_weights)
         dice_part = ops.mean(DiceLoss(**self.dice_options).call(y_true, y_pred))
-        return self.crossentropy_weight * ops.mean(per_pixel) + dice_part
+        # a plain number Keras 3.15 would not divide by the number of devices: two would take steps twice as long
+        return ops.reshape(self.crossentropy_weight * ops.mean(per_pixel) + dice_part, (1,))
 
     def get_config(self):
         """What is needed to build the loss again from a saved model."""

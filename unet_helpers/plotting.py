@@ -181,15 +181,19 @@ def show_curves(history, names=("loss", "accuracy", "dice")):
     return fig
 
 
-def show_numbers(arrays, titles, panel=2.0, decimals=0):
-    """Small arrays ``(H, W)`` as grids of gray squares with their numbers written in, side by side."""
+def show_numbers(arrays, titles, panel=2.0, decimals=0, shades=None):
+    """Small arrays ``(H, W)`` as grids of gray squares with their numbers written in, side by side.
+
+    ``shades`` are arrays of the same shapes that give the gray, on one scale for all; else each number gives its own.
+    """
     with figure(1, len(arrays), panel=panel) as (fig, axes):
-        for ax, array, title in zip(axes.flat, arrays, titles, strict=True):
+        for k, (ax, array, title) in enumerate(zip(axes.flat, arrays, titles, strict=True)):
             array = np.asarray(array)
-            low, high = array.min(), array.max()
-            ax.imshow(array, cmap="gray", vmin=low, vmax=high)
+            gray = array if shades is None else np.asarray(shades[k])
+            low, high = (array.min(), array.max()) if shades is None else (np.min(shades), np.max(shades))
+            ax.imshow(gray, cmap="gray", vmin=low, vmax=high)
             for (row, column), value in np.ndenumerate(array):
-                color = "black" if value > (low + high) / 2 else "white"
+                color = "black" if gray[row, column] > (low + high) / 2 else "white"
                 ax.text(column, row, f"{value:.{decimals}f}", color=color, ha="center", va="center", fontsize=9)
             ax.set_xticks(np.arange(-0.5, array.shape[1]), [])
             ax.set_yticks(np.arange(-0.5, array.shape[0]), [])
@@ -404,7 +408,7 @@ def show_case_grid(table, title=None):
     return fig
 
 
-def show_cases(evaluation, metric="dice", seed=0):
+def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
     """Every case as a dot per class; beside it the mean and its 95 % bootstrap interval over patients.
 
     Parameters
@@ -414,8 +418,10 @@ def show_cases(evaluation, metric="dice", seed=0):
         A column of ``evaluation.cases``.
     seed : int
         Of the bootstrap.
+    method : str
+        Of the interval: see :func:`unet_helpers.bootstrap_interval`.
     """
-    summary = evaluation.summary(metric, seed=seed)
+    summary = evaluation.summary(metric, seed=seed, method=method)
     with figure(width=1.9 * len(summary) + 1, height=3) as (fig, axes):
         ax = axes[0, 0]
         for x, (name, row) in enumerate(summary.iterrows()):
@@ -885,4 +891,78 @@ def show_runs_in_range(runs, limits, panel=2.4):
             ax.set_title(fill(title, 24), fontsize=9)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_ylabel("accuracy")
+    return fig
+
+
+WORKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+
+
+def show_data_parallel(images, workers=2, width=9.2):
+    """One step on several workers: each has a part of the batch and a copy of the network; gradients are averaged.
+
+    Parameters
+    ----------
+    images : ``(N, H, W, 1)``
+        The batch; N a multiple of ``workers``.
+    workers : int
+    width : float
+        Inches.
+    """
+    share = len(images) // workers
+    with figure(width=width, height=0.16 * width * workers) as (fig, axes):
+        ax = axes[0, 0]
+        ax.set(xlim=(0, share + 6.6), ylim=(-1.35 * workers + 0.25, 0.3))
+        ax.set_axis_off()
+        middle = -1.35 * (workers - 1) / 2 - 0.5
+        arrow = {"arrowstyle": "-|>", "linewidth": 1.5, "mutation_scale": 11, "shrinkA": 0, "shrinkB": 0}
+
+        def box(x, y, text, color, wide=1.35):
+            ax.add_patch(Rectangle((x, y - 0.36), wide, 0.72, facecolor="white", edgecolor=color, linewidth=1.6))
+            ax.text(x + wide / 2, y, text, ha="center", va="center", fontsize=8.5)
+
+        for worker in range(workers):
+            color, top = WORKER_COLORS[worker % len(WORKER_COLORS)], -1.35 * worker
+            y = top - 0.5
+            for k, image in enumerate(images[worker * share : (worker + 1) * share]):
+                ax.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=1, extent=(k + 0.04, k + 0.96, top - 0.96, top))
+            ax.add_patch(Rectangle((0, top - 1), share, 1.04, fill=False, edgecolor=color, linewidth=2))
+            ax.text(0, top + 0.1, f"worker {worker}", color=color, fontsize=9)
+            ax.annotate("", (share + 0.5, y), (share + 0.08, y), arrowprops={**arrow, "color": color})
+            box(share + 0.55, y, "copy of\nthe network", color)
+            ax.annotate("", (share + 2.35, y), (share + 1.95, y), arrowprops={**arrow, "color": color})
+            box(share + 2.4, y, "gradient of\nits part", color)
+            target = (share + 4.35, middle + 0.15 * np.sign(y - middle))
+            ax.annotate("", target, (share + 3.8, y), arrowprops={**arrow, "color": color})
+        box(share + 4.4, middle, "mean", "black", wide=0.85)
+        ax.annotate("", (share + 5.65, middle), (share + 5.3, middle), arrowprops={**arrow, "color": "black"})
+        ax.text(share + 5.72, middle, "same step\nin every\ncopy", va="center", fontsize=8.5)
+        ax.set_aspect("equal")
+    return fig
+
+
+def show_scaling(models, measured=None, width=5.6):
+    """Efficiency over the number of workers: curves of a model, and diamonds for what was measured.
+
+    Parameters
+    ----------
+    models : dict of str to (workers, efficiency)
+    measured : dict of str to (workers, efficiency), optional
+    width : float
+        Inches.
+    """
+    with figure(width=width, height=3.4) as (fig, axes):
+        ax = axes[0, 0]
+        styles = (("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"), ("#CC79A7", "-"))
+        for (name, (x, y)), (color, style) in zip(models.items(), styles, strict=False):
+            ax.plot(x, y, color=color, linestyle=style, label=f"model: {name}")
+        for (name, (x, y)), marker in zip((measured or {}).items(), "Dos^", strict=False):
+            look = {"markerfacecolor": "white", "markeredgecolor": "black", "linestyle": "", "zorder": 3}
+            ax.plot(x, y, marker, label=f"measured: {name}", **look)
+        ax.axhline(1, color="#999999", linewidth=1)
+        ax.set_xscale("log", base=2)
+        ticks = sorted({int(value) for x, _ in models.values() for value in x})
+        ax.set_xticks(ticks, ticks)
+        ax.set(xlabel="workers", ylabel="efficiency", ylim=(0, 1.08))
+        fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+        ax.spines[["top", "right"]].set_visible(False)
     return fig

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from .images import atomic_path
 from .plotting import show_predictions
@@ -71,3 +72,105 @@ def markdown_table(table):
     rows = [[str(value) for value in row] for row in table.itertuples(index=False)]
     header = [str(column) for column in table.columns]
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+
+
+#: sections of a model card (Mitchell et al. 2019), in the order of the paper
+CARD = (
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+)
+#: those that a person writes; the other two come from an evaluation
+CARD_SECTIONS = tuple(name for name in CARD if name not in ("Metrics", "Quantitative analyses"))
+
+METRICS = {"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)", "surface_dice": "surface Dice"}
+DISTANCES = ("hd", "hd95", "asd")
+INTERVALS = {
+    "percentile": "percentile bootstrap",
+    "bca": "BCa bootstrap",
+    "studentized": "studentized bootstrap",
+    "t": "Student's t",
+}
+
+
+def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method="studentized"):
+    """A model card (Mitchell et al. 2019) whose numbers come from an evaluation, and whose words from a person.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of test patients.
+    words : dict of str to str
+        One text for each of :data:`CARD_SECTIONS`.
+    metrics : sequence of str
+        Columns of ``evaluation.cases``: ratios, or distances in mm.
+    method : str
+        Of the intervals, as in :func:`unet_helpers.bootstrap_interval`.
+
+    Returns
+    -------
+    str
+        Markdown: the nine sections in the order of the paper. "Metrics" says unit, number of patients and what happens
+        to undefined cases; "Quantitative analyses" holds a table and counts the failures of each class: cases
+        in which all of it was missed, and cases without it in which some was predicted.
+
+    Raises
+    ------
+    ValueError
+        If a section is missing, empty or not one of the card's.
+    """
+    missing = [name for name in CARD_SECTIONS if not str(words.get(name, "")).strip()]
+    if missing:
+        raise ValueError(
+            f"the card lacks {', '.join(map(repr, missing))}; write a sentence for each, if only 'unknown'"
+        )
+    unknown = sorted(set(words) - set(CARD_SECTIONS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is none of the sections to write: {', '.join(CARD_SECTIONS)}")
+    patients = evaluation.cases["patient"].nunique()
+    cases = "" if evaluation.unit == "patient" else f"{evaluation.cases['case'].nunique()} {evaluation.unit}s of "
+    analyses = [f"{cases}{patients} patients.", ""]
+    analyses += [*markdown_table(_card_table(evaluation, metrics, method)), ""]
+    analyses += [f"- {line}" for line in _failures(evaluation)]
+    filled = words | {
+        "Metrics": f"{', '.join(METRICS.get(key, key) for key in metrics)} of each class, one value for each "
+        f"{evaluation.unit}; mean over those that have a value, with a 95 % interval over patients "
+        f"({INTERVALS[method]}). Undefined values are left out and counted.",
+        "Quantitative analyses": "\n".join(analyses),
+    }
+    return "\n\n".join(f"**{name}.** {filled[name].strip()}" for name in CARD)
+
+
+def _card_table(evaluation, metrics, method):
+    rows = []
+    for key in metrics:
+        for name, row in evaluation.summary(key, method=method).iterrows():
+            # with few cases an interval may reach beyond what is possible
+            row["low"], row["high"] = np.clip(row[["low", "high"]], 0, np.inf if key in DISTANCES else 1)
+            mean, low, high, median = (_two_digits(row[column]) for column in ("mean", "low", "high", "median"))
+            interval = f"{low} to {high}" if np.isfinite(row["low"]) else "–"
+            counts = int(row["cases"]), int(row["undefined"])
+            rows.append((name, METRICS.get(key, key), mean, interval, median, *counts))
+    columns = ["class", "metric", "mean", "95 % interval", "median", "with a value", "undefined"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _two_digits(value):
+    return f"{value:.2f}" if np.isfinite(value) else "–"
+
+
+def _failures(evaluation):
+    for name in evaluation.class_names:
+        cases = evaluation.of_class(name)
+        there, found = cases["true_pixels"] > 0, cases["predicted_pixels"] > 0
+        missed, made_up = int((there & (cases["tp"] == 0)).sum()), int((~there & found).sum())
+        line = f"{name}: missed wholly in {missed} of {there.sum()} cases that have it"
+        line += "" if there.all() else f", predicted in {made_up} of {(~there).sum()} that do not"
+        values = cases.set_index("case")["dice"].dropna()
+        yield line + (f"; lowest Dice {values.min():.2f} ({values.idxmin()})." if len(values) else ".")

@@ -20,15 +20,15 @@ plotting.show_predictions(validation.images[at], validation.masks[at], predictio
 #
 # **After this notebook you can**
 #
-# - count true and false positives and negatives, and compute IoU, Dice, precision, recall and accuracy from them,
-# - say what a published score hides, from its own numbers,
-# - choose between averages over slices, over patients and over pixels, and treat empty masks on purpose,
-# - choose a threshold on validation data, and measure a border in mm,
-# - report a test result with an interval over patients.
+# - count true and false positives and negatives, compute the usual metrics from them, and say what a published score hides,
+# - choose a metric, a unit and an average by what the target is like, and treat empty masks on purpose,
+# - choose a threshold, and compare two models, on validation patients,
+# - report a test result once, with an interval over patients,
+# - read it beside what human readers reach, and write it into a model card.
 #
 # **You need before** [notebook 01](01_data_pairing.ipynb) (cases and patients) and [notebook 04](04_gpu_training.ipynb) (where the trained network comes from).
 #
-# **Minutes:** 75 to read, with six exercises, 1 to run on two cores.
+# **Minutes:** 80 to read, with six exercises, 1 to run on two cores.
 #
 # **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, a way of averaging, and a sample of patients.
 #
@@ -41,7 +41,21 @@ print(data)
 
 # %% [markdown]
 # Seven patients with eight slices each for validation, and as many for the test; no patient stands on two sides ([notebook 01](01_data_pairing.ipynb)).
-# Until the last part of this notebook we use the **validation** patients. The **test** patients stay closed until everything has been decided.
+# At first we use the **validation** patients only. The **test** patients stay closed until everything has been decided.
+#
+# An evaluation is a **protocol**: decisions, written down, and then a number. This notebook takes them one by one.
+#
+# | decision | the question behind it |
+# |---|---|
+# | metric | which errors must the number see, on a target like this one? |
+# | unit, average | what is one observation: a pixel, a slice, a nodule, a patient? |
+# | undefined cases | what does an empty mask count as? |
+# | operating point | from which probability on? |
+# | comparison | against what, paired by what? |
+# | leakage, selection | has anything or anyone seen the test patients? |
+# | interval | how different would the number be with other patients? |
+# | ceiling | how well do people agree? |
+# | conclusion | what may be said, and about whom? |
 
 # %% [markdown]
 # ## Count by hand
@@ -72,31 +86,22 @@ print(f"TP {tp}, FP {fp}, FN {fn}, TN {tn}")
 #
 # $$\text{IoU} = \frac{|A \cap B|}{|A \cup B|} = \frac{TP}{TP + FP + FN}$$
 
-# %%
-intersection = tp
-union = tp + fp + fn
-print(f"{intersection} / {union} = {intersection / union:.3f}")
-
-# %% [markdown]
-# Half of the union is shared. **Dice** asks nearly the same, but compares the shared pixels with the *average size* of the two masks; written without the average, they count twice:
+#
+# **Dice** asks nearly the same, but compares the shared pixels with the *average size* of the two masks; written without the average, they count twice:
 #
 # $$\text{Dice} = \frac{2\,|A \cap B|}{|A| + |B|} = \frac{2\,TP}{2\,TP + FP + FN}$$
 
 # %%
-both_sizes = truth.sum() + prediction.sum()
-print(f"2 · {tp} / ({truth.sum()} + {prediction.sum()}) = {2 * tp / both_sizes:.3f}")
+from unet_helpers import dice, iou
+
+print(f"IoU {tp} / ({tp} + {fp} + {fn}) = {tp / (tp + fp + fn):.3f}; package {iou(truth, prediction):.3f}")
+print(
+    f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / (2 * tp + fp + fn):.3f}; package {dice(truth, prediction):.3f}"
+)
 
 # %% [markdown]
 # The same two masks have an IoU of one half and a Dice of two thirds. Neither is "the" right one; but a Dice must not be compared with someone else's IoU.
-# The package's functions must say the same:
-
-# %%
-from unet_helpers import dice, iou
-
-print(f"iou {iou(truth, prediction):.3f}, dice {dice(truth, prediction):.3f}")
-
-# %% [markdown]
-# They do. Both functions take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
+# The package's functions say the same as the hand. Both take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
 
 # %% [markdown]
 # ### Exercise 05.1: Dice from counts
@@ -125,21 +130,11 @@ check.dice_from_counts(dice_of)
 # %% [markdown]
 # ## One table, six numbers
 #
-# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted.
+# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted. All the usual names are ratios in this one table. `confusion_counts` makes it, and its properties are the ratios.
 
 # %%
 import pandas as pd
 
-pd.DataFrame(
-    [[tn, fp], [fn, tp]],
-    index=["background is there", "object is there"],
-    columns=["background predicted", "object predicted"],
-)
-
-# %% [markdown]
-# All the usual names are ratios in this one table. `confusion_counts` makes the table, and its properties are the ratios.
-
-# %%
 from unet_helpers import confusion_counts
 
 counts = confusion_counts(truth, prediction)
@@ -205,31 +200,26 @@ print(f"accuracy of never predicting a nodule: {(validation.masks != 2).mean():.
 #
 # $$\text{Dice} = \frac{2\,\text{IoU}}{1 + \text{IoU}}, \qquad \text{IoU} = \frac{\text{Dice}}{2 - \text{Dice}}$$
 
-# %%
-print(f"2 · {counts.iou:.3f} / (1 + {counts.iou:.3f}) = {2 * counts.iou / (1 + counts.iou):.3f}")
-
-# %% [markdown]
+#
 # So they rank two predictions of one case alike. For *averages* the formula fails. Take one good and one poor case:
 
-# %% mystnb={"image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below the curve."}, "figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}}
+# %% mystnb={"image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below a cross on the curve."}, "figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}}
 good, poor = 0.82, 0.05
+mean_iou, mean_dice = (good + poor) / 2, (good / (1 + good) + poor / (1 + poor))
 line = np.linspace(0, 1, 50)
-with plotting.figure(width=3.6, height=3) as (fig, axes):
+with plotting.figure(width=3.8, height=3) as (fig, axes):
     ax = axes[0, 0]
     ax.plot(line, 2 * line / (1 + line), color="black", label="one case")
     ax.plot([poor, good], [2 * poor / (1 + poor), 2 * good / (1 + good)], "o--", color="#0072B2", label="two cases")
-    ax.plot((poor + good) / 2, (poor / (1 + poor) + good / (1 + good)), "D", color="#D55E00", label="their mean")
+    ax.plot(mean_iou, mean_dice, "D", color="#D55E00", label=f"their mean: Dice {mean_dice:.2f}")
+    converted = 2 * mean_iou / (1 + mean_iou)
+    ax.plot(mean_iou, converted, "x", color="black", label=f"from the mean IoU: {converted:.2f}")
     ax.set(xlabel="IoU", ylabel="Dice", xlim=(0, 1), ylim=(0, 1.02))
-    ax.legend(frameon=False, fontsize=9, loc="lower right")
+    ax.legend(frameon=False, fontsize=8, loc="lower right")
 fig
 
-# %%
-mean_iou = (good + poor) / 2
-mean_dice = (2 * good / (1 + good) + 2 * poor / (1 + poor)) / 2
-print(f"mean Dice {mean_dice:.2f}; computed from the mean IoU {2 * mean_iou / (1 + mean_iou):.2f}")
-
 # %% [markdown]
-# A tenth is lost between the two. To turn a published mean IoU into a mean Dice, you need the single cases.
+# A tenth lies between the cross and the diamond. To turn a published mean IoU into a mean Dice, you need the single cases.
 
 # %% [markdown]
 # ## The trap: a score that sounds strong
@@ -297,6 +287,9 @@ def with_border(b):
 crop = next(with_border(b) for b in range(64) if lung[with_border(b)].mean() <= share)
 print(f"lung in the whole slice {lung.mean():.2f}, in the crop {lung[crop].mean():.2f}")
 
+# %% [markdown]
+# Each way of spoiling has two knobs. A search over both finds the setting whose precision and recall come closest to the report's.
+
 
 # %%
 def shrunk_and_shifted(mask, margin, shift):
@@ -309,19 +302,12 @@ def one_lung(mask, column, margin):
     return thick & (np.arange(mask.shape[1]) < column)
 
 
-# %% [markdown]
-# Each recipe has two knobs. A search over both finds the setting whose precision and recall come closest to the report's.
-
-# %%
-from itertools import product
-
-
 def closest(recipe, first, second):
     def distance(knobs):
         found = confusion_counts(lung[crop], recipe(lung, *knobs)[crop])
         return np.hypot(found.precision - precision, found.recall - recall)
 
-    return recipe(lung, *min(product(first, second), key=distance))
+    return recipe(lung, *min(((a, b) for a in first for b in second), key=distance))
 
 
 lookalikes = {
@@ -352,8 +338,7 @@ pd.DataFrame(numbers, index=names).round(2)
 # With three classes the table has three rows. Here is the one of a whole patient, the one of the slice at the top.
 
 # %% mystnb={"image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}, "figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}}
-patient = validation.patient_ids[pick]
-of_patient = validation.patient_ids == patient
+of_patient = validation.patient_ids == validation.patient_ids[pick]
 true, predicted = validation.masks[of_patient].astype(int), predictions[of_patient]
 matrix = np.bincount((3 * true + predicted).ravel(), minlength=9).reshape(3, 3)
 plotting.show_confusion_matrix(matrix, data.class_names)
@@ -363,17 +348,7 @@ plotting.show_confusion_matrix(matrix, data.class_names)
 # The nodule's row is the poor one: a good part of its pixels was taken for lung.
 # Background and lung are counted in thousands of pixels, and the nodule in tens. Whatever is averaged over *pixels* will not see the nodule.
 #
-# For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column.
-
-# %%
-tp = matrix.diagonal()
-fn = matrix.sum(axis=1) - tp
-fp = matrix.sum(axis=0) - tp
-per_class = pd.Series(2 * tp / (2 * tp + fp + fn), index=data.class_names)
-per_class.round(2)
-
-# %% [markdown]
-# One Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
+# For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
 
 
 # %%
@@ -401,17 +376,16 @@ scores.round(2)
 # %% mystnb={"image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}, "figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}}
 from unet_helpers import evaluate
 
-by_slice = evaluate(None, validation, data.class_names, by="slice", predictions=predictions)
-nodule = by_slice.of_class("nodule")
+nodule = evaluate(None, validation, data.class_names, by="slice", predictions=predictions).of_class("nodule")
 numbered = nodule.assign(slice=nodule.groupby("patient").cumcount())
 plotting.show_case_grid(numbered.pivot(index="patient", columns="slice", values="dice"), "nodule Dice")
 
 # %% [markdown]
 # Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. To count such a slice as 1 praises the network for an easy slice, to count it as 0 punishes it for being right. `nan` forces us to decide.
 #
-# The slices that do show one are of two kinds: found, with a Dice well above one half, or missed, with 0.00. (A slice without a nodule can hold a 0.00 too: something was predicted that is not there, a false positive.)
+# The slices that do show one are of two kinds: found, mostly with a Dice above one half, or missed, with 0.00. A slice without a nodule can hold a 0.00 too: something was predicted that is not there, a false positive.
 #
-# The next function computes the mean of these very masks in five ways. (`mean` of pandas leaves `nan` out.)
+# The next function averages these very masks in five ways. (`mean` of pandas leaves `nan` out.)
 
 
 # %%
@@ -433,11 +407,11 @@ ways = pd.DataFrame({name: averages(predictions, name) for name in ("lung", "nod
 ways.round(2)
 
 # %% [markdown]
-# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each is an answer to another question:
+# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each is an answer to another question. What one value belongs to is called the **unit of analysis**.
 #
 # - **Per slice, empty left out**: how well does it do on a slice where there is something to say?
 # - **Per slice, empty counts 1**: mostly, how many slices are empty? With enough empty slices any network looks good.
-# - **Per slice, only where the truth is not empty**: here a little above the first row, because this network marked something on a few slices without a nodule. The next part shows the difference.
+# - **Per slice, only where the truth is not empty**: how well are the nodules drawn that are there? It is a little above the first row, because false alarms on slices without a nodule do not count. The next part shows what that hides.
 # - **Per patient**: the counts of a patient's slices are added before dividing. How well does it do on the next *patient*? This is what a reader usually wants to know, and what this series reports.
 # - **Pooled**: all pixels of all patients in one table. Large nodules decide, and there is no spread to report, since there is only one number.
 #
@@ -446,11 +420,11 @@ ways.round(2)
 # %% [markdown]
 # ### What does a false positive on an empty slice cost?
 #
-# Take a slice where truth and prediction are both empty, and let the network "see" nine pixels that are not there.
+# Take a slice of the same patient as above where truth and prediction are both empty, and let the network "see" nine pixels that are not there.
 
 # %%
-empty = nodule["true_pixels"] + nodule["predicted_pixels"] == 0
-quiet = np.flatnonzero(empty)[0]
+empty = (nodule["true_pixels"] + nodule["predicted_pixels"] == 0).to_numpy()
+quiet = np.flatnonzero(empty & of_patient)[0]
 speckled = predictions.copy()
 speckled[quiet, 60:63, 40:43] = 2
 with_speck = averages(speckled, "nodule")
@@ -485,6 +459,116 @@ def iou_with(truth, prediction, empty):
 check.iou_with_policy(iou_with)
 
 # %% [markdown]
+# ## Where is the error?
+#
+# Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
+
+# %% mystnb={"image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}, "figure": {"caption": "The same truth, the same number of errors. Left, the border is one pixel off on one side; right, there is a false island far away."}}
+from unet_helpers.failures import error_map
+
+square = np.zeros((32, 32), int)
+square[10:22, 6:18] = 1
+near, far = square.copy(), square.copy()
+near[10:22, 18] = 1
+far[3:6, 26:30] = 1
+spoiled = {"border off by one": near, "false island": far}
+with plotting.figure(1, 2) as (fig, axes):
+    for ax, (title, mask) in zip(axes[0], spoiled.items()):
+        plotting.draw_image(ax, np.zeros_like(square), title=title)
+        plotting.draw_errors(ax, error_map(square, mask), fill=1)
+fig
+
+# %% [markdown]
+# For a radiologist the left one is fine, and the right one is an object that does not exist.
+#
+# A **surface distance** asks for each border pixel of one mask: how far is the nearest border pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's border is near the prediction. Four numbers are read off these distances:
+
+# %%
+from unet_helpers.metrics import boundary_metrics
+
+rows = {name: {"dice": dice(square, mask)} | boundary_metrics(square, mask, (1, 1)) for name, mask in spoiled.items()}
+pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
+
+# %% [markdown]
+# Dice is the same in both rows.
+#
+# - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the border.
+# - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
+# - **surface Dice** is the share of both borders that lies within a **tolerance**, here one millimeter. It forgives an error that small altogether, and counts the island by its border.
+#
+# They are mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same pixels are other millimeters in another scan:
+
+# %%
+from unet_helpers import hausdorff95
+
+taller = square.copy()
+taller[22, 6:18] = 1
+spacings = {"1 × 1 mm": (1, 1), "3 × 3 mm": (3, 3), "5 × 0.7 mm": (5, 0.7)}
+distances = pd.DataFrame({"Dice": dice(square, near)}, index=list(spacings))
+distances["HD95, one column more"] = [hausdorff95(square, near, s) for s in spacings.values()]
+distances["HD95, one row more"] = [hausdorff95(square, taller, s) for s in spacings.values()]
+distances.round(2)
+
+# %% [markdown]
+# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different distances (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
+#
+# Distances have gaps too. If one mask is empty there is no border, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, and so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
+
+# %% [markdown]
+# ### Which metric for which target?
+#
+# Draw disks of growing size, and shift each by one pixel: the same small error of the border.
+
+# %% mystnb={"image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}, "figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}}
+from unet_helpers.metrics import surface_dice
+
+place = np.hypot(*np.mgrid[-40:41, -40:41])
+diameters = [3, 5, 7, 9, 13, 21, 31, 45, 61]
+disks = [(place <= d / 2, np.roll(place <= d / 2, 1, axis=1)) for d in diameters]
+curves = {"Dice": [dice(*pair) for pair in disks], "surface Dice, 1 pixel": [surface_dice(*pair, 1) for pair in disks]}
+plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
+
+# %% [markdown]
+# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. A Dice of 0.7 is poor for a lung and may be all that can be asked of a nodule of three pixels. So the target decides, not custom; this table is after *Metrics Reloaded* (Maier-Hein and others 2024, below):
+#
+# | if … | then Dice … | so take |
+# |---|---|---|
+# | the object is large and compact | works | Dice, and beside it a distance |
+# | it has few pixels | jumps with each pixel | objects found, false objects; Dice of the found ones |
+# | a case holds several objects | is decided by the largest | objects found, and Dice per object |
+# | the border is what matters, in mm | does not say where | HD95, or surface Dice |
+# | people draw the border 1 mm apart | punishes what nobody can do better | surface Dice, with their spread as tolerance |
+# | a volume will be reported | may agree although places do not, or the reverse | difference in ml, beside Dice |
+# | it is thin, as a vessel | is decided by the width of one pixel | overlap of centerlines (clDice; not in this package) |
+# | many cases do not have it | is 0/0 there | false objects per such case |
+# | a miss costs more than a false alarm | weighs them alike | recall and precision, or F-beta |
+#
+# ### Exercise 05.5: which metric?
+#
+# Four tasks. Choose for each of them one of `"Dice"`, `"HD95"`, `"surface Dice"`, `"objects found"`, `"recall"`, `"accuracy"`.
+
+# %%
+answers = {
+    "liver outline": ...,  # does the outlined area of a large organ agree?
+    "safety margin in mm": ...,  # radiotherapy: how far may the border of the spinal cord be off, at worst?
+    "nothing overlooked": ...,  # a second reader marks nodules, large and small; a person checks each mark
+    "experts differ by 1 mm": ...,  # an outline that two experts draw up to 1 mm apart, and that is no error
+}
+check.metric_for(answers)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+answers = {
+    "liver outline": "Dice",
+    "safety margin in mm": "HD95",
+    "nothing overlooked": "objects found",
+    "experts differ by 1 mm": "surface Dice",
+}
+check.metric_for(answers)
+
+# %% [markdown]
+# In practice one reports an overlap *and* a distance, per class and per case. [The page on metrics](../book/metrics.md) says how each is computed here, and beside which library it was checked.
+
+# %% [markdown]
 # ## From which probability on is it a nodule?
 #
 # The network gives a probability for each class, and so far each pixel took the most probable one. For a class that is rare, and costly to miss, one may ask for less: call it a nodule from a **threshold** on. Move the slider and watch the green and the red.
@@ -492,13 +576,12 @@ check.iou_with_policy(iou_with)
 # %%
 from unet_helpers import predict_probabilities, widgets
 
-probability = predict_probabilities(model, validation.images)[..., 2]
+probabilities = predict_probabilities(model, validation.images)
+probability = probabilities[..., 2]
 thresholds = [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 sweep = [confusion_counts(validation.masks == 2, probability >= t) for t in thresholds]
 
 # %%
-from unet_helpers.failures import error_map
-
 row, column = (int(np.clip(center.mean(), 24, 104)) for center in np.where(validation.masks[pick] == 2))
 zoom = slice(row - 24, row + 24), slice(column - 24, column + 24)
 
@@ -520,100 +603,99 @@ widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "t
 # %% [markdown]
 # Green is found, red too much, blue missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). The same as curves, over all validation slices pooled:
 
-# %% mystnb={"image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.7 to 0.9 with the threshold, recall falls from about 0.6 to below 0.5, and Dice between them is nearly flat."}, "figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}}
+# %% mystnb={"image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.5 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat."}, "figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
+# %% [markdown]
+# Dice hardly moves over most of the range. What the threshold buys is better seen in *objects*. An object is a connected piece of a mask; a true one is found if a pixel of it is predicted, and a predicted one is false if it holds no true pixel.
+
 # %%
-pd.DataFrame(curves, index=pd.Index(thresholds, name="threshold")).iloc[2:-1:2].round(2)
+from unet_helpers.metrics import detect_objects
+
+chosen = (0.02, 0.1, 0.3, 0.5, 0.9)
+found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, probability)) for t in chosen]
+pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# Down the table precision rises and recall falls: a network that must be surer says less, and is right more often. (Precision is `NaN` where nothing is predicted at all.) Where to stop depends on what a miss costs and what a false alarm costs, and that is not a question for the network. Dice hardly moves over most of the range, and even the lowest threshold in the table leaves four tenths of the nodule pixels unfound: the threshold cannot bring back what the network does not see. So we keep the most probable class.
+# From the top down the network says less and is right more often: the false objects go from more than two for each one found to almost none, and of the true ones a quarter is missed at first and more than half in the end.
+#
+# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not a question for the network: a second reader who looks at every mark may want the second row; where nobody looks, the fourth is the better one. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
 #
 # Two rules. A threshold is *chosen*, like a learning rate, and so it is chosen on **validation** patients: the best value on the test patients would be fitted to them, and its score would be too good. And when the curve has a flat top, its highest point is chance; take the plain value inside the flat part.
 
 # %% [markdown]
-# ## A distance in mm
+# ## Is one better than the other?
 #
-# Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
-
-# %% mystnb={"image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}, "figure": {"caption": "The same truth, the same number of errors. Left, the border is one pixel off on one side; right, there is a false island far away."}}
-square = np.zeros((32, 32), int)
-square[10:22, 6:18] = 1
-near, far = square.copy(), square.copy()
-near[10:22, 18] = 1
-far[3:6, 26:30] = 1
-with plotting.figure(1, 2) as (fig, axes):
-    for ax, mask, title in zip(axes[0], (near, far), ("border off by one", "false island")):
-        plotting.draw_image(ax, np.zeros_like(square), title=title)
-        plotting.draw_errors(ax, error_map(square, mask), fill=1)
-fig
+# Two ideas that might help, at no training: call everything nodule from 0.1 on; or predict each slice and its mirror image, and average the two. First their means beside the plain rule, each with its interval over the validation patients:
 
 # %%
-print(f"Dice {dice(square, near):.3f} and {dice(square, far):.3f}")
-
-# %% [markdown]
-# Dice is the same. For a radiologist the left one is fine, and the right one is an object that does not exist.
-#
-# A **surface distance** asks for each border pixel of one mask: how far is the nearest border pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's border is near the prediction.
-
-# %%
-from unet_helpers.metrics import surface_distances
-
-for name, mask in {"border off by one": near, "false island": far}.items():
-    true_to_pred, pred_to_true = surface_distances(square, mask, spacing=(1, 1))
-    print(f"{name}: largest from truth {true_to_pred.max():.1f}, from prediction {pred_to_true.max():.1f} mm")
-
-# %% [markdown]
-# The largest of all these distances is the **Hausdorff distance**. One stray pixel decides it, and so one usually takes the 95th percentile of each direction, and then the larger of the two: **HD95**.
-
-# %%
-from unet_helpers import hausdorff95
-
-print(f"HD95 {hausdorff95(square, near, (1, 1)):.1f} and {hausdorff95(square, far, (1, 1)):.1f} mm")
-
-# %% [markdown]
-# Now the two differ: one millimeter against more than ten. It was mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same pixels are other millimeters in another scan:
-
-# %%
-taller = square.copy()
-taller[22, 6:18] = 1
-spacings = {"1 × 1 mm": (1, 1), "3 × 3 mm": (3, 3), "5 × 0.7 mm": (5, 0.7)}
-distances = pd.DataFrame({"Dice": dice(square, near)}, index=list(spacings))
-distances["HD95, one column more"] = [hausdorff95(square, near, s) for s in spacings.values()]
-distances["HD95, one row more"] = [hausdorff95(square, taller, s) for s in spacings.values()]
-distances.round(2)
-
-# %% [markdown]
-# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different distances (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
-#
-# HD95 has gaps too. If one mask is empty there is no border, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, and so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
-
-# %% [markdown]
-# ### Exercise 05.5: which metric?
-#
-# Three tasks. Choose for each of them one of `"Dice"`, `"HD95"`, `"recall"`, `"accuracy"`.
-
-# %%
-answers = {
-    "liver volume": ...,  # does the outlined area of a large organ agree, so that its volume can be followed?
-    "safety margin in mm": ...,  # radiotherapy: how far may the border of the spinal cord be off?
-    "nothing overlooked": ...,  # a second reader who marks places to look at; a person checks each
+mirrored = predict_probabilities(model, validation.images[:, :, ::-1])[:, :, ::-1]
+candidates = {
+    "most probable class": predictions,
+    "nodule from 0.1 on": np.where(probability >= 0.1, 2, predictions),
+    "with mirror image": (probabilities + mirrored).argmax(axis=-1),
 }
-check.metric_for(answers)
-
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
-answers = {
-    "liver volume": "Dice",
-    "safety margin in mm": "HD95",
-    "nothing overlooked": "recall",
-}
-check.metric_for(answers)
+scored = {name: evaluate(None, validation, data.class_names, predictions=p) for name, p in candidates.items()}
+means = pd.concat({name: one.summary(method="t") for name, one in scored.items()})
+means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 
 # %% [markdown]
-# In practice one reports an overlap *and* a distance, per class and per case. The recommendations of Maier-Hein and others (2024, below) lead from the task to the metric.
+# The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them, and these are the same patients. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
+
+# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from slightly below zero to 0.3 and the hollow diamond's bar crosses zero. With the mirror image no dot lies below zero."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
+from unet_helpers.intervals import compare
+
+plain = scored["most probable class"]
+compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
+differences = {name: one.differences for name, one in compared.items()}
+plotting.show_differences(differences, "difference in Dice", limits=(-0.15, 0.35), method="t")
+
+# %%
+rows = pd.concat({name: one.table for name, one in compared.items()})
+rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
 
 # %% [markdown]
+# Here `p` says how often chance alone would give a mean difference this large, if each patient's difference could as well have the other sign. Read the rows with the dots (the lung from 0.1 on is left out: nothing changes there):
+#
+# - **From 0.1 on** rescues the nodule in two patients and costs a little in three. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
+# - **The mirror image** makes nobody worse. For the lung the difference is even *significant*: better in seven of seven. It is also one thousandth of Dice, too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
+# - For the nodule the mirror image may be worth a few hundredths, at twice the time. Two ideas were compared here; whoever compares twenty finds one with a small `p` by luck.
+#
+# We keep the plain rule. Another choice could be defended just as well. What counts is that it is made here, on validation patients.
+#
+# ## Who has seen the test?
+#
+# A score is too good if anything that led to the model has met the patients it is measured on. That is **leakage**, and it has undone published results in many fields (Kapoor and Narayanan 2023, below). It has degrees. The crudest is to test on the training patients:
+
+# %%
+assert not set(data.train.patients) & {*validation.patients, *data.test.patients}
+seen = evaluate(model, data.train, data.class_names).summary(method="t")
+unseen = plain.summary(method="t")
+pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
+
+# %% [markdown]
+# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule a third of a Dice lies between patients it has seen and patients it has not. Had the slices been shuffled and not the patients ([notebook 01](01_data_pairing.ipynb)), slices of the same nodule would lie on both sides, and the score would have moved towards the upper rows. Nothing in the number itself shows it.
+#
+# The finest is to *choose* on the test patients, and nobody notices it. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as the rule from 0.1 on was off the plain one in each patient; the best of many is the luckiest. How much too good does it look?
+
+# %% mystnb={"image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by several hundredths of Dice, with 112 by about a quarter of that."}, "figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}}
+spread = differences["nodule from 0.1 on"]["nodule"].std() / np.sqrt(2)
+rng = np.random.default_rng(0)
+tried = [1, 2, 5, 10, 20, 50]
+
+
+def too_good(variants, patients):
+    luck = rng.normal(0, spread / np.sqrt(patients), size=(4000, variants))
+    return luck.max(axis=1).mean()
+
+
+curves = {f"{n} patients": [too_good(k, n) for k in tried] for n in (7, 28, 112)}
+plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)")
+
+# %% [markdown]
+# With one variant nothing is won: a single look is fair. With twenty, seven patients give away several hundredths of Dice. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
+#
 # ## The test, once
 #
 # Everything has been decided on validation patients. Write the decisions down *before* the test patients are opened:
@@ -621,11 +703,11 @@ check.metric_for(answers)
 # | decision | chosen |
 # |---|---|
 # | model | the checkpoint, its epoch chosen by validation Dice in notebook 04 |
-# | decision per pixel | the most probable class |
-# | case | a patient, slices pooled |
-# | metrics | Dice (first), IoU and HD95 in mm (beside it), per class, background left out |
+# | operating point | the most probable class |
+# | unit | a patient, slices pooled |
+# | metrics | Dice (first), IoU and HD95 in mm (beside it), nodules found and false; per class, background left out |
 # | undefined cases | left out of the mean, and counted in the table |
-# | uncertainty | 95 % interval, bootstrap over patients |
+# | uncertainty | 95 % interval over patients, by Student's t (why not the bootstrap: below) |
 #
 # Whoever changes one of these after seeing the test result, and tests again, has used the test patients for a choice. They are then validation patients, and a test set no longer exists. So the next cell runs once.
 
@@ -633,7 +715,7 @@ check.metric_for(answers)
 test = data.test
 test_predictions = predict_masks(model, test.images)
 report = evaluate(model, test, data.class_names, by="patient", predictions=test_predictions)
-report.summary("dice").round(2)
+report.summary("dice", method="t").round(2)
 
 # %%
 assert report.summary("dice").loc["lung", "mean"] >= 0.95
@@ -641,41 +723,48 @@ assert report.summary("dice").loc["lung", "mean"] >= 0.95
 # %% [markdown]
 # Read a row from left to right: the mean over the patients; `low` and `high`, the interval that the next part explains; the median; the 5th and 95th percentile of the *patients*; how many cases have a value, and how many are undefined.
 #
-# The lung's interval is narrow: every patient is segmented about equally well. For the nodule the mean is below one half and the interval wide: seven patients cannot pin it down.
-# On validation the nodule's Dice per patient was higher. That is no scandal: the epoch was chosen on the validation patients, which favors them a little, and seven other patients are other patients. The interval is wide enough for both numbers. It would be one to go back now and tune until the test looks better.
+# The lung's interval is narrow: every patient is segmented about equally well. For the nodule the mean is below one half, and the interval covers most of what a mean could be: seven patients cannot pin it down.
+# The validation patients had said nearly the same. It need not be so: the epoch was chosen on them, which favors them a little, and seven other patients are other patients. Had the test been worse, the scandal would be to go back now and tune until it looks better.
 #
 # The patients behind the numbers:
 
-# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.98; those of the nodule are spread from 0 to about 0.9."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
-plotting.show_cases(report)
+# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.98; those of the nodule are spread from 0 to about 0.9, three of them at 0."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
+plotting.show_cases(report, method="t")
 
 # %% [markdown]
-# The lung's dots are one cluster. The nodule's reach from 0 to about 0.9: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Three dots lie on the floor. Look them up:
+# The lung's dots are one cluster. The nodule's reach from 0 to 0.9: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Three dots lie on the floor. Look them up:
 
 # %%
 report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
 
 # %% [markdown]
-# Three zeros, for different reasons. Two patients have recall 0: the nodule was missed; in one of them nothing else was marked (precision 0/0), in the other something that is none. The third has recall 0/0: there is *no* nodule, and a few false pixels cost the whole score. The same 0.00 stands for a missed finding and for a small false alarm; only the other columns tell them apart.
+# Three zeros, for three reasons. Precision 0/0: the nodule was missed, and nothing else was marked. Recall 0/0: there is *no* nodule, and a few false pixels cost the whole score. Both 0: the nodule was missed, and something else was marked in its place. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart.
 #
 # The same patients in IoU, and in mm:
 
 # %%
-report.summary("iou")[["mean", "low", "high", "undefined"]].round(2)
+tables = {name: report.summary(name) for name in ("iou", "hd95")}
+pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
+
+# %% [markdown]
+# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's border within little more than a pixel of the true one. The mean is clearly higher: one patient pulls it up, and the pictures below will show with what.
+# The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the three patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
+#
+# And as a second reader would count, nodule by nodule in each slice:
 
 # %%
-report.summary("hd95")[["mean", "low", "high", "undefined"]].round(1)
+pairs = list(zip(test.masks == 2, test_predictions == 2))
+nodules = sum(detect_objects(t, f) for t, f in pairs)
+print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(pairs)} slices")
 
 # %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, 95 % of the lung's border lies within about two pixels of the true one.
-# The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the three patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
-
-# %% [markdown]
+# Half of them are found. For a person who has to look at every mark this line says more than the Dice does.
+#
 # ### Pictures beside the numbers
 #
 # A mean can hide a disaster, and pictures chosen by hand can hide anything. So choose by a rule: the worst, the median and the best patient, here by the nodule's Dice, and of each the slice with the largest nodule.
 
-# %% mystnb={"image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; the nodule is missed, drawn blue, in the first two rows and found, drawn green, in the last."}, "figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}}
+# %% mystnb={"image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows. The nodule is missed, drawn blue, in the first row, found in part in the second and found, drawn green, in the third. In the third prediction a small piece of lung is also drawn outside of the body, at the edge of the picture."}, "figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}}
 ranked = report.of_class("nodule").query("true_pixels > 0").sort_values("dice")["patient"].tolist()
 chosen = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
 size = (test.masks == 2).sum(axis=(1, 2))
@@ -685,7 +774,8 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# The lungs look alike in all three rows. What separates the best patient from the worst is the small thing in the lung. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
+# The lungs look alike in all three rows, but for one thing: in the last row a sliver of "lung" lies outside of the body, at the edge of the picture. That is the patient who pulls up the mean HD95. The lung's Dice does not show it: all seven dots lay together.
+# What separates the best patient from the worst is the small thing in the lung. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
 
 # %% [markdown]
 # ## How sure am I?
@@ -710,12 +800,7 @@ with plotting.figure(width=4.4, height=2.6) as (fig, axes):
 fig
 
 # %% [markdown]
-# Four lines: draw row numbers, take the values, average each row, cut off 2.5 % on both sides. `bootstrap_interval` does the same, and can draw whole groups:
-
-# %%
-from unet_helpers import bootstrap_interval
-
-print(*(round(end, 2) for end in bootstrap_interval(values)))
+# Four lines: draw row numbers, take the values, average each row, cut off 2.5 % on both sides.
 
 # %% [markdown]
 # ### Why patients and not slices?
@@ -724,6 +809,8 @@ print(*(round(end, 2) for end in bootstrap_interval(values)))
 # To see what goes wrong, cut each patient into finer slices. Neighbors in a real scan are a millimeter apart and almost equal; the extreme is to count each slice ten times.
 
 # %%
+from unet_helpers import bootstrap_interval
+
 slices = evaluate(None, test, data.class_names, by="slice", predictions=test_predictions)
 
 
@@ -743,6 +830,33 @@ pd.DataFrame(table).T.round(3)
 # Without the repetition the two intervals are about equally wide. That is luck: eight slices so far apart are nearly as different as patients, and slices at the top of the lung score lower than those in the middle in *every* patient; drawing slices one by one counts this difference as luck, although each new patient brings the same eight heights.
 
 # %% [markdown]
+# ### Does it hold what it promises?
+#
+# A 95 % interval should hold the true mean in 95 of 100 studies. That can be tried out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule:
+
+# %% mystnb={"image": {"alt": "Curves over 5 to 50 patients. A dotted line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}, "figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}}
+import json
+
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["results"]
+coverage = pd.DataFrame(recorded["coverage"]["nodule"]).T
+kinds = {"slices drawn": "slices, percentile", "patients drawn": "patients, percentile"}
+kinds |= {"patients, Student's t": "patients, t", "patients, studentized": "patients, studentized"}
+curves = {"promised": [0.95] * len(coverage)} | {name: coverage[kind] for name, kind in kinds.items()}
+plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the true mean", limits=(0.4, 1))
+
+# %% [markdown]
+# Slices drawn: wrong half of the time, and more patients do not mend it. Patients drawn with the plain bootstrap: too narrow for few patients, because it can only draw what it has, and fine from about twenty on. Student's t and the studentized bootstrap correct for that. On our seven patients:
+
+# %%
+ends = {method: bootstrap_interval(values, method=method) for method in ("percentile", "t", "studentized")}
+ends["studentized, other seed"] = bootstrap_interval(values, method="studentized", seed=3)
+pd.DataFrame(ends, index=["low", "high"]).T.round(2)
+
+# %% [markdown]
+# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. With values as coarse as ours, three of them 0, the studentized bootstrap depends on its seed. All of them say: about 0.4, and not much more.
+#
 # ### Exercise 05.6: an interval over patients
 #
 # Write `interval(values, patients)`: 1000 or more times, draw as many patients as there are, with replacement, take *all* values of each drawn patient, and average. Return the 2.5th and the 97.5th percentile of these means.
@@ -772,6 +886,77 @@ def interval(values, patients):
 check.interval(interval)
 
 # %% [markdown]
+# ## How well do people agree?
+#
+# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two borders. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined a nodule?
+
+# %%
+readers = json.loads((RESULTS / "readers.json").read_text(encoding="utf-8"))["results"]
+marked = pd.Series(readers["nodules_by_readers"], name="nodules").rename_axis("outlined by")
+print(f"{readers['slices']} slices, {readers['nodules']} nodules, {readers['patients']} patients")
+marked[1:].to_frame().T
+
+# %% [markdown]
+# Only a third of the nodules were outlined by all four, and more than a quarter by one alone. A nodule that three of them outlined is passed over by the fourth in about one case of ten. No outline need not mean overlooked: that reader may have taken the place for something else, or for smaller than 3 mm, which got a mark and no outline. So "is there a nodule?" has no exact answer in real data, and a false positive may be a matter of opinion.
+#
+# And where two of them did outline something, how well do the outlines agree?
+
+# %% mystnb={"image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}, "figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows: the slices that all four outlined, the same for all three; a reader beside one other, beside the consensus of the other three, and beside that of all four."}}
+runs = {"two readers": readers["pairs"]} | readers["pairs_by_size"]
+runs["four masks: two readers"] = readers["pairs_of_four_masks"]
+runs["… consensus of the others"] = readers["others_of_four_masks"]
+runs["… consensus, own mask in it"] = readers["all_with_own_mask_of_four_masks"]
+runs = {name: row | {"dice_seeds": [row["dice"]]} for name, row in runs.items()}
+plotting.show_estimates(runs, {"Dice per slice": "dice"}, limits=(0.65, 0.9), panel=5.5)
+
+# %% [markdown]
+# - Two readers agree with a Dice a little below 0.8, **where both outlined something**. Over all pairs, with 0 where only one of them did, it is less than half of that (`dice_one_empty_is_0` in the file): the average decides here as well.
+# - **Small nodules agree less** than large ones. That is the disk from above: the same uncertainty of the border costs them more.
+# - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them. A consensus evens out the habits of its members.
+# - With the **own mask in the consensus** the number rises further, because the reader is compared with the own work in part. That is leakage.
+#
+# How does a network stand beside that? [Notebook 15](15_your_own_data.ipynb) trains one on such slices. Its test patients, measured for the network, and with each reader in its place:
+
+# %%
+network = json.loads((RESULTS / "lidc.json").read_text(encoding="utf-8"))["results"]
+reader = readers["test_patients_of_notebook_15"]
+rows = ["dice, a miss is 0", "median of it", "missed", "false alarms"]
+keys = ["dice_missed_is_0", "median_dice_missed_is_0", "missed", "false_alarms"]
+own = [network[key] for key in ("dice_mean", "dice_median", "missed", "false_alarms")]
+pd.DataFrame({"network": own, "a reader": [reader[key] for key in keys]}, index=rows).round(2)
+
+# %% [markdown]
+# By this table the network beats the readers. It does not, or at least not by this table:
+#
+# - **Another reference.** The network is compared with what two of four outlined, a reader with what two of the *other three* did. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
+# - **An easier task.** The network sees pictures cut out around a place that somebody had outlined; a reader searched the whole scan. It has also been trained on the consensus of these four people, and its operating point was chosen for this score.
+# - **A harder task.** It sees one slice; a reader could scroll.
+#
+# So the readers' agreement is a scale and not a wall. It tells that 0.67 is not "two thirds of perfect": people whose profession it is disagree about as much. But a network can agree with a consensus better than any one reader does, and still share every error that the readers have in common. Only another kind of truth (a biopsy, a follow-up scan) could show that.
+#
+# ## The model card
+#
+# A number travels without its notebook. A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, for what it was made and tested, with which result, and for what not to use it. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
+
+# %%
+from IPython.display import Markdown
+
+from unet_helpers.report import fill_model_card
+
+words = {
+    "Model details": "U-Net, 2D, trained in this series on two cores; `load_checkpoint()`.",
+    "Intended use": "Teaching evaluation and failure analysis. Not for patients.",
+    "Factors": "Varied: size and place of nodules, sex, size and posture. Not varied: scanner, age, other disease.",
+    "Training data": f"{len(data.train.patients)} synthetic patients. No person's data.",
+    "Evaluation data": f"{len(test.patients)} other patients of the same generator; opened once, after all choices.",
+    "Ethical considerations": "Good numbers on phantoms could be taken for a result on patients. They are none.",
+    "Caveats and recommendations": "Read the nodule's row, not only the lung's. Seven patients say little about it.",
+}
+Markdown(fill_model_card(report, words, method="t"))
+
+# %% [markdown]
+# Seven of the nine sections are words, and two come out of `report`: metrics, and "quantitative analyses" with its failures. Whoever evaluates again gets another card; nobody has to copy numbers. The [model card of the series](../book/ethics_and_model_card.md) has the same sections at length.
+#
 # ## What may be concluded
 #
 # <div class="alert alert-warning">
@@ -785,7 +970,8 @@ check.interval(interval)
 # - **May be said**: "On seven patients of the same source, not used for training or for any choice, lung Dice per patient was … (95 % interval … to …); nodule Dice was …, undefined in … patients."
 # - **May not be said**: "the model reaches …" as if it were a property of the model. It is a property of the model *on patients like these*. Another scanner or another disease is another question (notebook 09).
 # - **May not be said**: "A is better than B" because one mean is higher, when the difference per patient has an interval that includes 0.
-# - **Seven patients are few.** A bootstrap of few patients is itself somewhat too narrow, since it can only draw what it has. A single unusual patient would change the picture; only more patients help.
+# - **May not be said**: "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
+# - **Seven patients are few.** The interval says so. A single unusual patient would change the picture; only more patients help.
 #
 # The next question is: the errors that we counted here, where are they, and why?
 
@@ -796,8 +982,9 @@ check.interval(interval)
 # - Dice = 2 IoU / (1 + IoU) holds for one case and not for averages.
 # - Say the class, the unit (slice, patient, pixel pool), and what happens to empty masks. The same masks give very different numbers.
 # - 0/0 is `nan`: leave it out visibly, count it, and watch the false positives on empty slices.
-# - Overlap and distance see different errors, and a distance needs the spacing.
-# - Choose on validation, test once, and give an interval over patients.
+# - The target decides the metric: overlap, distance and objects see different errors, and a distance needs the spacing.
+# - Choose on validation, compare in pairs, test once, and give an interval over patients.
+# - The readers' agreement is a scale to read a result on. It is a limit only for agreeing with a reader.
 
 # %% [markdown]
 # ## Questions to test yourself
@@ -808,6 +995,7 @@ check.interval(interval)
 # 4. A network marks one false nodule in each healthy slice. Which average does not notice?
 # 5. Why is the best threshold of the test set not a fair choice?
 # 6. One hundred slices of two patients: how many independent observations do you have?
+# 7. Two readers agree with Dice 0.77, a network with their consensus with 0.80. Is it better than the readers?
 #
 # <details><summary>Answer</summary>
 #
@@ -817,14 +1005,16 @@ check.interval(interval)
 # 4. The one that leaves out all slices whose ground truth is empty.
 # 5. It was fitted to these patients, so that its score is too good for others.
 # 6. Two patients; an interval should be drawn over two, and two are too few for one.
+# 7. That does not follow. A consensus averages the readers' whims out, so that anything sensible agrees better with it than with one reader. Measure each reader against the consensus of the others, on the same cases.
 #
 # </details>
 
 # %% [markdown]
 # ## Read more
 #
+# - Mitchell and others (2019) {cite:p}`mitchell2019modelcards`: model cards; Armato and others (2011) {cite:p}`armato2011lidc`: LIDC, and how its four readers worked.
+# - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: eight kinds of leakage, counted in hundreds of papers.
 # - Maier-Hein and others (2024) {cite:p}`maierhein2024metrics`: *Metrics Reloaded*, from the task to the metric, with a decision tree.
 # - Reinke and others (2024) {cite:p}`reinke2024pitfalls`: pictures of everything that goes wrong with metrics; empty masks and small objects among them.
-# - Dice (1945) {cite:p}`dice1945` and Jaccard (1912) {cite:p}`jaccard1912`: the two coefficients come from ecology, and count species.
 # - Nikolov and others (2021) {cite:p}`nikolov2021surface`: overlap at the surface, with a tolerance in mm that comes from how much two experts differ.
 # - Efron and Tibshirani (1993) {cite:p}`efron1993bootstrap`: the bootstrap, by its inventor, and when not to trust it.

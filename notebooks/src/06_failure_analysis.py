@@ -21,16 +21,16 @@
 # **After this notebook you can**
 #
 # - rank the cases and look at the worst first,
-# - say where the errors lie and which objects are missed, by size, contrast, position and dose,
-# - give an error a name and say what each kind costs,
-# - walk from "my mask is all black" to its cause,
-# - explain a training run that stands at 50 % accuracy, and catch it in a minute.
+# - say where the errors lie and which objects are missed, by size, contrast, position and kind,
+# - give every error a name by rules that a program applies, and say how far these names can be believed,
+# - read at which strength of noise, blur or turn a network gives way,
+# - walk from "my mask is all black", or from an accuracy of 50 %, to the cause.
 #
 # **You need before:** Dice, precision and recall ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
-# **Minutes:** 50 to read, 2 to run on two cores.
+# **Minutes:** 55 to read, 1 to run on two cores.
 #
-# **The misconception it removes:** "The accuracy stays at one half, so the network is too small or the training too short."
+# **The misconception it removes:** "The Dice says how bad an error is."
 #
 # </div>
 
@@ -86,20 +86,11 @@ plotting.show_kinds(examples, columns=3, panel=2.4)
 # %% [markdown]
 # ## Where are the errors?
 #
-# `error_map` gives every pixel one of four labels: 0 true negative, 1 true positive, 2 false positive, 3 false negative. A small example, before the large picture:
-
-# %%
-import numpy as np
-
-from unet_helpers.failures import error_map
-
-truth = np.array([[0, 1, 1, 0], [0, 1, 1, 0]])
-error_map(truth, np.array([[0, 1, 0, 0], [0, 1, 1, 1]]))
-
-# %% [markdown]
-# One 3 for the true pixel that was left out, one 2 for the pixel that was added. Averaged over all slices, the labels become a map of the trouble spots:
+# Averaged over all slices, the wrong pixels of a class become a map of the trouble spots:
 
 # %% mystnb={"image": {"alt": "Three maps over the chest. The share of slices in which a pixel is lung shows two lungs; the map of wrong lung pixels shows thin lines along the edges of both lungs, brightest at the inner edges beside the heart; the map of wrong nodule pixels shows a few scattered spots inside the lungs."}, "figure": {"caption": "Where the lungs are, and how often a pixel is wrong, over all validation slices. Brighter is more often."}}
+import numpy as np
+
 wrong = {name: (validation.masks == i) != (predictions == i) for i, name in enumerate(data.class_names)}
 maps = [(validation.masks > 0).mean(axis=0), wrong["lung"].mean(axis=0), wrong["nodule"].mean(axis=0)]
 plotting.show_images(
@@ -109,38 +100,22 @@ plotting.show_images(
 # %% [markdown]
 # The lung errors draw the outline of the lungs, and most of all its inner side. The nodule errors are spots, because nodules are rare and sit anywhere. So the lung class fails **at its boundary**. How near to it?
 
-# %%
+# %% mystnb={"image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It falls steeply within the first three to four millimeters and is close to zero after ten."}, "figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}}
 from unet_helpers.failures import distance_to_boundary
 
 distances = np.stack([distance_to_boundary(m == 1, s) for m, s in zip(validation.masks, validation.spacing)])
 lung_distances = distances[wrong["lung"]]
-round(float((lung_distances < 3).mean()), 1)
-
-# %% [markdown]
-# Nine tenths of the wrong lung pixels lie within 3 mm of the true boundary, and a pixel is about 3 mm wide here: most errors of the lung class are one pixel deep. Where exactly the edge runs is a question of the blur of the scanner and of the pixel grid; two readers who outline the same lung disagree as well. The tenth that lies further in or out is worth a look.
-
-# %% mystnb={"image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It falls steeply within the first three to four millimeters and is close to zero after ten."}, "figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}}
 tolerances = np.linspace(0, 15, 61)
 with plotting.figure(width=4.5, height=2.8) as (fig, axes):
     axes[0, 0].plot(tolerances, [(lung_distances > t).mean() for t in tolerances], color="#0072B2")
     axes[0, 0].set(xlabel="tolerance (mm)", ylabel="share of errors left", ylim=(0, 1.02))
 fig
 
+# %%
+round(float((lung_distances < 3).mean()), 1)
+
 # %% [markdown]
-# Move the tolerance yourself. The picture is the slice with the most lung errors far from the boundary; what is left at a large tolerance is what deserves your time.
-
-# %% mystnb={"image": {"alt": "A slider for the tolerance above a chest slice in which the wrong lung pixels are colored; with a larger tolerance fewer of them are left."}, "figure": {"caption": "Errors of the lung class beyond a tolerance, in one slice."}}
-from unet_helpers.widgets import explore
-
-k = int((wrong["lung"] * np.minimum(distances, 30)).sum(axis=(1, 2)).argmax())
-errors = error_map(validation.masks[k] == 1, predictions[k] == 1)
-frames = []
-for tolerance in (0, 2, 4, 6, 8, 12):
-    with plotting.figure(panel=3.2) as (fig, axes):
-        plotting.draw_image(axes[0, 0], validation.images[k], validation.spacing[k])
-        plotting.draw_errors(axes[0, 0], errors * (wrong["lung"][k] & (distances[k] > tolerance)))
-    frames.append(fig)
-explore(frames, ["0 mm", "2 mm", "4 mm", "6 mm", "8 mm", "12 mm"], "tolerance")
+# Nine tenths of the wrong lung pixels lie within 3 mm of the true boundary, and a pixel is about 3 mm wide here: most errors of the lung class are one pixel deep. Where exactly the edge runs is a question of the blur of the scanner and of the pixel grid; two readers who outline the same lung disagree as well. The tenth that lies further in or out is worth a look.
 
 # %% [markdown]
 # ### By level in the body
@@ -169,19 +144,11 @@ assert per_edge.idxmax() in (3, 4) and dice_by_level.idxmin() in (0, 7)
 # %% [markdown]
 # ## Which nodules are missed?
 #
-# For nodules the question is first whether they are found at all. `tabulate_objects` lists every true object with its size and the share of it that was predicted.
-
-# %%
-from unet_helpers.failures import tabulate_objects
-
-nodules = tabulate_objects(validation, predictions, index=2)
-len(nodules), len(validation.patients)
-
-# %% [markdown]
-# So many nodule cross-sections, in so many patients: too few to say at which size the network begins to see. With patients you would now go and annotate more. The phantom can simply be asked for more: patients 49 to 72 of the same family, whom neither training nor test has seen.
+# For nodules the question is first whether they are found at all. The validation patients have too few of them to say at which size the network begins to see. With patients you would now go and annotate more. The phantom can simply be asked for more: patients 49 to 72 of the same family, whom neither training nor test has seen. `tabulate_objects` lists every true object with its size and the share of it that was predicted.
 
 # %%
 from unet_helpers.datasets import subset_of_patients
+from unet_helpers.failures import tabulate_objects
 from unet_helpers.phantom import make_patient
 
 more_patients = [make_patient(0, index=index) for index in range(48, 72)]
@@ -239,138 +206,230 @@ nodules.groupby("kind")["found"].agg(["size", "sum"]).set_axis(["nodules", "foun
 # The faint ones are the ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. Fewer than half of them were found, nearly all of these large, against two thirds of the others. That is a sentence a user can work with, and the mean Dice is not: *of ground-glass nodules this model sees the large ones only.*
 
 # %% [markdown]
-# ### By dose
+# ## An atlas of failures
 #
-# Did noise play a part? Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patient twice.
+# "Wrong" is no diagnosis. An atlas gives every error a name, and so that the name is the same tomorrow and for everybody, each name is a rule that a program applies. The rules are asked from top to bottom; the first that holds gives the name.
 
 # %%
-from dataclasses import replace
+from unet_helpers.atlas import ATLAS
 
-rescans = {}
-for photons in (150_000, 15_000, 3_000):
-    scans = [
-        make_patient(0, index=48 + i, acquisition=replace(more_patients[i].acquisition, photons=photons))
-        for i in range(6)
-    ]
-    rescans[photons] = subset_of_patients(scans)
+for kind, rule in ATLAS.items():
+    print(f"{kind.upper()}: {rule}")
 
-# %% mystnb={"image": {"alt": "The same chest slice three times, at falling dose. The anatomy is the same; the noise grows from left to right, and on the right streaks run through the shoulders or the spine."}, "figure": {"caption": "One slice of one patient at three doses (photons per detector element and angle)."}}
-k = int((rescans[3_000].masks == 2).sum(axis=(1, 2)).argmax())
-plotting.show_images(
-    [scan.images[k] for scan in rescans.values()], [f"{n} photons" for n in rescans], columns=3, panel=2.6
-)
+# %% [markdown]
+# What gets a name is one connected **piece** of wrong pixels in one slice. Three of the names hint at a cause: the field of view, the end of an object, the contrast. The others are facts about two masks. `tabulate_atlas` sorts the pieces of all patients, and marks which pixel belongs to which piece.
 
 # %%
-table = {}
-for photons, scan in rescans.items():
-    found = predict_masks(model, scan.images)
-    summary = evaluate(None, scan, data.class_names, predictions=found).summary()
-    recall = (tabulate_objects(scan, found, index=2)["covered"] > 1 / 3).mean()
-    table[photons] = (summary.loc["lung", "mean"], summary.loc["nodule", "mean"], recall)
-pd.DataFrame(table, index=["lung Dice", "nodule Dice", "nodules found"]).round(2)
+from unet_helpers.atlas import tabulate_atlas
+
+errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
+errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
 
 # %% [markdown]
-# The lung does not mind. The nodules are found as often at a tenth of the dose, and hardly less often at 3,000 photons, far below anything in the training set; their Dice goes up and down, as a mean over so few nodules does. So the missed nodules of this model are **not** a matter of dose. Without the second scan of the same patients we could not have said so.
+# PROSE-COUNTS
 
-# %% [markdown]
-# ## Kinds of failure, with names
-#
-# "Wrong" is no diagnosis. `classify_errors` gives every wrong pixel of one class one of five names:
-
-# %%
-from unet_helpers.failures import KINDS, classify_errors
-
-for kind, meaning in KINDS.items():
-    print(f"{kind:<14} {meaning}")
-
-# %% [markdown]
-# Found by a rule, not by taste: of each kind the slice and the class in which it covers the most pixels.
-
-# %% mystnb={"image": {"alt": "Close-ups of errors, one per kind: a nodule that is not predicted at all, a predicted island with no true object, a lung whose edge is one pixel off, a true region left out of the prediction, and a prediction that covers a place beyond the true edge."}, "figure": {"caption": "The largest example of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
-maps = {}
-for k in range(len(more)):
-    for c in (1, 2):
-        maps[k, c] = classify_errors(more.masks[k] == c, more_predictions[k] == c, more.spacing[k])
+# %% mystnb={"image": {"alt": "ALT-GALLERY"}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
 examples = {}
-for kind in KINDS:
-    k, c = max(maps, key=lambda at: maps[at][kind].sum())
-    if maps[k, c][kind].any():
-        title = f"{kind}\n({data.class_names[c]})"
-        examples[title] = (more.images[k], more.masks[k] == c, more_predictions[k] == c, maps[k, c][kind])
-plotting.show_kinds(examples, columns=3, panel=2.5)
+for kind in ATLAS:
+    found = errors[errors["kind"] == kind]
+    if len(found):
+        k, name, number = *found.loc[found["pixels"].idxmax(), ["slice", "class"]], found["pixels"].idxmax() + 1
+        c = data.class_names.index(name)
+        examples[f"{kind}\n({name})"] = (more.images[k], more.masks[k] == c, more_predictions[k] == c, pieces[k] == number)
+plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
-# Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary* error may ask for nothing. A *leak* or a *hole* points at an edge that the image does not show, or at another class: a nodule that was taken for lung is a missed object of one class and a leak of the other.
-
-# %% mystnb={"image": {"alt": "Two groups of bars, the share of wrong pixels per kind for lung and for nodule. Nearly all wrong lung pixels are boundary errors; of the wrong nodule pixels about two thirds are, and the rest are missed objects, false islands and holes."}, "figure": {"caption": "What the wrong pixels of each class are."}}
-from unet_helpers.failures import tabulate_errors
-
-kinds = (
-    tabulate_errors(more, more_predictions, data.class_names).groupby(["class", "kind"])[["pixels", "objects"]].sum()
-)
-share = (kinds["pixels"] / kinds["pixels"].groupby("class").transform("sum")).unstack("class").loc[list(KINDS)]
-with plotting.figure(width=6, height=2.8) as (fig, axes):
-    share.plot.barh(ax=axes[0, 0], color=plotting.CLASS_COLORS[1:3], legend=True)
-    axes[0, 0].set(xlabel="share of the wrong pixels", ylabel="", xlim=(0, 1))
-    axes[0, 0].invert_yaxis()
-fig
-
-# %% [markdown]
-# Nine tenths of the wrong lung pixels are boundary. Of the wrong nodule pixels about two thirds are boundary and most others are missed objects; false islands are fewer. This network misses more than it invents.
+# PROSE-GALLERY Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
 
 # %% [markdown]
 # ### Exercise 06.1: name the kind
 #
-# Four pairs of masks, each with one kind of error in the main. Write the name of the kind beside each letter.
+# Six pairs of masks, each with one error. Write the name of the kind beside each letter.
 
-# %% mystnb={"image": {"alt": "Four small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right."}, "figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}}
+# %% mystnb={"image": {"alt": "Six small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right. E: a bar joins two disks. F: a vertical gap runs through a true ellipse."}, "figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}}
 from unet_helpers.checks import failure_analysis as check
 
 blank = np.full((32, 32, 1), 0.3)
-plotting.show_kinds(
-    {letter: (blank, *pair, pair[0] != pair[1]) for letter, pair in check.riddles().items()}, crop=32, panel=1.9
-)
+riddles = {letter: (blank, *pair, pair[0] != pair[1]) for letter, pair in check.riddles().items()}
+plotting.show_kinds(riddles, crop=32, columns=6, panel=1.5)
 
 # %%
-names = {"A": ..., "B": ..., "C": ..., "D": ...}
+names = {"A": ..., "B": ..., "C": ..., "D": ..., "E": ..., "F": ...}
 check.name_the_kind(names)
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
-names = {"A": "boundary", "B": "missed object", "C": "hole", "D": "leak"}
+names = {"A": "boundary shift", "B": "missed object", "C": "hole", "D": "leak into a neighbor"}
+names |= {"E": "merged", "F": "split"}
 check.name_the_kind(names)
 
 # %% [markdown]
-# ### Exercise 06.2: which kind costs the most Dice?
+# ### Exercise 06.2: a rule that a program applies
 #
-# Pixels are not yet Dice. Ask it this way: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise? Write the magician: a function that returns the prediction with the errors of one kind replaced by the truth. `classify_errors(truth, prediction)[kind]` is the map of these errors.
-
+# Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` numbers the connected objects from 1 and returns their number with them; pixels that meet at a corner are connected.
 
 # %%
-def repair(truth, prediction, kind):
+def false_islands(truth, predicted):
     return ...
 
 
-check.repair(repair)
-
+check.false_islands(false_islands)
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
-def repair(truth, prediction, kind):
-    return np.where(classify_errors(truth, prediction)[kind], truth, prediction)
+def false_islands(truth, predicted):
+    labels, _ = ndimage.label(predicted, np.ones((3, 3)))
+    touching = np.unique(labels[truth & predicted])
+    return predicted & ~np.isin(labels, touching)
 
 
-check.repair(repair)
+check.false_islands(false_islands)
 
 # %% [markdown]
-# `dice_by_repair` does this for all slices together, with their spacing:
+# ### What each kind costs
+#
+# Pixels are not yet Dice. Ask it this way: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise?
 
 # %%
-from unet_helpers.failures import dice_by_repair
+from unet_helpers import dice
 
-costs = pd.DataFrame({name: dice_by_repair(more, more_predictions, i) for i, name in ((1, "lung"), (2, "nodule"))})
-costs.round(2)
+costs = {}
+for kind in ("as it is", *errors["kind"].unique()):
+    repaired = np.isin(pieces, errors.index[errors["kind"] == kind] + 1)
+    masks = np.where(repaired, more.masks, more_predictions)
+    costs[kind] = {name: dice(more.masks == c, masks == c) for c, name in ((1, "lung"), (2, "nodule"))}
+costs = pd.DataFrame(costs).T
+costs.sort_values("nodule").round(2)
 
 # %% [markdown]
-# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# PROSE-COSTS For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules, missed objects and boundary cost about the same. To a patient they do not: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+
+# %% [markdown]
+# ## Can the atlas be believed?
+#
+# A name is only worth what its rule is worth. A rule can be examined like a network: on cases whose answer is known. Three examinations follow, recorded by `benchmarks/atlas.py`. The one number in the rules that had to be chosen, below which difference a contrast is "low", was chosen on other patients than those of the examination.
+#
+# **First: planted errors.** Take a true mask, make one mistake in it, of a known kind, of random size and at a random place: delete an object, draw an island, cut an object in two … The prediction is right everywhere else.
+
+# %% mystnb={"image": {"alt": "ALT-PLANTED"}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
+import json
+
+from unet_helpers.atlas_figures import show_sorting
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
+show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
+
+# %%
+def with_interval(part):
+    return [round(part["balanced_accuracy" + end], 2) for end in ("", "_low", "_high")]
+
+
+scores = {name: with_interval(recorded[name]) for name in ("planted", "planted_among_own", "own")}
+pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
+
+# %% [markdown]
+# PROSE-PLANTED (first row, second row.)
+
+# %% [markdown]
+# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: PROSE
+
+# %% mystnb={"image": {"alt": "ALT-OWN"}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
+from unet_helpers.atlas import CAUSES
+
+no_cause = [kind for kind in ATLAS if kind not in CAUSES]
+show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
+
+# %% [markdown]
+# PROSE-OWN
+
+# %% [markdown]
+# ### Exercise 06.3: why balanced?
+#
+# The **balanced accuracy** is the mean over the kinds of the share that got its right name. Write it, for a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
+
+# %%
+def balanced(matrix):
+    return ...
+
+
+check.balanced_accuracy(balanced)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def balanced(matrix):
+    return np.mean(np.diag(matrix) / matrix.sum(axis=1))
+
+
+check.balanced_accuracy(balanced)
+
+# %% [markdown]
+# PROSE-WHY-BALANCED
+
+# %% [markdown]
+# ## What makes a patient difficult?
+#
+# The patients of a class are kind. Those of an archive are not: PROSE
+
+# %% mystnb={"image": {"alt": "ALT-DIFF"}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on patients of an archive, for whom the network was not trained."}}
+from unet_helpers.atlas_figures import show_with_and_without
+
+rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
+show_with_and_without(rows, "lung Dice per slice")
+
+# %% [markdown]
+# PROSE-DIFF
+
+# %% [markdown]
+# ### Does the network know when it is wrong?
+#
+# If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
+
+# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
+from unet_helpers.atlas_figures import show_bands
+
+panels = {}
+for name, title in (("lung", "lung, archive"), ("nodule", "nodule, class")):
+    risk = recorded[f"risk_{name}"]
+    curves = {"kept by certainty": [risk[key] for key in ("risk", "risk_low", "risk_high")]}
+    curves |= {"kept at random": ([risk["mean_risk"]] * 10,), "best order": (risk["ideal_risk"],)}
+    panels[title] = recorded["coverages"], "share of slices kept", curves
+show_bands(panels, "mean of 1 − Dice", panel=2.9)
+
+# %% [markdown]
+# PROSE-RISK
+
+# %% [markdown]
+# ## How much disturbance does it bear?
+#
+# Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
+
+# %% mystnb={"image": {"alt": "ALT-ROB"}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance."}}
+from unet_helpers.robustness import DISTURBANCES
+
+robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
+panels = {}
+for title in ("dose", *DISTURBANCES):
+    run = robustness[title]
+    curves = {c: [run[f"{c}_dice{end}"] for end in ("", "_low", "_high")] for c in ("lung", "nodule")}
+    panels[title] = run["levels"], run["unit"], curves
+show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
+
+# %% [markdown]
+# PROSE-ROB
+
+# %% [markdown]
+# Move the sliders, and watch one slice give way. PROSE
+
+# %% mystnb={"image": {"alt": "Two sliders, for the disturbance and its strength, above a chest slice with the predicted lungs and nodules."}, "figure": {"caption": "What the network makes of one slice under six disturbances: blue lung, orange nodule."}}
+from unet_helpers.preprocessing import window
+from unet_helpers.robustness import disturb
+from unet_helpers.widgets import explore_two
+
+k = int((more.masks == 2).sum(axis=(1, 2)).argmax())
+hu = subset_of_patients(more_patients, window=None)[k : k + 1]
+chosen, frames = ["noise", "contrast", "blur", "resolution", "rotation", "missing rows"], []
+for name in chosen:
+    scans = [window(disturb(hu, name, level).images, -600, 1500) for level in DISTURBANCES[name].levels[::2]]
+    frames.append([plotting.paint_mask(scan[0], predict_masks(model, scan)[0]) for scan in scans])
+explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "strength"), start=(0, 0), width=300)
 
 # %% [markdown]
 # ## "My mask is all black"
@@ -421,17 +480,8 @@ hu = load_dataset("phantom", window=None).validation.images[k : k + 1]
 unscaled = why_black(model, hu, masks)
 first_suspect(unscaled)
 
-# %% mystnb={"image": {"alt": "The same chest slice twice with predicted masks. Left, from the scaled image: two lungs and a nodule, outlined correctly. Right, from HU: lung color over the air around the patient and nodule color over the whole chest wall."}, "figure": {"caption": "What the network makes of the scaled image (left) and of the same image in HU (right)."}}
-plotting.show_images(
-    [images[0]] * 2,
-    ["scaled to 0–1", "in HU"],
-    [predicted[0], predict_masks(model, hu)[0]],
-    data.class_names,
-    panel=2.8,
-)
-
 # %% [markdown]
-# The network raises no error. What comes out is nonsense here, and just as often black: which of the two is chance.
+# The network raises no error. What comes out is nonsense, and often it is black.
 #
 # **Cause 4: a threshold that is too high.** A network can be shy: it raises the probability at the right place, but not to one half. Here is the map of one class alone, the nodule, in the slices where it stays below 0.4 everywhere although there is a nodule. Of these, the one with the clearest trace:
 
@@ -447,27 +497,16 @@ trace = np.where(
 shy = int(trace.argmax())
 first_suspect(why_black(nodule_map, more.images[shy : shy + 1], nodule[shy : shy + 1].astype(int)))
 
-# %% mystnb={"image": {"alt": "Left: a close-up of a lung with the outline of a small nodule. Right: the probability map of the nodule class for the same close-up, black but for a small gray spot inside the outlined place."}, "figure": {"caption": "A nodule that is missed at a threshold of one half, and its trace in the probabilities (right, white is 0.5)."}}
-row, column = np.argwhere(nodule[shy]).mean(axis=0).astype(int)
-part = np.s_[row - 16 : row + 16, column - 16 : column + 16]
-plotting.show_images(
-    [more.images[shy][part], probabilities[shy][part] * 2],
-    ["image and ground truth", "nodule probability"],
-    [2 * nodule[shy][part], None],
-    panel=2.4,
-)
-
 # %% [markdown]
-# The information is there; the cut is in the wrong place. Lowering the threshold finds this nodule and more false islands with it. Where to cut is a decision about costs (notebook 12); to make the network less shy is a matter of the loss (notebook 07).
-
-# %% [markdown]
+# The information is there; the cut is in the wrong place. Lowering the threshold finds this nodule and more false islands with it. Where to cut is a decision about costs (notebook 12); to make the network less shy is a matter of the loss ([notebook 07](07_losses_and_imbalance.ipynb)).
+#
 # The answers make a tree. Here it is for the images in HU: down as long as all is well, to the right for the remedy. The **first** suspicious answer is the cause to mend; what is suspicious below it is often its consequence.
 
 # %% mystnb={"image": {"alt": "A column of six boxes with questions, joined by arrows from top to bottom: is it only the display, are the mask values class indices, do the masks hold an object, are the images in the range of training, does the output vary, would a lower threshold show it. The fourth box is orange and an arrow leads from it to the remedy: scale to 0 to 1 exactly as in training."}, "figure": {"caption": "The decision tree for a black mask, with its answers for images that were fed in HU."}}
 plotting.show_findings(unscaled)
 
 # %% [markdown]
-# ### Exercise 06.3: the broken pipeline
+# ### Exercise 06.4: the broken pipeline
 #
 # `pipeline.images` is what the network gets, and the masks come out black. `pipeline.steps` lists what happens to the HU on the way: windows as (level, width). Ask `why_black`, print its findings one a line, and find the number of the suspicious question (1 to 6) and the steps as they should be.
 
@@ -492,7 +531,7 @@ check.cause_and_repair(question, steps)
 # **First: what would a network score that has learned nothing?** It answers the same for every pixel.
 
 # %% [markdown]
-# ### Exercise 06.4: the best constant
+# ### Exercise 06.5: the best constant
 #
 # Write a function that takes the share of foreground and returns the best accuracy that a constant answer reaches, "all background" or "all foreground".
 
@@ -517,196 +556,57 @@ check.best_constant(best_constant)
 #
 # **Second: how far from one half may chance lead?** If every pixel is a coin toss, the accuracy of $n$ pixels has the standard deviation $\sqrt{0.25/n}$.
 
-# %%
-pixels = pd.Series({f"{n} × {size}²": n * size**2 for n, size in ((1, 128), (4, 256), (16, 256), (100, 256))})
-pd.DataFrame({"pixels": pixels, "two standard deviations, %": (200 * np.sqrt(0.25 / pixels)).round(2)})
-
-# %% [markdown]
-# (Rows: number of slices × their size.) With a handful of slices, 50.05 to 50.2 % is what a coin gives. With a hundred slices a coin stays below 50.05 %, and a little more needs a little learning by heart, as we will see.
-
 # %% [markdown]
 # ### Five hypotheses, computed
 #
-# Each gives an accuracy that can be predicted before anything is trained. Here are masks with exactly a quarter of foreground, and the accuracy as Keras computes it.
-
-# %%
-from unet_helpers import one_hot
-
-masks = np.zeros((16, 64, 64), np.uint8)
-masks[:, 16:48, 16:48] = 1
-
-
-def accuracy(targets, outputs):
-    return round(float(keras.metrics.BinaryAccuracy()(targets, outputs)), 3)
-
-
-float(masks.mean()), accuracy(masks, np.zeros(masks.shape))
-
-# %% [markdown]
-# **Collapse to background, on the masks as reported:** 75 %, as computed. Not our run.
-#
-# **A softmax over one channel.** A softmax divides by the sum over the channels. With a single channel this is a number divided by itself:
+# Each gives an accuracy that can be predicted before anything is trained. Masks with exactly a quarter of foreground, and the accuracy as Keras computes it:
 
 # %%
 import warnings
 
+from unet_helpers import one_hot
+
+masks = np.zeros((16, 64, 64), np.uint8)
+masks[:, 16:48, 16:48] = 1
+targets, rng = one_hot(masks, 2), np.random.default_rng(0)
+coins = rng.integers(0, 2, masks.shape)
 with warnings.catch_warnings(record=True) as caught:
-    outputs = keras.ops.softmax(np.random.default_rng(0).normal(size=(16, 64, 64, 1)), axis=-1)
-float(outputs[0, 0, 0, 0]), accuracy(masks[..., None], outputs), str(caught[0].message).split(". ")[-1]
+    one_channel = keras.ops.softmax(rng.normal(size=(*masks.shape, 1)), axis=-1)
+str(caught[0].message).split(". ")[-1]
 
 # %% [markdown]
-# Every output is 1, so everything is foreground, and the accuracy is the share of foreground: 25 %. Recent versions of Keras warn, and ask the right question. Not our run either.
-#
-# **Two channels, one-hot masks and binary accuracy.** One-hot masks of two classes hold a 1 and a 0 at each pixel. If the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows:
+# Keras warns of a softmax over one channel, and asks the right question. (It divides a number by itself: every output is 1.) Now the five:
 
 # %%
-targets = one_hot(masks, 2)
-{value: accuracy(targets, np.full(targets.shape, value)) for value in (0.1, 0.5, 0.9, np.nan)}
-
-# %% [markdown]
-# Exactly one half, even if the network has died and gives only NaN. (A softmax that leans to the background gives [0.75, 0.25], which is right in both channels at each background pixel: 75 % again.) It is a strong candidate: it stands still for 50 epochs. But it gives 0.500 to the last digit, and the report has 50.05 to 50.2.
-#
-# **Labels that have nothing to do with the image.** There are two sorts. If masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images. Such labels exist: they come from the line that stands in for the data until the data arrive.
-
-# %%
-rng = np.random.default_rng(0)
-noise = rng.random((128, 64, 64, 1), dtype=np.float32)
-coins = rng.integers(0, 2, (128, 64, 64, 1)).astype(np.float32)
-
-# %% mystnb={"image": {"alt": "Two panels of gray and black-and-white noise: an image of random gray values and a mask of random black and white pixels. Neither shows any structure."}, "figure": {"caption": "An image and its mask from the placeholder data."}}
-plotting.show_images([noise[0], coins[0]], ["image", "mask"], panel=2.4)
-
-# %% [markdown]
-# One look, and the case is closed. But the network does not look; it trains without a complaint.
-
-# %% [markdown]
-# ### The run, reproduced
-#
-# A small U-Net on a quarter of the resolution, so that a run takes seconds. The same function will train on noise and on the phantom: same network, same number of steps, same learning rate.
-
-# %%
-from unet_helpers import UNet
+def accuracy(targets, outputs):
+    return round(100 * float(keras.metrics.BinaryAccuracy()(targets, outputs)), 2)
 
 
-def small_unet(learning_rate=3e-3):
-    keras.utils.set_random_seed(0)
-    network = UNet((64, 64, 1), num_classes=1, base_filters=4, depth=2, dropout=0)
-    network.compile(keras.optimizers.Adam(learning_rate), loss="binary_crossentropy", metrics=["accuracy"])
-    return network
-
-
-def short_run(images, masks):
-    return small_unet().fit(images, masks, batch_size=16, epochs=10, validation_split=0.25, verbose=0).history
-
-
-# %% tags=["nbval-ignore-output"]
-slices_64 = data.train.images[:128, ::2, ::2]
-lungs = (data.train.masks[:128, ::2, ::2, None] > 0).astype(np.float32)
-runs = {"noise": short_run(noise, coins), "phantom": short_run(slices_64, lungs)}
-{name: [round(value, 4) for value in run["val_accuracy"][-3:]] for name, run in runs.items()}
-
-# %%
-assert all(abs(value - 0.5) < 0.006 for value in runs["noise"]["val_accuracy"])
-assert 0.5 < runs["noise"]["accuracy"][-1] < 0.54
-assert runs["phantom"]["val_accuracy"][-1] > 0.93
-
-# %% mystnb={"image": {"alt": "Left: accuracy per epoch from 0 to 1. The two curves for noise lie flat at one half, the curve for the phantom ends above 0.95. Right: the noise curves magnified around one half. Validation wanders inside the gray band of chance; training rises slowly above it."}, "figure": {"caption": "Left: the same network and budget on noise and on the phantom. Right: the noise run under the magnifying glass; the gray band is two standard deviations of chance for the validation pixels."}}
-with plotting.figure(1, 2, width=7.5, height=3) as (fig, axes):
-    epochs = np.arange(1, 11)
-    for ax in axes[0]:
-        ax.plot(epochs, runs["noise"]["accuracy"], color="#D55E00", linestyle="--", label="noise, training")
-        ax.plot(epochs, runs["noise"]["val_accuracy"], color="#D55E00", label="noise, validation")
-        ax.set(xlabel="epoch")
-    axes[0, 0].plot(epochs, runs["phantom"]["val_accuracy"], color="#0072B2", label="phantom, validation")
-    chance = 2 * np.sqrt(0.25 / coins[96:].size)
-    axes[0, 1].axhspan(0.5 - chance, 0.5 + chance, color="#dddddd")
-    axes[0, 0].set(ylim=(0, 1.02), ylabel="accuracy")
-    axes[0, 0].legend(frameon=False, fontsize=8)
-fig
-
-# %% [markdown]
-# On the left, the report: a flat line at one half. On the right, its digits. The validation accuracy stays within what chance allows. The training accuracy does not: it creeps above one half, by fractions of a percent, because even a small network learns some of the noise **by heart**. That is the fingerprint of the report: a little above one half, a little more at the end, and no gain on new images.
-#
-# The phantom, with the same network and the same few seconds, ends above 93 %. (The dip in its first epochs is the batch normalization, whose averages for prediction need some steps to arrive.)
-
-# %% [markdown]
-# ### Four checks of a minute each
-#
-# 1. **Look** at one image with its mask. You did.
-# 2. **Compare with the best constant.** Equal or below: nothing was learned.
-# 3. **Shuffle the masks** among the images and train again. If the result is the same, the masks never depended on the images.
-# 4. **Overfit one image.** A network that cannot learn one image by heart is wired wrongly.
-
-
-# %% tags=["nbval-ignore-output"]
-def overfit(image, mask):
-    return small_unet(1e-2).fit(image[None], mask[None], epochs=60, verbose=0).history["accuracy"][-1]
-
-
-order = rng.permutation(128)
-k = int(lungs.sum(axis=(1, 2, 3)).argmax())
-checks = {}
-for name, images, labels in (("noise", noise, coins), ("phantom", slices_64, lungs)):
-    shuffled = short_run(images, labels[order])["val_accuracy"][-1]
-    constant = best_constant(float(labels[96:].mean()))
-    checks[name] = constant, runs[name]["val_accuracy"][-1], shuffled, overfit(images[k], labels[k])
-checks = pd.DataFrame(checks, index=["best constant", "short run", "masks shuffled", "one image, by heart"])
-checks.round(2)
-
-# %%
-gain = checks.loc["short run"] - checks.loc["best constant"]
-lost = checks.loc["short run"] - checks.loc["masks shuffled"]
-assert gain["phantom"] > 0.04 and abs(gain["noise"]) < 0.01
-assert lost["phantom"] > 0.03 and abs(lost["noise"]) < 0.01
-assert (checks.loc["one image, by heart"] > 0.85).all()
-
-# %% [markdown]
-# Read the columns. On noise, the run is no better than the constant, and shuffling changes nothing: there is nothing in these masks that the images could tell. On the phantom both checks show a clear difference. Shuffled lungs still beat the constant a little, because lungs lie in the same place in everybody.
-#
-# The last line deserves care: **the network learns one noise image by heart, too.** Overfitting one image tests the wiring (output layer, loss, mask values, learning rate), not the data. That it passes is what sends you to the data.
-
-# %% [markdown]
-# ### The verdict
-
-# %%
-noise_percent = 100 * runs["noise"]["val_accuracy"][-1]
-shuffled_percent = 5 * round(20 * checks.loc["masks shuffled", "phantom"])
-pd.DataFrame(
-    [
-        ("all background", "75", f"{100 * accuracy(masks, 0 * masks):.0f}", "the prediction is black"),
-        ("softmax over one channel", "25", f"{100 * accuracy(masks[..., None], outputs):.0f}", "it is all foreground"),
-        ("two channels alike", "50.00", f"{100 * accuracy(targets, 0 * targets):.2f}", "no digit ever moves"),
-        ("masks of other slices", "constant or more", f"about {shuffled_percent}", "shuffling changes little"),
-        ("coin tosses as masks", "50 and a little", f"{noise_percent:.0f} and a little", "look at one mask"),
-    ],
-    columns=["hypothesis", "predicted accuracy, %", "measured, %", "what tells it apart"],
+pd.Series(
+    {
+        "all background": accuracy(masks, 0 * masks),
+        "softmax over one channel": accuracy(masks[..., None], one_channel),
+        "two channels that say the same": accuracy(targets, np.full(targets.shape, 0.9)),
+        "two channels of NaN": accuracy(targets, np.full(targets.shape, np.nan)),
+        "masks of coin tosses, all background": accuracy(coins, 0 * coins),
+    },
+    name="accuracy, %",
 )
 
 # %% [markdown]
-# (The fourth row is measured on the phantom, where the constant has 88 %.) Only the last row fits 50.05 to 50.2 %: the run looks like one on **placeholder noise**, on random images and random masks of half foreground, left in the code from the day before the data came. We do not have its data, so this is the explanation that fits, not a confession. The quarter of foreground would then describe masks that this run never saw. Fifty epochs, a larger network or another learning rate cannot mend that.
+# PROSE-50
+# **Collapse to background:** 75 %, as computed. Not our run. **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either. **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. It stands still for 50 epochs, but to the last digit, and the report has 50.05 to 50.2. **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: $n$ pixels have a standard deviation of $\sqrt{0.25/n}$, a tenth of a percent for a handful of slices. Such labels exist: they come from the line that stands in for the data until the data arrive.
+#
+# Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report.
+#
+# Four checks of a minute would have told in advance:
+#
+# 1. **Look** at one image with its mask.
+# 2. **Compare with the best constant.** Equal or below: nothing was learned.
+# 3. **Shuffle the masks** among the images and train again. If the result is the same, the masks never depended on the images.
+# 4. **Overfit one image.** A network that cannot learn one image by heart is wired wrongly. (It learns noise by heart, too: this tests the wiring, not the data.)
 #
 # The general lesson: predict the number that each explanation would give, **then** compare. It costs minutes, and no training.
-
-# %% [markdown]
-# ### Exercise 06.5: repair the output layer
-#
-# Another student's network for one foreground class stands at 25 % accuracy. Its last layer is `keras.layers.Conv2D(1, 1, activation="softmax")`. Write the layer as it should be.
-
-
-# %%
-def output_layer():
-    return ...
-
-
-check.output_layer(output_layer)
-
-
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
-def output_layer():
-    return keras.layers.Conv2D(1, 1, activation="sigmoid")
-
-
-check.output_layer(output_layer)
 
 # %% [markdown]
 # ## From symptom to cause
@@ -732,16 +632,18 @@ check.output_layer(output_layer)
 # | metric and picture disagree | empty masks counted as 0 or 1; mean over slices against pooled | write out the counts of one case |
 #
 # And the habit behind it: one change at a time, one prediction written down before each run, and the worst cases looked at before the average is believed.
+#
+# [Notebook 16](16_museum_of_bugs.ipynb) makes sixteen of these mistakes on purpose, measures what each costs, and has a program ask these questions.
 
 # %% [markdown]
 # ## Take-aways
 #
 # - Look at the worst cases first, then count. Rank by patient, and use validation patients, not the test patients.
-# - An error has a place (distance to the boundary, level, object) and a kind (missed object, false island, boundary, hole, leak). Kinds differ in cause, in cost and in remedy.
-# - Recall by size and contrast says for which objects a model may be used. A single Dice does not.
-# - "All black" has half a dozen causes; ask them in order, display and values first.
-# - An accuracy of 50 % is no sign of a weak network. Compute what each explanation predicts, and what the best constant scores.
-# - Overfitting one image tests the wiring; shuffling the masks tests the data.
+# - An error has a place (distance to the boundary, level, object) and a kind. Kinds differ in cause, in cost and in remedy, and a single Dice shows none of them.
+# - A name is worth what its rule is worth. Write it as a program, choose its numbers on some patients, and score it on others: with planted errors, and with real ones whose cause is known.
+# - Recall by size and contrast says for which objects a model may be used; curves over noise, blur or turns say under which conditions.
+# - Certainty is no promise: where an object is missed, the network can be certain of it.
+# - "All black" has half a dozen causes; ask them in order, display and values first. An accuracy of 50 % is no sign of a weak network; compute what each explanation predicts.
 #
 # ## Questions to test yourself
 #
@@ -769,7 +671,15 @@ check.output_layer(output_layer)
 #
 # </details>
 #
-# 4. A two-class run with one-hot masks reports an accuracy of 0.5000 in every epoch. What do you look at first?
+# 4. A program that names errors has an accuracy of 95 %. In a hundred errors, 95 are shifted boundaries. What more do you want to know?
+#
+# <details><summary>Answer</summary>
+#
+# What it says to the other five. A program that answers "boundary shift" to everything has 95 % as well. The balanced accuracy, or the whole confusion matrix, shows the difference; and an interval over patients shows how little five errors can tell.
+#
+# </details>
+#
+# 5. A two-class run with one-hot masks reports an accuracy of 0.5000 in every epoch. What do you look at first?
 #
 # <details><summary>Answer</summary>
 #
@@ -777,7 +687,7 @@ check.output_layer(output_layer)
 #
 # </details>
 #
-# 5. Your network overfits one image to Dice 0.99, but stands at the best constant on the whole training set. Wiring or data?
+# 6. Your network overfits one image to Dice 0.99, but stands at the best constant on the whole training set. Wiring or data?
 #
 # <details><summary>Answer</summary>
 #
@@ -788,8 +698,9 @@ check.output_layer(output_layer)
 # ## Read more
 #
 # - Reinke et al. (2024) {cite:p}`reinke2024pitfalls`: pitfalls of validation metrics, with pictures of each.
-# - Maier-Hein et al. (2024) {cite:p}`maierhein2024metrics`: which metric answers which question.
-# - Isensee et al. (2024) {cite:p}`isensee2024revisited`: what is left of reported improvements under careful validation.
-# - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: leakage in seventeen fields, and how to notice it.
+# - Bolya et al. (2020) {cite:p}`bolya2020tide`: kinds of error for object detectors, each priced by repairing it and nothing else.
+# - Oakden-Rayner et al. (2020) {cite:p}`oakdenrayner2020hidden`: subgroups on which a model fails while its average looks well.
+# - Hendrycks and Dietterich (2019) {cite:p}`hendrycks2019robustness`: classifiers under growing noise, blur and loss of contrast.
+# - Geifman and El-Yaniv (2017) {cite:p}`geifman2017selective`: networks that may abstain, and the risk–coverage curve.
 # - Armato et al. (2011) {cite:p}`armato2011lidc`: four readers outline the same nodules and differ; the error that no network can undercut.
 # - The words of this page are in the [glossary](../book/glossary.md).

@@ -136,17 +136,23 @@ def interval(function):
     return f"About {right / narrow:.0f} times as wide as if the slices were drawn."
 
 
-METRICS = ("Dice", "HD95", "recall", "accuracy")
+METRICS = ("Dice", "HD95", "surface Dice", "objects found", "recall", "accuracy")
 
 
 @exercise
 def metric_for(answers):
-    """A dict of three situations to one of :data:`METRICS`."""
-    right = {"liver volume": "Dice", "safety margin in mm": "HD95", "nothing overlooked": "recall"}
+    """A dict of four situations to one of :data:`METRICS`."""
+    right = {
+        "liver outline": "Dice",
+        "safety margin in mm": "HD95",
+        "nothing overlooked": "objects found",
+        "experts differ by 1 mm": "surface Dice",
+    }
     why = {
-        "liver volume": "a large object whose area must agree: overlap is what is asked",
-        "safety margin in mm": "a distance is asked, and overlap cannot give one",
-        "nothing overlooked": "a missed object costs more than a false alarm: ask for the share of it that is found",
+        "liver outline": "a large object whose area must agree: overlap is what is asked",
+        "safety margin in mm": "the largest error in mm is asked, and only a distance gives it",
+        "nothing overlooked": "each missed nodule counts the same, however small: count objects",
+        "experts differ by 1 mm": "an error within the experts' spread must cost nothing: a border with a tolerance",
     }
     open_tasks = [task for task in right if answers.get(task) in (None, ...)]
     if open_tasks:
@@ -157,6 +163,8 @@ def metric_for(answers):
             raise Wrong(f"{given!r} is none of {', '.join(METRICS)}.")
         if given == "accuracy":
             raise Wrong(f"{task}: accuracy is high as soon as the object is small, whatever is found.")
+        if task == "nothing overlooked" and given == "recall":
+            raise Wrong(f"{task}: recall counts pixels, and one large nodule found hides small ones that were missed.")
         if given != metric:
             raise Wrong(f"{task}: not {given}; {why[task]}.")
 

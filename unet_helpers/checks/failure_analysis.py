@@ -1,40 +1,58 @@
 """Self-checks of notebook 06, failure analysis, and the riddles that they ask about."""
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import ndimage
 
-from ..failures import KINDS, classify_errors
+from ..atlas import ATLAS
 from ..preprocessing import window
 from ._verdict import NotYet, Wrong, call, exercise
 
 
 def riddles():
-    """Four pairs of masks, ``{letter: (truth, prediction)}``, each with one kind of error in the main. 32×32, 1 mm."""
+    """Six pairs of masks, ``{letter: (truth, prediction)}``, each with one error. 32×32, 1 mm."""
     y, x = np.mgrid[:32, :32]
     disk = (y - 14) ** 2 + (x - 13) ** 2 <= 64
     other = (y - 26) ** 2 + (x - 26) ** 2 <= 9
+    pair = ((y - 16) ** 2 + (x - 8) ** 2 <= 25) | ((y - 16) ** 2 + (x - 23) ** 2 <= 25)
+    ellipse = (y - 16) ** 2 / 36 + (x - 15) ** 2 / 144 <= 1
     return {
         "A": (disk, (y - 14) ** 2 + (x - 13) ** 2 <= 49),
         "B": (disk | other, disk),
         "C": (disk, disk & ((y - 13) ** 2 + (x - 14) ** 2 > 8)),
-        "D": (disk, disk | (np.abs(y - 14) <= 2) & (x > 13)),
+        "D": (disk, disk | (np.abs(y - 14) <= 2) & (x > 13) & (x < 28)),
+        "E": (pair, pair | (np.abs(y - 16) <= 1) & (x > 8) & (x < 23)),
+        "F": (ellipse, ellipse & (np.abs(x - 16) > 1)),
     }
 
 
-ANSWERS = {"A": "boundary", "B": "missed object", "C": "hole", "D": "leak"}
+ANSWERS = {
+    "A": "boundary shift",
+    "B": "missed object",
+    "C": "hole",
+    "D": "leak into a neighbor",
+    "E": "merged",
+    "F": "split",
+}
+#: pairs of names that are taken for each other, and the question that tells them apart
+HINTS = (
+    ({"hole", "missed object"}, "does the prediction touch that object anywhere?"),
+    ({"hole", "split"}, "how many predicted parts has the true object?"),
+    ({"leak into a neighbor", "false island"}, "does the wrong piece touch the true object?"),
+    ({"leak into a neighbor", "merged"}, "how many true objects does it touch?"),
+)
 
 
 @exercise
 def name_the_kind(names):
-    """A dict from the letter of a riddle to one of :data:`unet_helpers.failures.KINDS`."""
+    """A dict from the letter of a riddle to one of :data:`unet_helpers.atlas.ATLAS`."""
     open_letters = [letter for letter in ANSWERS if names.get(letter, ...) in (None, ...)]
     if open_letters:
         raise NotYet(f"{', '.join(open_letters)} still without a name.")
     for letter, name in names.items():
-        if name not in KINDS:
-            raise Wrong(f"{letter}: {name!r} is none of the kinds ({', '.join(KINDS)}).")
+        if name not in ATLAS:
+            raise Wrong(f"{letter}: {name!r} is none of the kinds ({', '.join(ATLAS)}).")
     wrong = [letter for letter, kind in ANSWERS.items() if names[letter] != kind]
     if not wrong:
         return "Kinds tell causes apart that one Dice value hides."
@@ -42,37 +60,63 @@ def name_the_kind(names):
     truth, prediction = riddles()[letter]
     missed = (truth & ~prediction).any()
     side = "false negative: true, and not predicted" if missed else "false positive: predicted, and not true"
-    if {names[letter], ANSWERS[letter]} == {"hole", "missed object"}:
-        more = "does the prediction touch that object anywhere?"
-    elif {names[letter], ANSWERS[letter]} == {"leak", "false island"}:
-        more = "does the wrong piece touch the true object?"
-    else:
-        more = "how far do the wrong pixels reach from the true boundary?"
+    taken = {names[letter], ANSWERS[letter]}
+    more = next((hint for pair, hint in HINTS if pair == taken), "how far do they reach from the true boundary?")
     raise Wrong(f"{letter} is not {names[letter]!r}. Its wrong pixels are {side}; {more}")
 
 
 @exercise
-def repair(function):
-    """A function of (truth, prediction, kind) that repairs the errors of one kind and leaves the others."""
-    truths, predictions = zip(*riddles().values(), strict=True)
-    truth, prediction = np.hstack(truths), np.hstack(predictions)
-    for kind, area in classify_errors(truth, prediction).items():
-        given = np.asarray(call(function, truth.copy(), prediction.copy(), kind))
-        if given.shape != truth.shape:
-            raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return the whole mask.")
-        given, right = given.astype(bool), np.where(area, truth, prediction)
-        if (given == right).all():
-            continue
-        if (given == truth).all():
-            raise Wrong(f"for {kind!r} it returns the truth: every error is repaired, not those of this kind only.")
-        if (given == prediction).all():
-            raise Wrong(f"for {kind!r} it returns the prediction as it was; nothing is repaired.")
-        if (given == area).all():
-            raise Wrong("it returns the map of the errors; use the map to choose between truth and prediction.")
-        if (given == np.where(area, prediction, truth)).all():
-            raise Wrong("truth and prediction are exchanged: take the truth where the map is True.")
-        raise Wrong(f"for {kind!r}, {int((given != right).sum())} pixels are not as they should be.")
-    return "The errors of one kind are gone, the others are as they were."
+def false_islands(function):
+    """A function of (truth, predicted), binary and ``(H, W)``, that gives the mask of the false islands."""
+    truth, predicted = np.zeros((2, 12, 12), bool)
+    truth[1:5, 1:5] = predicted[2:6, 2:6] = True  # an object, and a prediction that is shifted
+    predicted[6, 6] = True  # joined to it by a corner
+    predicted[8:10, 1:3] = True  # an island
+    truth[8:11, 8:11] = True  # a missed object
+    neighbors = np.ones((3, 3))
+
+    def without_contact(objects, others, structure=neighbors):
+        labels, _ = ndimage.label(objects, structure)
+        return objects & ~np.isin(labels, np.unique(labels[objects & others]))
+
+    right = without_contact(predicted, truth)
+    given = np.asarray(call(function, truth.copy(), predicted.copy()))
+    if given.shape != truth.shape:
+        raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return a mask.")
+    given = given.astype(bool)
+    if (given == (predicted & ~truth)).all():
+        raise Wrong("that is every added pixel, also of objects that touch a true one. Decide for whole objects.")
+    if (given == without_contact(truth, predicted)).all():
+        raise Wrong("that is the true object that was missed; an island is predicted.")
+    if (given == without_contact(predicted, truth, None)).all():
+        raise Wrong("a pixel that meets an object at a corner belongs to it: structure=np.ones((3, 3)) in label.")
+    if (given == (predicted & ~right)).all():
+        raise Wrong("those are the objects that do touch; return the others.")
+    if (given != right).any():
+        raise Wrong(f"{int((given != right).sum())} pixels are not as they should be.")
+    for one, other in ((truth, truth & False), (truth & False, predicted)):
+        if (np.asarray(call(function, one.copy(), other.copy())).astype(bool) != other).any():
+            raise Wrong("with an empty mask it fails: without a true object all that is predicted is an island.")
+    return "A definition that a program applies gives the same name tomorrow, and to everybody."
+
+
+@exercise
+def balanced_accuracy(function):
+    """A function of a square confusion matrix (rows: expected) that gives the mean of the shares on its diagonal."""
+    matrix = np.array([[90, 5, 5], [2, 6, 2], [1, 0, 1]])
+    given = call(function, matrix.copy())
+    if np.ndim(given):
+        raise Wrong(f"it returns {np.size(given)} numbers; take their mean.")
+    given, diagonal = float(given), np.diag(matrix)
+    if abs(given - (diagonal / matrix.sum(axis=1)).mean()) < 1e-6:
+        return "Each kind counts the same, however rare it is."
+    if abs(given - diagonal.sum() / matrix.sum()) < 1e-6:
+        raise Wrong("that is the plain accuracy: the frequent kind decides it. Divide each row by its own sum first.")
+    if abs(given - (diagonal / matrix.sum(axis=0)).mean()) < 1e-6:
+        raise Wrong("that divides by the sums of the columns; the expected kinds are the rows.")
+    raise Wrong(
+        f"for {matrix.tolist()} it gives {given:.3f}; divide the diagonal by the sums of the rows, then average."
+    )
 
 
 @dataclass
@@ -133,26 +177,3 @@ def best_constant(function):
             raise Wrong(shown + "One half is right only if the classes balance.")
         raise Wrong(shown + "A constant is right on all pixels of one class and wrong on all others.")
     return "0.75 for a quarter of foreground: what a network has to beat."
-
-
-@exercise
-def output_layer(function):
-    """A function that builds the last layer of a network for one foreground class."""
-    layer = call(function)
-    features = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras warns of a softmax over one channel; the verdict below says so too
-        maps = np.asarray(layer(features))
-    if maps.shape[:3] != (1, 8, 8):
-        raise Wrong(f"8×8 pixels become {maps.shape[1]}×{maps.shape[2]}; keep the kernel at 1.")
-    if maps.shape[-1] == 1 and np.allclose(maps, 1):
-        raise Wrong("every pixel still gets exactly 1: a softmax divides by the sum over its channels, here one.")
-    if maps.min() < 0 or maps.max() > 1:
-        raise Wrong(f"the outputs run from {maps.min():.1f} to {maps.max():.1f}; probabilities need a sigmoid.")
-    if maps.shape[-1] == 1:
-        if not (maps.min() > 0 and maps.max() < 1 and (maps < 0.5).any() and (maps > 0.5).any()):
-            raise Wrong("the outputs are not those of a sigmoid; look at the activation.")
-        return "One map with a sigmoid: the classes can now be told apart."
-    if np.allclose(maps.sum(axis=-1), 1, atol=1e-4):
-        return f"{maps.shape[-1]} maps with a softmax work too, with one-hot masks of {maps.shape[-1]} channels."
-    raise Wrong(f"{maps.shape[-1]} maps whose sum is not 1; use one map with a sigmoid, or two with a softmax.")

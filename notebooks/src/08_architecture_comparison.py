@@ -1,0 +1,613 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 08 Architecture comparison
+#
+# Is U-Net the right choice, at equal budget?
+
+# %%
+import json
+
+import numpy as np
+import pandas as pd
+
+from unet_helpers import plotting
+from unet_helpers.comparison import NETWORKS
+from unet_helpers.datasets import subset_of_patients
+from unet_helpers.phantom import make_patient
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "architectures.json").read_text(encoding="utf-8"))["results"]
+drawn = dict(np.load(RESULTS / "architectures_slices.npz"))
+large, small = (str(case) for case in drawn["cases"])
+
+
+def slice_of(case):
+    patient, level = case.split("_Z_")
+    return subset_of_patients([make_patient(0, index=int(patient[1:]) - 1)])[int(level)]
+
+
+# %% mystnb={"image": {"alt": "ALT1"}, "figure": {"caption": "One slice, five networks, the same seconds of training. (The slice is the one with the largest nodule among 24 patients whom no network has seen.)"}}
+shown = slice_of(large)
+answers = [shown.masks[0], *(drawn[name][0, 0] for name in NETWORKS)]
+plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - say what five well-known networks carry from the way down to the way up, and what that costs a small object,
+# - count the parameters and the multiplications of a network, and tell why neither is its running time,
+# - compare networks at an equal budget, with an interval over patients and seeds, and for *pairs* of networks,
+# - find the flaw in a comparison that you read,
+# - name tasks for which a U-Net is not the right choice.
+#
+# **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)).
+#
+# **Minutes:** 45 to read, with four exercises, 2 to run on two cores.
+#
+# **The misconception it removes:** "The newer network is better."
+#
+# </div>
+
+# %% [markdown]
+# Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you could find an argument for several of them. One slice, one training: it is no more than an anecdote, and many a published comparison is not much more.
+#
+# This notebook does it again, with care: the same data, the same seconds of training, the same effort for each, 24 patients, three seeds, and an interval on everything.
+#
+# ## Five ways down and up again
+#
+# All five shrink the image step by step, so that a pixel of the smallest map sees much of the chest, and then go back to full size. They differ in what crosses from the way down to the way up:
+
+# %% mystnb={"image": {"alt": "Five schematic networks side by side as V shapes. U-Net: five sizes, dashed lines join both sides at four levels, all feature maps. Attention U-Net: the same with a circle on the lower three lines. SegNet: six sizes, five lines, places of the maxima. FCN-8s: six sizes, lines at the two levels above the lowest, then one long step to full size, class scores, added. DeepLabV3+: down to a sixteenth, one line at a quarter, two long steps up."}, "figure": {"caption": "Five networks. A square is a stack of feature maps, lower the smaller it is; dashed lines show what crosses. Circles: gates that let a part of it pass."}}
+plotting.show_schemes()
+
+# %% [markdown]
+# - **U-Net** (2015) carries *all feature maps* of every level across, and joins them with what comes from below {cite:p}`ronneberger2015unet`.
+# - **Attention U-Net** (2018) does the same, but what comes from below decides first, place by place, how much of it passes {cite:p}`oktay2018attention`.
+# - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory: a number from 0 to 3 in place of a feature.
+# - **FCN-8s** (2015) adds coarse *class scores* of three levels, and enlarges the sum eight times in one step {cite:p}`long2015fcn`. It is the oldest, and the idea of all others.
+# - **DeepLabV3+** (2018) stops at a sixteenth, looks around there with kernels that have holes (*dilated* or *atrous* convolutions), and takes *one* early map across, at a quarter of the size {cite:p}`chen2018deeplab`.
+#
+# The page [The networks](../book/networks.md) says how each was checked against its paper. All are built alike:
+
+# %%
+from unet_helpers.comparison import build_network
+
+networks = {name: build_network(name, size=128, num_classes=3, base_filters=8) for name in NETWORKS}
+networks["FCN-8s"].output_shape
+
+# %% [markdown]
+# `base_filters` are the channels of the first level. It is 64 in all five papers; here it is 8 everywhere, an eighth, and everything else keeps the proportions of its paper. (With one exception that fairness asks for: DeepLabV3+ spreads its kernels by 6, 12 and 18 places, for images of 513 pixels. On 128 pixels the smallest map has 8 places per side, and those kernels would reach beyond it. `build_network` shrinks the spread with the image.)
+
+# %% [markdown]
+# ## What is left of a small nodule
+#
+# Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more.
+
+# %%
+from unet_helpers.comparison import best_from_coarse_map
+
+shown = slice_of(small)
+nodule = shown.masks[0] == 2
+row, column = np.argwhere(nodule).mean(axis=0).round().astype(int)
+around = slice(row - 16, row + 16), slice(column - 16, column + 16)
+crop, truth = shown.images[0][around], nodule[around]
+best = {stride: best_from_coarse_map(truth, stride) for stride in (1, 4, 8, 16)}
+
+# %% mystnb={"image": {"alt": "Four copies of a crop of 32 by 32 pixels around a nodule a few pixels wide. At stride 1 the outline is exact, at 4 it is nearly right, at 8 it is a rounder patch about the place, at 16 it misses or covers far too much."}, "figure": {"caption": "The smallest nodule of four pixels or more among the 24 patients, in a crop of 32×32 pixels, and the best outline that a score map of each stride can draw."}}
+titles = [f"stride {stride}" for stride in best]
+plotting.show_images([crop] * 4, titles, [2 * mask.astype(np.uint8) for mask in best.values()], panel=1.8)
+
+# %% [markdown]
+# **Stride** is the number of pixels per score. One slice proves little, so the same for disks of every size, at twelve random places each:
+
+
+# %%
+from unet_helpers import dice
+
+
+def best_dice(diameter, stride, random):
+    middle = random.uniform(24, 40, 2)
+    rows, columns = np.mgrid[:64, :64]
+    disk = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2 <= diameter**2 / 4
+    return dice(disk, best_from_coarse_map(disk, stride))
+
+
+# %%
+diameters = [2, 3, 4, 6, 9, 14]
+random = np.random.default_rng(0)
+limits = {
+    f"stride {stride}": [np.mean([best_dice(d, stride, random) for _ in range(12)]) for d in diameters]
+    for stride in (4, 8, 16)
+}
+
+# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies near 1 throughout, stride 8 rises from about one half to near 1, stride 16 from about 0.2 to about 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
+plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.25))
+
+# %% [markdown]
+# With one score for every 4×4 pixels nearly everything can be drawn. With one for 8×8 it is about two thirds for a disk of three pixels, and above 0.9 from six on. With one for 16×16, even nine pixels leave a fifth missing. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
+#
+# And the sizes of our nodules? The 24 patients have, per slice:
+
+# %%
+pd.Series(recorded["networks"]["U-Net"]["nodules"], name="nodules by diameter").to_frame()
+
+# %% [markdown]
+# Nearly half have a diameter of three to five pixels, which is about a centimeter. For them a stride of 8 takes away a fifth to a third of the Dice before the training has begun, and a stride of 4 next to nothing.
+#
+# A map at full size is *room* for a small object, no more. Whether the network fills it must be measured.
+
+# %% [markdown]
+# ## What does a network cost?
+#
+# Four answers: parameters, multiplications, time, memory. Begin with the multiplications. A convolution computes, at each place of its output and for each output channel, a sum of products: one for each weight of the kernel.
+
+# %% [markdown]
+# ### Exercise 08.1: count the multiplications
+#
+# A padded convolution of stride 1 takes an image of `height × width` with `inside` channels to `out` channels, with a kernel of `kernel × kernel`. How many multiplications is that? (The bias is added, not multiplied.)
+
+# %%
+from unet_helpers.checks import architecture_comparison as check
+
+
+def multiplications(height, width, kernel, inside, out):
+    return ...
+
+
+check.multiplications(multiplications)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def multiplications(height, width, kernel, inside, out):
+    return height * width * kernel * kernel * inside * out
+
+
+check.multiplications(multiplications)
+
+# %% [markdown]
+# Each multiplication comes with an addition; together they are two **FLOPs** (floating-point operations). Papers count now the one and now the other, and the factor of two between them is a common mistake. `count_multiply_adds` adds up all layers.
+
+# %%
+from unet_helpers.comparison import count_multiply_adds, count_parameters
+
+costs = {
+    name: (count_parameters(network) / 1e6, count_multiply_adds(network) / 1e6) for name, network in networks.items()
+}
+pd.DataFrame(costs, index=["million parameters", "million multiplications"]).T.round(2)
+
+# %% [markdown]
+# FCN-8s has four times the parameters of the U-Net and little more than half of its multiplications. Where do they sit? The largest layer of each:
+
+# %%
+from unet_helpers.comparison import count_of_layer
+
+largest = {}
+for name, network in networks.items():
+    layer = max((one for one in network.layers if hasattr(one, "kernel")), key=lambda one: one.count_params())
+    largest[name] = (layer.name, layer.output.shape[1], layer.count_params() / 1e6, count_of_layer(layer) / 1e6)
+pd.DataFrame(largest, index=["layer", "side of its map", "million parameters", "million multiplications"]).T
+
+# %% [markdown]
+# One layer of FCN-8s holds three quarters of its parameters: the 7×7 convolution that was a fully connected layer in the classifier it comes from. But its map has a side of 4, so that each of its weights is used only 16 times. In the first level of the U-Net a weight is used 16,384 times. **Parameters sit where the maps are small, multiplications where they are large.** So a table of parameters says how large the file is, and little about the time.
+#
+# Time is not the multiplications either: numbers have to be moved, and small layers do not keep a processor busy. It must be measured, and we come to it below.
+#
+# ### Exercise 08.2: equal parameters
+#
+# A second fair comparison gives every network the same *number of parameters*. With width 8 a network has 2,000,000 parameters, and it should have 500,000: which width? Write it for any numbers. (Nearly all parameters belong to convolutions from about $c$ to about $c$ channels, which have $9\,c^2$ weights.)
+
+
+# %%
+def width_for(width, parameters, target):
+    return ...
+
+
+check.width_for(width_for)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def width_for(width, parameters, target):
+    return round(width * (target / parameters) ** 0.5)
+
+
+check.width_for(width_for)
+
+# %%
+target = count_parameters(networks["U-Net"])
+rows = {}
+for name, network in networks.items():
+    width = width_for(8, count_parameters(network), target)
+    rows[name] = (width, count_parameters(build_network(name, base_filters=width)) / target)
+pd.DataFrame(rows, index=["width", "parameters, U-Net = 1"]).T.round(2)
+
+# %% [markdown]
+# Within a tenth of each other: a channel more or less is the smallest step there is. Attention U-Net and SegNet keep their width of 8.
+
+# %% [markdown]
+# ## Equal budget: train by the clock
+#
+# "Both were trained for 100 epochs" sounds fair. But an epoch of one network may take twice as long as an epoch of the other. Here the budget is *time*: `TimedTrainer` builds the computation first, which takes longer than many steps; then the clock starts, and the learning rate follows it, so that each network comes to the end of its schedule when its time is over.
+#
+# We rerun a small version now: two networks, two seeds, five seconds each, on the validation patients, at half the resolution (64×64) and for the lungs alone.
+
+
+# %%
+from dataclasses import replace
+
+from unet_helpers import load_dataset
+
+
+def halve(subset):
+    images = subset.images.reshape(-1, 64, 2, 64, 2, 1).mean(axis=(2, 4))
+    return replace(subset, images=images, masks=(subset.masks[:, ::2, ::2] > 0).astype(np.uint8))
+
+
+data = load_dataset("phantom")
+training, validation = halve(data.train), halve(data.validation)
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers import predict_masks
+from unet_helpers.comparison import TimedTrainer, dice_by_patient
+
+live, steps = {}, {}
+for name in ("U-Net", "FCN-8s"):
+    trainer = TimedTrainer(build_network(name, size=64, num_classes=2), training, class_weights=(1, 1))
+    for seed in (0, 1):
+        steps.setdefault(name, []).append(trainer.train(5, seed=seed)["steps"])
+        masks = predict_masks(trainer.model, validation.images)
+        live.setdefault(name, []).append(dice_by_patient(masks, validation, 1))
+steps
+
+# %% [markdown]
+# The same seconds, and not the same number of steps. Which network does more of them depends on the machine, and so does the result of such a comparison; that is the price of measuring what one really pays.
+
+# %%
+live = {name: np.array(runs) for name, runs in live.items()}
+assert all(runs.shape == (2, len(validation.patients)) for runs in live.values())
+assert min(runs.mean() for runs in live.values()) > 0.6
+
+# %% [markdown]
+# ### Exercise 08.3: the difference of two networks
+#
+# `runs` and `others` hold the Dice of two networks, one row per seed and one column per patient. Return the difference of each patient: how much better the *first* network is, on the mean of its seeds. The numbers of seeds may differ.
+
+
+# %%
+def gain_per_patient(runs, others):
+    return ...
+
+
+check.gain_per_patient(gain_per_patient)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def gain_per_patient(runs, others):
+    return runs.mean(axis=0) - others.mean(axis=0)
+
+
+check.gain_per_patient(gain_per_patient)
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.comparison import interval_of_difference, interval_of_mean
+
+for name, runs in live.items():
+    print(
+        f"{name:<8} Dice {runs.mean():.3f}, interval {interval_of_mean(runs)[0]:.3f} to {interval_of_mean(runs)[1]:.3f}"
+    )
+gain = gain_per_patient(live["U-Net"], live["FCN-8s"])
+low, high = interval_of_difference(live["U-Net"], live["FCN-8s"])
+print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
+
+# %% [markdown]
+# The difference is far larger than anything that chance does here: its interval is a long way from zero, after five seconds of training and with seven patients. Large differences need no large study. It is for the small ones that one needs many patients and seeds, and the small ones are what most papers report.
+#
+# (Do not read more into it. FCN-8s has stride 8, and at half the resolution each of its scores stands for a square of four to five centimeters.)
+#
+# Two kinds of chance are in these intervals. With *other patients* the mean would be another one. With *another seed* (other first weights, another order of the batches) each network would be another one, too. `interval_of_mean` draws both with replacement, patients and seeds. For a difference of two networks it draws the *same* patients for both, because a patient who is hard for one is hard for the other; and seeds for each on its own, because seed 0 of one network has nothing in common with seed 0 of the other.
+#
+# Two or three seeds are few, and an interval drawn from three of them is too narrow. It is a lower limit of the doubt.
+
+# %% [markdown]
+# ## The comparison
+#
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each network first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. Then:
+
+# %%
+print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
+print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} of them with a nodule")
+
+# %% [markdown]
+# The patients are new ones, whom nothing was chosen on; the test patients of the data set stay closed. Dice is per patient, slices pooled; for the nodule, of the patients who have one.
+
+# %% [markdown]
+# ### At equal width
+
+
+# %%
+def with_interval(run, part):
+    return "{:.3f} ({:.3f} to {:.3f})".format(*(run[f"{part}_dice{end}"] for end in ("", "_low", "_high")))
+
+
+def table_of(names):
+    runs = {name: recorded["networks"][name] for name in names}
+    table = pd.DataFrame({f"{part} Dice": {n: with_interval(r, part) for n, r in runs.items()} for part in parts})
+    for title, key in {"parameters": "parameters", "10⁶ mult.": "million_multiply_adds", "ms": "latency_ms"}.items():
+        table[title] = [run[key] for run in runs.values()]
+    table["MB"] = [run["memory_measured_mb"] for run in runs.values()]
+    table["steps"] = [round(np.mean(run["steps"])) for run in runs.values()]
+    return table
+
+
+parts = ("lung", "nodule")
+table_of(recorded["tables"]["equal width"])
+
+# %% [markdown]
+# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its mask, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget.
+
+# %% mystnb={"image": {"alt": "ALT2"}, "figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}}
+equal_width = {name: recorded["networks"][name] for name in recorded["tables"]["equal width"]}
+dices = {"lung Dice": "lung_dice", "nodule Dice": "nodule_dice"}
+plotting.show_estimates(equal_width, dices, panel=3.6)
+
+# %% [markdown]
+# READ-TABLE1
+
+# %% mystnb={"image": {"alt": "ALT3"}, "figure": {"caption": "Difference to the U-Net on the same patients. Circles: seeds. Bar: 95 % interval; a hollow diamond where it includes 0."}}
+others = {name: run for name, run in equal_width.items() if name != "U-Net"}
+gains = {"lung, difference to U-Net": "lung_dice_gain", "nodule, difference to U-Net": "nodule_dice_gain"}
+plotting.show_estimates(others, gains, panel=3.6, mark=0)
+
+# %% [markdown]
+# READ-GAINS1
+#
+# ### Which pairs can be told apart?
+#
+# Five networks make ten pairs. For each, the difference with its interval:
+
+# %%
+from itertools import combinations
+
+
+def tell_apart(names, part):
+    runs = {name: np.array(recorded["networks"][name][f"{part}_by_seed"], dtype=float) for name in names}
+    rows = {}
+    for one, other in combinations(names, 2):
+        low, high = interval_of_difference(runs[one], runs[other])
+        difference = np.nanmean(runs[one]) - np.nanmean(runs[other])
+        rows[f"{one} − {other}"] = (difference, low, high, not low <= 0 <= high)
+    return pd.DataFrame(rows, index=["difference", "low", "high", "excludes 0"]).T
+
+
+apart = {part: tell_apart(recorded["tables"]["equal width"], part) for part in parts}
+apart["nodule"].astype({"difference": float, "low": float, "high": float}).round(3)
+
+# %%
+for part, table in apart.items():
+    print(f"{part}: {table['excludes 0'].sum()} of {len(table)} pairs have an interval without 0")
+
+# %% [markdown]
+# READ-PAIRS
+#
+# ### What differs most: networks, seeds or patients?
+
+# %%
+rows = {}
+for part in parts:
+    runs = np.array([run[f"{part}_by_seed"] for run in equal_width.values()], dtype=float)
+    runs = runs[:, :, np.isfinite(runs).all(axis=(0, 1))]
+    rows[part] = {
+        "between networks": runs.mean(axis=(1, 2)).std(ddof=1),
+        "between seeds": runs.mean(axis=2).std(axis=1, ddof=1).mean(),
+        "between patients": runs.mean(axis=(0, 1)).std(ddof=1),
+    }
+pd.DataFrame(rows).rename_axis("standard deviation of Dice").round(3)
+
+# %% [markdown]
+# READ-SPREAD
+#
+# ### At equal parameters
+
+# %%
+table_of(recorded["tables"]["equal parameters"])
+
+# %% mystnb={"image": {"alt": "ALT4"}, "figure": {"caption": "The same at equal parameters. U-Net, Attention U-Net and SegNet are the runs of the first table."}}
+equal_parameters = {name: recorded["networks"][name] for name in recorded["tables"]["equal parameters"]}
+plotting.show_estimates({k: v for k, v in equal_parameters.items() if k != "U-Net"}, gains, panel=3.6, mark=0)
+
+# %% [markdown]
+# READ-TABLE2
+#
+# ### What one gets for what one pays
+
+# %% mystnb={"image": {"alt": "ALT5"}, "figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}}
+everyone = equal_width | equal_parameters
+prices = {
+    "parameters": "parameters",
+    "million multiplications": "million_multiply_adds",
+    "latency (ms)": "latency_ms",
+    "MB per training image": "memory_measured_mb",
+}
+plotting.show_tradeoffs(everyone, "nodule_dice", prices, "nodule Dice", panel=2.4)
+
+# %% [markdown]
+# READ-PARETO
+#
+# ### Small nodules
+
+# %%
+shares = {
+    name: {size: np.mean(found) / run["nodules"][size] for size, found in run["found"].items()}
+    | {"slices with a false nodule": np.mean(run["slices_with_false_nodule"])}
+    for name, run in equal_width.items()
+}
+pd.DataFrame(shares).T.rename_axis(columns="share found").round(2)
+
+# %% [markdown]
+# READ-SMALL
+
+# %% mystnb={"image": {"alt": "ALT6"}, "figure": {"caption": "The slice with the smallest nodule of four pixels or more, in a crop of 48×48 pixels; first seed."}}
+shown = slice_of(small)
+row, column = np.argwhere(shown.masks[0] == 2).mean(axis=0).round().astype(int).clip(24, 104)
+around = slice(row - 24, row + 24), slice(column - 24, column + 24)
+answers = [shown.masks[0][around], *(drawn[name][0, 1][around] for name in NETWORKS)]
+plotting.show_images([shown.images[0][around]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
+
+# %% [markdown]
+# One slice of many; look at it for the *kind* of outline, not for the ranking. Step through the networks on the first slice:
+
+# %% mystnb={"image": {"alt": "A slider over six pictures of one chest slice: the ground truth and the masks of five networks."}, "figure": {"caption": "Ground truth and the five networks, on the slice with the largest nodule."}}
+from unet_helpers.widgets import explore
+
+shown = slice_of(large)
+masks = {"ground truth": shown.masks[0]} | {name: drawn[name][0, 0] for name in NETWORKS}
+explore([plotting.paint_mask(shown.images[0], mask) for mask in masks.values()], list(masks), "network")
+
+# %% [markdown]
+# ## What the skip connections carry
+#
+# An **ablation** takes one part out of a network and leaves all else as it is. The same U-Net with `skip_connections=False` has to draw everything from the bottleneck, where a map has 8×8 places:
+
+# %% mystnb={"image": {"alt": "ALT7"}, "figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}}
+without = "U-Net without skips"
+answers = [shown.masks[0], drawn["U-Net"][0, 0], drawn[without][0, 0]]
+plotting.show_images([shown.images[0]] * 3, ["ground truth", "U-Net", "without skips"], answers, panel=2.8)
+
+# %%
+ablation = recorded["networks"][without]
+names = {"lung_dice": "lung Dice", "nodule_dice": "nodule Dice", "lung_hd95": "HD95 of the lung (mm)"}
+rows = {
+    title: (
+        recorded["networks"]["U-Net"][key],
+        ablation[key],
+        *(ablation[f"{key}_gain{end}"] for end in ("", "_low", "_high")),
+    )
+    for key, title in names.items()
+}
+pd.DataFrame(rows, index=["with", "without", "difference", "low", "high"]).T.round(3)
+
+# %% [markdown]
+# READ-ABLATION
+#
+# ## Reading other people's comparisons
+#
+# ### Exercise 08.4: find the flaw
+#
+# Four reports, each with at most one flaw: `"budget"` (one network got more training or tuning), `"chance"` (too few patients and seeds for what is said), `"chosen on test"` (the patients that chose also judge), or `"fair"`.
+
+# %%
+for name, text in check.REPORTS.items():
+    print(f"{name}: {text}\n")
+
+# %%
+flaws = {"A": ..., "B": ..., "C": ..., "D": ...}
+check.spot_the_flaw(flaws)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+flaws = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
+check.spot_the_flaw(flaws)
+
+# %% [markdown]
+# Is our own comparison fair? Each network tried the same three learning rates. What they were worth on the validation patients (mean of lung and nodule Dice, one seed, a third of the time):
+
+# %%
+tried = {name: run["validation_dice_by_rate"] for name, run in equal_width.items()}
+pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
+
+# %% [markdown]
+# READ-RATES
+#
+# What is *not* fair about it, and what it cannot say:
+#
+# - Loss, class weights, augmentation and batch size were chosen for the U-Net long before this notebook. Another network might like others.
+# - The budget is short and the networks are narrow. With hours in place of seconds the order may change. Dropout is as each network has it by default.
+# - FCN-8s and DeepLabV3+ were published with encoders that had learned from photographs; here all start from random weights ([notebook 09](09_domain_shift_and_transfer.ipynb) tries the other way).
+# - Steps per second belong to this library on this processor. On a GPU the same seconds buy another number of steps.
+# - Synthetic patients, one task. Nothing here is a clinical tool.
+#
+# The most careful comparison of recent years did this on six public sets of 3D images, with the same framework, hardware and tuning for all. Many newer networks that had been reported as better were not: U-Nets, well configured and as large as the hardware allows, came first or level {cite:p}`isensee2024revisited`.
+
+# %% [markdown]
+# ## When U-Net is not the right choice
+#
+# | the task | why not | what instead |
+# |---|---|---|
+# | one answer per image: is there a nodule? | outlines cost labels and are not asked for | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
+# | *find* tiny objects in large volumes, at few false alarms per scan | Dice and its losses look at pixels, not at objects; a missed small one hardly counts | a detector: boxes and scores {cite:p}`baumgartner2021nndetection` |
+# | a handful of labeled images, common structures | too few to learn from scratch | a large pre-trained encoder, or a model that segments from a prompt {cite:p}`ma2024medsam`; correct what it draws |
+# | touching objects that must be counted | one mask per class cannot tell neighbors apart | a network for instances, or a map of distances beside the mask |
+# | real time on a phone | the maps at full size take most of the time | a light encoder {cite:p}`sandler2018mobilenetv2`, a coarser output |
+# | large 3D volumes | memory grows with the number of voxels | patches ([notebook 10](10_volumes_and_3d_unet.ipynb)), or 2D |
+# | anything new, in a paper | a U-Net trained by hand is a weak opponent | nnU-Net as the baseline to beat {cite:p}`isensee2021nnunet` |
+#
+# And when it *is*: outlines are wanted, edges matter, objects are not tiny, hundreds of labeled slices rather than millions. That is most of medical segmentation, which is why it is still here. Change the data, the loss, the training first; the architecture last.
+
+# %% [markdown]
+# ## Take-aways
+#
+# TAKEAWAYS
+#
+# ## Questions to test yourself
+#
+# 1. Two networks have the same number of parameters. Must they take the same time?
+#
+# <details><summary>Answer</summary>
+#
+# No. A weight is used once at every place of its map: the same layer on a map of twice the side costs four times the multiplications. And the same number of multiplications takes different times, because memory has to be moved as well.
+#
+# </details>
+#
+# 2. A paper compares its network with a U-Net at 100 epochs each. Theirs takes three times as long per epoch. Which comparison do you miss?
+#
+# <details><summary>Answer</summary>
+#
+# At equal time (or equal cost): the U-Net with 300 epochs, or wider. And the same search for a learning rate for both.
+#
+# </details>
+#
+# 3. The intervals of two networks overlap widely. Can one still be better than the other, with certainty?
+#
+# <details><summary>Answer</summary>
+#
+# Yes. The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
+#
+# </details>
+#
+# 4. Why are the seeds not paired, when the patients are?
+#
+# <details><summary>Answer</summary>
+#
+# Patient 7 is the same patient for both networks. Seed 0 draws other first weights for another network: the two have only a number in common.
+#
+# </details>
+#
+# 5. A network enlarges its class scores sixteen times. Which nodules will it outline badly, whatever it is trained on?
+#
+# <details><summary>Answer</summary>
+#
+# Those of a few pixels: even the best map of scores with one score per 16×16 pixels cannot draw them.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Isensee and others (2024) {cite:p}`isensee2024revisited`: what is left of the progress since U-Net when the comparison is fair; a list of pitfalls that you will meet again.
+# - Isensee and others (2021) {cite:p}`isensee2021nnunet`: how far the *configuration* of a plain U-Net carries.
+# - Long, Shelhamer and Darrell (2015) {cite:p}`long2015fcn`: the idea behind all five networks.
+# - Chen and others (2018) {cite:p}`chen2018deeplab`: a wide view without small maps.
+# - Maier-Hein and others (2024) {cite:p}`maierhein2024metrics`: what to measure, before comparing.
+# - The words of this page are in the [glossary](../book/glossary.md).

@@ -1,0 +1,565 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 16 Museum of bugs
+#
+# Which mistake is it, what does it cost, and what would have caught it?
+
+# %%
+from unet_helpers import museum, plotting
+
+data = museum.lung_task(museum.museum_patients())
+
+# %% mystnb={"image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Two patients in one: a slice that looks perfectly right."}, "figure": {"caption": "One training or validation pair as eight pipelines leave it. The last one shows nothing, and is a mistake all the same."}}
+bugs = {
+    "as it is": data,
+    "mispaired": museum.pair_by_sorting(data),
+    "augmented apart": museum.augment_apart(data),
+    "inverted": museum.invert_labels(data),
+    "interpolated": museum.three_class_task(museum.museum_patients(), museum.resize_masks_with_defaults),
+    "noise": museum.use_placeholders(data),
+    "scaled differently": museum.scale_training_only(data),
+    "split by slice": museum.split_by_slice(data),
+}
+parts = [one.validation if name == "scaled differently" else one.train for name, one in bugs.items()]
+plotting.show_images([part.images[12] for part in parts], list(bugs), [part.masks[12] for part in parts], panel=1.9)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - recognize sixteen mistakes by their symptoms, and repair them,
+# - say what each costs, and which cost nothing here,
+# - choose the check of a minute that would have caught a mistake,
+# - tell the causes of one symptom apart by an experiment,
+# - ask a doctor for training runs, and say what it cannot see.
+#
+# **You need before:** what a training is ([notebook 04](04_gpu_training.ipynb)), Dice per patient ([notebook 05](05_evaluation.ipynb)); [notebook 06](06_failure_analysis.ipynb) helps.
+#
+# **Minutes:** 55 to read, with seven exercises, 2 to run on two cores.
+#
+# **The misconception it removes:** "The code runs and the loss falls, so there is no bug."
+#
+# </div>
+
+# %% [markdown]
+# Eight training pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing complains.**
+#
+# They are not invented. Most stand in the question lists of the well-known U-Net repositories, some in published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to be wrong a hundred times.
+
+# %% [markdown]
+# ## The healthy run
+#
+# The task is lung or not, at 64×64 pixels, with 24 synthetic patients. The training is the one everybody writes first: compile, fit, no checks.
+
+# %% tags=["nbval-ignore-output"]
+healthy = museum.fit(data, seed=0)
+{name: round(values[-1], 2) for name, values in healthy.history.items()}
+
+# %%
+healthy_dice = museum.mean_dice(healthy.model, data.validation)
+assert healthy_dice > 0.9
+
+# %% [markdown]
+# (A few seconds of training, and the Dice per patient on the validation patients is above 0.9. Lungs are easy.)
+#
+# A bug changes **one** thing about this run: the data, the network, a number of the training, or the way to measure. What it costs is then the difference to the healthy run *of the same seed*. One pair of runs is an anecdote, so `benchmarks/museum.py` has recorded five pairs of each, measured on 24 patients that no run has seen. The interval is the 95 % t interval of the five differences.
+
+# %%
+import json
+
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "museum.json").read_text(encoding="utf-8"))["results"]
+
+
+def cost(name):
+    row = recorded["bugs"][name]
+    print(f"{row['effect']:+.3f}, interval {row['effect_low']:+.3f} to {row['effect_high']:+.3f}")
+
+
+# %% [markdown]
+# ## Room 1: the pairs
+#
+# ### Sorted, and zipped
+#
+# Images called `0.png`, `1.png`, …, and masks called `000.png`, `001.png`, …. Both folders are sorted.
+
+# %%
+images, masks = sorted(f"{k}.png" for k in range(12)), sorted(f"{k:03d}.png" for k in range(12))
+list(zip(images, masks))[:4]
+
+# %% [markdown]
+# From the third pair on it is the wrong mask. [Notebook 01](01_data_pairing.ipynb) tells this story in full; here is its price:
+
+# %%
+cost("images and masks mispaired")
+
+# %% [markdown]
+# PROSE_MISPAIRED
+#
+# Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together.
+
+# %%
+from unet_helpers.diagnosis import better_than_swapped, gray_information, spread_out, thumbnails
+
+
+def kept_by_swapping(one):
+    images, masks = thumbnails(spread_out(one.train))
+    return round(better_than_swapped(gray_information(images, masks[:, None])), 1)
+
+
+{name: kept_by_swapping(bugs[name]) for name in ("as it is", "mispaired", "augmented apart", "noise")}
+
+# %% [markdown]
+# Over all pairs of 48 slices: as they are, the masks fit better unswapped nearly always; mispaired, in half of the cases, which is chance. It took a fraction of a second.
+
+# %% [markdown]
+# ### Augmented apart
+#
+# Images and masks are turned and shifted at random, by two random generators. In old Keras code these were two `ImageDataGenerator`s with different seeds.
+
+# %%
+cost("image and mask augmented apart")
+
+# %% [markdown]
+# PROSE_APART
+
+# %% [markdown]
+# ### Exercise 16.1: toss one coin
+#
+# Write a function that mirrors image `(H, W)` and mask `(H, W)` left to right with probability one half. `random.random()` of a NumPy generator gives a number between 0 and 1.
+
+# %%
+from unet_helpers.checks import museum_of_bugs as check
+
+
+def mirror_at_random(image, mask, random):
+    return ...
+
+
+check.turn_together(mirror_at_random)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def mirror_at_random(image, mask, random):
+    if random.random() < 0.5:
+        return image[:, ::-1], mask[:, ::-1]
+    return image, mask
+
+
+check.turn_together(mirror_at_random)
+
+# %% [markdown]
+# ### Labels inverted
+#
+# Whoever drew the masks painted the lungs black.
+
+# %%
+cost("labels inverted")
+
+# %% [markdown]
+# PROSE_INVERTED
+
+# %% [markdown]
+# ## Room 2: the values
+#
+# ### A class between two classes
+#
+# 0 is background, 1 nodule, 2 lung. The masks are halved with `skimage.transform.resize`, in its default settings, and cut to whole numbers. Half of 0 and half of 2 is 1.
+
+# %% mystnb={"image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}, "figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}}
+voted, resized = museum.three_class_task(museum.museum_patients()).train, bugs["interpolated"].train
+k = int((voted.masks == 1).sum(axis=(1, 2)).argmax())
+plotting.show_images(
+    [voted.images[k]] * 2, ["by a vote", "by resize"], [voted.masks[k], resized.masks[k]], ("", "nodule", "lung")
+)
+
+# %%
+cost("masks resized with interpolation")
+
+# %% [markdown]
+# PROSE_RESIZED
+
+# %% [markdown]
+# ### Exercise 16.2: half the size, the same classes
+#
+# Write a function that halves a mask `(H, W)` with even sides and any classes. Nothing may appear that was not there.
+
+
+# %%
+def halve(mask):
+    return ...
+
+
+check.halve(halve)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def halve(mask):
+    return mask[::2, ::2]
+
+
+check.halve(halve)
+
+# %% [markdown]
+# ### Fractions at the edges
+#
+# With *two* classes the same interpolation gives values between 0 and 1, and people leave them there.
+
+# %%
+cost("mask edges left as fractions")
+
+# %% [markdown]
+# PROSE_FRACTIONS
+
+# %% [markdown]
+# ### 0 and 255
+
+# %%
+cost("masks in 0 and 255")
+
+# %% [markdown]
+# PROSE_255
+
+# %% [markdown]
+# ### Two scales
+#
+# Somebody divides the training images by 255 and forgets the validation images, and later those of the patients.
+
+# %%
+cost("training and validation scaled differently")
+
+# %% [markdown]
+# PROSE_SCALED
+
+# %% [markdown]
+# ## Room 3: network and training
+#
+# ### A softmax over one channel
+#
+# [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1, everywhere. Now train it, and look at the loss.
+
+# %% tags=["nbval-ignore-output"]
+one_channel = museum.fit(data, seed=0, build=museum.build_softmax_over_one)
+{name: [round(value, 3) for value in values] for name, values in one_channel.history.items() if "val" not in name}
+
+# %%
+outputs = one_channel.model(data.validation.images[:8])
+assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
+float(outputs[0, 0, 0, 0]), len(set(one_channel.history["accuracy"]))
+
+# %% [markdown]
+# Every output is 1, and the accuracy has one value in all epochs, the share of foreground. And the *loss falls*, as if all were well. How can it? Keras keeps the number before the activation, the logit, and computes binary cross-entropy from it, as if it had gone through a sigmoid, because that is more exact. So the network **has learned to segment**. Only its last step throws the answer away.
+
+# %% [markdown]
+# ### Exercise 16.3: repaired without training
+#
+# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained. `model.layers[-1]` is the last layer, and its `.input` is what comes in.
+
+# %%
+import keras
+
+
+def with_sigmoid(model):
+    return ...
+
+
+check.sigmoid_in_place(with_sigmoid)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def with_sigmoid(model):
+    last = keras.layers.Conv2D(1, 1, activation="sigmoid")
+    repaired = keras.Model(model.input, last(model.layers[-1].input))
+    last.set_weights(model.layers[-1].get_weights())
+    return repaired
+
+
+check.sigmoid_in_place(with_sigmoid)
+
+# %% tags=["nbval-ignore-output"]
+rescued = museum.mean_dice(with_sigmoid(one_channel.model), data.validation)
+round(museum.mean_dice(one_channel.model, data.validation), 2), round(rescued, 2)
+
+# %%
+assert rescued > 0.9
+
+# %%
+cost("softmax over one channel")
+
+# %% [markdown]
+# PROSE_SOFTMAX
+
+# %% [markdown]
+# ### A U without its bridges
+
+# %%
+cost("skip connections left out")
+
+# %% [markdown]
+# PROSE_SKIPS
+
+# %% [markdown]
+# ### A learning rate of 1
+
+# %%
+cost("learning rate too high")
+
+# %% [markdown]
+# PROSE_RATE
+
+# %% [markdown]
+# ## Room 4: the measuring
+#
+# In this room every network is as good as the healthy one. What is wrong is the **number that is reported**. The cost is now the reported score minus the honest one, of the same network.
+
+# %%
+for name in (
+    "accuracy as the only metric",
+    "patients on both sides of the split",
+    "each subset normalized by itself",
+    "test set used for selection",
+    "metric averaged per batch",
+):
+    print(f"{name:<40}", end="")
+    cost(name)
+
+# %% [markdown]
+# PROSE_MEASURING
+
+# %% [markdown]
+# ### Exercise 16.4: whose mean, whose deviation?
+#
+# Write a function of training images and other images that normalizes both to be used with one network.
+
+
+# %%
+def normalize(train, other):
+    return ...
+
+
+check.normalize_by_training(normalize)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def normalize(train, other):
+    mean, deviation = train.mean(), train.std()
+    return (train - mean) / deviation, (other - mean) / deviation
+
+
+check.normalize_by_training(normalize)
+
+# %% [markdown]
+# Why bother, if the cost is nothing? Because here all patients came from one scanner. The same five networks, asked about patients whose images were exported with another window:
+
+# %%
+row = recorded["bugs"]["each subset normalized by itself"]
+for key in ("other_scanner_honest", "other_scanner_effect"):
+    print(
+        f"{key.replace('_', ' '):<21} {row[key]:+.2f}, interval {row[f'{key}_low']:+.2f} to {row[f'{key}_high']:+.2f}"
+    )
+
+# %% [markdown]
+# PROSE_OTHER_SCANNER
+
+# %% [markdown]
+# ### Batches
+#
+# The Dice function that is copied from repository to repository computes the Dice of one batch. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
+
+# %%
+import numpy as np
+
+from unet_helpers import load_checkpoint, load_dataset, predict_masks
+
+whole = load_dataset("phantom").validation
+truth, found = whole.masks == 2, predict_masks(load_checkpoint(), whole.images) == 2
+
+
+def mean_over_batches(size):
+    starts = range(0, len(truth), size)
+    return np.mean([museum.dice_coefficient(truth[s : s + size], found[s : s + size]) for s in starts])
+
+
+{size: round(float(mean_over_batches(size)), 2) for size in (1, 4, 16, len(truth))}
+
+# %% [markdown]
+# PROSE_BATCHES
+
+# %% [markdown]
+# ### Exercise 16.5: one Dice, however it is cut
+#
+# Write a function of a list of `(truth, prediction)` batches, binary arrays, that gives the Dice of all pixels together.
+
+
+# %%
+def dice_of_batches(batches):
+    return ...
+
+
+check.dice_of_batches(dice_of_batches)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def dice_of_batches(batches):
+    overlap = sum((truth & prediction).sum() for truth, prediction in batches)
+    area = sum(truth.sum() + prediction.sum() for truth, prediction in batches)
+    return 2 * overlap / area
+
+
+check.dice_of_batches(dice_of_batches)
+
+# %% [markdown]
+# ## The whole museum
+#
+# All sixteen costs in one picture. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
+
+# %% mystnb={"image": {"alt": "ALT_EFFECTS"}, "figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much."}}
+plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.items() if one.measuring])
+
+# %% [markdown]
+# PROSE_ALL
+
+# %% [markdown]
+# ## The run that stood at 50 %
+#
+# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations, each trained for the whole 50 epochs, with five seeds.
+
+# %%
+import pandas as pd
+
+half = recorded["half"]
+columns = {"foreground": "foreground", "accuracy_lowest": "lowest", "accuracy_highest": "highest"}
+table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float)
+(100 * table).round(2)
+
+# %% [markdown]
+# PROSE_HALF_TABLE
+
+# %% mystnb={"image": {"alt": "ALT_HALF"}, "figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), five seeds. Gray: the reported range."}}
+shown = [name for name in half if "half foreground" in name or "dead" in name]
+plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502))
+
+# %% [markdown]
+# PROSE_HALF_CURVES
+
+# %%
+inside = {name: half[name]["accuracy_epochs_in_range"] for name in shown}
+pd.DataFrame(inside, index=[f"seed {k}" for k in range(1, 6)]).T
+
+# %% [markdown]
+# PROSE_HALF_VERDICT
+
+# %% [markdown]
+# ## A doctor for training runs
+#
+# Everything that caught a bug so far can be asked by a program: `diagnose` takes the model, its curves and the data, nothing else, and names the likely bug, with its evidence and the test that decides.
+
+# %%
+from unet_helpers.diagnosis import diagnose
+
+print(diagnose(healthy.model, healthy.history, data))
+
+# %% [markdown]
+# Nothing suspicious, and four lines on what it **cannot** see. Now the run with the softmax:
+
+# %%
+for finding in diagnose(one_channel.model, one_channel.history, data):
+    print(finding)
+
+# %% [markdown]
+# The cause comes first, its consequence second. The doctor knows nothing of our exhibits: it has read the last layer, and it has looked at the output.
+#
+# It looks at the data before it looks at the network, because that is where most bugs are. So it can be asked with any network, about any data:
+
+# %%
+for name in ("mispaired", "augmented apart", "scaled differently", "split by slice"):
+    finding = diagnose(healthy.model, healthy.history, bugs[name])[0]
+    print(f"{finding.name}: {finding.evidence}")
+
+# %% [markdown]
+# How good is it? It was asked about all five runs of each exhibit, with seeds it had not been tried on, and about twenty healthy runs of other kinds: other widths, sizes, windows, tasks, losses, networks.
+
+# %%
+rows = {name: (row["named_first"], row["named"]) for name, row in recorded["bugs"].items()}
+pd.DataFrame(rows, index=["named first", "named"]).T
+
+# %%
+runs = pd.DataFrame(recorded["healthy_runs"])
+print(f"{recorded['false_alarms']} of {len(runs)} healthy runs with any finding")
+runs[["setting", "val_dice", "findings"]]
+
+# %% [markdown]
+# PROSE_DOCTOR
+
+# %% [markdown]
+# ### Exercise 16.6: what the doctor does not see
+#
+# A patient was scanned, exported twice with slightly different settings, and entered the hospital's list under two names. Three validation slices are copies of training slices, a little paler and with other noise. Write a function that finds the pairs `(index in train, index in validation)`. `np.corrcoef` gives the correlation of two pictures.
+
+# %%
+train_images, validation_images, _ = check.two_names()
+
+
+def near_copies(train, validation):
+    return ...
+
+
+check.near_copies(near_copies)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def near_copies(train, validation):
+    both = np.concatenate([train, validation]).reshape(len(train) + len(validation), -1)
+    alike = np.corrcoef(both)[: len(train), len(train) :]
+    return np.argwhere(alike > 0.997)
+
+
+check.near_copies(near_copies)
+
+# %% [markdown]
+# ### Exercise 16.7: four reports
+#
+# Four runs, described by what their owners see. Which of these is it: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
+#
+# - **A.** The loss falls nicely. The accuracy is 0.126 in every epoch, and so is the share of lung in the masks.
+# - **B.** The loss is −40 after the first epoch and −300 after the last.
+# - **C.** The first validation loss is 3,480, the second 0.37, and there it stays. The prediction is black.
+# - **D.** The loss is 0.693, the accuracy one half, in training and in validation, to the end.
+
+# %%
+reports = {"A": ..., "B": ..., "C": ..., "D": ...}
+check.name_the_bug(reports)
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+reports = {
+    "A": "softmax over one channel",
+    "B": "masks in 0 and 255",
+    "C": "learning rate too high",
+    "D": "noise in place of the data",
+}
+check.name_the_bug(reports)
+
+# %% [markdown]
+# ## The catalog
+#
+# What each exhibit looks like from outside, and the check that would have caught it:
+
+# %%
+pd.set_option("display.max_colwidth", None)
+pd.DataFrame(
+    {name: (one.symptom, one.caught_by) for name, one in museum.EXHIBITS.items()}, index=["symptom", "check"]
+).T

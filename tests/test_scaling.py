@@ -1,0 +1,178 @@
+"""Workers: the ring adds up, the model of time keeps its limits, the script is a script, and two processes agree."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from unet_helpers import UNet, scaling
+
+needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="JAX joins no processes under Windows")
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def test_each_worker_is_told_who_it_is_and_who_comes_first():
+    code = (
+        "import os, json; print(json.dumps({k[19:]: v for k, v in os.environ.items() if k.startswith('KERAS_DISTR')}))"
+    )
+    told = [json.loads(text) for text in scaling.run_workers(python(code), 1 if sys.platform == "win32" else 3)]
+    assert [one["PROCESS_ID"] for one in told] == [str(k) for k in range(len(told))]
+    assert {one["NUM_PROCESSES"] for one in told} == {str(len(told))}
+    (address,) = {one["JOB_ADDRESSES"] for one in told}
+    host, port = address.split(":")
+    assert host == "127.0.0.1"
+    assert 1024 <= int(port) <= 65535
+
+
+@needs_processes
+def test_a_worker_that_fails_ends_the_others_and_its_error_is_shown(tmp_path):
+    code = (
+        "import os, sys, time, pathlib\n"
+        "rank = os.environ['KERAS_DISTRIBUTION_PROCESS_ID']\n"
+        f"pathlib.Path({str(tmp_path)!r}, rank).write_text(str(os.getpid()))\n"
+        "if rank == '1': sys.exit('no data for worker 1')\n"
+        "time.sleep(60)"
+    )
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"(?s)worker 1 of 2 ended with code 1.*no data for worker 1"):
+        scaling.run_workers(python(code), 2)
+    assert time.monotonic() - began < 30
+    import psutil
+
+    # the other may have been ended before it could write who it is
+    for file in tmp_path.iterdir():
+        assert not psutil.pid_exists(int(file.read_text()))
+
+
+@needs_processes
+def test_a_worker_that_hangs_is_ended_at_the_time_limit_and_named():
+    code = "import os, time; time.sleep(60 if os.environ['KERAS_DISTRIBUTION_PROCESS_ID'] == '1' else 0)"
+    with pytest.raises(TimeoutError, match="after 1 s worker 1 of 2 had not finished"):
+        scaling.run_workers(python(code), 2, timeout=1)
+
+
+def test_a_worker_that_writes_much_does_not_stop():
+    (text,) = scaling.run_workers(python("import sys; print('x' * 10**6); print('y' * 10**6, file=sys.stderr)"), 1)
+    assert len(text) > 10**6
+
+
+def test_windows_is_told_where_to_go(monkeypatch):
+    monkeypatch.setattr(scaling.sys, "platform", "win32")
+    with pytest.raises(OSError, match="WSL2"):
+        scaling.run_workers(python("pass"), 2)
+
+
+@pytest.mark.parametrize(("slices", "batch_size"), [(32, 15), (30, 16)])
+def test_uneven_parts_are_refused_before_anything_starts(tmp_path, slices, batch_size):
+    np.save(tmp_path / "images.npy", np.zeros((slices, 8, 8, 1), np.float32))
+    with pytest.raises(ValueError, match="cannot be divided evenly among 2 processes"):
+        scaling.train_in_processes(tmp_path, 2, batch_size=batch_size)
+
+
+@needs_processes
+def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_norm_and_a_loss_over_the_batch(tmp_path):
+    import keras
+
+    from unet_helpers.losses import DiceCrossEntropy
+
+    random = np.random.default_rng(0)
+    images = random.random((16, 16, 16, 1), dtype=np.float32)
+    # the first and the last slices differ, so that statistics of halves would show
+    images *= np.linspace(0.2, 1, 16, dtype=np.float32)[:, None, None, None]
+    targets = np.eye(2, dtype=np.float32)[(images[..., 0] > 0.3).astype(int)]
+    keras.utils.set_random_seed(0)
+    network = UNet((16, 16, 1), 2, base_filters=4, depth=1, dropout=0)
+    start = network.get_weights()[0]
+    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    two = scaling.train_in_processes(tmp_path, 2, batch_size=8, epochs=2)
+    network.compile(keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    loss = network.fit(images, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
+    assert two.slices == [8, 8]
+    assert len(two.seconds) == 2
+    assert loss[1] < loss[0]
+    np.testing.assert_allclose(two.loss, loss, atol=1e-5)
+    for one, other in zip(network.get_weights(), two.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert not np.allclose(start, two.weights[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 7])
+def test_the_ring_leaves_every_worker_with_the_sum(workers):
+    values = np.random.default_rng(0).integers(0, 100, (workers, workers))
+    states = scaling.ring_all_reduce(values)
+    assert len(states) == 2 * (workers - 1) + 1
+    np.testing.assert_array_equal(states[-1], np.tile(values.sum(axis=0), (workers, 1)))
+    for before, after in itertools.pairwise(states):
+        # one message per worker: no row changes in more than one chunk
+        assert ((before != after).sum(axis=1) <= 1).all()
+
+
+def test_a_ring_needs_as_many_chunks_as_workers():
+    with pytest.raises(ValueError, match="3 workers need as many chunks"):
+        scaling.ring_all_reduce(np.zeros((3, 4)))
+
+
+def test_the_model_of_a_step_has_the_limits_it_must_have():
+    link = {"size": 8e6, "bandwidth": 1e9, "latency": 1e-3}
+    assert scaling.step_seconds(1, 2.0, **link) == 2.0
+    # each of two sends half of the bytes twice
+    assert scaling.step_seconds(2, 2.0, **link) == pytest.approx(1 + 2 * (1e-3 + 4e-3))
+    assert scaling.step_seconds(2, 2.0, **link, weak=True) == pytest.approx(2 + 0.01)
+    # many workers: twice the bytes, however many they are
+    many = scaling.all_reduce_seconds(10**6, 8e6, 1e9, 0)
+    assert many == pytest.approx(0.016, rel=1e-3)
+    np.testing.assert_allclose(
+        scaling.step_seconds(np.array([1, 2]), 2.0, **link), [2.0, scaling.step_seconds(2, 2.0, **link)]
+    )
+
+
+def test_latency_and_bandwidth_are_found_again():
+    sizes = 2.0 ** np.arange(10, 27, 4)
+    latency, bandwidth = scaling.fit_line(sizes, 3e-4 + sizes / 2e9)
+    assert latency == pytest.approx(3e-4, rel=1e-6)
+    assert bandwidth == pytest.approx(2e9, rel=1e-6)
+    with pytest.raises(ValueError, match="do not grow"):
+        scaling.fit_line([1, 10, 100], [3, 2, 1])
+
+
+def test_the_slurm_script_asks_for_what_was_said_and_bash_can_read_it(tmp_path):
+    text = scaling.slurm_script("python train.py", nodes=4, tasks_per_node=2, cpus=8, gpus=1, minutes=90, port=29501)
+    for line in ("nodes=4", "ntasks-per-node=2", "cpus-per-task=8", "gpus-per-task=1", "time=01:30:00"):
+        assert f"#SBATCH --{line}\n" in text
+    assert text.startswith("#!/bin/bash\n#SBATCH")
+    assert "gpus" not in scaling.slurm_script("python train.py")
+    if sys.platform != "win32":
+        (tmp_path / "job.sh").write_text(text)
+        subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
+
+
+@needs_processes
+def test_the_slurm_script_tells_each_task_its_own_number(tmp_path):
+    """Run under a stand-in for Slurm: two commands that do what ``scontrol`` and ``srun`` do on two nodes."""
+    stand_ins = {
+        # so many names that a reader who leaves after the first would break the pipe
+        "scontrol": '#!/bin/bash\nprintf "node%02d\\n" {7..9999}\n',
+        "srun": '#!/bin/bash\nshift\nfor rank in 0 1; do SLURM_PROCID=$rank "$@"; done\n',
+    }
+    for name, text in stand_ins.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    code = "import os; print(*(os.environ['KERAS_' + k] for k in ('BACKEND', 'DISTRIBUTION_JOB_ADDRESSES', "
+    code += "'DISTRIBUTION_NUM_PROCESSES', 'DISTRIBUTION_PROCESS_ID')))"
+    script = scaling.slurm_script([sys.executable, "-c", code], nodes=2)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_NODELIST": "node[07-9999]", "SLURM_NTASKS": "2"}
+    done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["jax node07:29500 2 0", "jax node07:29500 2 1"]
+
+
+@pytest.mark.parametrize("wrong", [{"nodes": 0}, {"cpus": -1}, {"minutes": 0}, {"gpus": -1}, {"port": 80}])
+def test_the_slurm_script_refuses_what_cannot_be(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        scaling.slurm_script("python train.py", **wrong)

@@ -1,0 +1,402 @@
+"""Training on several workers: start them, divide the work among them, and say what it costs to add up gradients."""
+
+import contextlib
+import copy
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+WORKER = Path(__file__).with_name("jax_worker.py")
+
+
+def divide_processor(devices=2):
+    """Let TensorFlow see the processor as so many virtual devices, and no GPU; to try out what needs several devices.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has computed something already: it looks at its devices only once.
+    """
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([], "GPU")
+        processor = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+    except RuntimeError as error:
+        raise RuntimeError(
+            "TensorFlow has started already and keeps the devices it found; restart the kernel, and call this first"
+        ) from error
+
+
+def write_job(folder, model, images, targets, optimizer, loss="categorical_crossentropy"):
+    """Write what a worker needs: the network with its weights, the data, optimizer and loss.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where all workers can read it.
+    model : keras.Model
+        With layers of Keras's own only. Every worker starts from its weights.
+    images, targets : ``(N, H, W, C)``, ``(N, H, W, K)`` float32
+    optimizer : keras.optimizers.Optimizer
+    loss : str or keras.losses.Loss
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    network = json.loads(model.to_json())
+    # the weights come from the file; to draw random ones, JAX would compile for a second per layer
+    _replace(network, "kernel_initializer", keras.initializers.serialize(keras.initializers.Zeros()))
+    job = {"model": network, "optimizer": keras.optimizers.serialize(optimizer), "loss": loss}
+    if not isinstance(loss, str):
+        job["loss"] = keras.saving.serialize_keras_object(loss)
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    np.savez(folder / "start.npz", **{str(k): value for k, value in enumerate(model.get_weights())})
+    np.save(folder / "images.npy", images)
+    np.save(folder / "targets.npy", targets)
+
+
+def _replace(config, name, value):
+    for key, entry in config.items() if isinstance(config, dict) else enumerate(config):
+        if key == name:
+            config[key] = copy.deepcopy(value)
+        elif isinstance(entry, dict | list):
+            _replace(entry, name, value)
+
+
+@dataclass
+class Run:
+    """A training by :func:`train_in_processes`.
+
+    loss : list of float, one per epoch, over the slices of all workers
+    seconds : list of float, one per epoch; the first includes building the computation
+    slices : list of int, how many slices each worker read
+    weights : list of arrays, at the end
+    """
+
+    loss: list
+    seconds: list
+    slices: list
+    weights: list
+
+
+def train_in_processes(folder, processes, *, threads=1, batch_size=16, epochs=4, timeout=180):
+    """Train the job of :func:`write_job` on so many processes of this machine, with Keras on JAX.
+
+    Parameters
+    ----------
+    folder : str or Path
+    processes, threads : int
+        Threads of each process.
+    batch_size : int
+        Of all processes together; a multiple of ``processes``, and a divisor of the number of slices.
+    epochs : int
+    timeout : float
+        Seconds after which everything is ended.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        If batches cannot be divided evenly.
+    OSError, RuntimeError, TimeoutError
+        See :func:`run_workers`.
+    """
+    folder = Path(folder)
+    slices = len(np.load(folder / "images.npy", mmap_mode="r"))
+    if batch_size % processes or slices % batch_size:
+        raise ValueError(
+            f"{slices} slices in batches of {batch_size} cannot be divided evenly among {processes} processes, and a "
+            "worker with a batch less than the others would leave them waiting. Choose a batch_size that is a "
+            "multiple of processes, and leave out the last slices"
+        )
+    # -P: the folder of the script is not a place to import from
+    command = [sys.executable, "-P", str(WORKER), str(folder), str(batch_size), str(epochs)]
+    results = [json.loads(text.splitlines()[-1]) for text in run_workers(command, processes, threads, timeout)]
+    with np.load(folder / "end.npz") as weights:
+        end = [weights[str(k)] for k in range(len(weights.files))]
+    first = results[0]
+    return Run(first["loss"], first["seconds"], [result["slices"] for result in results], end)
+
+
+def run_workers(command, processes, threads=1, timeout=180):
+    """Start a command so many times, as the workers of one training, and wait for all of them.
+
+    Each gets in its environment how many there are, which of them it is, and the address of the first, as
+    ``keras.distribution.initialize`` reads them. They talk over this machine's own loopback address only.
+
+    Parameters
+    ----------
+    command : list of str
+    processes : int
+    threads : int
+        Threads of each process for its computations (XLA's and TensorFlow's).
+    timeout : float
+        Seconds.
+
+    Returns
+    -------
+    list of str : what each worker wrote to stdout
+
+    Raises
+    ------
+    OSError
+        For several processes under Windows, where JAX cannot join them.
+    RuntimeError
+        If a worker fails, with the end of its error output. The others are ended.
+    TimeoutError
+        If one is not ready in time. All are ended.
+    """
+    if processes > 1 and sys.platform == "win32":
+        raise OSError("JAX joins processes under Linux and macOS; under Windows run this inside WSL2")
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(_reserved_port())
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2 * processes)]
+        outputs, workers = list(zip(files[::2], files[1::2], strict=True)), []
+        stack.callback(_end, workers)
+        for rank, (out, err) in enumerate(outputs):
+            environment = os.environ | worker_environment(rank, processes, f"127.0.0.1:{port}", threads)
+            workers.append(subprocess.Popen(command, env=environment, stdout=out, stderr=err, stdin=subprocess.DEVNULL))
+        limit = time.monotonic() + timeout
+        while any(worker.poll() is None for worker in workers):
+            _check(workers, outputs)
+            if time.monotonic() > limit:
+                late = [str(rank) for rank, worker in enumerate(workers) if worker.poll() is None]
+                raise TimeoutError(
+                    f"after {timeout:g} s worker {' and '.join(late)} of {processes} had not finished, and all were "
+                    f"ended. Give a larger timeout, or less work. Last lines:\n{_tail(outputs[int(late[0])][1])}"
+                )
+            time.sleep(0.05)
+        _check(workers, outputs)
+        return [_read(out) for out, _ in outputs]
+
+
+def worker_environment(rank, processes, address, threads=1):
+    """Environment variables that tell one worker of ``processes`` who it is, ``{name: text}``."""
+    return {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
+        "KERAS_DISTRIBUTION_PROCESS_ID": str(rank),
+        # without it the first worker would listen on every network of this machine
+        "JAX_COORDINATOR_BIND_ADDRESS": address,
+        "NPROC": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+
+
+@contextlib.contextmanager
+def _reserved_port():
+    """A free port, and nobody else is given it while the workers start (under Linux; elsewhere it is only free now)."""
+    with socket.socket() as holder:
+        if sys.platform == "linux":  # the coordinator may bind it although it is taken, because both say so
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        if sys.platform != "linux":
+            holder.close()
+        yield port
+
+
+def _check(workers, outputs):
+    for rank, worker in enumerate(workers):
+        if worker.poll() not in (None, 0):
+            raise RuntimeError(
+                f"worker {rank} of {len(workers)} ended with code {worker.returncode}, and the others were ended. "
+                f"Its last lines:\n{_tail(outputs[rank][1])}"
+            )
+
+
+def _end(workers):
+    for worker in workers:
+        if worker.poll() is None:
+            worker.kill()
+    for worker in workers:
+        worker.wait()
+
+
+def _read(file):
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _tail(file, lines=12):
+    return "\n".join(_read(file).splitlines()[-lines:])
+
+
+def ring_all_reduce(values):
+    """Add up arrays over a ring of workers, one message per worker and step; gives what all hold after each step.
+
+    Each worker's array is cut into as many chunks as there are workers. In the first half of the steps the sums
+    grow as chunks travel around the ring, until each worker holds one finished chunk; in the second half the finished
+    chunks travel. After Patarasuk and Yuan (2009).
+
+    Parameters
+    ----------
+    values : ``(workers, chunks)`` with as many chunks as workers
+        Row k is what worker k has to contribute.
+
+    Returns
+    -------
+    ``(2 * (workers - 1) + 1, workers, chunks)`` : the beginning, and the state after each step
+
+    Examples
+    --------
+    >>> ring_all_reduce([[1, 2], [10, 20]])[-1]
+    array([[11, 22],
+           [11, 22]])
+    """
+    values = np.array(values)
+    workers, chunks = values.shape
+    if workers != chunks:
+        raise ValueError(f"{workers} workers need as many chunks each, not {chunks}")
+    states = [values]
+    for step in range(2 * (workers - 1)):
+        held, state = states[-1], states[-1].copy()
+        adding = step < workers - 1
+        for sender in range(workers):
+            receiver = (sender + 1) % workers
+            chunk = (sender - step) % workers if adding else (sender + 1 - (step - workers + 1)) % workers
+            state[receiver, chunk] = held[sender, chunk] + (held[receiver, chunk] if adding else 0)
+        states.append(state)
+    return np.stack(states)
+
+
+def all_reduce_seconds(workers, size, bandwidth, latency):
+    """Time of a ring all-reduce: 2 (n − 1) messages in a row, each a latency and a chunk of ``size / n``.
+
+    Parameters
+    ----------
+    workers : int or array
+    size : float
+        Bytes to add up, e.g. 4 per parameter of the network.
+    bandwidth : float
+        Bytes per second from one worker to the next.
+    latency : float
+        Seconds before a message's first byte arrives.
+
+    Returns
+    -------
+    float or array, seconds
+
+    Examples
+    --------
+    >>> all_reduce_seconds(1, 4e6, bandwidth=1e9, latency=1e-4)
+    0.0
+    >>> round(all_reduce_seconds(2, 4e6, bandwidth=1e9, latency=1e-4), 6)
+    0.0042
+    """
+    messages = 2 * (workers - 1)
+    return messages * (latency + size / workers / bandwidth)
+
+
+def step_seconds(workers, compute, size, bandwidth, latency, *, weak=False):
+    """Model of one training step: computing, then adding up the gradients; the two do not overlap.
+
+    Parameters
+    ----------
+    compute : float
+        Seconds in which one worker computes its whole batch alone.
+    weak : bool
+        Each worker keeps the batch of one, so that the global batch grows; else the batch is divided.
+    workers, size, bandwidth, latency
+        As in :func:`all_reduce_seconds`.
+
+    Returns
+    -------
+    float or array, seconds
+    """
+    own = compute + 0 * workers if weak else compute / workers
+    return own + all_reduce_seconds(workers, size, bandwidth, latency)
+
+
+def fit_line(sizes, seconds):
+    """Latency (s) and bandwidth (bytes/s) of ``seconds = latency + size / bandwidth``, by relative least squares.
+
+    Raises
+    ------
+    ValueError
+        If the times do not grow with the sizes.
+    """
+    sizes, seconds = np.asarray(sizes, dtype=float), np.asarray(seconds, dtype=float)
+    design = np.stack([1 / seconds, sizes / seconds], axis=1)
+    (latency, per_byte), *_ = np.linalg.lstsq(design, np.ones(len(seconds)), rcond=None)
+    if per_byte <= 0:
+        raise ValueError("the times do not grow with the sizes; measure larger ones")
+    return max(float(latency), 0.0), float(1 / per_byte)
+
+
+def slurm_script(command, *, nodes=2, tasks_per_node=1, cpus=4, gpus=0, minutes=60, name="unet", port=29500):
+    """A batch script for the scheduler Slurm that starts ``command`` once per task, as workers of one training.
+
+    Parameters
+    ----------
+    command : str or list of str
+        e.g. ``"python train.py"``; it calls ``keras.distribution.initialize()``.
+    nodes, tasks_per_node : int
+        Machines, and workers on each.
+    cpus, gpus : int
+        Of each task.
+    minutes : int
+        After which the scheduler ends the job.
+    name : str
+    port : int
+        Free on the first node.
+
+    Returns
+    -------
+    str : the text of the script, for ``sbatch``
+
+    Raises
+    ------
+    ValueError
+        For numbers below 1 (``gpus``: below 0), or a port out of range.
+    """
+    counts = {"nodes": nodes, "tasks_per_node": tasks_per_node, "cpus": cpus, "minutes": minutes}
+    for what, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{what} is {value}; it must be at least 1")
+    if gpus < 0 or not 1024 <= port <= 65535:
+        raise ValueError(f"gpus is {gpus} and port {port}; give gpus from 0 on, and a port from 1024 to 65535")
+    if not isinstance(command, str):
+        command = shlex.join(command)
+    options = {
+        "job-name": shlex.quote(name),
+        "nodes": nodes,
+        "ntasks-per-node": tasks_per_node,
+        "cpus-per-task": cpus,
+        **({"gpus-per-task": gpus} if gpus else {}),
+        "time": f"{minutes // 60:02d}:{minutes % 60:02d}:00",
+        "output": "%x-%j.log",
+    }
+    # $SLURM_PROCID is another one in every task, so that the task itself must look it up
+    task = f"KERAS_DISTRIBUTION_PROCESS_ID=$SLURM_PROCID exec {command}"
+    lines = ["#!/bin/bash", *(f"#SBATCH --{key}={value}" for key, value in options.items())]
+    lines += [
+        "set -euo pipefail",
+        "",
+        # not head: it would leave early, and the broken pipe would end the script
+        'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)',
+        f'export KERAS_DISTRIBUTION_JOB_ADDRESSES="$first:{port}"',
+        'export KERAS_DISTRIBUTION_NUM_PROCESSES="$SLURM_NTASKS"',
+        "export KERAS_BACKEND=jax",
+        "",
+        f"srun --kill-on-bad-exit=1 bash -c {shlex.quote(task)}",
+    ]
+    return "\n".join(lines) + "\n"
