@@ -675,7 +675,7 @@ unseen = plain.summary(method="t")
 pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
 
 # %% [markdown]
-# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule a third of a Dice lies between patients it has seen and patients it has not. Had the slices been shuffled and not the patients ([notebook 01](01_data_pairing.ipynb)), slices of the same nodule would lie on both sides, and the score would have moved towards the upper rows. Nothing in the number itself shows it.
+# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule three tenths of Dice lie between patients it has seen and patients it has not. Had the slices been shuffled and not the patients ([notebook 01](01_data_pairing.ipynb)), slices of the same nodule would lie on both sides, and the score would have moved towards the upper rows. Nothing in the number itself shows it.
 #
 # The finest is to *choose* on the test patients, and nobody notices it. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as the rule from 0.1 on was off the plain one in each patient; the best of many is the luckiest. How much too good does it look?
 
@@ -834,7 +834,7 @@ pd.DataFrame(table).T.round(3)
 #
 # A 95 % interval should hold the true mean in 95 of 100 studies. That can be tried out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule:
 
-# %% mystnb={"image": {"alt": "Curves over 5 to 50 patients. A dotted line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}, "figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}}
+# %% mystnb={"image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}, "figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}}
 import json
 
 from unet_helpers.results import RESULTS
