@@ -29,7 +29,8 @@ ATLAS = {
     "hole": "true pixels further inside an object that was found",
 }
 CAUSES = ("truncated by field of view", "slice-end error", "low contrast")  #: the others are facts about two masks
-CONTRAST = 0.25  #: of the image's scale; 375 HU in the lung window. Chosen on development patients (benchmarks/atlas.py)
+#: of the image's scale; 375 HU in the lung window. Chosen on development patients (benchmarks/atlas.py)
+CONTRAST = 0.25
 COLUMNS = ("slice", "class", "kind", "pixels", "area_mm2", "row", "column", "depth_mm", "contrast")
 NEIGHBORS = np.ones((3, 3), bool)
 

@@ -100,7 +100,8 @@ def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3, legend=True):
                     ax.fill_between(ticks, *interval, color=color, alpha=0.25, linewidth=0)
                 ax.plot(ticks, y, style, color=color, marker=marker, markersize=4, label=name)
             if len(x) <= 5:  # few strengths: evenly spaced, with their values
-                ax.set_xticks(ticks, [f"{value:g}" for value in x], fontsize=8)
+                names = [f"{value / 1000:g}k" if value >= 1000 else f"{value:g}" for value in x]
+                ax.set_xticks(ticks, names, fontsize=8)
             ax.set_xlabel(xlabel, fontsize=8)
             ax.set_title(title, fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)

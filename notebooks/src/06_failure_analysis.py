@@ -226,20 +226,27 @@ errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
 errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
 
 # %% [markdown]
-# PROSE-COUNTS
+# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: a good dozen of missed objects, a dozen false islands, and a few that the image hardly shows. Four kinds do not occur at all: nobody's lungs were cut here, and nothing was split, merged, or taken altogether for another class.
 
-# %% mystnb={"image": {"alt": "ALT-GALLERY"}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
+# %% mystnb={"image": {"alt": "Seven close-ups with a title each. Slice-end error: a sliver of lung in front of the heart. Low contrast: a faint nodule, missed. Missed object: a small nodule beside vessels, missed. False island: a corner of the picture outside of the body, predicted as lung. Boundary shift: a nodule of which only a part was predicted. Leak: a piece beside the lung's inner border, predicted as lung. Hole: a piece of lung beside the airway that was left out."}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
 examples = {}
 for kind in ATLAS:
     found = errors[errors["kind"] == kind]
     if len(found):
         k, name, number = *found.loc[found["pixels"].idxmax(), ["slice", "class"]], found["pixels"].idxmax() + 1
         c = data.class_names.index(name)
-        examples[f"{kind}\n({name})"] = (more.images[k], more.masks[k] == c, more_predictions[k] == c, pieces[k] == number)
+        examples[f"{kind}\n({name})"] = (
+            more.images[k],
+            more.masks[k] == c,
+            more_predictions[k] == c,
+            pieces[k] == number,
+        )
 plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
-# PROSE-GALLERY Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
+# They lie where one would look for them: in the last sliver of a lung, in a haze, beside the vessels and airways at the root of the lung; and one where nobody would, outside of the body. One name is right by its rule and says little: of the nodule with a *boundary shift* most is missing. In so small an object nearly every pixel lies near the boundary.
+#
+# Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
 
 # %% [markdown]
 # ### Exercise 06.1: name the kind
@@ -267,12 +274,14 @@ check.name_the_kind(names)
 #
 # Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` numbers the connected objects from 1 and returns their number with them; pixels that meet at a corner are connected.
 
+
 # %%
 def false_islands(truth, predicted):
     return ...
 
 
 check.false_islands(false_islands)
+
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
 def false_islands(truth, predicted):
@@ -300,7 +309,7 @@ costs = pd.DataFrame(costs).T
 costs.sort_values("nodule").round(2)
 
 # %% [markdown]
-# PROSE-COSTS For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules, missed objects and boundary cost about the same. To a patient they do not: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
 
 # %% [markdown]
 # ## Can the atlas be believed?
@@ -309,7 +318,7 @@ costs.sort_values("nodule").round(2)
 #
 # **First: planted errors.** Take a true mask, make one mistake in it, of a known kind, of random size and at a random place: delete an object, draw an island, cut an object in two … The prediction is right everywhere else.
 
-# %% mystnb={"image": {"alt": "ALT-PLANTED"}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
+# %% mystnb={"image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to six cases: leaks named false islands, cut lungs named holes, split objects named holes, shifted boundaries named false islands."}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
 import json
 
 from unet_helpers.atlas_figures import show_sorting
@@ -317,6 +326,7 @@ from unet_helpers.results import RESULTS
 
 recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
+
 
 # %%
 def with_interval(part):
@@ -327,24 +337,35 @@ scores = {name: with_interval(recorded[name]) for name in ("planted", "planted_a
 pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 
 # %% [markdown]
-# PROSE-PLANTED (first row, second row.)
+# **First** (row `planted`): where nothing else is wrong, nearly every name is right. That is little more than a test that the program does what its rules say.
+#
+# **Second** (row `planted_among_own`, and the figure): the same errors, planted into the predictions of the network, beside its own errors. Now one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
 
 # %% [markdown]
-# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: PROSE
+# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients of the class, in thinner slices, and eighteen of an archive; every third was scanned with a field of view that is too small.
 
-# %% mystnb={"image": {"alt": "ALT-OWN"}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
+# %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, a quarter under boundary shift. Low contrast: nearly all under its own name. Another kind: most under boundary shift and false island, but 229 under truncated and 180 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
 from unet_helpers.atlas import CAUSES
 
 no_cause = [kind for kind in ATLAS if kind not in CAUSES]
 show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
 
 # %% [markdown]
-# PROSE-OWN
+# Read the rows first. If an object was truncated or faint, the atlas mostly says so; the end of an object it recognizes half of the time, and often calls it a boundary shift, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
+
+# %%
+own = pd.DataFrame(recorded["own"]["matrix"], index=list(ATLAS))
+judged = {c: {"recall": own.loc[c, c] / own[c].sum(), "precision": own.loc[c, c] / own.loc[c].sum()} for c in CAUSES}
+pd.DataFrame(judged).T.round(2)
+
+# %% [markdown]
+# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* only a sixth lie where the phantom knows of a haze or of dense lung. The others do hardly differ from what surrounds them, as the rule says; but so do the rims of vessels and everything that blur has smeared. A rule describes; it does not prove a cause. And a quality of this kind depends on how rare the cause is, as a test for a rare disease does.
 
 # %% [markdown]
 # ### Exercise 06.3: why balanced?
 #
 # The **balanced accuracy** is the mean over the kinds of the share that got its right name. Write it, for a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
+
 
 # %%
 def balanced(matrix):
@@ -352,6 +373,7 @@ def balanced(matrix):
 
 
 check.balanced_accuracy(balanced)
+
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
 def balanced(matrix):
@@ -361,28 +383,34 @@ def balanced(matrix):
 check.balanced_accuracy(balanced)
 
 # %% [markdown]
-# PROSE-WHY-BALANCED
+# In the last table more than nine pieces of ten have no known cause. A program that never names one would look good:
+
+# %%
+never = own.sum()["another kind"] / own.sum().sum()
+print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(own.columns):.2f}")
 
 # %% [markdown]
 # ## What makes a patient difficult?
 #
-# The patients of a class are kind. Those of an archive are not: PROSE
+# The patients of a class are kind. Those of an archive are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such patients too, and notes which slices show what. This network has never seen one.
 
-# %% mystnb={"image": {"alt": "ALT-DIFF"}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on patients of an archive, for whom the network was not trained."}}
+# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars touch. In most rows they overlap; with emphysema, consolidation, ground glass and metal it is higher than without."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on patients of an archive, for whom the network was not trained."}}
 from unet_helpers.atlas_figures import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
 show_with_and_without(rows, "lung Dice per slice")
 
 # %% [markdown]
-# PROSE-DIFF
+# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Effusion and movement probably cost something too; their bars touch. For most others the intervals overlap, and nothing can be said.
+#
+# And four rows are absurd: does metal *help*? Of course not. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
 
 # %% [markdown]
 # ### Does the network know when it is wrong?
 #
 # If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
-# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
+# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in the archive: the curve of certainty rises from near 0 to 0.26 and stays close below to the best order; keeping at random is a flat line at 0.26. Right, nodule in the class: the curve is near 0.05 up to a share of 0.6, and then rises to 0.33; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
 from unet_helpers.atlas_figures import show_bands
 
 panels = {}
@@ -394,14 +422,14 @@ for name, title in (("lung", "lung, archive"), ("nodule", "nodule, class")):
 show_bands(panels, "mean of 1 − Dice", panel=2.9)
 
 # %% [markdown]
-# PROSE-RISK
+# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is a quarter of what it was, or less. For the lung the order is nearly the best possible. For the nodules the curve does not start at 0: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients the bands are wide.)
 
 # %% [markdown]
 # ## How much disturbance does it bear?
 #
 # Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
-# %% mystnb={"image": {"alt": "ALT-ROB"}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance."}}
+# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays near 0.9. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance."}}
 from unet_helpers.robustness import DISTURBANCES
 
 robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
@@ -409,14 +437,19 @@ panels = {}
 for title in ("dose", *DISTURBANCES):
     run = robustness[title]
     curves = {c: [run[f"{c}_dice{end}"] for end in ("", "_low", "_high")] for c in ("lung", "nodule")}
-    panels[title] = run["levels"], run["unit"], curves
+    panels[title] = run["levels"], run["unit"].split(" per ")[0], curves
 show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 
 # %% [markdown]
-# PROSE-ROB
+# Two lessons from eight panels:
+#
+# - **The lung bears nearly anything**, and gives way only to strong noise, and to a contrast that is turned down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
+# - **Turns and shifts do nothing**, although the training turned its images by a few degrees only. And a hundredth of the **dose** costs little: the nodules that are missed are not missed for lack of dose.
+#
+# The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so that the fall of a curve is surer than its height.
 
 # %% [markdown]
-# Move the sliders, and watch one slice give way. PROSE
+# Move the sliders, and watch one slice give way: first noise, then missing rows. Where do the first false pixels appear, and what becomes of the nodule?
 
 # %% mystnb={"image": {"alt": "Two sliders, for the disturbance and its strength, above a chest slice with the predicted lungs and nodules."}, "figure": {"caption": "What the network makes of one slice under six disturbances: blue lung, orange nodule."}}
 from unet_helpers.preprocessing import window
@@ -577,6 +610,7 @@ str(caught[0].message).split(". ")[-1]
 # %% [markdown]
 # Keras warns of a softmax over one channel, and asks the right question. (It divides a number by itself: every output is 1.) Now the five:
 
+
 # %%
 def accuracy(targets, outputs):
     return round(100 * float(keras.metrics.BinaryAccuracy()(targets, outputs)), 2)
@@ -594,7 +628,6 @@ pd.Series(
 )
 
 # %% [markdown]
-# PROSE-50
 # **Collapse to background:** 75 %, as computed. Not our run. **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either. **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. It stands still for 50 epochs, but to the last digit, and the report has 50.05 to 50.2. **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: $n$ pixels have a standard deviation of $\sqrt{0.25/n}$, a tenth of a percent for a handful of slices. Such labels exist: they come from the line that stands in for the data until the data arrive.
 #
 # Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report.
