@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from unet_helpers import UNet, dice, make_batches, predict_masks, train
+from unet_helpers import UNet, dice, make_batches, one_hot, predict_masks, train
 from unet_helpers import training as training_module
 from unet_helpers.augmentation import make_augmenter
 from unet_helpers.datasets import Dataset
@@ -382,6 +382,19 @@ def test_options_that_make_no_sense_are_refused():
         compile_model(build(), schedule="step")
     with pytest.raises(ValueError, match="'best' or 'last'"):
         train(build(), None, keep="first")
+
+
+def test_the_training_step_is_traced_once(data):
+    traced = []
+
+    class Counted(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            traced.append(y_pred)
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=(1, 2, 3))
+
+    model = compile_model(build(), loss=Counted())
+    model.fit(make_batches(data.train.images, one_hot(data.train.masks, 2), 4), epochs=1, verbose=0)
+    assert len(traced) == 1
 
 
 def test_the_cosine_schedule_warms_up_and_comes_down():

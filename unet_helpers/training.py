@@ -249,6 +249,8 @@ def compile_model(
     accuracy = keras.metrics.BinaryAccuracy if num_outputs == 1 else keras.metrics.CategoricalAccuracy
     metrics = [accuracy(name="accuracy"), DiceMetric(num_outputs)]
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics)
+    # TensorFlow traces the training step a second time if variables appear in the first, as Adam's would
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -968,7 +968,7 @@ Markdown(fill_model_card(report, words, method="t"))
 # With real data the same care applies:
 #
 # - **May be said**: "On seven patients of the same source, not used for training or for any choice, lung Dice per patient was … (95 % interval … to …); nodule Dice was …, undefined in … patients."
-# - **May not be said**: "the model reaches …" as if it were a property of the model. It is a property of the model *on patients like these*. Another scanner or another disease is another question (notebook 09).
+# - **May not be said**: "the model reaches …" as if it were a property of the model. It is a property of the model *on patients like these*. Another scanner or another disease is another question ([notebook 09](09_domain_shift_and_transfer.ipynb)).
 # - **May not be said**: "A is better than B" because one mean is higher, when the difference per patient has an interval that includes 0.
 # - **May not be said**: "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
 # - **Seven patients are few.** The interval says so. A single unusual patient would change the picture; only more patients help.
