@@ -260,7 +260,8 @@ def test_the_museum_has_a_table_of_bugs_and_one_of_the_run_at_one_half(tmp_path)
     row |= {"caught_by": "look at a | b", "named": 4, "doctor": [["x"]] * 5}
     half = {"foreground": 0.25, "accuracy_lowest": 0.5, "accuracy_highest": 0.751, "accuracy_epochs_in_range": [0, 3]}
     bugs = {"labels inverted": row, "none": row | {"effect": 0.001, "effect_high": 0.002}}
-    write_results(tmp_path, "museum", {"bugs": bugs, "half": {"coins": half}})
+    write_results(tmp_path, "museum", {"bugs": bugs})
+    write_results(tmp_path, "museum_half", {"coins": half})
     given = series_book.substitutions(tmp_path)
     text = given["table"]["museum"]
     assert "| labels inverted | 0.700 | 0.950 | -0.250 (-0.400 to -0.100) | look at a \\| b | 4 of 5 |" in text

@@ -20,7 +20,7 @@ from .metrics import confusion_counts
 from .models import UNet
 from .preprocessing import one_hot
 
-TRAINING_PATIENTS, EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 6, 16, 3e-3
+TRAINING_PATIENTS, EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 6, 8, 3e-3
 
 
 @dataclass
@@ -106,6 +106,7 @@ def fit(
     loss=None,
     metrics=overlap_metrics,
     epochs=EPOCHS,
+    batch_size=BATCH_SIZE,
     callbacks=(),
     compiled=None,
 ):
@@ -123,7 +124,7 @@ def fit(
     loss : str, optional
         Default: binary cross-entropy for one map, categorical for more.
     metrics : function of the network
-    epochs : int
+    epochs, batch_size : int
     callbacks : sequence of keras.callbacks.Callback
     compiled : keras.Model, optional
         A network of an earlier call with the same ``build`` and ``metrics``: it is set back and used again, which
@@ -151,7 +152,7 @@ def fit(
             data.train.images,
             make_plain_targets(data.train.masks, channels),
             validation_data=(data.validation.images, make_plain_targets(data.validation.masks, channels)),
-            batch_size=BATCH_SIZE,
+            batch_size=batch_size,
             epochs=epochs,
             callbacks=list(callbacks),
             verbose=0,

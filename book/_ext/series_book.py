@@ -150,11 +150,11 @@ def half_table(content):
     """The explanations of the run at 50 %: how far the training accuracy moved, and how long it was in the range."""
     head = "| explanation | foreground | training accuracy, lowest and highest | epochs of 50 in the range, each seed |"
     lines = [head, "|---|---|---|---|"]
-    for name, row in content["results"]["half"].items():
+    for name, row in content["results"].items():
         lowest, highest = f"{row['accuracy_lowest']:.2%}", f"{row['accuracy_highest']:.2%}"
         inside = ", ".join(map(str, row["accuracy_epochs_in_range"]))
         lines.append(f"| {name} | {row['foreground']:.1%} | {lowest} to {highest} | {inside} |")
-    return "\n".join(lines)
+    return "\n".join(lines + made_with(content))
 
 
 def lesson_minutes(folder):
@@ -174,8 +174,9 @@ def substitutions(folder):
     """Tables and values from the result files: ``results`` (raw values) and ``table`` (finished tables)."""
     results = read_results(folder)
     tables = {name: table(content) for name, content in results.items()}
-    if "museum" in results:
-        tables["museum"], tables["museum_half"] = bugs_table(results["museum"]), half_table(results["museum"])
+    for name, made in (("museum", bugs_table), ("museum_half", half_table)):
+        if name in results:
+            tables[name] = made(results[name])
     elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS, "museum", "museum_half")
     others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in elsewhere]
     for name in WITH_A_HEADING:
