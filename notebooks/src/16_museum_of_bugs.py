@@ -55,9 +55,9 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 # </div>
 
 # %% [markdown]
-# Eight training pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing complains.**
+# Eight pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing complains.**
 #
-# They are not invented. Most stand in the question lists of the well-known U-Net repositories, some in published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to be wrong a hundred times.
+# They are not invented. Mistakes like these were collected from repositories, forums and interviews {cite:p}`humbatova2020faults`, and some have reached published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to be wrong a hundred times.
 
 # %% [markdown]
 # ## The healthy run
@@ -108,7 +108,16 @@ list(zip(images, masks))[:4]
 cost("images and masks mispaired")
 
 # %% [markdown]
-# PROSE_MISPAIRED
+# About half of the Dice is gone. The interval is wide because one run of five gave up and answered "background" everywhere, while the others kept a half to three quarters. Why is anything left at all? Because lungs lie at nearly the same place in everybody:
+
+# %%
+import numpy as np
+
+average = data.train.masks.mean(axis=0) > 0.5
+round(museum.dice_of_patients(np.broadcast_to(average, data.validation.masks.shape), data.validation), 2)
+
+# %% [markdown]
+# One picture for all patients, the average lung, reaches two thirds without looking at a single image. That is about where the better of the mispaired runs stand. **A Dice that looks like a beginning can be the Dice of knowing nothing.**
 #
 # Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together.
 
@@ -191,7 +200,13 @@ plotting.show_images(
 cost("masks resized with interpolation")
 
 # %% [markdown]
-# PROSE_RESIZED
+# A quarter of the Dice of the lung, in all five runs alike. The network has learned what the masks told it, that a lung ends a pixel earlier and is wrapped in nodule. Did the curves show it? This is the last validation Dice that each of the five saw during training:
+
+# %%
+[round(value, 2) for value in recorded["bugs"]["masks resized with interpolation"]["seen"]]
+
+# %% [markdown]
+# They look fine, for the validation masks went through the same `resize` and have the same rim. **A validation set that shares the pipeline shares the bug.** Only a picture, or `np.unique` before and after, tells.
 
 # %% [markdown]
 # ### Exercise 16.2: half the size, the same classes
@@ -223,7 +238,7 @@ check.halve(halve)
 cost("mask edges left as fractions")
 
 # %% [markdown]
-# PROSE_FRACTIONS
+# Less than a hundredth, and yet a real loss: the interval does not include zero. Cross-entropy accepts a target of 0.5, so the network learns what share of a pixel is lung, and a cut at one half gives nearly the right outline. The damage comes later, when somebody computes a metric from such masks, or casts them to integers.
 
 # %% [markdown]
 # ### 0 and 255
@@ -232,7 +247,7 @@ cost("mask edges left as fractions")
 cost("masks in 0 and 255")
 
 # %% [markdown]
-# PROSE_255
+# Half of the Dice. For a target $y$ and an answer $p$, the gradient of the binary cross-entropy with respect to the logit is $p - y$. With $y = 255$ a lung pixel pulls some hundred times as hard as a background pixel can pull back, so far too much becomes lung. And the loss has no bottom any more: it is negative, and falls to the last epoch, which looks like progress. **A cross-entropy below zero is never good news.**
 
 # %% [markdown]
 # ### Two scales
@@ -381,12 +396,10 @@ for key in ("other_scanner_honest", "other_scanner_effect"):
 # The Dice function that is copied from repository to repository computes the Dice of one batch. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
 
 # %%
-import numpy as np
-
 from unet_helpers import load_checkpoint, load_dataset, predict_masks
 
 whole = load_dataset("phantom").validation
-truth, found = whole.masks == 2, predict_masks(load_checkpoint(), whole.images) == 2
+truth, found = ((m == 2).astype("float32") for m in (whole.masks, predict_masks(load_checkpoint(), whole.images)))
 
 
 def mean_over_batches(size):
@@ -397,7 +410,10 @@ def mean_over_batches(size):
 {size: round(float(mean_over_batches(size)), 2) for size in (1, 4, 16, len(truth))}
 
 # %% [markdown]
-# PROSE_BATCHES
+# The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch is not what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
+
+# %%
+round(museum.dice_of_patients(found > 0, whole, index=2), 2)
 
 # %% [markdown]
 # ### Exercise 16.5: one Dice, however it is cut
@@ -436,12 +452,12 @@ plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.i
 # %% [markdown]
 # ## The run that stood at 50 %
 #
-# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations, each trained for the whole 50 epochs, with five seeds.
+# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are nine explanations, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three).
 
 # %%
 import pandas as pd
 
-half = recorded["half"]
+half = json.loads((RESULTS / "museum_half.json").read_text(encoding="utf-8"))["results"]
 columns = {"foreground": "foreground", "accuracy_lowest": "lowest", "accuracy_highest": "highest"}
 table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float)
 (100 * table).round(2)
@@ -457,8 +473,12 @@ plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502
 # PROSE_HALF_CURVES
 
 # %%
-inside = {name: half[name]["accuracy_epochs_in_range"] for name in shown}
-pd.DataFrame(inside, index=[f"seed {k}" for k in range(1, 6)]).T
+def epochs_inside(row, curve):
+    return ", ".join(str(count) for count in row[f"{curve}_epochs_in_range"])
+
+
+inside = {name: [epochs_inside(half[name], curve) for curve in ("accuracy", "val_accuracy")] for name in shown}
+pd.DataFrame(inside, index=["training, each seed", "validation, each seed"]).T
 
 # %% [markdown]
 # PROSE_HALF_VERDICT
@@ -535,10 +555,10 @@ check.near_copies(near_copies)
 #
 # Four runs, described by what their owners see. Which of these is it: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
 #
-# - **A.** The loss falls nicely. The accuracy is 0.126 in every epoch, and so is the share of lung in the masks.
-# - **B.** The loss is −40 after the first epoch and −300 after the last.
-# - **C.** The first validation loss is 3,480, the second 0.37, and there it stays. The prediction is black.
-# - **D.** The loss is 0.693, the accuracy one half, in training and in validation, to the end.
+# - **A.** The loss falls nicely. The accuracy is the same in every epoch, to the last digit, and it is the share of lung in the masks.
+# - **B.** The loss is below zero after the first epoch, and far below after the last.
+# - **C.** The first loss is many times what guessing would cost. Then it stands, and the prediction is black.
+# - **D.** The loss is the logarithm of 2, the accuracy about one half, in training and in validation, to the end.
 
 # %%
 reports = {"A": ..., "B": ..., "C": ..., "D": ...}
@@ -556,10 +576,19 @@ check.name_the_bug(reports)
 # %% [markdown]
 # ## The catalog
 #
-# What each exhibit looks like from outside, and the check that would have caught it:
+# What each exhibit looks like from outside, a check that would have caught it, what it costs, and in how many of the five runs the doctor names it:
 
 # %%
+def entry(name, one):
+    row = recorded["bugs"][name]
+    interval = f"{row['effect_low']:+.3f} to {row['effect_high']:+.3f}"
+    named = f"{row['named']} of {len(row['doctor'])}"
+    return one.symptom, one.caught_by, f"{row['effect']:+.3f}", interval, named
+
+
 pd.set_option("display.max_colwidth", None)
-pd.DataFrame(
-    {name: (one.symptom, one.caught_by) for name, one in museum.EXHIBITS.items()}, index=["symptom", "check"]
-).T
+columns = ["symptom", "check", "cost", "95 % interval", "named"]
+pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, index=columns).T
+
+# %% [markdown]
+# PROSE_CATALOG
