@@ -127,13 +127,13 @@ from unet_helpers.diagnosis import better_than_swapped, gray_information, spread
 
 def kept_by_swapping(one):
     images, masks = thumbnails(spread_out(one.train))
-    return round(better_than_swapped(gray_information(images, masks[:, None])), 1)
+    return round(better_than_swapped(gray_information(images, masks[:, None])), 2)
 
 
 {name: kept_by_swapping(bugs[name]) for name in ("as it is", "mispaired", "augmented apart", "noise")}
 
 # %% [markdown]
-# Over all pairs of 48 slices: as they are, the masks fit better unswapped nearly always; mispaired, in half of the cases, which is chance. It took a fraction of a second.
+# Over all pairs of 48 slices: as they are, the masks fit better unswapped always; mispaired, in about half of the cases, which is chance. It took a fraction of a second.
 
 # %% [markdown]
 # ### Augmented apart
@@ -274,7 +274,7 @@ one_channel = museum.fit(data, seed=0, build=museum.build_softmax_over_one)
 # %%
 outputs = one_channel.model(data.validation.images[:8])
 assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
-float(outputs[0, 0, 0, 0]), len(set(one_channel.history["accuracy"]))
+float(outputs[0, 0, 0, 0]), len({round(value, 4) for value in one_channel.history["accuracy"]})
 
 # %% [markdown]
 # Every output is 1, and the accuracy has one value in all epochs, the share of foreground. And the *loss falls*, as if all were well. How can it? Keras keeps the number before the activation, the logit, and computes binary cross-entropy from it, as if it had gone through a sigmoid, because that is more exact. So the network **has learned to segment**. Only its last step throws the answer away.
@@ -555,7 +555,7 @@ check.near_copies(near_copies)
 #
 # Four runs, described by what their owners see. Which of these is it: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
 #
-# - **A.** The loss falls nicely. The accuracy is the same in every epoch, to the last digit, and it is the share of lung in the masks.
+# - **A.** The loss falls nicely. The accuracy is the same in every epoch, namely the share of lung in the masks.
 # - **B.** The loss is below zero after the first epoch, and far below after the last.
 # - **C.** The first loss is many times what guessing would cost. Then it stands, and the prediction is black.
 # - **D.** The loss is the logarithm of 2, the accuracy about one half, in training and in validation, to the end.
@@ -592,3 +592,50 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 
 # %% [markdown]
 # PROSE_CATALOG
+
+# %% [markdown]
+# <div class="alert alert-warning">
+#
+# The costs are those of *one* task, small synthetic pictures of lungs, with *one* small network. Another task has other costs: a bug that is cheap here can be the dearest elsewhere. What carries over are the symptoms and the checks. Nothing here is a clinical tool.
+#
+# </div>
+
+# %% [markdown]
+# ## Take-aways
+#
+# - No mistake of this notebook raises an error. Nearly all show in a check of a minute: ten masks over their images, `np.unique`, the minimum and maximum of both subsets, the patients of both subsets.
+# - A validation set that went through the same pipeline has the same bug, and its score says nothing about it.
+# - A bug of measuring leaves the network as good as it was and falsifies the number. That it costs nothing here does not mean that it costs nothing there.
+# - Know what knowing nothing scores: the best constant, the average mask.
+# - Predict the number of each explanation, then the *curve*, then find the experiment on which they differ.
+# - A program can ask these questions every time. What it cannot see, it has to say.
+
+# %% [markdown]
+# ## Questions to test yourself
+#
+# 1. A lung network has 0.93 on the validation set, and an honest 0.72 on new patients of the same scanner. No patient is in two subsets. Which exhibit does this, and how do you find out?
+# 2. The loss is −12 and falling. Good news?
+# 3. The accuracy stands at 0.87 from the first epoch on. Name the two numbers you compare it with.
+# 4. For one bug the interval of the cost includes zero. May it stay in the code?
+# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test, and what does it not?
+# 6. The doctor finds nothing. What may still be wrong?
+#
+# <details><summary>Answer</summary>
+#
+# 1. Masks resized with interpolation: the validation masks have the same rim. `np.unique` of the masks before and after the resizing, or a picture of each class.
+# 2. No. A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
+# 3. The share of background (a constant "nothing" scores it) and the share of foreground (a constant "everything" scores it, for instance a softmax over one channel). And look at the outputs: are they constant?
+# 4. No. The interval speaks of this task, these patients and five runs. On patients of another scanner, or with more choices made on the test set, it may cost much.
+# 5. The wiring: whether the network, the loss and the optimizer can learn. A network learns noise and wrong masks by heart as well, so it says nothing about the data.
+# 6. What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Humbatova and others (2020) {cite:p}`humbatova2020faults`: a taxonomy of what really goes wrong in deep learning, from repositories, forums and interviews.
+# - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: leakage in published work, field by field, and a taxonomy of its kinds.
+# - Roberts and others (2021) {cite:p}`roberts2021pitfalls`: what went wrong in machine learning on chest images of COVID-19.
+# - Zhang and others (2017) {cite:p}`zhang2017rethinking`: networks learn random labels by heart.
+# - Dwork and others (2015) {cite:p}`dwork2015holdout`: why a held-out set wears out when it is asked again and again, and how to ask it safely.

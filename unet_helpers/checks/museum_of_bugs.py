@@ -186,7 +186,7 @@ def name_the_bug(answer):
     why = {
         "A": "the loss falls, so something is learned; but the accuracy is the share of foreground in every epoch",
         "B": "a cross-entropy below 0 is impossible with targets between 0 and 1",
-        "C": "the first validation loss is a thousand times what guessing costs, then everything is background",
+        "C": "the first loss is many times what guessing costs, then everything is background",
         "D": "the accuracy stays at one half, in training and validation",
     }
     if set(answer) != set(right):
