@@ -472,6 +472,7 @@ plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502
 # %% [markdown]
 # PROSE_HALF_CURVES
 
+
 # %%
 def epochs_inside(row, curve):
     return ", ".join(str(count) for count in row[f"{curve}_epochs_in_range"])
@@ -577,6 +578,7 @@ check.name_the_bug(reports)
 # ## The catalog
 #
 # What each exhibit looks like from outside, a check that would have caught it, what it costs, and in how many of the five runs the doctor names it:
+
 
 # %%
 def entry(name, one):
