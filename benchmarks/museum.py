@@ -5,7 +5,7 @@ five seeds, measures both on 24 patients that no run has seen, and asks ``unet_h
 run and about twenty healthy runs of other kinds. Intervals are t intervals of the paired differences over the seeds.
 ``python benchmarks/museum.py half`` trains for fifty epochs under each explanation of a run that stood at 50.05 to
 50.2 % accuracy. Without a word it does both. Writes ``book/results/museum.json`` and ``museum_half.json`` and takes
-about twenty minutes on two cores.
+about half an hour on two cores.
 """
 
 import os
