@@ -368,11 +368,11 @@ print(f"accuracy of 'no lung anywhere': {(data.validation.masks == 0).mean():.2f
 #
 # - **Accuracy:** one to two hundredths too much, a real difference; and an answer of "no lung anywhere" would already have scored the number in the last line. The smaller the object, the closer to 1.
 # - **Patients on both sides:** the interval includes zero. The network does not need to know a patient to find a lung. Where it must learn patients by heart to be good, few patients and hard objects, leakage costs, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
-# - **Each subset by itself:** the interval includes zero, for all subsets come from one scanner and have the same mean anyway.
-# - **Selection on the test set:** exactly zero. The choice was among thirty, six epochs with five thresholds, and the same one is best for either half of the patients. A test set wears out where many candidates are *nearly equal*, so that luck decides.
-# - **Average over batches:** exactly zero, and by accident! Each patient of the phantom has eight slices, they stand in order, and the batch has eight. So a batch *is* a patient. With any other batch size this would not be so, as we are about to see.
+# - **Each subset by itself:** the interval includes zero, for all subsets come from one scanner and have nearly the same mean anyway.
+# - **Selection on the test set:** zero in every digit. The choice was among thirty, six epochs with five thresholds, by the Dice of half of the patients; on the other half the chosen one is as good. A test set wears out where many candidates are *nearly equal*, so that luck decides.
+# - **Average over batches:** zero in every digit, and by accident! Each patient of the phantom has eight slices, they stand in order, and the batch has eight. So a batch *is* a patient. With any other batch size this would not be so, as we are about to see.
 #
-# None of the five is right for that. They are bugs that wait for other data.
+# That makes none of them right. They are bugs that wait for other data.
 
 # %% [markdown]
 # ### Exercise 16.4: whose mean, whose deviation?
@@ -407,7 +407,7 @@ for key in ("other_scanner_honest", "other_scanner_effect"):
     )
 
 # %% [markdown]
-# The first line is the honest Dice there, with the numbers of the training set; the second, what is reported too much when the new patients are normalized by themselves. On average it is nearly a tenth, **but the interval includes zero**: some of the five networks break under the new window, others do not, and the intervals are as wide as that. (The first even ends above 1, which no Dice can; five such unlike numbers are not what the $t$ interval is made for.) Note the direction: the wrong score is the *better* one, for the statistics of fifty slices have undone part of the window. The next single patient will not bring fifty slices along.
+# The first line is the honest Dice there, with the numbers of the training set; the second, what is reported too much when the new patients are normalized by themselves. On average it is nearly a tenth, **but the interval includes zero**: the five networks take the new window very differently. (The first even ends above 1, which no Dice can; five such unlike numbers are not what the $t$ interval is made for.) Note the direction: the wrong score is the *better* one, for the statistics of all the new patients together have undone part of the window. The next patient comes alone.
 
 # %% [markdown]
 # ### Batches
