@@ -361,7 +361,7 @@ EXHIBITS = {
     ),
     "masks in 0 and 255": Exhibit("the loss is negative and falls without end", "np.unique(mask)", keep_255),
     "image and mask augmented apart": Exhibit(
-        "training Dice far below validation Dice",
+        "training Dice stands far below 1; the lungs found are too small",
         "draw the mask over the image after the augmentation, not before",
         augment_apart,
         augment_together,
@@ -399,7 +399,9 @@ EXHIBITS = {
         "outlines are round and blurred", "model.summary(); count the concatenations", build=build_without_skips
     ),
     "learning rate too high": Exhibit(
-        "the loss jumps, then stands high", "the same run with a tenth, and a hundredth", learning_rate=1.0
+        "the first validation loss is huge; the curves recover, and end below those of a calmer run",
+        "the same run with a tenth, and a hundredth",
+        learning_rate=1.0,
     ),
     "each subset normalized by itself": Exhibit(
         "mean 0 and deviation 1 exactly, in every subset",
@@ -415,7 +417,7 @@ EXHIBITS = {
     ),
     "labels inverted": Exhibit("a good loss, and a mask of everything else", "draw one mask", invert_labels),
     "noise in place of the data": Exhibit(
-        "accuracy at 50 % for ever", "look at one image and its mask; shuffle the masks", use_placeholders
+        "validation accuracy at 50 % for ever", "look at one image and its mask; shuffle the masks", use_placeholders
     ),
 }
 

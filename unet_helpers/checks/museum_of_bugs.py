@@ -186,8 +186,8 @@ def name_the_bug(answer):
     why = {
         "A": "the loss falls, so something is learned; but the accuracy is the share of foreground in every epoch",
         "B": "a cross-entropy below 0 is impossible with targets between 0 and 1",
-        "C": "the first loss is many times what guessing costs, then everything is background",
-        "D": "the accuracy stays at one half, in training and validation",
+        "C": "the first validation loss is many times what guessing costs: the first steps were far too long",
+        "D": "the validation accuracy stays at one half",
     }
     if set(answer) != set(right):
         raise Wrong(f"give a dict with the keys A to D, not {', '.join(map(str, answer))}.")
