@@ -255,6 +255,22 @@ def test_a_curve_is_left_to_the_notebooks(tmp_path):
     assert "| runs 1 | contestant ours |" in series_book.substitutions(tmp_path)["table"]["lidc"]
 
 
+def test_the_museum_has_a_table_of_bugs_and_one_of_the_run_at_one_half(tmp_path):
+    row = {"effect": -0.25, "effect_low": -0.4, "effect_high": -0.1, "with_bug": 0.7, "without": 0.95}
+    row |= {"caught_by": "look at a | b", "named": 4, "doctor": [["x"]] * 5}
+    half = {"foreground": 0.25, "accuracy_lowest": 0.5, "accuracy_highest": 0.751, "accuracy_epochs_in_range": [0, 3]}
+    bugs = {"labels inverted": row, "none": row | {"effect": 0.001, "effect_high": 0.002}}
+    write_results(tmp_path, "museum", {"bugs": bugs})
+    write_results(tmp_path, "museum_half", {"coins": half})
+    given = series_book.substitutions(tmp_path)
+    text = given["table"]["museum"]
+    assert "| labels inverted | 0.700 | 0.950 | -0.250 (-0.400 to -0.100) | look at a \\| b | 4 of 5 |" in text
+    assert "+0.001 (-0.400 to +0.002), includes 0 |" in text
+    assert "data: phantom · seed: 0 · device: 2 cores" in text
+    assert "| coins | 25.0% | 50.00% to 75.10% | 0, 3 |" in given["table"]["museum_half"]
+    assert "museum" not in given["other_results"]
+
+
 def test_a_missing_result_file_is_said_and_others_are_listed(tmp_path):
     write_results(tmp_path, "gpu_speed", {"seconds_per_step": 0.013})
     given = series_book.substitutions(tmp_path)

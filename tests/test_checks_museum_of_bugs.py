@@ -206,7 +206,7 @@ def test_near_copies(capsys, answer, verdict):
         (dict.fromkeys("ABCD", ...), "Not yet"),
         (NAMES | {"A": NAMES["D"]}, "A is not 'noise in place of the data': the loss falls"),
         (NAMES | {"B": NAMES["C"]}, "below 0 is impossible"),
-        (NAMES | {"C": NAMES["B"]}, "a thousand times"),
+        (NAMES | {"C": NAMES["B"]}, "many times what guessing costs"),
         (NAMES | {"D": NAMES["A"]}, "stays at one half"),
         (NAMES | {"D": "bad luck"}, "'bad luck' is none of the four"),
         ({"A": NAMES["A"]}, "keys A to D"),

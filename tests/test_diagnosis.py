@@ -72,7 +72,7 @@ def test_a_bug_in_the_data_is_named_first(data, name, change):
 def test_the_repairs_are_healthy(data, change):
     found = names(dark_is_disk(), HEALTHY, change(data, 3))
     # the network of this test knows one gray value only, so it may learn nothing of normalized images
-    assert set(found) <= {"nothing was learned", "labels inverted", "the output is constant"} - {"labels inverted"}
+    assert set(found) <= {"nothing was learned", "the output is constant"}
 
 
 def test_fractions_and_a_class_along_the_border_are_seen(data):
@@ -158,7 +158,7 @@ def test_information_of_a_mask_that_is_the_image_is_its_entropy():
 
 
 def test_noise_has_no_neighbors_and_a_constant_picture_is_no_noise():
-    noise = np.random.default_rng(0).random((4, 32, 32))
+    noise = np.random.default_rng(0).random((16, 64, 64))
     assert abs(neighbor_correlation(noise)) < 0.05
     assert neighbor_correlation(np.ones((2, 8, 8))) == 1
     assert neighbor_correlation(disks(2).masks) > 0.7

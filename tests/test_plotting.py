@@ -255,3 +255,24 @@ def test_numbers_can_be_shaded_by_something_else_on_one_scale():
     assert [text.get_text() for text in other.texts] == ["11", "11"]
     assert {text.get_color() for text in one.texts} == {"white"}
     assert {text.get_color() for text in other.texts} == {"black"}
+
+
+def test_an_effect_whose_interval_includes_zero_is_hollow_and_marked_rows_stand_below():
+    loss = {"effect": -0.2, "effect_low": -0.3, "effect_high": -0.1, "effect_seeds": [-0.2, -0.2]}
+    unsure = {"effect": -0.5, "effect_low": -1.1, "effect_high": 0.1, "effect_seeds": [-1.0, 0.0]}
+    fig = plotting.show_effects({"marked": unsure, "plain": loss, "larger": {**loss, "effect": -0.25}}, ["marked"])
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["larger", "plain", "marked"]
+    means = [line for line in ax.lines if line.get_marker() == "D"]
+    assert [line.get_markerfacecolor() for line in means] == ["black", "black", "white"]
+    assert ax.yaxis_inverted()
+
+
+def test_runs_in_a_range_show_both_curves_of_each_seed_and_may_be_cut():
+    row = {"accuracy_curves": [[0.5, 0.6], [0.5, 0.7]], "val_accuracy_curves": [[0.5, 0.5], [0.4, 0.5]]}
+    fig = plotting.show_runs_in_range({"a": row, "b": row}, (0.5005, 0.502), ylim=(0.49, 0.51))
+    fig.canvas.draw()
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b"]
+    assert all(ax.get_ylim() == (0.49, 0.51) for ax in fig.axes)
+    assert [line.get_linestyle() for line in fig.axes[0].lines] == ["--", "--", "-", "-"]

@@ -390,7 +390,7 @@ def ask_accuracy_alone(curves, data):
 
 
 def ask_curves(curves):
-    """Does the loss explode, or fall below zero?"""
+    """Does the loss start far too high, jump, or become NaN?"""
     loss = curves.get("loss", np.zeros(1))
     if not np.isfinite(loss).all():
         return Suspicion("learning rate too high", 0.8, "the loss is NaN", "train with a tenth of the learning rate")

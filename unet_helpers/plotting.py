@@ -868,7 +868,7 @@ def show_effects(rows, marked=(), xlabel="difference in Dice, on an axis stretch
     return fig
 
 
-def show_runs_in_range(runs, limits, panel=2.4):
+def show_runs_in_range(runs, limits, ylim=None, panel=2.1):
     """Accuracy over the epochs, one panel per kind of run, and a gray band where a report puts it.
 
     Parameters
@@ -877,6 +877,10 @@ def show_runs_in_range(runs, limits, panel=2.4):
         ``accuracy_curves`` and ``val_accuracy_curves``, a list of curves each: training is dashed, validation solid.
     limits : (float, float)
         The band.
+    ylim : (float, float), optional
+        What is shown; curves may leave it. Default: everything.
+    panel : float
+        Inches per panel.
     """
     from textwrap import fill
 
@@ -890,7 +894,7 @@ def show_runs_in_range(runs, limits, panel=2.4):
             ax.set_xlabel("epoch")
             ax.set_title(fill(title, 24), fontsize=9)
             ax.spines[["top", "right"]].set_visible(False)
-        axes[0, 0].set_ylabel("accuracy")
+        axes[0, 0].set(ylabel="accuracy", ylim=ylim)
     return fig
 
 

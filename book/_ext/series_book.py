@@ -120,14 +120,41 @@ def table(content):
         lines += [f"{str(content['what']).rstrip('.')}.", ""]
     lines += ["| quantity | value |", "|---|---|"]
     lines += [f"| {name} | {text} |" for name, text in rows(content["results"])]
+    return "\n".join(lines + made_with(content))
+
+
+def made_with(content):
+    """The last lines of a table: on which data, with which seed, device and software, and when."""
     made = [
         f"{key}: {as_text(content[key]) if key != 'seed' else content[key]}"
         for key in ("data", "seed", "device", "software", "commit", "date")
         if content.get(key) is not None
     ]
-    if made:
-        lines += ["", "*" + " · ".join(made).replace("*", "\\*") + "*"]
-    return "\n".join(lines)
+    return ["", "*" + " · ".join(made).replace("*", "\\*") + "*"] if made else []
+
+
+def bugs_table(content):
+    """Each exhibit of the museum of bugs: its cost with the interval, what catches it, and whether the doctor did."""
+    head = "| bug | Dice with it, or reported | without, or honest | difference | a check that catches it | named |"
+    lines = [head, "|---|---|---|---|---|---|"]
+    for name, row in content["results"]["bugs"].items():
+        low, high = row["effect_low"], row["effect_high"]
+        difference = f"{row['effect']:+.3f} ({low:+.3f} to {high:+.3f})" + (", includes 0" if low <= 0 <= high else "")
+        numbers = f"{row['with_bug']:.3f} | {row['without']:.3f} | {difference}"
+        named = f"{row['named']} of {len(row['doctor'])}"
+        lines.append(f"| {name} | {numbers} | {as_text(row['caught_by'])} | {named} |")
+    return "\n".join(lines + made_with(content))
+
+
+def half_table(content):
+    """The explanations of the run at 50 %: how far the training accuracy moved, and how long it was in the range."""
+    head = "| explanation | foreground | training accuracy, lowest and highest | epochs of 50 in the range, each seed |"
+    lines = [head, "|---|---|---|---|"]
+    for name, row in content["results"].items():
+        lowest, highest = f"{row['accuracy_lowest']:.2%}", f"{row['accuracy_highest']:.2%}"
+        inside = ", ".join(map(str, row["accuracy_epochs_in_range"]))
+        lines.append(f"| {name} | {row['foreground']:.1%} | {lowest} to {highest} | {inside} |")
+    return "\n".join(lines + made_with(content))
 
 
 def lesson_minutes(folder):
@@ -147,7 +174,10 @@ def substitutions(folder):
     """Tables and values from the result files: ``results`` (raw values) and ``table`` (finished tables)."""
     results = read_results(folder)
     tables = {name: table(content) for name, content in results.items()}
-    elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS)
+    for name, made in (("museum", bugs_table), ("museum_half", half_table)):
+        if name in results:
+            tables[name] = made(results[name])
+    elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS, "museum", "museum_half")
     others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in elsewhere]
     for name in WITH_A_HEADING:
         missing = f"`book/results/{name}.json` is not in this copy of the repository, so there is no number to show."

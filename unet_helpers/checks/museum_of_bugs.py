@@ -136,7 +136,7 @@ def near_copies(function):
     except (TypeError, ValueError):
         raise Wrong("return a list of pairs (index in train, index in validation).") from None
     if not pairs:
-        raise Wrong("it finds none. The copies are a little brighter and cropped by nothing: compare correlations.")
+        raise Wrong("it finds none. The copies are paler and have other noise: compare correlations, not gray values.")
     wrong = sorted(pairs - right)
     if wrong and {(b, a) for a, b in pairs} == right:
         raise Wrong("the pairs are there, but turned round: the index in train comes first.")
@@ -153,7 +153,7 @@ _two_names = []
 
 
 def two_names():
-    """Slices of 64×64 in which three validation slices are copies, a little brighter and noisier, of training slices.
+    """Slices of 64×64 in which three validation slices are copies of training slices, paler and noisier.
 
     Returns
     -------
@@ -186,8 +186,8 @@ def name_the_bug(answer):
     why = {
         "A": "the loss falls, so something is learned; but the accuracy is the share of foreground in every epoch",
         "B": "a cross-entropy below 0 is impossible with targets between 0 and 1",
-        "C": "the first validation loss is a thousand times what guessing costs, then everything is background",
-        "D": "the accuracy stays at one half, in training and validation",
+        "C": "the first validation loss is many times what guessing costs: the first steps were far too long",
+        "D": "the validation accuracy stays at one half",
     }
     if set(answer) != set(right):
         raise Wrong(f"give a dict with the keys A to D, not {', '.join(map(str, answer))}.")
