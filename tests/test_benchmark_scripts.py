@@ -201,7 +201,7 @@ def test_every_network_of_the_benchmark_is_built_and_the_widths_bring_the_parame
     module = script("architectures")
     settings = module.list_settings()
     sizes = {name: count_parameters(module.build(one)) for name, one in settings.items()}
-    assert len(settings) == 9
+    assert len(settings) == 8
     for name in ("Attention U-Net", "SegNet", "FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
         assert abs(sizes[name] / sizes["U-Net"] - 1) < 0.1
     assert sizes["U-Net without skips"] < sizes["U-Net"]
