@@ -77,7 +77,7 @@ plotting.show_schemes()
 # %% [markdown]
 # - **U-Net** (2015) carries *all feature maps* of every level across, and joins them with what comes from below {cite:p}`ronneberger2015unet`.
 # - **Attention U-Net** (2018) does the same, but what comes from below decides first, place by place, how much of it passes {cite:p}`oktay2018attention`.
-# - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory: a number from 0 to 3 in place of a feature.
+# - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory, a number from 0 to 3 in place of a feature; while it trains, all maps are kept anyway.
 # - **FCN-8s** (2015) adds coarse *class scores* of three levels, and enlarges the sum eight times in one step {cite:p}`long2015fcn`. It is the oldest, and the idea of all others.
 # - **DeepLabV3+** (2018) stops at a sixteenth, looks around there with kernels that have holes (*dilated* or *atrous* convolutions), and takes *one* early map across, at a quarter of the size {cite:p}`chen2018deeplab`.
 #
