@@ -155,7 +155,6 @@ class TimedTrainer:
         compile_model(model, 1e-3, DiceCrossEntropy(class_weights))
         with _stderr_to_null():  # without AVX-512, oneDNN tells once per process that it leaves integers to others
             model.fit(self._batches(0).take(2), epochs=1, verbose=0, shuffle=False)
-            model.predict_on_batch(subset.images[:1])
 
     def _batches(self, seed):
         count = len(self.subset) - len(self.subset) % self.batch_size

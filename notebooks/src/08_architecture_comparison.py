@@ -107,7 +107,7 @@ around = slice(row - 16, row + 16), slice(column - 16, column + 16)
 crop, truth = shown.images[0][around], nodule[around]
 best = {stride: best_from_coarse_map(truth, stride) for stride in (1, 4, 8, 16)}
 
-# %% mystnb={"image": {"alt": "Four copies of a crop of 32 by 32 pixels around a nodule a few pixels wide. At stride 1 the outline is exact, at 4 it is nearly right, at 8 it is a rounder patch about the place, at 16 it misses or covers far too much."}, "figure": {"caption": "The smallest nodule of four pixels or more among the 24 patients, in a crop of 32×32 pixels, and the best outline that a score map of each stride can draw."}}
+# %% mystnb={"image": {"alt": "Four copies of a crop of 32 by 32 pixels around a nodule a few pixels wide. At stride 1 the outline is exact, at 4 it is nearly right, at 8 it is a patch several times as large, at 16 it covers the whole crop."}, "figure": {"caption": "The smallest nodule of four pixels or more among the 24 patients, in a crop of 32×32 pixels, and the best outline that a score map of each stride can draw."}}
 titles = [f"stride {stride}" for stride in best]
 plotting.show_images([crop] * 4, titles, [2 * mask.astype(np.uint8) for mask in best.values()], panel=1.8)
 
@@ -134,7 +134,7 @@ limits = {
     for stride in (4, 8, 16)
 }
 
-# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies near 1 throughout, stride 8 rises from about one half to near 1, stride 16 from about 0.2 to about 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
+# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
 plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.25))
 
 # %% [markdown]
@@ -145,7 +145,7 @@ lungs = slice_of(large).masks[0] == 1
 print(f"Dice {dice(lungs, best_from_coarse_map(lungs, 8)):.2f}")
 
 # %% [markdown]
-# With one score for every 4×4 pixels nearly everything can be drawn. With one for 8×8 it is about two thirds for a disk of three pixels, and above 0.9 from six on. With one for 16×16, even nine pixels leave a fifth missing. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
+# With one score for every 4×4 pixels nearly everything can be drawn. With one for 8×8 it is about 0.7 for a disk of three pixels, and about 0.9 for one of six. With one for 16×16, even nine pixels stay below 0.9. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
 #
 # And the sizes of our nodules? The 24 patients have, per slice:
 
