@@ -7,7 +7,7 @@ the one that is best on the validation patients. Measured are 24 further synthet
 the test split stays untouched. Parameters, multiplications, latency and the memory of a training step are taken too.
 
 Writes ``book/results/architectures.json``, and some of the masks that were predicted into ``architectures_slices.npz``
-beside it. Takes about 28 minutes on two free cores; every network runs in a process of its own, one after the other.
+beside it. Takes about 27 minutes on two free cores; every network runs in a process of its own, one after the other.
 ``--seconds 4 --seeds 0 --no-record --only U-Net`` is a quick look.
 """
 
@@ -62,14 +62,13 @@ def main():
         for name in measured:
             slices[name] = np.load(Path(folder) / f"{file_name(name)}.npy")
     results = assemble(measured, arguments, held_out)
-    results["minutes"] = round((time.perf_counter() - began) / 60, 1)
     if arguments.no_record:
         print(json.dumps(results["tables"], indent=1))
         return
     what = "Five networks at the same seconds of training: equal width, equal parameters; a U-Net without skips"
     path = write_results("architectures", what, results, seed=arguments.seeds)
     np.savez_compressed(RESULTS / "architectures_slices.npz", cases=held_out.case_ids[chosen], **slices)
-    print(f"written: {path.name}, {results['minutes']} min")
+    print(f"written: {path.name}")
 
 
 def parse(words):

@@ -1,5 +1,6 @@
 """The other networks: sizes, parameters against papers and independent implementations, saving, and learning."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -150,6 +151,30 @@ def test_half_precision_keeps_float32_probabilities(build):
 
 
 # ------------------------------------------------------------------ what is particular to one
+
+
+GROWING = """
+import numpy as np
+from unet_helpers.models import DeepLabV3Plus
+
+network = DeepLabV3Plus((64, 64, 1), 2, base_filters=8, rates=(1, 2, 3))
+network.compile(optimizer="adam", loss="categorical_crossentropy")
+random = np.random.default_rng(0)
+for count in (2, 3, 8):
+    images = random.random((count, 64, 64, 1), dtype=np.float32)
+    targets = np.eye(2, dtype=np.float32)[random.integers(2, size=(count, 64, 64))]
+    for _ in range(2):
+        network.train_on_batch(images, targets)
+"""
+
+
+def test_deeplab_survives_a_batch_that_grows():
+    """A 1×1 convolution with stride 2 and few channels corrupts memory in oneDNN; the process dies, so it has its own.
+
+    On processors for which oneDNN chooses other code the stride would do no harm, and this test none either.
+    """
+    done = subprocess.run([sys.executable, "-c", GROWING], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8, 32])

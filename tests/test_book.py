@@ -251,7 +251,8 @@ def test_different_quantities_are_named_and_not_summed_up(tmp_path):
 
 
 def test_a_curve_is_left_to_the_notebooks(tmp_path):
-    write_results(tmp_path, "lidc", {"runs": [{"contestant": "ours", "curve": [[1.0, 0.5], [2.0, 0.6]]}]})
+    run = {"contestant": "ours", "curve": [[1.0, 0.5], [2.0, 0.6]], "dice_by_seed": [[0.1, 0.2]]}
+    write_results(tmp_path, "lidc", {"runs": [run]})
     assert "| runs 1 | contestant ours |" in series_book.substitutions(tmp_path)["table"]["lidc"]
 
 

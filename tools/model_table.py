@@ -149,6 +149,8 @@ Parameters are those that training changes, for two classes and one channel.
 
 Every network has batch normalization where its paper has none, because here it starts from random weights; `batch_norm=False` leaves it out. `UNet(padding="valid")` and `UNet3D(padding="valid")` are the unpadded networks of the papers.
 
+Where a shortcut of `DeepLabV3Plus` halves the map, a pooling layer takes every second pixel and a 1×1 convolution follows: the weights and the values of one convolution with stride 2. With few channels that one layer makes oneDNN, the library that TensorFlow computes with on processors, crash as soon as a batch is larger than the one before.
+
 ## What they agree with
 
 Numbers that others published or other implementations give; the tests fail where a pair differs.

@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 
+from ._quiet import _stderr_to_null
 from .losses import DiceCrossEntropy, make_targets
 from .metrics import dice
 from .models import FCN, AttentionUNet, DeepLabV3Plus, SegNet, UNet
@@ -152,7 +153,8 @@ class TimedTrainer:
         self.batch_size = min(batch_size, len(subset))
         self.targets = make_targets(subset.masks, model.output_shape[-1])
         compile_model(model, 1e-3, DiceCrossEntropy(class_weights))
-        model.fit(self._batches(0).take(2), epochs=1, verbose=0, shuffle=False)
+        with _stderr_to_null():  # without AVX-512, oneDNN tells once per process that it leaves integers to others
+            model.fit(self._batches(0).take(2), epochs=1, verbose=0, shuffle=False)
 
     def _batches(self, seed):
         count = len(self.subset) - len(self.subset) % self.batch_size

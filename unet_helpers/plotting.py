@@ -763,13 +763,16 @@ def show_tradeoffs(runs, quantity, costs, label, panel=2.9):
     with figure(1, len(costs), panel=panel, height=3.2, sharey=True) as (fig, axes):
         for ax, (title, key) in zip(axes.flat, costs.items(), strict=True):
             points = [(run[key], run[quantity]) for run in runs.values()]
+            width, height = np.ptp(points, axis=0)
             for i, (run, (x, y)) in enumerate(zip(runs.values(), points, strict=True)):
                 beaten = any(a <= x and b >= y and (a, b) != (x, y) for a, b in points)
                 ax.plot(
                     [x, x], [run[f"{quantity}_low"], run[f"{quantity}_high"]], color="#BBBBBB", linewidth=2, zorder=1
                 )
                 ax.plot(x, y, "o", color="#0072B2", markerfacecolor="white" if beaten else "#0072B2", markersize=6)
-                ax.annotate(str(i + 1), (x, y), (5, 3), textcoords="offset points", fontsize=9)
+                crowded = any(0 < a - x < 0.06 * width and abs(b - y) < 0.06 * height for a, b in points)
+                place = (-11, -9) if crowded else (5, 3)
+                ax.annotate(str(i + 1), (x, y), place, textcoords="offset points", fontsize=9)
             ax.set(xlabel=title)
             ax.margins(x=0.15)
             ax.spines[["top", "right"]].set_visible(False)

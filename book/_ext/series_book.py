@@ -76,10 +76,10 @@ def rows(results, prefix=""):
     """Flatten nested results to ``(name, text)``.
 
     A group of many numbers of one kind becomes one line, and so does each of a list of things; ``x``, ``x_low`` and
-    ``x_high`` become one value with its interval. Curves are left to the notebooks.
+    ``x_high`` become one value with its interval. Curves, and the patients of each seed, are left to the notebooks.
     """
     for key, value in results.items():
-        if key == "curve":  # drawn in a notebook
+        if key == "curve" or str(key).endswith("_by_seed"):  # drawn in a notebook
             continue
         base = re.sub(r"_(low|high)$", "", str(key))
         if base != key and {base, f"{base}_low", f"{base}_high"} <= set(results):
