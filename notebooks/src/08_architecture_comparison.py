@@ -318,6 +318,7 @@ for name, runs in live.items():
 gain = gain_per_patient(live["U-Net"], live["FCN-8s"])
 low, high = interval_of_difference(live["U-Net"], live["FCN-8s"])
 print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
+assert low > 0
 
 # %% [markdown]
 # On the machine that made this page the difference is far larger than anything that chance does: its interval is a long way from zero, after five seconds of training and with a handful of patients. Large differences need no large study. It is for the small ones that one needs many patients and seeds, and the small ones are what most papers report.
