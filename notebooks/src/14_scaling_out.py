@@ -85,7 +85,11 @@ assert all(len(set(data.train.patient_ids[rows])) == 1 for rows in halves)
 plain = small_unet()
 whole = gradient(plain, crossentropy, slice(0, 16))
 parts = [gradient(plain, crossentropy, rows) for rows in halves]
-f"{whole.size:,} numbers, one for each weight"
+print(f"a gradient is {whole.size:,} numbers, one for each weight")
+
+
+# %% [markdown]
+# How far are two gradients apart? We measure the length of their difference, in lengths of the right one.
 
 
 # %%
@@ -94,11 +98,11 @@ def distance(found, right):
 
 
 apart, mean = distance(parts[0], parts[1]), distance(np.mean(parts, axis=0), whole)
-print(f"between the halves {apart:.2f}, from their mean to the whole {mean:.2f} of the length")
+print(f"one half from the other: {apart:.2f}; the mean of both from the whole batch: {mean:.2f}")
 assert mean < 1e-5
 
 # %% [markdown]
-# The two patients pull in different directions. But the mean of their gradients *is* the gradient of the batch, to five digits (the `assert` says so); what is left is rounding. No approximation, no trick. Where is the catch, then? There are three, and each of them is met in practice.
+# The two patients pull in different directions. But the mean of their gradients *is* the gradient of the batch, to five digits (the `assert` says so); what is left is rounding. Nothing is approximated. Where is the catch, then? There are four, and each of them is met in practice.
 
 # %% [markdown]
 # ### First catch: parts of unequal size
@@ -353,7 +357,7 @@ check.shard(shard)
 
 # %%
 names = tf.data.Dataset.from_tensor_slices(patients).shard(3, 1)
-[name.decode() for name in names.as_numpy_iterator()] == shard(patients, 3, 1)
+assert [name.decode() for name in names.as_numpy_iterator()] == shard(patients, 3, 1)
 
 # %% [markdown]
 # Each of three workers streams its own patients, a batch at a time, as for a folder that does not fit into memory (`stream_pairs` reads the files while the network computes):
@@ -512,9 +516,11 @@ print(slurm_script("python train.py", nodes=2, tasks_per_node=2, cpus=8, gpus=1,
 # | `#SBATCH …` | a comment for bash, an order for Slurm: 2 machines (*nodes*), 2 workers (*tasks*) on each, cores and GPU for each worker, and a time after which everything is ended. Ask for more than you need, but not much: shorter jobs start sooner |
 # | `set -euo pipefail` | stop at the first error |
 # | `first=$(scontrol …)` | the name of the first machine, where the first worker will be found |
-# | `export …` | what `initialize()` reads, the same for all workers |
+# | `export KERAS_…` | what `initialize()` reads, the same for all workers |
+# | `export JAX_LOCAL_DEVICE_IDS=0` | each task sees one GPU, and sees it as number 0. Without this line JAX looks for the GPU with the number of the task, and the second task finds none |
 # | `srun … bash -c '…'` | start the program once per task. `SLURM_PROCID` is another number in each, so it is looked up there, between the single quotes, and not here |
-# | `--kill-on-bad-exit=1` | if one worker fails, end the others, who would wait for it forever |
+# | `--cpus-per-task=8` | once more, because `srun` does not take it over from above (since Slurm 22.05) |
+# | `--kill-on-bad-exit=1` | if one worker fails, end the others, who would wait for it |
 #
 # Submit it with `sbatch job.sh`, look at it with `squeue --me`. And save a checkpoint after every epoch ([notebook 04](04_gpu_training.ipynb)): the time limit does not ask.
 #
