@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 
-from unet_helpers import UNet, scaling
+from unet_helpers import UNet, jax_worker, scaling
+from unet_helpers.losses import DiceCrossEntropy
 
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="JAX joins no processes under Windows")
 
@@ -69,7 +71,7 @@ def test_a_worker_that_fails_or_is_killed_ends_the_others_and_its_error_is_shown
 
 @needs_processes
 def test_a_worker_that_hangs_is_ended_at_the_time_limit_and_named(started):
-    with pytest.raises(TimeoutError, match="after 1 s worker (0 and )?1 of 2 had not finished"):
+    with pytest.raises(TimeoutError, match=r"after 1 s worker (0 and )?1 of 2 had not finished"):
         scaling.run_workers(one_of_two("time.sleep(60)", other="pass"), 2, timeout=1)
     assert started[1].returncode == -9
 
@@ -118,14 +120,22 @@ def test_uneven_parts_are_refused_before_anything_starts(tmp_path, slices, batch
         scaling.train_in_processes(tmp_path, 2, batch_size=batch_size)
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", DiceCrossEntropy(class_weights=(1, 3))])
+def test_a_worker_builds_what_the_job_holds(tmp_path, loss):
+    network = UNet((16, 16, 1), 2, base_filters=4, depth=1)
+    optimizer = keras.optimizers.SGD(0.3, momentum=0.5)
+    scaling.write_job(tmp_path, network, np.zeros((2, 16, 16, 1)), np.zeros((2, 16, 16, 2)), optimizer, loss)
+    built = jax_worker.load_model(tmp_path)
+    for one, other in zip(network.get_weights(), built.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert built.optimizer.get_config()["momentum"] == 0.5
+    assert built.loss == loss or built.loss.get_config() == loss.get_config()
+
+
 @needs_processes
 def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_norm_and_a_loss_over_the_batch(
     tmp_path, monkeypatch
 ):
-    import keras
-
-    from unet_helpers.losses import DiceCrossEntropy
-
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody is there; workers must not ask it for the way
     random = np.random.default_rng(0)
     images = random.random((16, 16, 16, 1), dtype=np.float32)
@@ -135,9 +145,9 @@ def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_nor
     keras.utils.set_random_seed(0)
     network = UNet((16, 16, 1), 2, base_filters=4, depth=1, dropout=0)
     start = network.get_weights()[0]
-    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
     two = scaling.train_in_processes(tmp_path, 2, batch_size=8, epochs=2)
-    network.compile(keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    network.compile(keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
     loss = network.fit(images, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
     assert two.slices == [8, 8]
     assert len(two.seconds) == 2

@@ -59,7 +59,8 @@ def load_model(folder):
         model.set_weights([weights[str(k)] for k in range(len(weights.files))])
     loss = job["loss"]
     if isinstance(loss, dict):
-        import unet_helpers  # noqa: F401  registers the losses of this series
+        if str(loss.get("registered_name")).startswith("unet_helpers>"):
+            import unet_helpers  # noqa: F401  registers the losses of this series; takes seconds, as it loads TensorFlow
 
         loss = keras.saving.deserialize_keras_object(loss)
     model.compile(optimizer=keras.optimizers.deserialize(job["optimizer"]), loss=loss)
