@@ -221,15 +221,16 @@ measured = json.loads((RESULTS / "scaling.json").read_text(encoding="utf-8"))["r
 number = measured["same"].pop("crossentropy returned as one number")
 same = pd.DataFrame(measured["same"]).T.filter(regex="_loss$")
 same = same.rename(columns=lambda name: name.removesuffix("_loss").replace("_", " "))
-same.map("{:.0e}".format).replace("nan", "")
+columns = ["two devices", "two devices synchronized", "two processes"]
+same[columns].map("{:.0e}".format).replace({"nan": "", "0e+00": "0"})
 
 # %%
 by_device, synchronized = same["two devices"], same["two devices synchronized"]
-assert by_device.iloc[0] < 1e-5 and (by_device.iloc[1:] > 1e-3).all() and (same["two processes"] < 1e-3).all()
-assert synchronized["crossentropy, with batch normalization"] < 1e-3
+assert by_device.iloc[0] < 1e-5 and (by_device.iloc[1:] > 2e-4).all() and (same["two processes"] < 1e-4).all()
+assert synchronized["crossentropy, with batch normalization"] < 1e-4
 
 # %% [markdown]
-# Only the first row of *two devices* is rounding alone. In the others each device normalizes by its own 8 slices, or divides by its own pixels, and the training is another one, as we saw in the gradients. Batch normalization can be told to ask the other devices (`keras.layers.BatchNormalization(synchronized=True)`): with cross-entropy that mends it, at the price of more messages; the Dice it does not mend. The last column is what the next section is about: two processes with JAX agree in all four.
+# Only the first row of *two devices* is rounding alone. In the others each device normalizes by its own 8 slices, or divides by its own pixels, and the training is another one, as we saw in the gradients. Batch normalization can be told to ask the other devices (`keras.layers.BatchNormalization(synchronized=True)`): with cross-entropy that mends it, up to rounding that grows from step to step, at the price of more messages; the Dice it does not mend. The last column is what the next section is about: two processes with JAX agree in all four.
 #
 # ### A fourth catch: a loss that is one number
 #
