@@ -30,7 +30,7 @@ SPEED = {
     "two processes": (2, 1, 16),
     "two processes, double batch": (2, 1, 32),
 }
-REPEATS, SPEED_SLICES, SPEED_EPOCHS = 2, 32, 4
+REPEATS, SPEED_SLICES, SPEED_EPOCHS = 2, 32, 7
 SIZES = [2**k for k in range(12, 27, 2)]
 
 

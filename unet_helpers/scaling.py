@@ -33,6 +33,7 @@ def divide_processor(devices=2):
         tf.config.set_visible_devices([], "GPU")
         processor = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+        tf.get_logger().setLevel("WARNING")  # else a strategy reports each message of its first step
     except RuntimeError as error:
         raise RuntimeError(
             "TensorFlow has started already and keeps the devices it found; restart the kernel, and call this first"
