@@ -308,7 +308,7 @@ assert np.allclose(run_one.loss, run_two.loss, atol=1e-3)
 # %%
 speed = pd.DataFrame({name: row for name, row in measured["speed"].items() if isinstance(row, dict)}).T
 speed["slices per second"] = speed["batch"] / speed["step_seconds"]
-speed[["batch", "step_seconds", "slices per second"]].round(2)
+speed[["batch", "step_seconds", "slower_repeat", "slices per second"]].round(2)
 
 # %%
 seconds = speed["step_seconds"] / speed.loc["two processes", "step_seconds"]
@@ -316,7 +316,9 @@ print(f"two processes are {seconds['one process, one thread']:.2f} times as fast
 print(f"and {seconds['one process, two threads']:.2f} times as fast as one process with both cores")
 
 # %% [markdown]
-# SPEEDREAD
+# A factor below 1 means *slower*. The two comparisons answer different questions: the first, what a second machine of this kind could bring; the second, whether to use two processes on *this* one. With the double batch each process has twice as much to compute between two messages, and more slices go through per second.
+#
+# Read the column of the slower repeat too. Other programs ran on this machine now and then. One process gets out of their way; two processes on two cores cannot, and in every step the faster one *waits for the one that has to share its core*. A training on several workers is as fast as the slowest of them. So the numbers of the two processes here are the least certain on this page, and two cores are a place to learn how it works, not a reason to do it.
 #
 # ## Which result does the bigger batch give?
 #
@@ -437,7 +439,7 @@ explore(frames, labels, "ring", start=2, width=300)
 #
 # On this machine the benchmark has measured it between two processes, for arrays of growing size:
 
-# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are level up to a few hundred kilobytes and then rise in proportion to the size; the line of the model follows them."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
+# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are level up to a few hundred kilobytes and then rise in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
 from unet_helpers.scaling import all_reduce_seconds
 
 ring = measured["all_reduce"]
@@ -451,7 +453,7 @@ with plotting.figure(width=4.6, height=2.9) as (fig, axes):
 fig
 
 # %% [markdown]
-# On the left the start-up time counts: a small array takes as long as a smaller one. On the right the bandwidth counts: twice the bytes, twice the time. The line was fitted to these points; two numbers describe them well enough to ask what happens with more workers.
+# On the left the start-up time counts: a small array takes as long as a smaller one. On the right the bandwidth counts: twice the bytes, twice the time. The line was fitted to these points; only the largest array takes about twice as long as it says. For our question, what happens with more workers, two numbers are good enough.
 
 # %%
 print(f"start-up {1e6 * link['latency']:.0f} µs, bandwidth {link['bandwidth'] / 1e9:.1f} GB/s")
@@ -459,7 +461,7 @@ gradients = 4 * measured["speed"]["parameters"]
 print(f"{gradients / 1e6:.1f} MB of gradients: {1e3 * all_reduce_seconds(2, gradients, **link):.1f} ms per step")
 
 # %% [markdown]
-# The network of the benchmark has few weights, and its all-reduce takes milliseconds, while a step takes a good part of a second. So communication is not what slows *our* two processes.
+# The network of the benchmark has few weights, and its all-reduce takes a small part of a step, which is a good part of a second. So it is not the messages that slow our two processes.
 #
 # ## Efficiency: measured with two, modeled beyond
 #
@@ -505,14 +507,14 @@ cases = {
 }
 print(f"{large / 1e6:.0f} MB of gradients per step, against {gradients / 1e6:.1f} MB")
 
-# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, strong scaling. The curve of the small network on processors falls slowly at first and is low at 128; that of GPUs with Ethernet falls at once, to about a third with two workers; that with a fast link lies between. A diamond marks the measured two processes."}, "figure": {"caption": "Strong scaling: one batch, divided. Lines are a model under the stated assumptions; only the diamond was measured."}}
+# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, strong scaling. The curve of the small network on processors stays near 1 for eight workers and is low at 128; that of GPUs with Ethernet falls at once, to about a third with two workers; that with a fast link falls a little earlier than the first. A diamond, below the first curve, marks the measured two processes."}, "figure": {"caption": "Strong scaling: one batch, divided. Lines are a model under the stated assumptions; only the diamond was measured."}}
 workers = 2 ** np.arange(8)
 strong = {
     name: (workers, efficiency(case["compute"], step_seconds(workers, **case), workers)) for name, case in cases.items()
 }
 plotting.show_scaling(strong, {"two processes": ([2], [efficiency(alone, both, 2)])})
 
-# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond marks the measured two processes."}, "figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}}
+# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond, lower than the first curve, marks the measured two processes."}, "figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}}
 weak = {name: (workers, case["compute"] / step_seconds(workers, **case, weak=True)) for name, case in cases.items()}
 double = speed.loc["two processes, double batch", "step_seconds"]
 plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
@@ -522,7 +524,7 @@ plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 #
 # What decides is computing per byte. The small network on a processor computes long and sends little, so that even a slow link is good enough. The GPU computes in a fraction of the time, for a network that sends many times as much. A faster GPU makes the efficiency *worse*.
 #
-# The diamonds are the only measurement in these figures. DIAMOND
+# The diamonds are the only measurement in these figures, and they lie below their line. The model knows the messages and nothing else: no memory that both processes share, no other program on the machine, no waiting for the slower one. Read its lines as what communication alone leaves possible.
 #
 # ## On a cluster: the scheduler is the launcher
 #
