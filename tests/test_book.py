@@ -250,6 +250,12 @@ def test_different_quantities_are_named_and_not_summed_up(tmp_path):
     assert "| runs 20 | seed 19, Dice 0.500 |" in text  # none is left out
 
 
+def test_a_tiny_number_is_not_written_as_nothing(tmp_path):
+    write_results(tmp_path, "lidc", {"difference": -1.49e-7, "none": 0.0, "small": 0.0006})
+    text = series_book.substitutions(tmp_path)["table"]["lidc"]
+    assert "| difference | -1e-07 |\n| none | 0.000 |\n| small | 0.001 |" in text
+
+
 def test_a_curve_is_left_to_the_notebooks(tmp_path):
     run = {"contestant": "ours", "curve": [[1.0, 0.5], [2.0, 0.6]], "dice_by_seed": [[0.1, 0.2]]}
     write_results(tmp_path, "lidc", {"runs": [run]})

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 
-from unet_helpers import UNet, scaling
+from unet_helpers import UNet, jax_worker, scaling
+from unet_helpers.losses import DiceCrossEntropy
 
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="JAX joins no processes under Windows")
 
@@ -31,31 +33,73 @@ def test_each_worker_is_told_who_it_is_and_who_comes_first():
     assert 1024 <= int(port) <= 65535
 
 
-@needs_processes
-def test_a_worker_that_fails_ends_the_others_and_its_error_is_shown(tmp_path):
-    code = (
-        "import os, sys, time, pathlib\n"
-        "rank = os.environ['KERAS_DISTRIBUTION_PROCESS_ID']\n"
-        f"pathlib.Path({str(tmp_path)!r}, rank).write_text(str(os.getpid()))\n"
-        "if rank == '1': sys.exit('no data for worker 1')\n"
-        "time.sleep(60)"
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that are started, to see what became of them."""
+    processes, popen = [], subprocess.Popen
+
+    def start(*arguments, **options):
+        processes.append(popen(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return processes
+
+
+def one_of_two(does, other="time.sleep(60)"):
+    """A program in which worker 1 does one thing, and worker 0 another."""
+    return python(
+        f"import os, sys, time\nif os.environ['KERAS_DISTRIBUTION_PROCESS_ID'] == '1':\n    {does}\nelse:\n    {other}"
     )
-    began = time.monotonic()
-    with pytest.raises(RuntimeError, match=r"(?s)worker 1 of 2 ended with code 1.*no data for worker 1"):
-        scaling.run_workers(python(code), 2)
-    assert time.monotonic() - began < 30
-    import psutil
-
-    # the other may have been ended before it could write who it is
-    for file in tmp_path.iterdir():
-        assert not psutil.pid_exists(int(file.read_text()))
 
 
 @needs_processes
-def test_a_worker_that_hangs_is_ended_at_the_time_limit_and_named():
-    code = "import os, time; time.sleep(60 if os.environ['KERAS_DISTRIBUTION_PROCESS_ID'] == '1' else 0)"
-    with pytest.raises(TimeoutError, match="after 1 s worker 1 of 2 had not finished"):
-        scaling.run_workers(python(code), 2, timeout=1)
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("sys.exit('no data for worker 1')", "ended with code 1.*no data for worker 1"),
+        ("os.kill(os.getpid(), 9)", "ended with code -9"),
+    ],
+)
+def test_a_worker_that_fails_or_is_killed_ends_the_others_and_its_error_is_shown(started, end, said):
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match=f"(?s)worker 1 of 2 {said}"):
+        scaling.run_workers(one_of_two(end), 2)
+    assert time.monotonic() - began < 30
+    assert started[0].returncode == -9
+
+
+@needs_processes
+def test_a_worker_that_hangs_is_ended_at_the_time_limit_and_named(started):
+    with pytest.raises(TimeoutError, match=r"after 1 s worker (0 and )?1 of 2 had not finished"):
+        scaling.run_workers(one_of_two("time.sleep(60)", other="pass"), 2, timeout=1)
+    assert started[1].returncode == -9
+
+
+@needs_processes
+def test_who_interrupts_the_cell_leaves_no_worker_behind(started, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scaling.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scaling.run_workers(python("import time; time.sleep(60)"), 2)
+    assert [worker.returncode for worker in started] == [-9, -9]
+
+
+@needs_processes
+def test_a_second_worker_that_cannot_start_ends_the_first(started, monkeypatch):
+    start = subprocess.Popen
+
+    def start_once(*arguments, **options):
+        if started:
+            raise OSError("too many processes")
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start_once)
+    with pytest.raises(OSError, match="too many"):
+        scaling.run_workers(python("import time; time.sleep(60)"), 2)
+    assert [worker.returncode for worker in started] == [-9]
 
 
 def test_a_worker_that_writes_much_does_not_stop():
@@ -76,12 +120,23 @@ def test_uneven_parts_are_refused_before_anything_starts(tmp_path, slices, batch
         scaling.train_in_processes(tmp_path, 2, batch_size=batch_size)
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", DiceCrossEntropy(class_weights=(1, 3))])
+def test_a_worker_builds_what_the_job_holds(tmp_path, loss):
+    network = UNet((16, 16, 1), 2, base_filters=4, depth=1)
+    optimizer = keras.optimizers.SGD(0.3, momentum=0.5)
+    scaling.write_job(tmp_path, network, np.zeros((2, 16, 16, 1)), np.zeros((2, 16, 16, 2)), optimizer, loss)
+    built = jax_worker.load_model(tmp_path)
+    for one, other in zip(network.get_weights(), built.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert built.optimizer.get_config()["momentum"] == 0.5
+    assert built.loss == loss or built.loss.get_config() == loss.get_config()
+
+
 @needs_processes
-def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_norm_and_a_loss_over_the_batch(tmp_path):
-    import keras
-
-    from unet_helpers.losses import DiceCrossEntropy
-
+def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_norm_and_a_loss_over_the_batch(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody is there; workers must not ask it for the way
     random = np.random.default_rng(0)
     images = random.random((16, 16, 16, 1), dtype=np.float32)
     # the first and the last slices differ, so that statistics of halves would show
@@ -90,9 +145,9 @@ def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_nor
     keras.utils.set_random_seed(0)
     network = UNet((16, 16, 1), 2, base_filters=4, depth=1, dropout=0)
     start = network.get_weights()[0]
-    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
     two = scaling.train_in_processes(tmp_path, 2, batch_size=8, epochs=2)
-    network.compile(keras.optimizers.SGD(0.1), DiceCrossEntropy())
+    network.compile(keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
     loss = network.fit(images, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
     assert two.slices == [8, 8]
     assert len(two.seconds) == 2
@@ -147,7 +202,13 @@ def test_the_slurm_script_asks_for_what_was_said_and_bash_can_read_it(tmp_path):
     for line in ("nodes=4", "ntasks-per-node=2", "cpus-per-task=8", "gpus-per-task=1", "time=01:30:00"):
         assert f"#SBATCH --{line}\n" in text
     assert text.startswith("#!/bin/bash\n#SBATCH")
-    assert "gpus" not in scaling.slurm_script("python train.py")
+    # sbatch's number of cores does not reach the tasks by itself, and each sees its own GPU as the first
+    assert "srun --cpus-per-task=8 " in text
+    assert "export JAX_LOCAL_DEVICE_IDS=0\n" in text
+    assert "export JAX_LOCAL_DEVICE_IDS=0,1\n" in scaling.slurm_script("python train.py", gpus=2)
+    without = scaling.slurm_script("python train.py")
+    assert "gpus" not in without
+    assert "DEVICE_IDS" not in without
     if sys.platform != "win32":
         (tmp_path / "job.sh").write_text(text)
         subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
@@ -159,7 +220,7 @@ def test_the_slurm_script_tells_each_task_its_own_number(tmp_path):
     stand_ins = {
         # so many names that a reader who leaves after the first would break the pipe
         "scontrol": '#!/bin/bash\nprintf "node%02d\\n" {7..9999}\n',
-        "srun": '#!/bin/bash\nshift\nfor rank in 0 1; do SLURM_PROCID=$rank "$@"; done\n',
+        "srun": '#!/bin/bash\nshift 2\nfor rank in 0 1; do SLURM_PROCID=$rank "$@"; done\n',
     }
     for name, text in stand_ins.items():
         (tmp_path / name).write_text(text)

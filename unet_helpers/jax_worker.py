@@ -3,6 +3,7 @@
 Every worker runs this file. It has the whole network and its share of the slices.
 """
 
+import functools
 import json
 import os
 import sys
@@ -58,15 +59,28 @@ def load_model(folder):
         model.set_weights([weights[str(k)] for k in range(len(weights.files))])
     loss = job["loss"]
     if isinstance(loss, dict):
-        import unet_helpers  # noqa: F401  registers the losses of this series
+        if str(loss.get("registered_name")).startswith("unet_helpers>"):
+            import unet_helpers  # noqa: F401  registers the losses of this series; takes seconds, as it loads TensorFlow
 
         loss = keras.saving.deserialize_keras_object(loss)
     model.compile(optimizer=keras.optimizers.deserialize(job["optimizer"]), loss=loss)
     return model
 
 
+def stay_on_this_machine():
+    """Let workers that meet at the loopback address exchange gradients there too, and need no network.
+
+    By default gloo, which does it for JAX on processors, looks up the address of this machine's name.
+    """
+    from jax._src.lib import _jax  # JAX has no public option for it
+
+    _jax.make_gloo_tcp_collectives = functools.partial(_jax.make_gloo_tcp_collectives, hostname="127.0.0.1")
+
+
 def main(folder, batch_size, epochs):
     folder = Path(folder)
+    if os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"].startswith("127.0.0.1:"):
+        stay_on_this_machine()
     model, result = train(folder, int(batch_size), int(epochs))
     weights = {str(k): value for k, value in enumerate(model.get_weights())}
     if os.environ["KERAS_DISTRIBUTION_PROCESS_ID"] == "0":

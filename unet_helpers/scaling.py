@@ -33,6 +33,7 @@ def divide_processor(devices=2):
         tf.config.set_visible_devices([], "GPU")
         processor = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+        tf.get_logger().setLevel("WARNING")  # else a strategy reports each message of its first step
     except RuntimeError as error:
         raise RuntimeError(
             "TensorFlow has started already and keeps the devices it found; restart the kernel, and call this first"
@@ -136,7 +137,7 @@ def run_workers(command, processes, threads=1, timeout=180):
     """Start a command so many times, as the workers of one training, and wait for all of them.
 
     Each gets in its environment how many there are, which of them it is, and the address of the first, as
-    ``keras.distribution.initialize`` reads them. They talk over this machine's own loopback address only.
+    ``keras.distribution.initialize`` reads them. The address is this machine's own loopback address.
 
     Parameters
     ----------
@@ -167,8 +168,10 @@ def run_workers(command, processes, threads=1, timeout=180):
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2 * processes)]
         outputs, workers = list(zip(files[::2], files[1::2], strict=True)), []
         stack.callback(_end, workers)
+        # a proxy of the hospital would be asked for the way from one worker to the next
+        inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         for rank, (out, err) in enumerate(outputs):
-            environment = os.environ | worker_environment(rank, processes, f"127.0.0.1:{port}", threads)
+            environment = inherited | worker_environment(rank, processes, f"127.0.0.1:{port}", threads)
             workers.append(subprocess.Popen(command, env=environment, stdout=out, stderr=err, stdin=subprocess.DEVNULL))
         limit = time.monotonic() + timeout
         while any(worker.poll() is None for worker in workers):
@@ -396,7 +399,9 @@ def slurm_script(command, *, nodes=2, tasks_per_node=1, cpus=4, gpus=0, minutes=
         f'export KERAS_DISTRIBUTION_JOB_ADDRESSES="$first:{port}"',
         'export KERAS_DISTRIBUTION_NUM_PROCESSES="$SLURM_NTASKS"',
         "export KERAS_BACKEND=jax",
-        "",
-        f"srun --kill-on-bad-exit=1 bash -c {shlex.quote(task)}",
     ]
+    if gpus:  # each task sees its own GPUs as number 0, 1, ..., but JAX would look for that of the task's number
+        lines.append("export JAX_LOCAL_DEVICE_IDS=" + ",".join(map(str, range(gpus))))
+    # srun has not taken the cores over from #SBATCH since Slurm 22.05
+    lines += ["", f"srun --cpus-per-task={cpus} --kill-on-bad-exit=1 bash -c {shlex.quote(task)}"]
     return "\n".join(lines) + "\n"

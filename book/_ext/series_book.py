@@ -39,7 +39,7 @@ def read_results(folder):
 
 
 def as_text(value):
-    """Write one value as a reader expects it: three digits for a fraction, a median for a long list."""
+    """Write one value as a reader expects it: three digits, or the power of ten; a median for a long list."""
     if value is None:
         return "not defined"
     if isinstance(value, bool):
@@ -47,6 +47,8 @@ def as_text(value):
     if isinstance(value, float):
         if value != value:
             return "not defined"
+        if 0 < abs(value) < 0.0005:
+            return f"{value:.0e}"
         return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
     if isinstance(value, int):
         return f"{value:,}"
