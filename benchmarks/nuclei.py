@@ -86,7 +86,7 @@ def main():
         }
         for name, objects in found.items():
             runs.setdefault(name, []).append(score_all(objects, truths))
-            print(seed, name, {key: round(np.nanmean(v), 3) for key, v in runs[name][-1].items()}, flush=True)
+            print(seed, name, {key: round(float(v.mean()), 3) for key, v in runs[name][-1].items()}, flush=True)
         print(f"neck {neck}, {time.perf_counter() - began:.0f} s", flush=True)
 
     groups = fields[test]

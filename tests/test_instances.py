@@ -189,8 +189,8 @@ def test_above_half_there_is_no_choice(scenes):
 def test_matching_counts_what_detect_objects_counts():
     mask = draw_cells(30, 96, seed=1)[1] > 0
     moved = np.roll(mask, (1, 2), (0, 1))
-    counted = detect_objects(mask, moved, min_iou=0.6)
-    found = match_instances(label_objects(mask), label_objects(moved), 0.6)
+    counted = detect_objects(mask, moved, min_iou=0.7)
+    found = match_instances(label_objects(mask), label_objects(moved), 0.7)
     assert (len(found.pairs), found.true, found.false) == (counted.found, counted.true, counted.false)
     assert found.missed > 0
 

@@ -143,6 +143,8 @@ def border_targets(labels, width=2):
     classes = (labels > 0).astype(np.uint8)
     reach = int(np.ceil(width))
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:  # a number that no pixel has
+            continue
         around = tuple(slice(max(side.start - reach, 0), side.stop + reach) for side in box)
         own = labels[around] == number
         others = (labels[around] > 0) & ~own
