@@ -421,10 +421,12 @@ def test_the_network_with_a_border_class_trains_on_crops_and_predicts_images_of_
     monkeypatch.setattr(module, "CROP", 32)
     monkeypatch.setattr(module, "MODEL", {"base_filters": 2, "depth": 2, "dropout": 0.0})
     pictures, labels = zip(*[draw_cells(8, size, seed=size) for size in (40, 49)], strict=True)
-    network = module.train_network(pictures, labels, [0, 1], seed=0, steps=2, border=True)
+    network = module.train_network(pictures, labels, [0, 1], seed=0, steps=2, border=5)
     found = module.predict(network, pictures[1])
     assert found.shape == (49, 49)
     assert set(np.unique(found)) <= {0, 1, 2}
     crops, classes = module.draw_batch(pictures, labels, np.random.default_rng(0))
     assert crops.shape == (module.BATCH, 32, 32, 1)
-    assert all(((crop[..., 0] > 0.4) & (marked == 0)).mean() < 0.03 for crop, marked in zip(crops, classes, strict=True))
+    assert all(
+        ((crop[..., 0] > 0.4) & (marked == 0)).mean() < 0.03 for crop, marked in zip(crops, classes, strict=True)
+    )
