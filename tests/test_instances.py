@@ -145,11 +145,16 @@ def test_objects_come_back_from_their_border():
 
 
 def test_a_piece_of_border_alone_is_an_object(draw):
-    assert objects_from_border(draw("22.11", "22.11")).tolist() == [[2, 2, 0, 1, 1]] * 2
+    assert objects_from_border(draw("22.11", "22.11"), min_seed=1).tolist() == [[2, 2, 0, 1, 1]] * 2
 
 
 def test_border_pixels_go_to_the_nearer_inside(draw):
-    assert objects_from_border(draw("112211")).tolist() == [[1, 1, 1, 2, 2, 2]]
+    assert objects_from_border(draw("112211"), min_seed=1).tolist() == [[1, 1, 1, 2, 2, 2]]
+
+
+def test_a_speck_of_inside_is_no_seed(draw):
+    assert objects_from_border(draw("11122122", "11122222")).max() == 1
+    assert objects_from_border(draw("11122122", "11122222"), min_seed=1).max() == 2
 
 
 # --- match ------------------------------------------------------------------------------------

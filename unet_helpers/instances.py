@@ -153,7 +153,7 @@ def border_targets(labels, width=2):
     return classes
 
 
-def objects_from_border(classes):
+def objects_from_border(classes, min_seed=5):
     """Number the objects of a mask with the classes of :func:`border_targets`.
 
     The pieces of class 1, joined over edges, are the seeds; each pixel of class 2 goes to the seed that is nearest
@@ -162,6 +162,8 @@ def objects_from_border(classes):
     Parameters
     ----------
     classes : integer array, 2D or 3D, values 0, 1, 2
+    min_seed : int
+        Smaller pieces of class 1 are no seeds but taken as border, too.
 
     Returns
     -------
@@ -174,7 +176,7 @@ def objects_from_border(classes):
         raise ValueError("classes holds values other than 0 background, 1 inside and 2 border")
     inside = classes == 1
     away = ndimage.distance_transform_edt(~inside) if inside.any() else np.zeros(classes.shape)
-    return flood(away, label_objects(inside, connectivity=1), classes > 0)
+    return flood(away, label_objects(inside, connectivity=1, min_pixels=min_seed), classes > 0)
 
 
 # --- scores -----------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ def _numbered(labels, name):
 # --- a scene ----------------------------------------------------------------------------------
 
 
-def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.05, seed=0):
+def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.04, seed=0):
     """Draw a picture of cell nuclei under a fluorescence microscope, with every nucleus numbered.
 
     Ellipses of 9 to 19 pixels with uneven outlines, bright on dark, brighter in the middle than at the rim, each with a

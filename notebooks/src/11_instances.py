@@ -91,7 +91,7 @@ colored = [plotting.color_objects(label_objects(m)) for m in imperfect.values()]
 plotting.show_images([image, image], titles, colored, panel=3)
 
 # %% [markdown]
-# The mask with the higher Dice has the worse count, by far. The few pixels between two nuclei are nothing to Dice and everything to the count. So a network trained and chosen by Dice has no reason to get them right.
+# The mask with the higher Dice has about half as many pieces as the other, and the worse count. The few pixels between two nuclei are nothing to Dice and everything to the count. So a network trained and chosen by Dice has no reason to get them right.
 
 # %% [markdown]
 # ## Split at the neck
@@ -157,13 +157,16 @@ with plotting.figure(1, 2, width=7.2, height=2.6) as (fig, axes):
     axes[0, 0].axhline(0, color="#999999", linewidth=1)
     axes[0, 0].set(ylabel="objects per picture", xlabel="neck (pixels)", xscale="log")
     axes[0, 1].set(ylabel="PQ", xlabel="neck (pixels)", xscale="log", ylim=(0, 1))
+    for ax in axes.flat:
+        ax.set_xticks([0.05, 0.2, 0.5, 1, 2, 5], ["0.05", "0.2", "0.5", "1", "2", "5"])
+        ax.minorticks_off()
 fig
 
 # %%
 by_neck.round(1)
 
 # %% [markdown]
-# Read the count error and the two columns beside it together. At the smallest necks some nuclei are merged and some are split, and the two **cancel out** in the count: an average count error near zero, with objects wrong in both directions. A count alone cannot see that. For this we have to ask of each object whether it was found.
+# Read the count error and the two columns beside it together. Between the necks 0.1 and 0.25 the average count error goes through zero. But no row has zeros in the other two columns: some nuclei are merged and some are split, and the two **cancel out** in the count. A count alone cannot see that. For this we have to ask of each object whether it was found.
 
 # %% [markdown]
 # ## Match objects with the truth
@@ -206,8 +209,9 @@ check.table(table)
 # %%
 from unet_helpers.instances import iou_table
 
-ious = iou_table(truth, split)
-print("partners above 0.5, at most:", (ious > 0.5).sum(axis=1).max(), "- above 0.2:", (ious > 0.2).sum(axis=1).max())
+ious = iou_table(truth, pieces)
+for least in (0.5, 0.2):
+    print(f"true nuclei with an IoU above {least} with one piece: at most", (ious > least).sum(axis=0).max())
 
 # %% mystnb={"image": {"alt": "The picture twice. Left, pieces: single nuclei are green, groups are orange with blue outlines of the nuclei inside, which count as missed. Right, split: nearly all nuclei are green, a few orange or blue."}, "figure": {"caption": "Matched with the truth at an IoU of 0.5, with perfect masks."}}
 plotting.show_matches(image, truth, {"pieces": pieces, "split, neck 0.5": split}, panel=3.4)
@@ -258,9 +262,9 @@ pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T.round(2)
 # %% [markdown]
 # Three things to read:
 #
-# - The **pieces of the perfect mask** have a Dice of 1 and a PQ below one half. All of it is RQ: what is found is found exactly.
-# - The **mask with closed gaps** has a Dice of about 0.97, and splitting brings back only a part. What the mask has filled in, the outline no longer shows.
-# - The **narrow mask**, split, has nearly the right count and an RQ near that of the perfect one. Its SQ is low: one pixel all around is a quarter of such a small nucleus. PQ and Dice agree that the outlines are bad; only PQ and RQ know that the count is good.
+# - The **pieces of the perfect mask** have a Dice of 1 and a PQ below one half. Nearly all of the loss is RQ: few nuclei are found, and those nearly exactly.
+# - The **mask with closed gaps** has by far the better Dice of the two imperfect ones, and splitting brings back only a part of its nuclei. What the mask has filled in, the outline no longer shows.
+# - The **narrow mask**, split, has the count and the RQ of the perfect one. Its SQ is low: one pixel all around is more than a quarter of such a small nucleus. Dice knows of the bad outlines, and not of the good count; SQ and RQ say both.
 
 # %% [markdown]
 # ### How strict is "found"?
@@ -283,7 +287,7 @@ for name, curve in scores.items():
     print(f"{name:<22}{np.mean(curve):.2f}")
 
 # %% [markdown]
-# Two very different results get nearly the same mean: one finds few nuclei exactly, the other finds nearly all of them roughly. If you count cells, you want the second. Report the number that answers your question, and look at the curve before you compare means.
+# The narrow mask finds nearly all nuclei at a threshold of 0.5, and none from 0.8 on, and gets half of the score of the perfect mask. A method that finds every other nucleus, exactly, would get about the same. If you count cells, you want the first. Look at the curve before you compare means, and report the number that answers your question.
 
 # %% [markdown]
 # ## Let the network draw the border
@@ -332,7 +336,7 @@ panels = [None, classes[corner], plotting.color_objects(back)[corner]]
 plotting.show_images([image[corner]] * 3, ["image", "three classes", f"{back.max()} objects"], panels, panel=2.6)
 
 # %% [markdown]
-# If the border were predicted perfectly, every nucleus would come back. How well does a network predict it? Train two small U-Nets on the same pictures, one with two classes, one with three.
+# If the border is known, every nucleus comes back. How well does a network predict it? Train two small U-Nets on the same pictures, one with two classes, one with three.
 
 # %%
 from unet_helpers import Dataset
@@ -405,13 +409,13 @@ results.round(2)
 # %%
 assert np.ptp(results["Dice"]) < 0.05
 assert results.loc["pieces", "count"] < 40
-assert results.loc["pieces", "PQ"] < results.loc["watershed", "PQ"] - 0.1
+assert results.loc["pieces", "PQ"] < results.loc[["watershed", "border class"], "PQ"].min() - 0.2
 
 # %% mystnb={"image": {"alt": "One test picture three times. Pieces: most of it is orange groups with blue outlines. Watershed and border class: most nuclei are green, with a few merged groups and a few cut nuclei in orange and blue."}, "figure": {"caption": "The first test picture. Blue outlines: nuclei without a partner."}}
-plotting.show_matches(test.images[0, ..., 0], test.instances[0], {name: found[0] for name, found in ways.items()}, 2.8)
+plotting.show_matches(test.images[0, ..., 0], test.instances[0], {name: found[0] for name, found in ways.items()}, 2.5)
 
 # %% [markdown]
-# PLACEHOLDER-LIVE
+# Dice is the same for all three, to a hundredth or so, and close to 1. The pieces of this excellent mask are about a third of the nuclei. The watershed and the border class bring back most of them, and are close to each other: nuclei as round as these have necks, and an outline is enough to see a neck. What is left are groups in which one nucleus lies half behind another.
 
 # %% [markdown]
 # ## Real nuclei
