@@ -356,11 +356,11 @@ def _numbered(labels, name):
 # --- a scene ----------------------------------------------------------------------------------
 
 
-def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.04, seed=0):
+def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, wobble=0.25, noise=0.04, seed=0):
     """Draw a picture of cell nuclei under a fluorescence microscope, with every nucleus numbered.
 
     Ellipses of 9 to 19 pixels with uneven outlines, bright on dark, brighter in the middle than at the rim, each with a
-    brightness of its own; where two overlap a little the first lies on top; blurred by one pixel, with noise. They
+    brightness of its own; where two overlap the first lies on top; blurred by one pixel, with noise. They
     stand for nuclei as a drawing does: what makes real ones hard, such as dust, dead cells and uneven light, is not
     in it.
 
@@ -372,6 +372,8 @@ def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.04, seed=0
         Height and width in pixels.
     touching : float in [0, 1]
         Share of the nuclei that are put beside one that is there already.
+    overlap : float in [0, 1)
+        How much of a nucleus may lie behind others. From about a third on, outlines show few necks.
     wobble : float
         How far the outline goes in and out, as a share of the radius; 0 for ellipses.
     noise : float
@@ -396,7 +398,7 @@ def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.04, seed=0
         row, column = rng.uniform(4, size - 4, 2)
         if placed and rng.random() < touching:
             direction, (row, column, away) = rng.uniform(0, 2 * np.pi), placed[rng.integers(len(placed))]
-            away += 0.45 * (long + short)  # a little less than the two mean radii
+            away += (0.5 - 5 / 12 * overlap) * (long + short)  # a little less than the two mean radii
             row, column = row + away * np.sin(direction), column + away * np.cos(direction)
         box = tuple(slice(max(int(center) - 14, 0), max(int(center) + 15, 0)) for center in (row, column))
         rows, columns = grid[(slice(None), *box)]
@@ -407,7 +409,7 @@ def draw_cells(count=60, size=160, touching=0.5, wobble=0.25, noise=0.04, seed=0
         depth = 1 - np.hypot(along, across) / outline  # 1 in the middle, 0 at the rim
         whole = depth > 0
         cell = whole & (labels[box] == 0)
-        if cell.sum() < max(60, 0.88 * whole.sum()) or label_objects(cell).max() > 1:
+        if cell.sum() < max(60 * (1 - overlap), (1 - overlap) * whole.sum()) or label_objects(cell).max() > 1:
             continue
         placed.append((row, column, 0.5 * (long + short)))
         labels[box][cell] = len(placed)

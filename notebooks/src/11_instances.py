@@ -336,7 +336,7 @@ panels = [None, classes[corner], plotting.color_objects(back)[corner]]
 plotting.show_images([image[corner]] * 3, ["image", "three classes", f"{back.max()} objects"], panels, panel=2.6)
 
 # %% [markdown]
-# If the border is known, every nucleus comes back. How well does a network predict it? Train two small U-Nets on the same pictures, one with two classes, one with three.
+# If the border is known, every nucleus comes back. How well does a network predict it? Train two small U-Nets on the same pictures, one with two classes, one with three. In every other picture the nuclei only touch, as so far; in the others up to 40 % of a nucleus may lie behind its neighbors, and there outlines show few necks.
 
 # %%
 from unet_helpers import Dataset
@@ -344,7 +344,7 @@ from unet_helpers.datasets import Subset
 
 
 def pictures(seeds, size, count, to_classes):
-    drawn = [draw_cells(count, size, seed=seed) for seed in seeds]
+    drawn = [draw_cells(count, size, overlap=(0.12, 0.4)[seed % 2], seed=seed) for seed in seeds]
     images, labels = (np.stack(arrays) for arrays in zip(*drawn))
     names = np.array([f"picture {seed}" for seed in seeds])
     targets = np.stack([to_classes(one) for one in labels]).astype(np.uint8)
@@ -354,7 +354,7 @@ def pictures(seeds, size, count, to_classes):
 # %%
 def make_data(names, to_classes):
     small = [pictures(range(first, last), 96, 22, to_classes) for first, last in ((100, 164), (164, 172))]
-    return Dataset("drawn nuclei", names, *small, pictures(range(200, 216), 160, 60, to_classes))
+    return Dataset("drawn nuclei", names, *small, pictures(range(200, 224), 160, 60, to_classes))
 
 
 plain_data = make_data(("background", "nucleus"), lambda labels: labels > 0)
@@ -399,20 +399,22 @@ ways = {
 ways = {name: [drop_small(one, 20) for one in found] for name, found in ways.items()}
 
 # %% tags=["nbval-ignore-output"]
-rows = {}
+rows = []
 for name, found in ways.items():
-    each = [(dice(t > 0, f > 0), f.max(), *panoptic_quality(t, f)) for t, f in zip(test.instances, found)]
-    rows[name] = np.mean(each, axis=0)
-results = pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T
+    for k, (t, f) in enumerate(zip(test.instances, found)):
+        kind = ("touching", "overlapping")[k % 2]
+        rows.append([name, kind, dice(t > 0, f > 0), f.max(), t.max(), *panoptic_quality(t, f)])
+scores = pd.DataFrame(rows, columns=["way", "nuclei", "Dice", "count", "true", "PQ", "SQ", "RQ"])
+results = scores.groupby(["nuclei", "way"], sort=False).mean()
 results.round(2)
 
 # %%
 assert np.ptp(results["Dice"]) < 0.05
-assert results.loc["pieces", "count"] < 40
-assert results.loc["pieces", "PQ"] < results.loc[["watershed", "border class"], "PQ"].min() - 0.2
+assert (results.xs("pieces", level="way")["PQ"] < 0.5).all()
+assert results["PQ"]["touching", "watershed"] > 0.7
 
-# %% mystnb={"image": {"alt": "One test picture three times. Pieces: most of it is orange groups with blue outlines. Watershed and border class: most nuclei are green, with a few merged groups and a few cut nuclei in orange and blue."}, "figure": {"caption": "The first test picture. Blue outlines: nuclei without a partner."}}
-plotting.show_matches(test.images[0, ..., 0], test.instances[0], {name: found[0] for name, found in ways.items()}, 2.5)
+# %% mystnb={"image": {"alt": "One test picture with overlapping nuclei three times. Pieces: most of it is orange groups with blue outlines. Watershed: about half of the nuclei are green, the rest merged or cut. Border class: most nuclei are green."}, "figure": {"caption": "A test picture with overlapping nuclei. Blue outlines: nuclei without a partner."}}
+plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1] for name, found in ways.items()}, 2.5)
 
 # %% [markdown]
 # Dice is the same for all three, to a hundredth or so, and close to 1. The pieces of this excellent mask are about a third of the nuclei. The watershed and the border class bring back most of them, and are close to each other: nuclei as round as these have necks, and an outline is enough to see a neck. What is left are groups in which one nucleus lies half behind another.
