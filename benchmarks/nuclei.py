@@ -10,7 +10,7 @@ numbers hold for other fields of known experiments.
 Two small U-Nets see the same crops: one learns background and nucleus, the other background, inside, and the border
 between nuclei that touch. The objects of the first are its connected pieces, or these split by a watershed; those of
 the second are grown from the inside. The neck of the watershed and the weight of the border are chosen on validation
-images. Three seeds; scores per image, averaged over the seeds. Writes ``book/results/nuclei.json`` and takes about six
+images. Three seeds; scores per image, averaged over the seeds. Writes ``book/results/nuclei.json`` and takes about five
 minutes on two cores.
 """
 
@@ -40,7 +40,7 @@ from unet_helpers.metrics import dice
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
-STEPS, BATCH, CROP, LEARNING_RATE = 300, 8, 128, 3e-3
+STEPS, BATCH, CROP, LEARNING_RATE = 250, 8, 128, 3e-3
 MODEL = {"base_filters": 8, "depth": 4, "dropout": 0.0}
 BORDER_WIDTH, BORDER_WEIGHTS = 2, (5, 15)
 NECKS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
