@@ -10,8 +10,8 @@ numbers hold for other fields of known experiments.
 Two small U-Nets see the same crops: one learns background and nucleus, the other background, inside, and the border
 between nuclei that touch. The objects of the first are its connected pieces, or these split by a watershed; those of
 the second are grown from the inside. The neck of the watershed and the weight of the border are chosen on validation
-images. Three seeds; scores per image, averaged over the seeds. Writes ``book/results/nuclei.json`` and takes seven minutes
-on two cores.
+images. Three seeds; scores per image, averaged over the seeds. Writes
+``book/results/nuclei.json`` and takes about seven minutes on two cores.
 """
 
 import argparse
