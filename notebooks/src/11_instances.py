@@ -458,7 +458,7 @@ methods[["dice", "pq", "sq", "rq", "ap", "missed", "false", "merged", "split"]].
 plotting.show_estimates(recorded["differences"], {"difference in PQ": "pq"}, mark=0, panel=4.2)
 
 # %% [markdown]
-# The watershed gains on these images, in every seed. The gain of the border class over the pieces is not certain, and its seeds differ more than the gain. That is the opposite of the drawn nuclei that overlap. Three reasons come to mind, of which this benchmark tests none: the training is short, and the border is a rare class; the smallest nuclei are a few pixels wide, and a border of two pixels leaves nothing inside; and outlines do show most of the necks here, as the watershed of the true masks says. In the competition the winning team did learn borders {cite:p}`caicedo2019nucleus`, with networks and a training many times as large. The neck and the weight of the border were chosen on validation images; a choice of method belongs there as well.
+# The watershed gains on these images, in every seed. The gain of the border class over the pieces is not certain, and its seeds differ more than the gain. That is the opposite of the drawn nuclei that overlap. Three reasons come to mind, which this benchmark cannot tell apart: the training is short, and the border is a rare class; the smallest nuclei are a few pixels wide, and a border of two pixels leaves nothing inside; and outlines do show most of the necks here, as the watershed of the true masks says. In the competition the winning team did learn borders {cite:p}`caicedo2019nucleus`, with networks and a training many times as large. The neck and the weight of the border were chosen on validation images; a choice of method belongs there as well.
 
 # %% [markdown]
 # ### Does a good Dice mean a good count?
