@@ -235,12 +235,7 @@ for kind in ATLAS:
     if len(found):
         k, name, number = *found.loc[found["pixels"].idxmax(), ["slice", "class"]], found["pixels"].idxmax() + 1
         c = data.class_names.index(name)
-        examples[f"{kind}\n({name})"] = (
-            more.images[k],
-            more.masks[k] == c,
-            more_predictions[k] == c,
-            pieces[k] == number,
-        )
+        examples[f"{kind}\n({name})"] = (more.images[k], more.masks[k] == c, more_predictions[k] == c, pieces[k] == number)
 plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
@@ -272,14 +267,12 @@ check.name_the_kind(names)
 #
 # Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` numbers the connected objects from 1 and returns their number with them; pixels that meet at a corner are connected.
 
-
 # %%
 def false_islands(truth, predicted):
     return ...
 
 
 check.false_islands(false_islands)
-
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
 def false_islands(truth, predicted):
@@ -325,7 +318,6 @@ from unet_helpers.results import RESULTS
 recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
 
-
 # %%
 def with_interval(part):
     return [round(part["balanced_accuracy" + end], 2) for end in ("", "_low", "_high")]
@@ -354,14 +346,12 @@ show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
 #
 # The **balanced accuracy** is the mean over the kinds of the share that got its right name. Write it, for a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
 
-
 # %%
 def balanced(matrix):
     return ...
 
 
 check.balanced_accuracy(balanced)
-
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
 def balanced(matrix):
@@ -586,7 +576,6 @@ str(caught[0].message).split(". ")[-1]
 
 # %% [markdown]
 # Keras warns of a softmax over one channel, and asks the right question. (It divides a number by itself: every output is 1.) Now the five:
-
 
 # %%
 def accuracy(targets, outputs):
