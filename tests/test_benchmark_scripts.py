@@ -386,3 +386,47 @@ def test_robustness_is_written_as_one_list_per_quantity():
     assert (found["unit"], found["levels"], found["lung_dice"]) == ("HU", [0, 50], [0.9, 0.5])
     assert found["lung_change"] == [0, -0.4]
     assert found["nodule_dice_low"][1] < found["nodule_dice"][1] == 0.188
+
+
+def test_tiles_of_one_field_are_found_by_their_edges():
+    from scipy.ndimage import gaussian_filter
+
+    module = script("nuclei")
+    random = np.random.default_rng(0)
+    field, other = (100 * gaussian_filter(random.random((80, 80)), 2) for _ in range(2))
+    tiles = [field[:40, :40], other[:40, :40], field[40:, :40], field[40:, 40:], other[:40, 40:], field[:40, :30]]
+    names = module.find_fields(tiles)
+    assert names[0] == names[2] == names[3]
+    assert names[1] == names[4] != names[0]
+    assert names[5] not in set(names[:5])  # its right edge does not go on in any of them
+
+
+def test_a_count_of_nuclei_is_in_percent_of_the_true_count(draw):
+    module = script("nuclei")
+    truth = draw("11.22", "11.22", ".....", "33.44").astype(np.int32)
+    found = module.pieces(draw("11111", "11111", ".....", "11.11"), 3)
+    row = module.score(found, truth)
+    assert (row["counted"], row["count_error"], row["count_bias"]) == (1, 75, -75)
+    assert (row["missed"], row["merged"], row["pq"]) == (100, 25, 0)
+    runs = [{"pq": np.array([0.2, 0.4, np.nan]), "counted": np.array([3, 4, 5])}] * 2
+    summary = module.summarize(runs, np.array(["a", "b", "b"]))
+    assert (summary["pq"], summary["pq_seeds"], summary["counted_in_all_seeds"]) == (0.3, [0.3, 0.3], [12, 12])
+    assert summary["pq_low"] < 0.3 < summary["pq_high"]
+
+
+def test_the_network_with_a_border_class_trains_on_crops_and_predicts_images_of_any_size(monkeypatch):
+    from unet_helpers.instances import draw_cells
+
+    module = script("nuclei")
+    monkeypatch.setattr(module, "CROP", 32)
+    monkeypatch.setattr(module, "MODEL", {"base_filters": 2, "depth": 2, "dropout": 0.0})
+    pictures, labels = zip(*[draw_cells(8, size, seed=size) for size in (40, 49)], strict=True)
+    network = module.train_network(pictures, labels, [0, 1], seed=0, steps=2, border=5)
+    found = module.predict(network, pictures[1])
+    assert found.shape == (49, 49)
+    assert set(np.unique(found)) <= {0, 1, 2}
+    crops, classes = module.draw_batch(pictures, labels, np.random.default_rng(0))
+    assert crops.shape == (module.BATCH, 32, 32, 1)
+    assert all(
+        ((crop[..., 0] > 0.4) & (marked == 0)).mean() < 0.03 for crop, marked in zip(crops, classes, strict=True)
+    )

@@ -276,3 +276,30 @@ def test_runs_in_a_range_show_both_curves_of_each_seed_and_may_be_cut():
     assert [ax.get_title() for ax in fig.axes] == ["a", "b"]
     assert all(ax.get_ylim() == (0.49, 0.51) for ax in fig.axes)
     assert [line.get_linestyle() for line in fig.axes[0].lines] == ["--", "--", "-", "-"]
+def test_neighbors_are_drawn_in_different_colors_and_no_object_in_that_of_the_background():
+    from unet_helpers.instances import draw_cells
+
+    _, labels = draw_cells(30, 96, seed=1)
+    colors = plotting.color_objects(labels)
+    assert np.array_equal(colors > 0, labels > 0)
+    assert all(len(np.unique(colors[labels == number])) == 1 for number in range(1, labels.max() + 1))
+    beside = [
+        (labels[1:], labels[:-1], colors[1:], colors[:-1]),
+        (labels.T[1:], labels.T[:-1], colors.T[1:], colors.T[:-1]),
+    ]
+    for a, b, color_a, color_b in beside:
+        touch = (a > 0) & (b > 0) & (a != b)
+        assert touch.any()
+        assert (color_a[touch] != color_b[touch]).all()
+
+
+def test_matches_are_counted_in_the_title_and_the_missed_are_outlined():
+    truth = np.zeros((20, 20), int)
+    truth[2:8, 2:8], truth[2:8, 10:16] = 1, 2
+    found = np.where(truth == 1, 7, 0)
+    found[12:16, 12:16] = 9
+    fig = plotting.show_matches(truth > 0, truth, {"a": found, "b": truth})
+    fig.canvas.draw()
+    assert [ax.get_title() for ax in fig.axes] == ["a\n1 found, 1 missed", "b\n2 found, 0 missed"]
+    fills = [np.asarray(image.get_array()) for image in fig.axes[0].images[1:]]
+    assert [int((fill[..., 3] > 0).sum()) for fill in fills] == [36, 16, 0]

@@ -62,25 +62,53 @@ def detect_objects(y_true, y_pred, min_iou=None):
     >>> detect_objects([[1, 0, 1, 0, 0]], [[1, 0, 0, 0, 1]])
     Detections(true=2, found=1, predicted=2, false=1, cases=1)
     """
-    from scipy import ndimage, optimize
+    from scipy import ndimage
 
     if min_iou is not None and not 0 < min_iou <= 1:
         raise ValueError(f"min_iou is {min_iou}; give a number above 0 and up to 1, or None")
     y_true, y_pred = binary_pair(y_true, y_pred)
     neighbors = np.ones((3,) * y_true.ndim)
     (true, true_count), (found, found_count) = (ndimage.label(mask, neighbors) for mask in (y_true, y_pred))
-    pixels = np.bincount((true * (found_count + 1) + found).ravel(), minlength=(true_count + 1) * (found_count + 1))
-    pixels = pixels.reshape(true_count + 1, found_count + 1)  # of each true with each predicted object, 0 background
-    shared = pixels[1:, 1:]
+    pixels = shared_pixels(true, found, true_count, found_count)
     if min_iou is None:
-        hits, right = (int(shared.any(axis=axis).sum()) for axis in (1, 0))
+        hits, right = (int(pixels[1:, 1:].any(axis=axis).sum()) for axis in (1, 0))
         return Detections(true_count, hits, found_count, found_count - right)
-    union = pixels[1:].sum(axis=1)[:, np.newaxis] + pixels[:, 1:].sum(axis=0) - shared
-    overlap = shared / union
-    gain = np.where(overlap >= min_iou, len(overlap) + overlap, 0)  # first the number of pairs, then their IoU
-    pairs = optimize.linear_sum_assignment(gain, maximize=True)
-    hits = int(np.count_nonzero(gain[pairs]))
+    hits = len(match_by_iou(iou_of_pairs(pixels), min_iou)[0])
     return Detections(true_count, hits, found_count, found_count - hits)
+
+
+def shared_pixels(true, found, true_count, found_count):
+    """How many pixels each number of one label image shares with each of another; row and column 0 are background.
+
+    Parameters
+    ----------
+    true, found : integer arrays of one shape
+        Numbers 0 to ``true_count``, and 0 to ``found_count``.
+
+    Returns
+    -------
+    ``(true_count + 1, found_count + 1)`` int
+    """
+    pairs = true.astype(np.int64) * (found_count + 1) + found
+    pixels = np.bincount(pairs.ravel(), minlength=(true_count + 1) * (found_count + 1))
+    return pixels.reshape(true_count + 1, found_count + 1)
+
+
+def iou_of_pairs(pixels):
+    """IoU of every true object (row) with every predicted one (column), from :func:`shared_pixels`; no background."""
+    shared = pixels[1:, 1:]
+    union = pixels[1:].sum(axis=1)[:, np.newaxis] + pixels[:, 1:].sum(axis=0) - shared
+    return shared / union
+
+
+def match_by_iou(overlap, min_iou):
+    """Rows and columns of the pairs: one to one, each with at least this IoU, as many as possible, then the best."""
+    from scipy import optimize
+
+    gain = np.where(overlap >= min_iou, len(overlap) + overlap, 0)  # first the number of pairs, then their IoU
+    rows, columns = optimize.linear_sum_assignment(gain, maximize=True)
+    kept = gain[rows, columns] > 0
+    return rows[kept], columns[kept]
 
 
 def _ratio(part, whole):

@@ -805,6 +805,59 @@ def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def color_objects(labels):
+    """A color 1 to 5 for each object of a label image ``(H, W)``, neighbors in different ones, as a mask to draw."""
+    from scipy import ndimage
+
+    colors = np.zeros(labels.shape, np.uint8)
+    palette = len(CLASS_COLORS) - 1
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        around = tuple(slice(max(side.start - 2, 0), side.stop + 2) for side in box)
+        own = labels[around] == number
+        taken = set(colors[around][ndimage.binary_dilation(own, iterations=2)].tolist())
+        choices = [(number + k) % palette + 1 for k in range(palette)]
+        colors[around][own] = next((color for color in choices if color not in taken), choices[0])
+    return colors
+
+
+def show_matches(image, truth, predictions, panel=2.4):
+    """Objects matched at an IoU of 0.5: predicted ones with a partner and without, and outlines of those missed.
+
+    Parameters
+    ----------
+    image : ``(H, W)``
+    truth : ``(H, W)`` label image
+    predictions : dict of str to label image
+        One panel each, with the counts below its name.
+    """
+    from .instances import match_instances
+
+    with figure(1, len(predictions), panel=panel, height=panel + 0.45) as (fig, axes):
+        for ax, (name, found) in zip(axes.flat, predictions.items(), strict=True):
+            matches = match_instances(truth, found)
+            draw_image(ax, image, title=f"{name}\n{len(matches.pairs)} found, {matches.missed} missed")
+            left, right = (set(np.unique(labels).tolist()) - {0} for labels in (truth, found))
+            kinds = (
+                (right & set(matches.pairs[:, 1])),
+                (right - set(matches.pairs[:, 1])),
+                left - set(matches.pairs[:, 0]),
+            )
+            for color, labels, numbers, fill in zip(
+                ERROR_COLORS.values(), (found, found, truth), kinds, (0.3, 0.3, 0), strict=True
+            ):
+                overlay = np.zeros((*labels.shape, 4))
+                overlay[np.isin(labels, list(numbers))] = (*to_rgb(color), fill)
+                ax.imshow(overlay, interpolation="nearest")
+                for number in numbers:
+                    ax.contour(labels == number, levels=[0.5], colors=[color], linewidths=0.9)
+        names = ("predicted, with a partner", "predicted, without", "missed")
+        handles = [Patch(color=color, label=name) for color, name in zip(ERROR_COLORS.values(), names, strict=True)]
+        fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return fig
+
+
 def show_bars(series, panel=3.6, height=2.8):
     """One bar chart per entry: ``{title: pandas.Series}``, the index beside the bars."""
     with figure(1, len(series), panel=panel, height=height) as (fig, axes):

@@ -1,0 +1,538 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 11 Instances
+#
+# How many are there, and which pixel belongs to which?
+
+# %%
+from unet_helpers import plotting
+from unet_helpers.instances import draw_cells
+
+image, truth = draw_cells(count=60, seed=1)
+mask = truth > 0
+
+# %% mystnb={"image": {"alt": "Left, about sixty bright, roundish nuclei of uneven brightness on a dark ground, many of them in groups that touch. Right, the mask of the same picture: in each group the nuclei have run together into one white shape."}, "figure": {"caption": "Cell nuclei as under a fluorescence microscope, drawn by a program, and the mask: every pixel is right. Count the nuclei in the mask."}}
+plotting.show_images([image, mask], ["image", "mask"], panel=3)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - turn a mask into numbered objects, and say which neighbors you joined,
+# - split objects that touch, by a watershed on the distance to the background,
+# - match objects with the truth at an IoU of 0.5 or more, and compute panoptic quality: PQ = SQ × RQ,
+# - name the errors of a count: missed, made up, merged, split, and those that cancel out,
+# - tell when a U-Net should learn the border between objects as a class.
+#
+# **You need before:** IoU and Dice ([notebook 05](05_evaluation.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)).
+#
+# **Minutes:** 45 to read, with three exercises, 1 to run on two cores.
+#
+# **The misconception it removes:** "A good Dice means a good count."
+#
+# </div>
+
+# %% [markdown]
+# ## A mask does not count
+#
+# A mask says of each pixel *whether* it is nucleus: that is **semantic segmentation**. Which nucleus it belongs to is another question, **instance segmentation**, and its answer is a **label image**: 0 for background, 1, 2, 3 … for the objects. The simplest way from one to the other is to number the **connected components**, the pieces that hang together.
+
+# %%
+from unet_helpers import dice
+from unet_helpers.instances import label_objects
+
+pieces = label_objects(mask)
+print(f"Dice {dice(mask, pieces > 0):.2f}: {truth.max()} nuclei, {pieces.max()} pieces")
+
+# %% mystnb={"image": {"alt": "The picture twice with objects in color. Left, every nucleus has a color of its own. Right, whole groups of touching nuclei have one color and one outline."}, "figure": {"caption": "Left: the nuclei. Right: the pieces of the mask. Colors only tell neighbors apart."}}
+masks = [plotting.color_objects(truth), plotting.color_objects(pieces)]
+plotting.show_images([image, image], ["60 nuclei", f"{pieces.max()} pieces"], masks, panel=3)
+
+# %% [markdown]
+# Every pixel is right, Dice cannot be better, and less than half of the nuclei are counted. Nothing is wrong with the mask. It does not hold the answer.
+#
+# What hangs together is a matter of definition: do two pixels that meet at a corner? Over edges only a pixel has 4 neighbors, over corners too it has 8. Libraries disagree about the default, so say which one you took.
+
+# %%
+print("over edges only:", label_objects(mask, connectivity=1).max(), "pieces; over corners too:", pieces.max())
+
+# %% [markdown]
+# Here it makes no difference. With objects that are one pixel thin it changes everything.
+
+# %% [markdown]
+# ### A better Dice, a worse count
+#
+# A network's mask is never perfect. Two masks as networks make them: one has closed the narrow gaps between nuclei, the other has drawn every outline one pixel too narrow.
+
+# %%
+from scipy import ndimage
+
+imperfect = {
+    "gaps closed": ndimage.binary_closing(mask, iterations=2),
+    "one pixel too narrow": ndimage.binary_erosion(mask),
+}
+titles = [f"{k}\nDice {dice(mask, m):.2f}, {label_objects(m).max()} pieces" for k, m in imperfect.items()]
+
+# %% mystnb={"image": {"alt": "Two masks over the picture, in color by piece. With gaps closed: Dice 0.96 and few, very large pieces. One pixel too narrow: Dice 0.86 and about twice as many pieces."}, "figure": {"caption": "Two imperfect masks of the same 60 nuclei, pieces in color."}}
+colored = [plotting.color_objects(label_objects(m)) for m in imperfect.values()]
+plotting.show_images([image, image], titles, colored, panel=3)
+
+# %% [markdown]
+# The mask with the higher Dice has about half as many pieces as the other, and the worse count. The few pixels between two nuclei are nothing to Dice and everything to the count. So a network trained and chosen by Dice has no reason to get them right.
+
+# %% [markdown]
+# ## Split at the neck
+#
+# Two round things that touch have a **neck** between them. A computer finds it by the **distance to the background**: large in the middle of a nucleus, small at a neck. Cut along the line through the middles of two disks:
+
+# %%
+import numpy as np
+
+rows, columns = np.mgrid[:41, :61]
+two = (np.hypot(rows - 20, columns - 20) < 12) | (np.hypot(rows - 20, columns - 40) < 12)
+distance = ndimage.distance_transform_edt(two)
+
+# %% mystnb={"image": {"alt": "Left, two overlapping disks as contour lines of distance, with two peaks. Right, the distance along the line through both: it rises to 12, falls to about 7 between them and rises to 12 again."}, "figure": {"caption": "Distance to the background, in pixels. Left: contour lines. Right: along the dashed line."}}
+with plotting.figure(1, 2, width=6.6, height=2.4) as (fig, axes):
+    plotting.draw_image(axes[0, 0], distance, limits=(0, 12))
+    axes[0, 0].contour(distance, levels=[1, 3, 5, 7, 9, 11], colors="#56B4E9", linewidths=0.8)
+    axes[0, 0].axhline(20, color="#E69F00", linestyle="--")
+    axes[0, 1].plot(distance[20], color="#0072B2")
+    axes[0, 1].axhline(distance[20, 30], color="#999999", linestyle=":")
+    axes[0, 1].set(xlabel="column", ylabel="distance (pixels)", ylim=(0, 13))
+fig
+
+# %% [markdown]
+# Two peaks and a saddle. Turn it over, and the peaks are two valleys. Let water rise from the bottom of each valley; where two waters meet, build a dam. That is the **watershed**, and the dam stands on the neck.
+#
+# On real outlines every dent makes a small peak of its own, and each would become an object. So a peak counts only if the way to a higher one goes down by a few tenths of a pixel, or more. `split_touching` calls this number `neck`.
+
+# %%
+from unet_helpers.instances import split_touching
+
+split = split_touching(mask, neck=0.5)
+print(f"{truth.max()} nuclei, {split.max()} objects")
+
+# %% mystnb={"image": {"alt": "A slider for the neck above the mask with objects in color. At 0.05 pixels single nuclei fall into pieces; at 0.5 nearly every nucleus is one object; from 2 on groups stay together."}, "figure": {"caption": "Which neck is right? Watch single nuclei fall apart at the left end, and groups stick together at the right."}}
+from unet_helpers.widgets import explore
+
+necks = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
+objects = [split_touching(mask, neck) for neck in necks]
+frames = [plotting.paint_mask(0.2 * mask, plotting.color_objects(one)) for one in objects]
+explore(frames, [f"{neck:g} px: {one.max()} objects" for neck, one in zip(necks, objects)], "neck", 3, width=320)
+
+# %% [markdown]
+# There is no neck that is right everywhere. What cuts every pair apart also cuts a bent nucleus in two, since an outline cannot tell a bent nucleus from two straight ones. Twenty pictures, each neck:
+
+# %%
+import pandas as pd
+
+from unet_helpers.instances import merges_and_splits, panoptic_quality
+
+scenes = [draw_cells(count=60, seed=seed) for seed in range(20)]
+rows = []
+for neck in necks:
+    for _, true in scenes:
+        found = split_touching(true > 0, neck)
+        rows.append([neck, found.max() - true.max(), *merges_and_splits(true, found), panoptic_quality(true, found).pq])
+by_neck = pd.DataFrame(rows, columns=["neck", "count error", "merged", "split", "PQ"]).groupby("neck").mean()
+
+# %% mystnb={"image": {"alt": "Two panels over the neck from 0.05 to 5 pixels. Left: merged objects rise steadily, split ones fall to zero, and the count error falls from above zero through zero to far below. Right: PQ is highest between 0.1 and 0.5 and falls to below 0.5."}, "figure": {"caption": "Perfect masks, split with each neck: mean of 20 pictures of 60 nuclei. PQ is explained below."}}
+with plotting.figure(1, 2, width=7.2, height=2.6) as (fig, axes):
+    by_neck[["count error", "merged", "split"]].plot(ax=axes[0, 0], marker="o", markersize=3)
+    by_neck["PQ"].plot(ax=axes[0, 1], marker="o", markersize=3, color="black")
+    axes[0, 0].axhline(0, color="#999999", linewidth=1)
+    axes[0, 0].set(ylabel="objects per picture", xlabel="neck (pixels)", xscale="log")
+    axes[0, 1].set(ylabel="PQ", xlabel="neck (pixels)", xscale="log", ylim=(0, 1))
+    for ax in axes.flat:
+        ax.set_xticks([0.05, 0.2, 0.5, 1, 2, 5], ["0.05", "0.2", "0.5", "1", "2", "5"])
+        ax.minorticks_off()
+fig
+
+# %%
+by_neck.round(1)
+
+# %% [markdown]
+# Read the count error and the two columns beside it together. Between the necks 0.1 and 0.25 the average count error goes through zero. But no row has zeros in the other two columns: some nuclei are merged and some are split, and the two **cancel out** in the count. A count alone cannot see that. For this we have to ask of each object whether it was found.
+
+# %% [markdown]
+# ## Match objects with the truth
+#
+# When is a nucleus *found*? When a predicted object overlaps it well enough; the usual rule is an **IoU of 0.5 or more**. First, then, the IoU of every true object with every predicted one.
+
+# %% [markdown]
+# ### Exercise 11.1: a table of IoUs
+#
+# Write `table(true, found)`: two label images with objects 1…T and 1…P in, a table of T rows and P columns with the IoU of each pair out. The background is no object.
+
+# %%
+from unet_helpers.checks import instances as check
+
+
+def table(true, found):
+    return ...
+
+
+check.table(table)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def table(true, found):
+    ious = np.zeros((true.max(), found.max()))
+    for t in range(1, true.max() + 1):
+        for f in range(1, found.max() + 1):
+            a, b = true == t, found == f
+            ious[t - 1, f - 1] = (a & b).sum() / (a | b).sum()
+    return ious
+
+
+check.table(table)
+
+# %% [markdown]
+# Two loops over all pairs are slow for thousands of objects. The package counts the pairs of numbers of all pixels once, `unet_helpers.instances.iou_table`, with the same result.
+#
+# Why 0.5? Because *above* 0.5 there is never a choice. Who shares more than half with me leaves less than half for all others, so that no object has two partners. With a lower threshold one has to decide who gets whom.
+
+# %%
+from unet_helpers.instances import iou_table
+
+ious = iou_table(truth, pieces)
+for least in (0.5, 0.2):
+    print(f"true nuclei with an IoU above {least} with one piece: at most", (ious > least).sum(axis=0).max())
+
+# %% mystnb={"image": {"alt": "The picture twice. Left, pieces: single nuclei are green, groups are orange with blue outlines of the nuclei inside, which count as missed. Right, split: nearly all nuclei are green, a few orange or blue."}, "figure": {"caption": "Matched with the truth at an IoU of 0.5, with perfect masks."}}
+plotting.show_matches(image, truth, {"pieces": pieces, "split, neck 0.5": split}, panel=3.4)
+
+# %% [markdown]
+# A group that was taken for one object costs twice: the group is a false object, and every nucleus in it is missed, although each of its pixels is right.
+
+# %% [markdown]
+# ## Panoptic quality
+#
+# From the matched pairs come two numbers, and their product {cite:p}`kirillov2019panoptic`:
+#
+# $$\underbrace{\frac{\sum \mathrm{IoU}}{\text{pairs}}}_{\text{SQ: how well}} \times \underbrace{\frac{\text{pairs}}{\text{pairs} + \frac12\,\text{missed} + \frac12\,\text{false}}}_{\text{RQ: how many}} = \text{PQ}$$
+#
+# **SQ**, the segmentation quality, is the mean IoU of the pairs. **RQ**, the recognition quality, is the F1 of the objects. **PQ**, the panoptic quality, is high only if both are.
+
+# %% [markdown]
+# ### Exercise 11.2: PQ
+#
+# Write `quality(ious, true, predicted)`: a list with the IoU of each pair, and how many true and how many predicted objects there are. Return PQ. If there is no pair it is 0.
+
+
+# %%
+def quality(ious, true, predicted):
+    return ...
+
+
+check.quality(quality)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def quality(ious, true, predicted):
+    return sum(ious) / ((true + predicted) / 2)
+
+
+check.quality(quality)
+
+# %% [markdown]
+# The two imperfect masks again, and the perfect one, each counted as pieces and split. Dice sees the mask only, so splitting does not change it.
+
+# %%
+rows = {}
+for name, one in {"perfect": mask, **imperfect}.items():
+    for how, found in {"pieces": label_objects(one), "split": split_touching(one)}.items():
+        rows[name, how] = [dice(mask, one), found.max(), *panoptic_quality(truth, found)]
+pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T.round(2)
+
+# %% [markdown]
+# Three things to read:
+#
+# - The **pieces of the perfect mask** have a Dice of 1 and a PQ below one half. Nearly all of the loss is RQ: few nuclei are found, and those nearly exactly.
+# - The **mask with closed gaps** has by far the better Dice of the two imperfect ones, and splitting brings back only a part of its nuclei. What the mask has filled in, the outline no longer shows.
+# - The **narrow mask**, split, has nearly the count and the RQ of the perfect one. Its SQ is low: one pixel all around is more than a quarter of such a small nucleus. Dice knows of the bad outlines, and not of the good count; SQ and RQ say both.
+
+# %% [markdown]
+# ### How strict is "found"?
+#
+# An IoU of 0.5 is generous for a large object and strict for a small one. The Data Science Bowl of 2018, a competition on nuclei {cite:p}`caicedo2019nucleus`, therefore counts at ten thresholds from 0.5 to 0.95. At each it takes pairs / (pairs + missed + false), and then the mean over the thresholds. The competition calls it average precision; in object detection that name stands for something else.
+
+# %% mystnb={"image": {"alt": "Three falling steps over the IoU threshold from 0.5 to 0.95. Perfect mask, split: high and nearly flat. Perfect mask, pieces: flat and low. Narrow mask, split: as high as the first at 0.5, and at zero from about 0.85 on."}, "figure": {"caption": "Share of objects found, over what counts as found. The score of the competition is the mean of a curve."}}
+from unet_helpers.instances import THRESHOLDS, average_precision
+
+contestants = {
+    "perfect mask, split": split,
+    "perfect mask, pieces": pieces,
+    "narrow mask, split": split_touching(imperfect["one pixel too narrow"]),
+}
+scores = {k: [average_precision(truth, found, [t]) for t in THRESHOLDS] for k, found in contestants.items()}
+plotting.show_lines(THRESHOLDS, scores, "IoU threshold", "found / (found + missed + false)", limits=(0, 1))
+
+# %%
+for name, curve in scores.items():
+    print(f"{name:<22}{np.mean(curve):.2f}")
+
+# %% [markdown]
+# The narrow mask finds nearly all nuclei at a threshold of 0.5, and none from 0.8 on, and gets about half of the score of the perfect mask. A method that finds every other nucleus, exactly, would get about as much. If you count cells, you want the first. Look at the curve before you compare means, and report the number that answers your question.
+
+# %% [markdown]
+# ## Let the network draw the border
+#
+# The watershed sees nothing but the outline. The image knows more: between two nuclei there is often a darker seam, or the brightness jumps. Ronneberger and others met this in the first U-Net {cite:p}`ronneberger2015unet`. They gave the pixels between touching cells a large weight in the loss,
+#
+# $$w = w_0 \, e^{-(d_1 + d_2)^2 / 2\sigma^2},$$
+#
+# with the distances $d_1$ and $d_2$ to the two nearest cells: large where two cells are close. The same idea in another form is to make the border a **class of its own**: background, inside, border between objects that touch.
+
+# %% [markdown]
+# ### Exercise 11.3: the border
+#
+# Write `border(labels)`: 1 for each pixel of an object that has a pixel of *another* object above, below, left or right of it, else 0. Background beside an object makes no border.
+
+
+# %%
+def border(labels):
+    return ...
+
+
+check.border(border)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def border(labels):
+    around = np.pad(labels, 1)
+    found = np.zeros(labels.shape, int)
+    for other in (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]):
+        found[(labels > 0) & (other > 0) & (other != labels)] = 1
+    return found
+
+
+check.border(border)
+
+# %% [markdown]
+# A line of two pixels is hard to learn and easy to break. `border_targets` makes it twice as wide: every pixel from which another object is at most 2 pixels away. `objects_from_border` goes back: the pieces of the inside are seeds, and the border is shared out among them.
+
+# %% mystnb={"image": {"alt": "Three close-ups of a part of the picture: the image; the classes, nuclei in blue with orange bands where two touch; and the objects grown back from the inside, each in a color of its own."}, "figure": {"caption": "What the network learns from, and the way back. Blue: inside. Orange: border."}}
+from unet_helpers.instances import border_targets, objects_from_border
+
+classes = border_targets(truth)
+back = objects_from_border(classes)
+corner = np.s_[60:130, 0:70]
+panels = [None, classes[corner], plotting.color_objects(back)[corner]]
+plotting.show_images([image[corner]] * 3, ["image", "three classes", f"{back.max()} objects"], panels, panel=2.6)
+
+# %% [markdown]
+# If the border is known, every nucleus comes back. How well does a network predict it? Train two small U-Nets on the same pictures, one with two classes, one with three. In every other picture the nuclei only touch, as so far; in the others up to 40 % of a nucleus may lie behind its neighbors, and there outlines show few necks.
+
+# %%
+from unet_helpers import Dataset
+from unet_helpers.datasets import Subset
+
+
+def pictures(seeds, size, count, to_classes):
+    drawn = [draw_cells(count, size, overlap=(0.12, 0.4)[seed % 2], seed=seed) for seed in seeds]
+    images, labels = (np.stack(arrays) for arrays in zip(*drawn))
+    names = np.array([f"picture {seed}" for seed in seeds])
+    targets = np.stack([to_classes(one) for one in labels]).astype(np.uint8)
+    return Subset(images[..., np.newaxis], targets, names, names, np.ones((len(names), 2)), instances=labels)
+
+
+# %%
+def make_data(names, to_classes):
+    small = [pictures(range(first, last), 96, 22, to_classes) for first, last in ((100, 164), (164, 172))]
+    return Dataset("drawn nuclei", names, *small, pictures(range(200, 224), 160, 60, to_classes))
+
+
+plain_data = make_data(("background", "nucleus"), lambda labels: labels > 0)
+border_data = make_data(("background", "inside", "border"), border_targets)
+
+# %% tags=["nbval-ignore-output"]
+import keras
+
+from unet_helpers import UNet, start_at_class_shares, train
+
+
+def train_unet(data, class_weights):
+    keras.utils.set_random_seed(0)
+    network = UNet((None, None, 1), data.num_classes, base_filters=8, depth=3, dropout=0.0)
+    start_at_class_shares(network, data.train.masks)
+    options = {"batch_size": 8, "learning_rate": 5e-3, "keep": "last"}
+    history = train(network, data, epochs=14, class_weights=class_weights, **options)
+    return network, history["val_dice"][-1]
+
+
+plain, plain_dice = train_unet(plain_data, None)
+bordered, bordered_dice = train_unet(border_data, (1, 1, 5))
+
+# %%
+assert plain_dice > 0.85
+assert bordered_dice > 0.6
+
+# %% [markdown]
+# The border has few pixels, so it gets a larger weight in the cross-entropy, as rare classes do ([notebook 07](07_losses_and_imbalance.ipynb)). Objects of the first network are its pieces, or its pieces split; those of the second are grown from its inside. Specks of fewer than 20 pixels are dropped from all three.
+
+# %%
+from unet_helpers import predict_masks
+from unet_helpers.instances import drop_small
+
+test = plain_data.test
+found_mask, found_classes = predict_masks(plain, test.images), predict_masks(bordered, test.images)
+ways = {
+    "pieces": [label_objects(one) for one in found_mask],
+    "watershed": [split_touching(one) for one in found_mask],
+    "border class": [objects_from_border(one) for one in found_classes],
+}
+ways = {name: [drop_small(one, 20) for one in found] for name, found in ways.items()}
+
+# %% tags=["nbval-ignore-output"]
+rows = []
+for name, found in ways.items():
+    for k, (t, f) in enumerate(zip(test.instances, found)):
+        kind = ("touching", "overlapping")[k % 2]
+        rows.append([name, kind, dice(t > 0, f > 0), f.max(), t.max(), *panoptic_quality(t, f)])
+scores = pd.DataFrame(rows, columns=["way", "nuclei", "Dice", "count", "true", "PQ", "SQ", "RQ"])
+results = scores.groupby(["nuclei", "way"], sort=False).mean()
+results.round(2)
+
+# %%
+assert np.ptp(results["Dice"]) < 0.05
+assert (results.xs("pieces", level="way")["PQ"] < 0.5).all()
+assert results["PQ"]["touching", "watershed"] > 0.7
+
+# %% mystnb={"image": {"alt": "One test picture with overlapping nuclei three times. Pieces: most of it is orange groups with blue outlines. Watershed: about half of the nuclei are green, the rest merged or cut. Border class: most nuclei are green."}, "figure": {"caption": "A test picture with overlapping nuclei. Blue outlines: nuclei without a partner."}}
+plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1] for name, found in ways.items()}, 2.5)
+
+# %% [markdown]
+# Dice is close to 1 for all three ways and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, and fewer. Where nuclei touch, the watershed brings back most of them, and the border class a few more. Where they overlap, the watershed loses about a third, because the outline shows no neck; the border class loses about a tenth, because the image shows a seam. That is when a border class helps.
+
+# %% [markdown]
+# ## Real nuclei
+#
+# Drawn nuclei are kind, and their truth is exact. `benchmarks/nuclei.py` does the same with images from real fluorescence microscopes, a part of those of the Data Science Bowl {cite:p}`caicedo2019nucleus`, in which people outlined every nucleus. The numbers are recorded; the images stay where they are.
+#
+# Before the split, a trap. Many of these images are tiles cut from larger ones: the nuclei at the right edge of one go on at the left edge of another. With such tiles on both sides of the split a network is tested on halves of nuclei that it has learned. The benchmark finds tiles whose edges fit together, calls them one **field**, and splits by field.
+
+# %%
+import json
+from pathlib import Path
+
+recorded = json.loads(Path("../book/results/nuclei.json").read_text())["results"]
+images, fields = recorded["images"], recorded["fields"]
+print(f"{sum(images.values())} images in {fields['all']} fields")
+print(f"test: {images['test']} images in {fields['test']} fields, {recorded['nuclei_in_test_images']} nuclei")
+
+# %% [markdown]
+# The files do not say which experiment an image is from. So most experiments are in both training and test, and the numbers say how these methods do on *another image of a known experiment*, not on that of another laboratory.
+
+# %% mystnb={"image": {"alt": "Three panels with five rows. Dice: 1 for the true masks, 0.93 for the three ways with a network. PQ: the true mask has 0.87 as pieces and 0.95 with the watershed; the networks have 0.69 as pieces, 0.75 with the watershed and 0.70 with the border class. Error of the count: 13 and 4 percent for the true mask, 17, 11 and 15 percent for the networks."}, "figure": {"caption": "Real nuclei. Diamond: mean over test images and seeds. Gray: 95 % interval, drawn over fields. Circles: single seeds. Upper two rows: the masks that people drew, no network."}}
+quantities = {"Dice": "dice", "PQ": "pq", "error of the count (%)": "count_error"}
+plotting.show_estimates(recorded["methods"], quantities, panel=2.5)
+
+# %% [markdown]
+# Read from the top. The masks that people drew are perfect by definition, and counted as pieces they are wrong by more than a tenth. On these images *no* network can count by pieces, however good it is. The watershed mends most of that.
+#
+# The networks' masks have a Dice above 0.9, nearly the same for all three ways. What differs is PQ and the count: the watershed is best in both, and the border class lies between it and the pieces.
+
+# %%
+methods = pd.DataFrame(recorded["methods"]).T
+methods[["dice", "pq", "sq", "rq", "ap", "missed", "false", "merged", "split"]].astype(float).round(2)
+
+# %% [markdown]
+# The last four columns are in percent of the true nuclei. Two kinds of error add up. One is merging: of the true masks it is the only one, and the watershed takes a good part of it away. The other is new with the networks: even after the watershed about a sixth of the nuclei have no partner, four times as many as with the true masks: merged more often, or with an outline that is not good enough for an IoU of 0.5.
+
+# %% mystnb={"image": {"alt": "Three rows of differences in PQ. Watershed minus pieces: 0.05, interval above zero. Border class minus pieces: 0.01, hollow. Border class minus watershed: minus 0.04, interval below zero. The circles of the seeds lie close together in the first row and spread over several hundredths in the other two."}, "figure": {"caption": "The same images, as differences in PQ. Hollow: the interval includes 0."}}
+plotting.show_estimates(recorded["differences"], {"difference in PQ": "pq"}, mark=0, panel=4.2)
+
+# %% [markdown]
+# The watershed gains on these images, in every seed. The gain of the border class over the pieces is not certain, and its seeds differ more than the gain. That is the opposite of the drawn nuclei that overlap. Three reasons come to mind, which this benchmark cannot tell apart: the training is short, and the border is a rare class; the smallest nuclei are a few pixels wide, and a border of two pixels leaves nothing inside; and outlines do show most of the necks here, as the watershed of the true masks says. In the competition the winning team did learn borders {cite:p}`caicedo2019nucleus`, with networks and a training many times as large. The neck and the weight of the border were chosen on validation images; a choice of method belongs there as well.
+
+# %% [markdown]
+# ### Does a good Dice mean a good count?
+#
+# Now image by image, for the pieces of the network's masks:
+
+# %% mystnb={"image": {"alt": "Thirty dots, Dice from about 0.75 to 0.98 on the horizontal axis, error of the count on the vertical one. All dots but one lie on zero or below. Among those with a Dice above 0.9 the errors run from zero to about minus fifty percent."}, "figure": {"caption": "Test images, network, pieces; mean of three seeds. The line at 0 is a right count."}}
+by_image = pd.DataFrame(recorded["by_image"])
+wrong = 100 * (by_image["pieces_counted"] / by_image["true"] - 1)
+with plotting.figure(width=4.6, height=2.9) as (fig, axes):
+    axes[0, 0].axhline(0, color="#999999", linewidth=1)
+    axes[0, 0].scatter(by_image["pieces_dice"], wrong, s=6 + by_image["true"] / 2, color="#0072B2", alpha=0.6)
+    axes[0, 0].set(xlabel="Dice", ylabel="error of the count (%)")
+fig
+
+# %%
+good = by_image["pieces_dice"] > 0.9
+print(f"{good.sum()} of {len(good)} images have a Dice above 0.9;")
+print(f"their counts are wrong by {wrong[good].min():.0f} to {wrong[good].max():.0f} %")
+
+# %% [markdown]
+# All dots but one lie at zero or below: pieces lose nuclei. And the images with the best Dice have everything from a right count to one that is wrong by a third and more. Dice does not tell them apart. Whether nuclei touch does.
+
+# %% [markdown]
+# ## In practice
+#
+# 1. **Ask first whether you need objects at all.** A volume, an area, a share of tissue needs no instances. A count, a size per object, a distance between objects does.
+# 2. **Look whether objects touch.** Lung nodules seldom do, and pieces are enough. Nuclei, glands and teeth do.
+# 3. **Begin with the watershed.** It costs no training. Choose the neck on validation images, by PQ.
+# 4. **Learn the border** if outlines do not show the neck but the image shows a seam, and if you have label images to learn from: a mask is not enough, since it does not hold the border.
+# 5. **Report** the count with its error, PQ with SQ and RQ, the rule of matching, the neighbors that are joined, and from which size on an object counts.
+#
+# <div class="alert alert-warning">
+#
+# The nuclei drawn here are easier than real ones. Nothing here is a clinical tool.
+#
+# </div>
+
+# %% [markdown]
+# ## Take-aways
+#
+# - A mask holds no objects; pieces of a mask are objects only where nothing touches.
+# - A good Dice is no good count: the pixels between two objects are too few for Dice to see.
+# - A watershed on the distance to the background cuts at necks; how deep a neck must be is chosen on validation images.
+# - Objects are matched one to one, with an IoU of 0.5 or more; above 0.5 there is never a choice.
+# - PQ = SQ × RQ: how well the found objects are drawn, times how many were found.
+# - In a count, merged and split objects cancel out. Report both.
+# - A border class lets the network use what the outline does not show; it needs label images for training.
+
+# %% [markdown]
+# ## Questions to test yourself
+#
+# 1. A network has a Dice of 0.97 on every image. What do you know about its count?
+# 2. A picture has 50 nuclei, and a program counts 50. What may still be wrong?
+# 3. Ten true objects, eight predicted, six pairs with a mean IoU of 0.8. What is PQ?
+# 4. Why is one pixel of error in the outline worse for the PQ of nuclei than for that of lungs?
+# 5. Someone has masks, but no label images, of touching cells. Can a border class be learned?
+# 6. Images are tiles cut from large pictures. What has to stay on one side of the split?
+#
+# <details><summary>Answer</summary>
+#
+# 1. Nothing, unless the objects do not touch. Groups may have run together.
+# 2. As many may be merged as are split or made up. Match them before you believe the count.
+# 3. SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, PQ = 0.53.
+# 4. The smaller an object, the larger the share of its pixels that lie at the outline, and the lower its IoU; below 0.5 it is no longer found at all.
+# 5. Not from those masks: where two cells touch, the mask does not say where the border runs.
+# 6. All tiles of one picture. Better still, all pictures of one experiment, or one patient.
+#
+# </details>
+
+# %% [markdown]
+# ## Read more
+#
+# - Kirillov and others (2019) {cite:p}`kirillov2019panoptic`: panoptic quality, and the proof that a match above 0.5 is unique.
+# - Caicedo and others (2019) {cite:p}`caicedo2019nucleus`: what won the Data Science Bowl on nuclei, and how nuclei of many experiments differ.
+# - Ronneberger, Fischer and Brox (2015) {cite:p}`ronneberger2015unet`: the weight map that keeps touching cells apart.
+# - Maier-Hein and others (2024) {cite:p}`maierhein2024metrics`: which metric answers which question, for objects as for pixels.
