@@ -5,8 +5,8 @@ the Dice loss and with their sum, three seeds each, and five seeds of the recipe
 nodule pixel counts ten times. All have the same number of epochs, fewer than the checkpoint. Measured are 24 further
 synthetic patients; a temperature is fitted on the validation patients; the test split stays untouched. The networks of
 the recipe then give maps of uncertainty in four ways, which are scored on where they are wrong, and are shown the same
-patients in another window. Last come the four readers of the LIDC slices, found as ``benchmarks/readers.py`` finds them;
-without them their earlier record is kept.
+patients in another window. Last come the four readers of the LIDC slices, found where
+``benchmarks/readers.py`` finds them; without them their earlier record is kept.
 
 Writes ``book/results/uncertainty.json``, and some maps into ``uncertainty_slices.npz`` beside it. About ten minutes on
 two free cores. ``--folder F`` keeps what was trained and computed in a folder, and goes on from there;
@@ -145,13 +145,13 @@ def run(loss, seed, folder):
 
 def assemble(folder):
     """The content of the result file, and the maps of two slices."""
-    from unet_helpers.calibration import near_boundary
+    from unet_helpers.calibration import distance_to_outline
     from unet_helpers.datasets import Subset
 
     arrays = load(folder, "held_out")
     arrays.pop("shifted")
     held_out = Subset(**arrays)
-    near_truth = near_boundary(held_out.masks, held_out.spacing, NEAR)
+    near_truth = distance_to_outline(held_out.masks, held_out.spacing) <= NEAR
     runs = {loss: [load(folder, f"{loss}_{seed}") for one, seed in networks() if one == loss] for loss in LOSSES}
     results = {
         "epochs": EPOCHS,
@@ -184,7 +184,7 @@ def assemble(folder):
 
 def measure_group(predictions, runs, held_out, near_truth, temperature=True):
     """Dice, Brier score and calibration of the networks of one group, as they are and at their temperatures."""
-    from unet_helpers.calibration import brier, near_boundary, scale_temperature
+    from unet_helpers.calibration import brier, distance_to_outline, scale_temperature
 
     masks = [probabilities.argmax(axis=-1).astype(np.uint8) for probabilities in predictions]
     result = {}
@@ -193,7 +193,7 @@ def measure_group(predictions, runs, held_out, near_truth, temperature=True):
     regions = [
         {
             "all": None,
-            "near": near_truth | near_boundary(mask, held_out.spacing, NEAR),
+            "near": near_truth | (distance_to_outline(mask, held_out.spacing) <= NEAR),
             "called_nodule": mask == NODULE,
         }
         for mask in masks
@@ -289,20 +289,13 @@ def mean_of_patients(name, runs):
 
 def maps_of(members, seed, masks, spacing):
     """Maps of uncertainty for the prediction of one network: ``{name: (N, H, W)}``; higher is less certain."""
-    from scipy import ndimage
-    from skimage.segmentation import find_boundaries
-
-    from unet_helpers.calibration import entropy, mutual_information
+    from unet_helpers.calibration import distance_to_outline, entropy, mutual_information
 
     run = members[seed]
     dropout, flips = run["dropout"].astype(np.float32), run["flips"].astype(np.float32)
     ensemble = np.stack([member["plain"] for member in members])
-    distance = [
-        ndimage.distance_transform_edt(~find_boundaries(mask, mode="thick"), sampling=size)
-        for mask, size in zip(masks, spacing, strict=True)
-    ]
     return {
-        "distance to the outline": -np.array(distance),
+        "distance to the outline": -distance_to_outline(masks, spacing),
         "1 − highest probability": 1 - run["plain"].max(axis=-1),
         "dropout: entropy": entropy(dropout.mean(axis=0)),
         "dropout: mutual information": mutual_information(dropout),
@@ -315,14 +308,14 @@ def maps_of(members, seed, masks, spacing):
 
 def score_maps(members, held_out, near_truth):
     """AUROC of error per patient for each map, on the errors of single networks; and the maps of two slices."""
-    from unet_helpers.calibration import error_auroc, near_boundary
+    from unet_helpers.calibration import error_auroc
 
     scores, slices = {}, {}
     for seed in SEEDS:
         masks = members[seed]["plain"].argmax(axis=-1)
         maps = maps_of(members, seed, masks, held_out.spacing)
         wrong = masks != held_out.masks
-        near = near_truth | near_boundary(masks, held_out.spacing, NEAR)
+        near = near_truth | (-maps["distance to the outline"] <= NEAR)
         inside = (held_out.masks > 0) | (masks > 0)
         nodule_wrong = (masks == NODULE) != (held_out.masks == NODULE)
         questions = {"all": (wrong, None), "near": (wrong, near), "nodule": (nodule_wrong, inside)}

@@ -12,12 +12,12 @@ from unet_helpers import UNet, predict_probabilities
 from unet_helpers.calibration import (
     brier,
     disagreement,
+    distance_to_outline,
     entropy,
     error_auroc,
     expected_calibration_error,
     fit_temperature,
     mutual_information,
-    near_boundary,
     predict_with_dropout,
     predict_with_flips,
     reliability,
@@ -348,9 +348,9 @@ def test_cases_of_one_uncertainty_count_with_their_mean_risk():
         risk_coverage([0.1, 0.2], [1])
 
 
-def test_near_a_boundary_is_measured_in_millimeters():
+def test_distances_to_an_outline_are_in_millimeters():
     masks = np.zeros((2, 9, 9), np.uint8)
     masks[0, :, 5:] = 1
-    near = near_boundary(masks, np.array([[1.0, 2.0], [1.0, 1.0]]), millimeters=2.0)
-    assert near[0, 4].tolist() == [False, False, False, True, True, True, True, False, False]
-    assert not near[1].any()
+    distances = distance_to_outline(masks, np.array([[1.0, 2.0], [np.nan, np.nan]]))
+    assert distances[0, 4].tolist() == [8, 6, 4, 2, 0, 0, 2, 4, 6]
+    assert np.isinf(distances[1]).all()

@@ -298,29 +298,29 @@ def disagreement(masks):
 # --- is it a good map? ----------------------------------------------------------------------------
 
 
-def near_boundary(masks, spacing, millimeters=10.0):
-    """The pixels close to a boundary between two classes, where a segmentation is decided.
+def distance_to_outline(masks, spacing):
+    """Distance of every pixel to the nearest boundary between two classes, in mm.
 
     Parameters
     ----------
     masks : ``(N, H, W)`` integer
     spacing : ``(N, 2)``
         (row, column) in mm; nan counts as 1.
-    millimeters : float
 
     Returns
     -------
-    ``(N, H, W)`` bool
+    ``(N, H, W)`` float
+        0 on both sides of a boundary; inf in a slice of one class.
     """
     from scipy import ndimage
     from skimage.segmentation import find_boundaries
 
-    near = np.zeros(masks.shape, bool)
+    distances = np.full(masks.shape, np.inf)
     for i, (mask, size) in enumerate(zip(masks, np.nan_to_num(spacing, nan=1.0), strict=True)):
         edges = find_boundaries(mask, mode="thick")
         if edges.any():
-            near[i] = ndimage.distance_transform_edt(~edges, sampling=size) <= millimeters
-    return near
+            distances[i] = ndimage.distance_transform_edt(~edges, sampling=size)
+    return distances
 
 
 def error_auroc(uncertainty, wrong, *, where=None):
