@@ -67,7 +67,8 @@ BEGAN = time.perf_counter()
 
 def networks():
     """``(loss, seed)`` of every network."""
-    return [(name, seed) for name in LOSSES for seed in (MEMBERS if name == RECIPE else SEEDS)]
+    order = (RECIPE, *(name for name in LOSSES if name != RECIPE))
+    return [(name, seed) for name in order for seed in (MEMBERS if name == RECIPE else SEEDS)]
 
 
 def steps(folder):
@@ -108,27 +109,19 @@ def make_held_out(_):
     return arrays | {"shifted": subset_of_patients(patients, OTHER_WINDOW).images}
 
 
+COMPILED = {}
+
+
 def run(loss, seed, folder):
     """Train one network; its temperature, and its probabilities on the held-out patients, several ways."""
-    import keras
-
-    from unet_helpers import UNet, load_dataset, predict_probabilities, start_at_class_shares, train
-    from unet_helpers.augmentation import make_augmenter
+    from unet_helpers import load_dataset, predict_probabilities
     from unet_helpers.calibration import fit_temperature, predict_with_dropout, predict_with_flips
-    from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
 
     data, held_out = load_dataset("phantom"), load(folder, "held_out")
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    network = UNet(**MODEL)
-    start_at_class_shares(network, data.train.masks)
-    options = TRAINING | {"epochs": EPOCHS, "loss": LOSSES[loss], "augment": make_augmenter(**AUGMENTATION)}
-    if loss != RECIPE:
-        options["class_weights"] = None
-    history = train(network, data, seed=seed, keep="last", progress=False, **options)
+    network, seconds = fit(loss, seed, data)
     on_validation = predict_probabilities(network, data.validation.images)
     result = {
-        "seconds": sum(history.seconds),
+        "seconds": seconds,
         "temperature": fit_temperature(on_validation, data.validation.masks),
         "plain": predict_probabilities(network, held_out["images"]),
     }
@@ -138,6 +131,43 @@ def run(loss, seed, folder):
             result["dropout"] = predict_with_dropout(network, held_out["images"], SAMPLES).astype(np.float16)
             result["flips"] = predict_with_flips(network, held_out["images"]).astype(np.float16)
     return result
+
+
+def fit(loss, seed, data):
+    """Train the network of a loss from one seed: the recipe of the checkpoint without its rounds of validation.
+
+    The seeds share one compiled network, whose weights and optimizer are set back.
+    """
+    import keras
+
+    from unet_helpers import UNet, start_at_class_shares
+    from unet_helpers.augmentation import make_augmenter
+    from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
+    from unet_helpers.crops import make_crop_batches
+    from unet_helpers.losses import DiceCrossEntropy, make_targets
+    from unet_helpers.training import compile_model
+
+    size, batch_size = TRAINING["crop_size"], TRAINING["batch_size"]
+    per_epoch = -(-data.train.images[..., 0].size // (batch_size * size**2))
+    if loss not in COMPILED:
+        COMPILED.clear()
+        keras.backend.clear_session()
+        objective = DiceCrossEntropy(TRAINING["class_weights"]) if loss == RECIPE else LOSSES[loss]
+        schedule = {"schedule": "cosine", "steps_per_epoch": per_epoch, "epochs": EPOCHS}
+        COMPILED[loss] = compile_model(UNet(**MODEL), TRAINING["learning_rate"], objective, **schedule)
+        COMPILED[loss].optimizer.build(COMPILED[loss].trainable_variables)
+    network = COMPILED[loss]
+    keras.utils.set_random_seed(seed)
+    network.set_weights(UNet(**MODEL).get_weights())
+    for variable in network.optimizer.variables:
+        if variable.name != "learning_rate":
+            variable.assign(keras.ops.zeros_like(variable))
+    start_at_class_shares(network, data.train.masks)
+    options = {"around": TRAINING["crop_class"], "augment": make_augmenter(**AUGMENTATION, seed=seed), "seed": seed}
+    batches = make_crop_batches(data.train.images, make_targets(data.train.masks, 3), size, batch_size, **options)
+    began = time.perf_counter()
+    network.fit(batches, steps_per_epoch=per_epoch, epochs=EPOCHS, verbose=0, shuffle=False)
+    return network, time.perf_counter() - began
 
 
 # --- measurements ---------------------------------------------------------------------------------------
@@ -284,7 +314,9 @@ def mean_of_patients(name, runs):
     per_patient = np.nanmean(runs[:, defined], axis=0)
     low, high = bootstrap_interval(per_patient)
     values = {name: per_patient.mean(), f"{name}_low": low, f"{name}_high": high}
-    return values | {f"{name}_seeds": np.nanmean(runs[:, defined], axis=1).tolist()}
+    return values | {
+        f"{name}_seeds": [one[np.isfinite(one)].mean() if np.isfinite(one).any() else np.nan for one in runs]
+    }
 
 
 def maps_of(members, seed, masks, spacing):

@@ -30,7 +30,7 @@ def per_bin(confidence, right, bins, what=lambda confidence, right: right.mean()
         (lambda c, r, b: per_bin(c, r, b, last=False), "exactly 1 falls out"),
         (lambda c, r, b: per_bin(c, r, b, lambda c, r: c.mean()), "what was promised"),
         (lambda c, r, b: r.mean(), "one number per bin"),
-        (lambda c, r, b: np.full(b, 0.5), "not [0.0, nan, 0.75, nan, 0.67]"),
+        (lambda c, r, b: np.full(b, 0.4), "not [0.0, nan, 0.75, nan, 0.67]"),
     ],
 )
 def test_accuracy_per_bin(capsys, function, message):
