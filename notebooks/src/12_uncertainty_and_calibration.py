@@ -424,7 +424,7 @@ pd.DataFrame(rows, index=["all pixels", "near an outline"]).T.rename_axis("AUROC
 # %% [markdown]
 # PROSE-AUROC
 #
-# The same for the networks of the benchmark, per patient, on the errors of three single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
+# The same for the networks of the benchmark, per patient, on the errors of two single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
 
 # %%
 columns = {"all pixels": "all_auroc", "near an outline": "near_auroc", "nodules in the lung": "nodule_auroc"}
@@ -466,7 +466,7 @@ def kept_risk(risk, uncertainty, share):
 
 check.kept_risk(kept_risk)
 
-# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over three networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
 from unet_helpers.atlas_figures import show_bands
 
 curves = recorded["referral"]["curve"]
