@@ -554,11 +554,62 @@ print(f"of the pixels that anybody marked, {shares[-1]:.0%} were marked by all f
 # %% [markdown]
 # ## Take-aways
 #
-# TAKEAWAYS
+# - A softmax of 0.99 is a number that sums to 1 with the others. Whether it is right 99 times of 100 must be counted, on patients who were not trained on.
+# - Say *for which pixels* a calibration error holds. The background is easy, and there is so much of it that it hides the rest.
+# - The loss decides what the probabilities mean: cross-entropy asks for honest ones, the Dice loss does not, and class weights bend them.
+# - A temperature is one number, fitted on validation patients. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
+# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline.
+# - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
 #
 # ## Questions to test yourself
 #
-# QUESTIONS
+# 1. A nodule network reports a calibration error of 0.002 over all pixels. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# What it is near the nodules, and among the pixels that it calls nodule. One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+#
+# </details>
+#
+# 2. You scale the temperature of a network with three classes. How does the Dice change?
+#
+# <details><summary>Answer</summary>
+#
+# Not at all: the most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+#
+# </details>
+#
+# 3. Why not fit the temperature on the test patients? It is only one number.
+#
+# <details><summary>Answer</summary>
+#
+# Because the calibration error that you report would then be the one that this number was chosen to make small. With few patients one number is enough to flatter.
+#
+# </details>
+#
+# 4. A colleague samples with `model(images, training=True)`, one image at a time. What goes wrong?
+#
+# <details><summary>Answer</summary>
+#
+# Batch normalization takes its mean and variance from that single image, which is not what the network was trained to predict with, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+#
+# </details>
+#
+# 5. Five networks agree that a place is plain lung. What is the mutual information, and what does it tell?
+#
+# <details><summary>Answer</summary>
+#
+# Zero. It tells that they agree. They were trained on the same patients and may all lack the same kind of nodule.
+#
+# </details>
+#
+# 6. Of the pixels that two of three readers marked, the fourth marked about half. What should a good network say there, and which name has this doubt?
+#
+# <details><summary>Answer</summary>
+#
+# About one half, and it should stay there with any number of training patients: aleatoric uncertainty. A network that says 0.99 there has learned one reader by heart.
+#
+# </details>
 #
 # ## Read more
 #
