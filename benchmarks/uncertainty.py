@@ -46,7 +46,10 @@ def main():
     parser.add_argument("--folder", type=Path, help="keep what is computed here, and go on from it")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after about so long")
     parser.add_argument("--lidc", type=Path, default=SHARED / "lidc_slices" / "LIDC-IDRI-slices")
+    parser.add_argument("--losses", nargs="+", choices=list(LOSSES), help="leave the others out; the recipe is needed")
     arguments = parser.parse_args()
+    for name in set(LOSSES) - {RECIPE, *(arguments.losses or LOSSES)}:
+        del LOSSES[name]
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
