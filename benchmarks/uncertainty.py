@@ -274,28 +274,32 @@ def bins_by_patient(probabilities, held_out, where):
 
 
 def calibration_with_interval(name, bins):
-    """Calibration error and overconfidence of ``(seeds, patients, 3, bins)``, mean over seeds; patients are drawn."""
+    """Calibration error and overconfidence of ``(seeds, patients, 3, bins)``, mean over seeds; patients are drawn.
 
-    def both(patients):
+    nan where a network has no pixel of the kind, which leaves it out.
+    """
+
+    def by_seed(patients):
         counts, promised, kept = np.moveaxis(bins[:, patients].sum(axis=1), 1, 0)
-        total = np.maximum(counts.sum(axis=1), 1)
+        total = counts.sum(axis=1)
+        total = np.where(total > 0, total, np.nan)
         gaps = promised - kept
-        return np.array([(np.abs(gaps).sum(axis=1) / total).mean(), (gaps.sum(axis=1) / total).mean()])
+        return np.array([np.abs(gaps).sum(axis=1) / total, gaps.sum(axis=1) / total])
+
+    def mean(values):
+        there = np.isfinite(values[0])
+        return values[:, there].mean(axis=1) if there.any() else np.full(2, np.nan)
 
     patients = np.arange(bins.shape[1])
     rng = np.random.default_rng(0)
-    low, high = np.quantile([both(rng.choice(patients, len(patients))) for _ in range(DRAWS)], (0.025, 0.975), axis=0)
-    values = both(patients)
+    draws = np.array([mean(by_seed(rng.choice(patients, len(patients)))) for _ in range(DRAWS)])
+    draws = draws[np.isfinite(draws[:, 0])]
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0) if len(draws) else np.full((2, 2), np.nan)
+    values = mean(by_seed(patients))
     result = {}
     for i, key in enumerate((f"{name}_ece", f"{name}_overconfidence")):
         result |= {key: values[i], f"{key}_low": low[i], f"{key}_high": high[i]}
-    return result | {f"{name}_ece_seeds": [both_of_one(bins[i]) for i in range(len(bins))]}
-
-
-def both_of_one(bins):
-    """Calibration error of one network, ``(patients, 3, bins)``."""
-    counts, promised, kept = bins.sum(axis=0)
-    return np.abs(promised - kept).sum() / max(counts.sum(), 1)
+    return result | {f"{name}_ece_seeds": by_seed(patients)[0].tolist()}
 
 
 def curve_of(bins):

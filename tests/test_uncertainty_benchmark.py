@@ -79,6 +79,9 @@ def test_the_interval_is_that_of_patients(module):
     assert found["x_ece"] == pytest.approx(4 / 40)
     assert found["x_ece_low"] == 0
     assert found["x_ece_high"] > 0.15
+    silent = np.concatenate([bins, np.zeros_like(bins)])  # a second network that has no such pixel
+    assert module.calibration_with_interval("x", silent)["x_ece"] == pytest.approx(4 / 40)
+    assert np.isnan(module.calibration_with_interval("x", 0 * bins)["x_ece_low"])
 
 
 def test_maps_are_scored_on_the_errors_of_single_networks_and_two_slices_are_kept(module, patients):

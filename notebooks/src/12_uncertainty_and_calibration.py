@@ -208,6 +208,8 @@ show_reliability_together({name: run["curve"]["near"] for name, run in recorded[
 
 # %%
 def cell(run, key, digits=3):
+    if run[key] is None:
+        return "no such pixel"
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*(run[key + end] for end in ("", "_low", "_high")), d=digits)
 
 
