@@ -189,7 +189,7 @@ show_reliability(
 # %% [markdown]
 # ## What the loss does to it
 #
-# Cross-entropy is lowest for the true probabilities: it asks for calibration, on the training patients. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recorded benchmark `uncertainty.py` trained small U-Nets with each loss, three seeds each (five of the last), briefly and all equally long. They differ in the loss alone.
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on the training patients. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained small U-Nets with each, three seeds (of the recipe five), briefly and all equally long. They differ in the loss alone.
 
 # %%
 import json
@@ -200,7 +200,7 @@ recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8")
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
 print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s of training for each network")
 
-# %% mystnb={"image": {"alt": "ALT-LOSSES"}, "figure": {"caption": "Four losses: reliability in the pixels near an outline, seeds together."}}
+# %% mystnb={"image": {"alt": "ALT-LOSSES"}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
 from unet_helpers.calibration_figures import show_reliability_together
 
 show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
@@ -218,7 +218,9 @@ rows = {name: [cell(run, key) for key in columns.values()] for name, run in reco
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# PROSE-LOSSES
+# After so short a training, the networks of the cross-entropy are **too modest**: near an outline their curve lies above the diagonal. More training would change that, and in long trainings it turns round {cite:p}`guo2017calibration`. With the Dice loss the curve lies on the other side: near an outline these networks promise a little more than they keep, although they were trained just as briefly. Mehrtash and others found the same on prostates, hearts and brains, and much more of it after long trainings {cite:p}`mehrtash2020confidence`.
+#
+# Now read the first column before you choose by the others. The network with honest probabilities finds hardly any nodule. An error over all pixels of about one hundredth says nothing about the class one cares for. And in the last column, where the pixels are that a network calls nodule, *every* loss fails: what it calls nodule with confidence is right far less often than promised.
 
 # %% [markdown]
 # ## Temperature
@@ -300,7 +302,7 @@ for name, run in recorded["losses"].items():
 pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "nodule, scaled"]).T
 
 # %% [markdown]
-# PROSE-TEMPREC
+# All temperatures are **below 1**: on all pixels together the networks are too modest, and are sharpened. For the cross-entropy this repairs the pixels near an outline as well. For the Dice loss it makes them worse, and for what is called nodule it makes everything worse: there the networks promised too much already. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.)
 
 # %% [markdown]
 # ## Maps of uncertainty
@@ -405,7 +407,7 @@ for i in range(2):
 show_uncertainty(rows, crop=64, panel=1.75)
 
 # %% [markdown]
-# PROSE-ENSEMBLE
+# Look at the second row. The single network is dark inside the nodule that it missed: no doubt. If another member of the ensemble saw something there, the mutual information lights up, because contradiction is what it measures. If none did, all maps are black alike.
 
 # %% [markdown]
 # ## Do the maps point at the errors?
@@ -434,7 +436,9 @@ rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in r
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# PROSE-AUROCREC
+# Read it from the top. Over **all pixels** the pencil has more than 0.95 already: errors lie at outlines, and nearly all other pixels are far from any. A map that is praised for its 0.97 over all pixels may be a pencil line. **Near an outline** the pencil falls behind, and 1 − the highest probability, which costs nothing, is above 0.9; dropout adds nothing to it, the flips and the ensemble a little.
+#
+# For the **nodules** the order changes. There 1 − the highest probability is about as good as the pencil: it is busy with the outline of the lung. The mutual information of the ensemble is far ahead. Where a nodule is missed, other members often saw it. Five trainings and five predictions buy this.
 
 # %% [markdown]
 # ## Can a case be referred?
@@ -488,7 +492,7 @@ rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] 
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# PROSE-REFER
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as ten or five predictions: with so few patients the scores cannot be told apart. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
 
 # %% [markdown]
 # ## What none of this can show
@@ -504,7 +508,7 @@ print(
 )
 
 # %% [markdown]
-# PROSE-MISSED
+# Of the nodules that a network misses, more than half were **never suspected**, and the mean of five networks is no better here. They are small or faint ([notebook 06](06_failure_analysis.ipynb) says which), and to all five the place looks like lung. Every map is black there, and the patient passes as certain.
 #
 # **The shift.** A temperature is fitted on patients like those of training. [Notebook 09](09_domain_shift_and_transfer.ipynb) showed the same scans in another window (level −400, width 2200), which costs several hundredths of lung Dice. The same networks, the same patients, the same temperatures:
 
@@ -521,7 +525,7 @@ pd.DataFrame(rows, index=[*columns, "of the ensemble"]).T
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
-# PROSE-SHIFT
+# In the other window the lung Dice falls by about five hundredths, and near the outlines the networks, a little too modest before, promise several hundredths too much. They have become worse **and** more certain than they should be. The temperature of the validation patients now does harm: it was below 1, and sharpens what is too sharp already. The ensemble helps a little and does not repair it. Nothing in the output says that the images are of another kind; whoever uses the network has to watch the images: their gray values, their spacing, their scanner.
 
 # %% [markdown]
 # ## When people disagree
@@ -536,7 +540,8 @@ agreed = [f"all four: {(v == 4).sum() / (v > 0).sum():.0%}" for v in votes]
 plotting.show_images(votes, agreed, limits=(0, 4), columns=5, panel=1.7)
 
 # %% [markdown]
-# PROSE-VOTES
+# The inside is undisputed in the right pictures, the outline is a band in all of them, and in the left ones the readers do not even mean the same thing.
+#
 #
 # Take three of the readers as a forecast of the fourth: the more of them marked a pixel, the more probable that the fourth did too. If they were all drawing from one and the same probability, two of three would mean two thirds.
 
@@ -551,7 +556,9 @@ shares = readers["share_of_marked_pixels_by_votes"]
 print(f"of the pixels that anybody marked, {shares[-1]:.0%} were marked by all four, {shares[0]:.0%} by one alone")
 
 # %% [markdown]
-# PROSE-READERS
+# PROSE-READERS2
+#
+# This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`soft_readers=True` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
 
 # %% [markdown]
 # ## Take-aways
