@@ -218,7 +218,7 @@ rows = {name: [cell(run, key) for key in columns.values()] for name, run in reco
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# After so short a training, the networks of the cross-entropy are **too modest**: near an outline their curve lies above the diagonal. More training would change that, and in long trainings it turns round {cite:p}`guo2017calibration`. With the Dice loss the curve lies on the other side: near an outline these networks promise a little more than they keep, although they were trained just as briefly. Mehrtash and others found the same on prostates, hearts and brains, and much more of it after long trainings {cite:p}`mehrtash2020confidence`.
+# After so short a training, the networks of the cross-entropy are **too modest**: near an outline their curve lies above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) With the Dice loss the curve lies on the other side: near an outline these networks promise a little more than they keep, although they were trained just as briefly. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
 #
 # Now read the first column before you choose by the others. The network with honest probabilities finds hardly any nodule. An error over all pixels of about one hundredth says nothing about the class one cares for. And in the last column, where the pixels are that a network calls nodule, *every* loss fails: what it calls nodule with confidence is right far less often than promised.
 
@@ -492,7 +492,7 @@ rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] 
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as ten or five predictions: with so few patients the scores cannot be told apart. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as several predictions: with so few patients the scores cannot be told apart. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
 
 # %% [markdown]
 # ## What none of this can show
