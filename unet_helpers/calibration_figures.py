@@ -84,17 +84,18 @@ def show_uncertainty(rows, crop=None, panel=2.2):
     ----------
     rows : list of dict
         ``image`` ``(H, W)`` or ``(H, W, 1)``, ``truth`` and ``predicted`` ``(H, W)`` class indices, ``maps`` a dict of
-        title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to its highest value.
+        title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to the highest value shown.
     crop : int, optional
         Show a square of so many pixels around the nodule (class 2), or around the image's middle where there is none.
     panel : float
         Inches.
     """
     titles = list(rows[0]["maps"])
-    highest = {title: max(float(np.max(row["maps"][title])) for row in rows) for title in titles}
+    parts = [_around(row["truth"] == 2, crop) for row in rows]
+    shown = {title: [row["maps"][title][part] for row, part in zip(rows, parts, strict=True)] for title in titles}
     with figure(len(rows), 2 + len(titles), panel=panel) as (fig, axes):
         for i, (row, line) in enumerate(zip(rows, axes, strict=True)):
-            part = _around(row["truth"] == 2, crop)
+            part = parts[i]
             image, truth, predicted = (np.squeeze(row[name])[part] for name in ("image", "truth", "predicted"))
             spacing = row.get("spacing")
             for ax, title in zip(line[:2], ("image", "errors"), strict=True):
@@ -103,11 +104,8 @@ def show_uncertainty(rows, crop=None, panel=2.2):
             errors = np.where(truth == predicted, 0, np.where(truth > predicted, 3, 2))
             draw_errors(line[1], errors)
             for ax, title in zip(line[2:], titles, strict=True):
-                shown = np.asarray(row["maps"][title], float)[part]
-                aspect = line[0].get_aspect()
-                ax.imshow(
-                    shown, cmap="inferno", vmin=0, vmax=highest[title] or 1, aspect=aspect, interpolation="nearest"
-                )
+                look = {"aspect": line[0].get_aspect(), "interpolation": "nearest", "cmap": "inferno"}
+                ax.imshow(shown[title][i], vmin=0, vmax=np.max(shown[title]) or 1, **look)
                 _draw_outlines(ax, truth == 2, None)
                 ax.set_title(title if i == 0 else "", fontsize=9)
                 ax.set_axis_off()
