@@ -83,8 +83,9 @@ def show_uncertainty(rows, crop=None, panel=2.2):
     Parameters
     ----------
     rows : list of dict
-        ``image`` ``(H, W)`` or ``(H, W, 1)``, ``truth`` and ``predicted`` ``(H, W)`` class indices, ``maps`` a dict of
-        title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to the highest value shown.
+        ``image`` ``(H, W)`` or ``(H, W, 1)``, ``truth`` and ``predicted`` ``(H, W)`` class indices, ``maps`` a
+        dict of title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to the highest
+        value shown.
     crop : int, optional
         Show a square of so many pixels around the nodule (class 2), or around the image's middle where there is none.
     panel : float
