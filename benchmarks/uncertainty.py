@@ -8,8 +8,8 @@ the recipe then give maps of uncertainty in four ways, which are scored on where
 patients in another window. Last come the four readers of the LIDC slices, found where
 ``benchmarks/readers.py`` finds them; without them their earlier record is kept.
 
-Writes ``book/results/uncertainty.json``, and some maps into ``uncertainty_slices.npz`` beside it. About seven minutes on
-two free cores. ``--folder F`` keeps what was trained and computed in a folder, and goes on from there;
+Writes ``book/results/uncertainty.json``, and some maps into ``uncertainty_slices.npz`` beside it. About seven minutes
+on two free cores. ``--folder F`` keeps what was trained and computed in a folder, and goes on from there;
 ``--minutes 3`` stops after about so long.
 """
 
