@@ -1,0 +1,631 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12 Uncertainty and calibration
+#
+# Does the network know when it is wrong?
+
+# %%
+import numpy as np
+
+from unet_helpers import load_checkpoint, load_dataset, predict_probabilities
+from unet_helpers.datasets import subset_of_patients
+from unet_helpers.phantom import make_patient
+
+data = load_dataset("phantom")
+model = load_checkpoint()
+more = subset_of_patients([make_patient(0, index=index) for index in range(96, 104)])
+probabilities = predict_probabilities(model, more.images)
+predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
+
+# %% mystnb={"image": {"alt": "ALT-FIRST"}, "figure": {"caption": "The largest nodule that the network misses wholly in eight further patients. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
+from unet_helpers.calibration_figures import show_uncertainty
+
+nodule = more.masks == 2
+found = (nodule & (predictions == 2)).any(axis=(1, 2))
+missed = int(np.where(found, 0, nodule.sum(axis=(1, 2))).argmax())
+unsure = {"1 − highest probability": 1 - confidence}
+
+
+def row_of(k, maps):
+    row = {"image": more.images[k], "truth": more.masks[k], "predicted": predictions[k], "spacing": more.spacing[k]}
+    return row | {"maps": {name: values[k] for name, values in maps.items()}}
+
+
+show_uncertainty([row_of(missed, unsure)], panel=2.8)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - draw a reliability diagram, compute the calibration error, and say why background pixels flatter it,
+# - fit a temperature, on validation patients only, and say what it can repair,
+# - make maps of uncertainty in three ways (dropout, flips, an ensemble), and score them on where the network is wrong,
+# - decide which cases to refer to a person, and compare that with an honest baseline,
+# - say what none of this can show.
+#
+# **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
+#
+# **Minutes:** 50 to read, with five exercises, 1 to run on two cores.
+#
+# **The misconception it removes:** "A softmax of 0.99 means it is right 99 times of 100."
+#
+# </div>
+
+# %% [markdown]
+# The network has missed a nodule. Does it at least hesitate? Inside the nodule, the probability that it gives to its own, wrong answer is on average:
+
+# %%
+round(float(confidence[missed][nodule[missed]].mean()), 2)
+
+# %% [markdown]
+# PROSE-FIRST
+#
+# The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed.
+
+# %% [markdown]
+# ## Ninety-nine times of a hundred?
+#
+# Call a pixel *sure* if the highest of its three probabilities, its **confidence**, is 0.99 or more. How many of the sure pixels are right? We ask for all pixels, for those **near** an outline (within 10 mm of a true or a predicted boundary), and for those that the network **calls nodule**.
+
+# %%
+import pandas as pd
+
+from unet_helpers.calibration import distance_to_outline
+
+right = predictions == more.masks
+near = np.minimum(*(distance_to_outline(m, more.spacing) for m in (more.masks, predictions))) <= 10
+regions = {"all pixels": np.ones_like(near), "near an outline": near, "called nodule": predictions == 2}
+
+# %%
+rows = {}
+for name, where in regions.items():
+    sure = where & (confidence >= 0.99)
+    rows[name] = (where.mean(), sure.sum() / where.sum(), right[sure].mean(), right[where & ~sure].mean())
+columns = ["share of all pixels", "of them sure", "sure ones right", "other ones right"]
+pd.DataFrame(rows, index=columns).T.round(3)
+
+# %% [markdown]
+# PROSE-SURE
+
+# %% [markdown]
+# ## A reliability diagram
+#
+# 0.99 is one number of many. Sort the pixels by their confidence into bins of equal width. In each bin compare what was promised, the mean confidence, with what was kept, the share of the pixels that are right. If both agree in every bin, the network is **calibrated**.
+
+# %% [markdown]
+# ### Exercise 12.1: what was kept
+#
+# Given the confidence of each pixel, whether it is right, and a number of bins of equal width from 0 to 1: return the share that is right in each bin, `np.nan` where a bin is empty. A confidence of exactly 1 belongs to the last bin.
+
+# %%
+from unet_helpers.checks import uncertainty_and_calibration as check
+
+
+def accuracy_per_bin(confidence, right, bins):
+    return ...
+
+
+check.accuracy_per_bin(accuracy_per_bin)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def accuracy_per_bin(confidence, right, bins):
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [right[index == b].mean() if (index == b).any() else np.nan for b in range(bins)]
+
+
+check.accuracy_per_bin(accuracy_per_bin)
+
+# %% [markdown]
+# `reliability` does this, and keeps counts and mean confidence of each bin beside it.
+
+# %% mystnb={"image": {"alt": "ALT-REL"}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
+from unet_helpers.calibration import reliability
+from unet_helpers.calibration_figures import show_reliability
+
+show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
+
+# %% [markdown]
+# PROSE-REL
+
+# %% [markdown]
+# ### Exercise 12.2: one number
+#
+# The **expected calibration error** (ECE) is the gap between confidence and accuracy, as an absolute value, averaged over all pixels: each bin counts with its share of the pixels {cite:p}`guo2017calibration`. Write it, for the counts, mean confidences and accuracies of the bins; empty bins have a count of 0, and nan.
+
+
+# %%
+def calibration_error(counts, confidence, accuracy):
+    return ...
+
+
+check.calibration_error(calibration_error)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def calibration_error(counts, confidence, accuracy):
+    return np.nansum(counts * np.abs(confidence - accuracy)) / counts.sum()
+
+
+check.calibration_error(calibration_error)
+
+# %%
+rows = {}
+for name, where in regions.items():
+    bins = reliability(probabilities, more.masks, where=where)
+    error = calibration_error(bins.counts, bins.confidence, bins.accuracy)
+    rows[name] = (error, bins.overconfidence)
+pd.DataFrame(rows, index=["calibration error", "confidence − accuracy"]).T.round(3)
+
+# %% [markdown]
+# PROSE-ECE
+
+# %% [markdown]
+# ### The probability of a nodule
+#
+# So far we asked about the winning class. One can also take the probability of *one* class, whoever wins: of the pixels to which the network gives a probability of 0.3 for nodule, how many are nodule?
+
+# %% mystnb={"image": {"alt": "ALT-CLASS"}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
+show_reliability(
+    {"nodule": reliability(probabilities, more.masks, of=2, bins=10)}, "probability of nodule", "is nodule"
+)
+
+# %% [markdown]
+# PROSE-CLASS
+
+# %% [markdown]
+# ## What the loss does to it
+#
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on the training patients. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained small U-Nets with each, three seeds (of the recipe five), briefly and all equally long. They differ in the loss alone.
+
+# %%
+import json
+
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8"))["results"]
+print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
+print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s of training for each network")
+
+# %% mystnb={"image": {"alt": "ALT-LOSSES"}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
+from unet_helpers.calibration_figures import show_reliability_together
+
+show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
+
+
+# %%
+def cell(run, key, digits=3):
+    if run[key] is None:
+        return "no such pixel"
+    return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*(run[key + end] for end in ("", "_low", "_high")), d=digits)
+
+
+columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece", "nodule": "called_nodule_ece"}
+rows = {name: [cell(run, key) for key in columns.values()] for name, run in recorded["losses"].items()}
+pd.DataFrame(rows, index=list(columns)).T
+
+# %% [markdown]
+# After so short a training, the networks of the cross-entropy are **too modest**: near an outline their curve lies above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) With the Dice loss the curve lies on the other side: near an outline these networks promise a little more than they keep, although they were trained just as briefly. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
+#
+# Now read the first column before you choose by the others. The network with honest probabilities finds hardly any nodule. An error over all pixels of about one hundredth says nothing about the class one cares for. And in the last column, where the pixels are that a network calls nodule, *every* loss fails: what it calls nodule with confidence is right far less often than promised.
+
+# %% [markdown]
+# ## Temperature
+#
+# A network that promises too much everywhere can be taught modesty with a single number. Divide the logits by a **temperature** $T$ before the softmax: above 1 all probabilities move toward one another, below 1 they move apart. The order of the classes stays, and with it every mask and every Dice.
+#
+# Our network gives probabilities, not logits. That is no loss: $\log p_k$ is the logit of class $k$ up to a constant that is the same for all classes, and a softmax does not see such a constant. So
+#
+# $$p_k(T) = \frac{p_k^{1/T}}{\sum_j p_j^{1/T}}.$$
+
+# %% [markdown]
+# ### Exercise 12.3: another temperature
+#
+# Write it, for probabilities with the classes on the last axis.
+
+
+# %%
+def at_temperature(probabilities, temperature):
+    return ...
+
+
+check.temperature(at_temperature)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def at_temperature(probabilities, temperature):
+    powers = probabilities ** (1 / temperature)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+check.temperature(at_temperature)
+
+# %% [markdown]
+# Which temperature? The one with the lowest cross-entropy on the **validation** patients. Not on the training patients, whom the network knows too well; not on those on whom you report, because then the number would be fitted to them.
+
+# %%
+from unet_helpers.calibration import fit_temperature
+
+on_validation = predict_probabilities(model, data.validation.images)
+temperature = fit_temperature(on_validation, data.validation.masks)
+scaled = at_temperature(probabilities, temperature)
+round(temperature, 2)
+
+# %%
+assert (scaled.argmax(axis=-1) == predictions).all()
+
+# %% mystnb={"image": {"alt": "ALT-TEMP"}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
+before, after = (reliability(p, more.masks, where=near) for p in (probabilities, scaled))
+show_reliability({"near, as it is": before, f"near, T = {temperature:.1f}": after})
+
+# %%
+rows = {}
+for name, where in regions.items():
+    rows[name] = [reliability(p, more.masks, where=where).error for p in (probabilities, scaled)]
+pd.DataFrame(rows, index=["as it is", "at the temperature"]).T.rename_axis("calibration error").round(3)
+
+# %% [markdown]
+# PROSE-TEMP
+#
+# Move the temperature, and see what it can change in the picture we began with, and what it cannot.
+
+# %% mystnb={"image": {"alt": "A slider for the temperature above a map of uncertainty of one slice. At low temperature only a thin line along the lungs is bright; at high temperature the line becomes broad and the lungs gray."}, "figure": {"caption": "1 − highest probability, of the slice of the first picture, at seven temperatures. White is two thirds, an even guess between three classes."}}
+from unet_helpers.widgets import explore
+
+temperatures = [0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0]
+frames = [1.5 * (1 - at_temperature(probabilities[missed], t).max(axis=-1)) for t in temperatures]
+explore(frames, [f"T = {t:g}" for t in temperatures], "temperature", start=3, width=300)
+
+# %% [markdown]
+# PROSE-WIDGET
+#
+# Did the temperature help in the benchmark? There each network has its own, fitted on the validation patients.
+
+# %%
+rows = {}
+for name, run in recorded["losses"].items():
+    seeds = " ".join(f"{t:.1f}" for t in run["temperature_seeds"])
+    rows[name] = [seeds, *(cell(run, key) for key in ("near_ece", "scaled_near_ece", "scaled_called_nodule_ece"))]
+pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "nodule, scaled"]).T
+
+# %% [markdown]
+# All temperatures are **below 1**: on all pixels together the networks are too modest, and are sharpened. For the cross-entropy this repairs the pixels near an outline as well. For the Dice loss it makes them worse, and for what is called nodule it makes everything worse: there the networks promised too much already. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.)
+
+# %% [markdown]
+# ## Maps of uncertainty
+#
+# One network gives one answer. Ask for several answers to one image, and see where they differ. Three ways to get them:
+#
+# - **Dropout.** In training, dropout switches channels off at random. Leave it on, and each prediction comes from a slightly different network {cite:p}`gal2016dropout`.
+# - **Flips.** Predict the image and its mirror images, and flip the answers back. This is one kind of test-time augmentation {cite:p}`wang2019aleatoric`.
+# - **An ensemble.** Train the network several times, from other seeds {cite:p}`lakshminarayanan2017ensembles`. The best liked, and the most expensive.
+
+# %% [markdown]
+# ### A trap
+#
+# Keras has a switch for dropout: `model(images, training=True)`. But it switches *all* layers, and batch normalization in training mode uses the mean and variance of the batch, so that the answer for one patient depends on who else is in the batch. It also changes the averages that it stores:
+
+# %%
+victim = load_checkpoint()
+victim(more.images[:16], training=True)
+np.allclose(predict_probabilities(victim, more.images), probabilities, atol=0.01)
+
+# %% [markdown]
+# `False`: after one such call the network *predicts* differently, by more than a hundredth somewhere, although nobody has trained it. `predict_with_dropout` switches on the dropout layers and nothing else, in a copy.
+
+# %%
+from unet_helpers.calibration import predict_with_dropout, predict_with_flips
+
+dropped = predict_with_dropout(model, more.images, samples=10)
+flipped = predict_with_flips(model, more.images)
+assert np.array_equal(predict_probabilities(model, more.images), probabilities)
+dropped.shape, flipped.shape
+
+# %% [markdown]
+# Samples first, then slices, rows, columns, classes. Before you trust several answers, look at how good each is:
+
+# %%
+from unet_helpers import dice
+
+rows = {f"dropout {i + 1}": dropped[i] for i in range(3)}
+rows |= {f"flip: {name}": flipped[i] for i, name in enumerate(("none", "left–right", "up–down", "both"))}
+scores = {name: [dice(more.masks == c, p.argmax(axis=-1) == c) for c in (1, 2)] for name, p in rows.items()}
+pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
+
+# %% [markdown]
+# PROSE-MEMBERS
+
+# %% [markdown]
+# ### What is it unsure about?
+#
+# Average the answers, and take the **entropy** $-\sum_k p_k \log p_k$ of the mean: 0 where it is certain, $\log 3$ where all three classes are equally likely. But this mixes two things. A pixel can have a mean of one half because *every* member says one half: a shared doubt, as on a blurred edge. Or because half of the members say 0 and the others say 1: a contradiction. The **mutual information** keeps the second only: the entropy of the mean, minus the mean of the entropies.
+#
+# The doubt that stays however many networks one asks is called **aleatoric**: it lies in the image. The contradiction is called **epistemic**: it lies in what the networks have learned, and more training patients would make it smaller. (These names claim more than the numbers can keep: the members of an ensemble can share an error, and then there is neither doubt nor contradiction.)
+
+# %% [markdown]
+# ### Exercise 12.4: doubt or contradiction
+#
+# Write the mutual information of `samples` with shape (members, pixels, classes), for probabilities above 0.
+
+
+# %%
+def mutual_information(samples):
+    return ...
+
+
+check.mutual_information(mutual_information)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def mutual_information(samples):
+    of_mean = -(samples.mean(axis=0) * np.log(samples.mean(axis=0))).sum(axis=-1)
+    each = -(samples * np.log(samples)).sum(axis=-1)
+    return of_mean - each.mean(axis=0)
+
+
+check.mutual_information(mutual_information)
+
+# %% mystnb={"image": {"alt": "ALT-MAPS"}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
+from unet_helpers.calibration import entropy
+from unet_helpers.calibration import mutual_information as information
+
+maps = unsure | {
+    "dropout: entropy": entropy(dropped.mean(axis=0)),
+    "dropout: mutual inf.": information(dropped),
+    "flips: mutual inf.": information(flipped),
+}
+partly = int(np.where(found, nodule.sum(axis=(1, 2)), 0).argmax())
+show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.75)
+
+# %% [markdown]
+# PROSE-MAPS
+#
+# And five networks of the benchmark, on two slices chosen by the same rule among its patients:
+
+# %% mystnb={"image": {"alt": "ALT-ENSEMBLE"}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
+with np.load(RESULTS / "uncertainty_slices.npz") as stored:
+    kept = dict(stored)
+names = {"1 − highest": "1 − highest probability", "dropout: mutual inf.": "dropout: mutual information"}
+names |= {"ensemble: entropy": "ensemble: entropy", "ensemble: mutual inf.": "ensemble: mutual information"}
+rows = []
+for i in range(2):
+    row = {"image": kept["images"][i] / 255, "truth": kept["truth"][i], "predicted": kept["predicted"][i]}
+    rows.append(row | {"maps": {title: kept[name][i] for title, name in names.items()}})
+show_uncertainty(rows, crop=64, panel=1.75)
+
+# %% [markdown]
+# Look at the second row. The single network is dark inside the nodule that it missed: no doubt. If another member of the ensemble saw something there, the mutual information lights up, because contradiction is what it measures. If none did, all maps are black alike.
+
+# %% [markdown]
+# ## Do the maps point at the errors?
+#
+# Draw a wrong pixel and a right pixel at random. How often is the wrong one the less certain? That is the **AUROC of error**: 1 for a perfect map, 0.5 for one that knows nothing.
+#
+# A score needs a baseline, and the honest one is free: 1 − the highest probability of the single network. A second one should make you think. It is no uncertainty at all: the distance to the *predicted* outline, the nearer the less certain. Anybody can draw it with a pencil along the edge of the mask.
+
+# %%
+from unet_helpers.calibration import error_auroc
+
+pencil = {"distance to the outline": -distance_to_outline(predictions, more.spacing)}
+rows = {}
+for name, values in (pencil | maps).items():
+    rows[name] = [error_auroc(values, ~right), error_auroc(values, ~right, where=near)]
+pd.DataFrame(rows, index=["all pixels", "near an outline"]).T.rename_axis("AUROC of error").round(2)
+
+# %% [markdown]
+# PROSE-AUROC
+#
+# The same for the networks of the benchmark, per patient, on the errors of two single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
+
+# %%
+columns = {"all pixels": "all_auroc", "near an outline": "near_auroc", "nodules in the lung": "nodule_auroc"}
+rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in recorded["maps"].items()}
+pd.DataFrame(rows, index=list(columns)).T
+
+# %% [markdown]
+# Read it from the top. Over **all pixels** the pencil has more than 0.95 already: errors lie at outlines, and nearly all other pixels are far from any. A map that is praised for its 0.97 over all pixels may be a pencil line. **Near an outline** the pencil falls behind, and 1 − the highest probability, which costs nothing, is above 0.9; dropout adds nothing to it, the flips and the ensemble a little.
+#
+# For the **nodules** the order changes. There 1 − the highest probability is about as good as the pencil: it is busy with the outline of the lung. The mutual information of the ensemble is far ahead. Where a nodule is missed, other members often saw it. Five trainings and five predictions buy this.
+
+# %% [markdown]
+# ## Can a case be referred?
+#
+# A map is for looking at. In daily work the question is often one per case: may this one pass, or should a person look? So each patient needs one number. Two that need nothing but masks and probabilities:
+#
+# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask ([notebook 06](06_failure_analysis.ipynb)), subtracted from 1,
+# - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
+#
+# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** the mean error of those, here 1 − Dice of the nodules of a patient.
+
+# %% [markdown]
+# ### Exercise 12.5: risk at a coverage
+#
+# Write the mean risk of the most certain `share` of the cases (`round(share * n)` of them).
+
+
+# %%
+def kept_risk(risk, uncertainty, share):
+    return ...
+
+
+check.kept_risk(kept_risk)
+
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+def kept_risk(risk, uncertainty, share):
+    kept = np.argsort(uncertainty)[: round(share * len(risk))]
+    return risk[kept].mean()
+
+
+check.kept_risk(kept_risk)
+
+# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+from unet_helpers.atlas_figures import show_bands
+
+curves = recorded["referral"]["curve"]
+coverage, panels = curves["coverage"], {}
+for name in [name for name in curves if ":" in name]:
+    lines = {"kept by this score": curves[name], "best order": (curves["best order"],)}
+    panels[name] = (
+        coverage,
+        "share of patients kept",
+        lines | {"random": ([recorded["referral"]["mean_risk"]] * len(coverage),)},
+    )
+show_bands(panels, "mean of 1 − Dice", columns=2, panel=2.7, limits=(0, 1))
+
+# %%
+scores = {name: run for name, run in recorded["referral"].items() if ":" in name}
+rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] for name, run in scores.items()}
+pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
+
+# %% [markdown]
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as several predictions: with so few patients the scores cannot be told apart. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
+
+# %% [markdown]
+# ## What none of this can show
+#
+# **The unknown unknown.** Uncertainty is made from what the network has learned to doubt. Of the nodule cross-sections that the five networks of the benchmark missed wholly, how many got less than 5 % everywhere, so that no threshold and no map would have pointed at them?
+
+# %%
+lost = recorded["missed"]
+print(f"{lost['nodules']} nodule cross-sections, {lost['missed']:.0f} missed by one network (mean of five)")
+print(
+    f"of these never suspected by it: {lost['never_suspected']:.0f}, nor by the mean of the five: "
+    f"{lost['never_suspected_by_ensemble']:.0f}"
+)
+
+# %% [markdown]
+# Of the nodules that a network misses, more than half were **never suspected**, and the mean of five networks is no better here. They are small or faint ([notebook 06](06_failure_analysis.ipynb) says which), and to all five the place looks like lung. Every map is black there, and the patient passes as certain.
+#
+# **The shift.** A temperature is fitted on patients like those of training. [Notebook 09](09_domain_shift_and_transfer.ipynb) showed the same scans in another window (level −400, width 2200), which costs several hundredths of lung Dice. The same networks, the same patients, the same temperatures:
+
+# %%
+kinds = {"the window of training": recorded["losses"]["Dice + weighted cross-entropy"]}
+kinds["another window"] = recorded["other_window"]
+columns = {"lung Dice": "lung_dice", "error near": "near_ece", "scaled": "scaled_near_ece"}
+rows = {name: [cell(run, key) for key in columns.values()] for name, run in kinds.items()}
+rows["another window"].append(cell(recorded["ensemble_other_window"], "near_ece"))
+rows["the window of training"].append(cell(recorded["ensemble"], "near_ece"))
+pd.DataFrame(rows, index=[*columns, "of the ensemble"]).T
+
+# %% mystnb={"image": {"alt": "ALT-SHIFT"}, "figure": {"caption": "Pixels near an outline, five networks together, each at the temperature of its validation patients."}}
+show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
+
+# %% [markdown]
+# In the other window the lung Dice falls by about five hundredths, and near the outlines the networks, a little too modest before, promise several hundredths too much. They have become worse **and** more certain than they should be. The temperature of the validation patients now does harm: it was below 1, and sharpens what is too sharp already. The ensemble helps a little and does not repair it. Nothing in the output says that the images are of another kind; whoever uses the network has to watch the images: their gray values, their spacing, their scanner.
+
+# %% [markdown]
+# ## When people disagree
+#
+# The phantom has one truth, because a program drew it. In real data the doubt that stays is also a doubt of people. In the LIDC data four radiologists outlined the same nodules {cite:p}`armato2011lidc`. How many of the four marked each pixel?
+
+# %% mystnb={"image": {"alt": "ALT-VOTES"}, "figure": {"caption": "Five nodules of LIDC: how many of four readers marked a pixel, from black (nobody) to white (all four); from the least to the most agreed upon. No image of a patient is shown, only outlines."}}
+from unet_helpers import plotting
+
+votes = [np.array([list(map(int, line)) for line in picture]) for picture in recorded["readers"]["curve"]["votes"]]
+agreed = [f"all four: {(v == 4).sum() / (v > 0).sum():.0%}" for v in votes]
+plotting.show_images(votes, agreed, limits=(0, 4), columns=5, panel=1.7)
+
+# %% [markdown]
+# The inside is undisputed in the right pictures, the outline is a band in all of them, and in the left ones the readers do not even mean the same thing.
+#
+#
+# Take three of the readers as a forecast of the fourth: the more of them marked a pixel, the more probable that the fourth did too. If they were all drawing from one and the same probability, two of three would mean two thirds.
+
+# %%
+readers = recorded["readers"]
+rows = {f"{v} of 3": [v / 3, cell(readers, f"marked_if_{v}_others_did", 2)] for v in (1, 2, 3)}
+table = pd.DataFrame(rows, index=["forecast", "the fourth marked it"]).T
+table.assign(forecast=table["forecast"].astype(float).round(2))
+
+# %%
+shares = readers["share_of_marked_pixels_by_votes"]
+print(f"of the pixels that anybody marked, {shares[-1]:.0%} were marked by all four, {shares[0]:.0%} by one alone")
+
+# %% [markdown]
+# PROSE-READERS2
+#
+# This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`soft_readers=True` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
+
+# %% [markdown]
+# ## Take-aways
+#
+# - A softmax of 0.99 is a number that sums to 1 with the others. Whether it is right 99 times of 100 must be counted, on patients who were not trained on.
+# - Say *for which pixels* a calibration error holds. The background is easy, and there is so much of it that it hides the rest.
+# - The loss decides what the probabilities mean: cross-entropy asks for honest ones, the Dice loss does not, and class weights bend them.
+# - A temperature is one number, fitted on validation patients. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
+# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline.
+# - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
+#
+# ## Questions to test yourself
+#
+# 1. A nodule network reports a calibration error of 0.002 over all pixels. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# What it is near the nodules, and among the pixels that it calls nodule. One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+#
+# </details>
+#
+# 2. You scale the temperature of a network with three classes. How does the Dice change?
+#
+# <details><summary>Answer</summary>
+#
+# Not at all: the most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+#
+# </details>
+#
+# 3. Why not fit the temperature on the test patients? It is only one number.
+#
+# <details><summary>Answer</summary>
+#
+# Because the calibration error that you report would then be the one that this number was chosen to make small. With few patients one number is enough to flatter.
+#
+# </details>
+#
+# 4. A colleague samples with `model(images, training=True)`, one image at a time. What goes wrong?
+#
+# <details><summary>Answer</summary>
+#
+# Batch normalization takes its mean and variance from that single image, which is not what the network was trained to predict with, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+#
+# </details>
+#
+# 5. Five networks agree that a place is plain lung. What is the mutual information, and what does it tell?
+#
+# <details><summary>Answer</summary>
+#
+# Zero. It tells that they agree. They were trained on the same patients and may all lack the same kind of nodule.
+#
+# </details>
+#
+# 6. Of the pixels that two of three readers marked, the fourth marked about half. What should a good network say there, and which name has this doubt?
+#
+# <details><summary>Answer</summary>
+#
+# About one half, and it should stay there with any number of training patients: aleatoric uncertainty. A network that says 0.99 there has learned one reader by heart.
+#
+# </details>
+#
+# ## Read more
+#
+# - Guo et al. (2017) {cite:p}`guo2017calibration`: modern networks promise too much, and one temperature repairs most of it, on images like those of training.
+# - Mehrtash et al. (2020) {cite:p}`mehrtash2020confidence`: Dice loss against cross-entropy, and ensembles, in medical segmentation.
+# - Gal and Ghahramani (2016) {cite:p}`gal2016dropout`: dropout as samples of networks.
+# - Lakshminarayanan, Pritzel and Blundell (2017) {cite:p}`lakshminarayanan2017ensembles`: a few networks from other seeds.
+# - Wang et al. (2019) {cite:p}`wang2019aleatoric`: test-time augmentation for segmentation, and what it measures.
+# - Geifman and El-Yaniv (2017) {cite:p}`geifman2017selective`: networks that may abstain.
+# - The words of this page are in the [glossary](../book/glossary.md).

@@ -1,0 +1,402 @@
+"""Do probabilities keep what they promise, and does a network know where it is wrong?
+
+Probabilities have the classes last, as :func:`unet_helpers.predict_probabilities` gives them; one channel is the
+probability of class 1. Several predictions of the same images stand along a first axis of their own.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from .evaluation import predict_probabilities
+
+FLOOR = 1e-30  #: below any softmax in float32 that is not 0; keeps logarithms finite
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What was promised and what was kept, in bins of equal width from 0 to 1. The sum of two is that of both data.
+
+    counts, promised, kept : ``(B,)``
+        Pixels of each bin, the sum of their confidences, and how many were right.
+    """
+
+    counts: np.ndarray
+    promised: np.ndarray
+    kept: np.ndarray
+
+    @property
+    def confidence(self):
+        """Mean confidence of each bin; nan where there is no pixel."""
+        return _divide(self.promised, self.counts)
+
+    @property
+    def accuracy(self):
+        """Share of each bin that was right; nan where there is no pixel."""
+        return _divide(self.kept, self.counts)
+
+    @property
+    def error(self):
+        """Expected calibration error: the gap between both, averaged over the pixels (Guo et al. 2017)."""
+        return float(np.abs(self.promised - self.kept).sum() / max(self.counts.sum(), 1))
+
+    @property
+    def overconfidence(self):
+        """Mean confidence minus the share that was right; negative for a modest network."""
+        return float((self.promised - self.kept).sum() / max(self.counts.sum(), 1))
+
+    def __add__(self, other):
+        return Reliability(self.counts + other.counts, self.promised + other.promised, self.kept + other.kept)
+
+
+def reliability(probabilities, truth, *, bins=15, where=None, of=None):
+    """Sort pixels by confidence, and count how often the network is right in each bin.
+
+    Parameters
+    ----------
+    probabilities : ``(…, K)`` float
+    truth : ``(…)`` integer
+        Class indices.
+    bins : int
+        Of equal width; a bin holds its lower end, the last one also 1.
+    where : ``(…)`` bool, optional
+        The pixels that count; default all.
+    of : int, optional
+        Take the probability of this class, and ask how often the class is there. Default: the probability of the
+        most probable class, and how often that is the true one.
+
+    Returns
+    -------
+    Reliability
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or the probabilities do not lie in 0–1 or do not sum to 1.
+    """
+    probabilities, truth = _check(probabilities, truth)
+    if where is not None:
+        probabilities, truth = probabilities[where], truth[where]
+    if of is None:
+        confidence, right = probabilities.max(axis=-1), probabilities.argmax(axis=-1) == truth
+    else:
+        confidence, right = probabilities[..., of], truth == of
+    confidence, right = confidence.ravel().astype(float), right.ravel()
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return Reliability(
+        np.bincount(index, minlength=bins),
+        np.bincount(index, weights=confidence, minlength=bins),
+        np.bincount(index, weights=right, minlength=bins),
+    )
+
+
+def expected_calibration_error(probabilities, truth, *, bins=15, where=None, of=None):
+    """Mean gap between confidence and accuracy over bins: :func:`reliability`, one number. 0 is calibrated."""
+    return reliability(probabilities, truth, bins=bins, where=where, of=of).error
+
+
+def brier(probabilities, truth, *, where=None):
+    """Mean over pixels of the squared distance between the probabilities and the one-hot truth (Brier 1950).
+
+    0 for certain and right, 2 for certain and wrong. It is lowest for the true probabilities, so that it rewards being
+    calibrated and being sharp at once. nan if no pixel counts.
+    """
+    probabilities, truth = _check(probabilities, truth)
+    if where is not None:
+        probabilities, truth = probabilities[where], truth[where]
+    if not truth.size:
+        return float("nan")
+    of_truth = np.take_along_axis(probabilities, truth[..., np.newaxis].astype(int), axis=-1)[..., 0]
+    # the sum of (p - y)² over the classes, without a one-hot copy
+    return float(np.mean((probabilities**2).sum(axis=-1, dtype=float) - 2 * of_truth + 1))
+
+
+def scale_temperature(probabilities, temperature):
+    """Probabilities at another temperature: above 1 softer, below 1 sharper; the most probable class stays.
+
+    A softmax loses only a constant of its logits, so that dividing the logarithms of the probabilities by the
+    temperature, and normalizing, equals dividing the logits.
+
+    Parameters
+    ----------
+    probabilities : ``(…, K)`` float
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    ``(…, K)`` of the same dtype
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; give a number above 0")
+    probabilities = np.asarray(probabilities)
+    scaled = np.log(np.maximum(_per_class(probabilities), FLOOR)) / temperature
+    scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    scaled /= scaled.sum(axis=-1, keepdims=True)
+    return scaled[..., -probabilities.shape[-1] :].astype(probabilities.dtype)
+
+
+def fit_temperature(probabilities, truth, *, where=None):
+    """The temperature of the lowest cross-entropy (Guo et al. 2017). Fit it on validation patients only.
+
+    Parameters
+    ----------
+    probabilities, truth, where
+        As in :func:`reliability`.
+
+    Returns
+    -------
+    float
+        Between 0.05 and 20.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    probabilities, truth = _check(probabilities, truth)
+    if where is not None:
+        probabilities, truth = probabilities[where], truth[where]
+    if not truth.size:
+        raise ValueError("no pixel is left to fit the temperature on")
+    logits = np.log(np.maximum(probabilities, FLOOR)).reshape(-1, probabilities.shape[-1]).astype(float)
+    of_truth = np.take_along_axis(logits, truth.reshape(-1, 1).astype(int), axis=1)[:, 0].mean()
+
+    def crossentropy(log_temperature):
+        sharpness = np.exp(-log_temperature)
+        return float(logsumexp(sharpness * logits, axis=1).mean() - sharpness * of_truth)
+
+    # convex in 1/temperature, so that there is one minimum
+    found = minimize_scalar(crossentropy, bounds=np.log((0.05, 20)), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+# --- several predictions of one image -------------------------------------------------------------
+
+
+def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
+    """Predict several times with the dropout layers at work and everything else as at prediction.
+
+    Monte-Carlo dropout, after Gal and Ghahramani (2016).
+
+    ``model(images, training=True)`` would be wrong: batch normalization would then use the mean and variance of the
+    batch, so that the answer for one image depends on the others, and it would change what it stores.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With dropout layers of its own. It is left as it is.
+    images : ``(N, H, W, C)``
+    samples, seed : int
+        The same seed gives the same samples.
+
+    Returns
+    -------
+    ``(samples, N, H, W, K)`` float32
+
+    Raises
+    ------
+    ValueError
+        If the model has no dropout layer.
+    """
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
+    if not dropouts:
+        raise ValueError("the model has no dropout layer, so all samples would be alike; build it with dropout > 0")
+    numbers = {layer.name: seed * 1000 + i for i, layer in enumerate(dropouts)}
+
+    def replace(layer):
+        if layer.name not in numbers:
+            return layer  # the very layer, with its weights
+        return _always_on(layer, numbers[layer.name])
+
+    stochastic = keras.models.clone_model(model, clone_function=replace)
+    return np.stack([predict_probabilities(stochastic, images, batch_size) for _ in range(samples)])
+
+
+def _always_on(layer, seed):
+    """A copy of a dropout layer that drops also at prediction; a model's own ``training=False`` does not reach it."""
+
+    class AlwaysOn(type(layer)):
+        def call(self, inputs, training=False):
+            return super().call(inputs, training=True)
+
+    return AlwaysOn.from_config(layer.get_config() | {"seed": seed})
+
+
+def predict_with_flips(model, images, axes=((), (2,), (1,), (1, 2)), *, batch_size=32):
+    """Predict flipped images and flip the answers back: test-time augmentation.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : ``(N, H, W, C)``
+    axes : sequence of tuple of int
+        The axes flipped for each prediction: 1 up and down, 2 left and right, both, or none. A network answers flipped
+        images well only if it saw such images in training.
+
+    Returns
+    -------
+    ``(len(axes), N, H, W, K)`` float32
+    """
+    images = np.asarray(images)
+    return np.stack(
+        [np.flip(predict_probabilities(model, np.flip(images, axis), batch_size), axis) for axis in map(tuple, axes)]
+    )
+
+
+def entropy(probabilities):
+    """Shannon entropy per pixel: 0 for a certain answer, log K (1.10 for three classes) for an even guess.
+
+    Parameters
+    ----------
+    probabilities : ``(…, K)``
+
+    Returns
+    -------
+    ``(…)`` float, in nats
+    """
+    probabilities = _per_class(np.asarray(probabilities))
+    return -(probabilities * np.log(np.maximum(probabilities, FLOOR))).sum(axis=-1)
+
+
+def mutual_information(samples):
+    """What the members of a group disagree about: entropy of their mean minus their mean entropy; never negative.
+
+    Parameters
+    ----------
+    samples : ``(S, …, K)``
+
+    Returns
+    -------
+    ``(…)`` float, in nats
+    """
+    samples = np.asarray(samples)
+    alone = np.mean([entropy(sample) for sample in samples], axis=0)
+    return np.maximum(entropy(samples.mean(axis=0)) - alone, 0)
+
+
+def disagreement(masks):
+    """1 − mean Dice over all pairs of masks of one case: how much the members of a group differ.
+
+    Parameters
+    ----------
+    masks : ``(S, …)`` binary
+        What each member marked. Two empty masks agree.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
+    masks = np.asarray(masks).astype(bool).reshape(len(masks), -1)
+    if len(masks) < 2:
+        raise ValueError(f"{len(masks)} mask cannot disagree; give two or more")
+    sizes, shared = masks.sum(axis=1), masks.astype(np.float32) @ masks.T.astype(np.float32)
+    both = sizes[:, np.newaxis] + sizes
+    dice = np.divide(2 * shared, both, out=np.ones(both.shape), where=both > 0)
+    return float(1 - dice[np.triu_indices(len(masks), k=1)].mean())
+
+
+# --- is it a good map? ----------------------------------------------------------------------------
+
+
+def distance_to_outline(masks, spacing):
+    """Distance of every pixel to the nearest boundary between two classes, in mm.
+
+    Parameters
+    ----------
+    masks : ``(N, H, W)`` integer
+    spacing : ``(N, 2)``
+        (row, column) in mm; nan counts as 1.
+
+    Returns
+    -------
+    ``(N, H, W)`` float
+        0 on both sides of a boundary; inf in a slice of one class.
+    """
+    from scipy import ndimage
+    from skimage.segmentation import find_boundaries
+
+    distances = np.full(masks.shape, np.inf)
+    for i, (mask, size) in enumerate(zip(masks, np.nan_to_num(spacing, nan=1.0), strict=True)):
+        edges = find_boundaries(mask, mode="thick")
+        if edges.any():
+            distances[i] = ndimage.distance_transform_edt(~edges, sampling=size)
+    return distances
+
+
+def error_auroc(uncertainty, wrong, *, where=None):
+    """How often a wrong pixel is less certain than a right one, both drawn at random: area under the ROC curve.
+
+    Parameters
+    ----------
+    uncertainty : ``(…)`` float
+        Higher is less certain.
+    wrong : ``(…)`` bool
+    where : ``(…)`` bool, optional
+        The pixels that count; default all.
+
+    Returns
+    -------
+    float
+        0.5 for a map that knows nothing; nan if all pixels are right, or all are wrong.
+    """
+    from scipy.stats import rankdata
+
+    uncertainty, wrong = np.asarray(uncertainty), np.asarray(wrong).astype(bool)
+    if uncertainty.shape != wrong.shape:
+        raise ValueError(f"uncertainty has shape {uncertainty.shape} but wrong has {wrong.shape}; give one per pixel")
+    if where is not None:
+        uncertainty, wrong = uncertainty[where], wrong[where]
+    ranks, wrong = rankdata(uncertainty.ravel()), wrong.ravel()
+    bad = int(wrong.sum())
+    good = wrong.size - bad
+    if not bad or not good:
+        return float("nan")
+    return float((ranks[wrong].sum() - bad * (bad + 1) / 2) / (bad * good))
+
+
+def risk_coverage(risk, uncertainty):
+    """Mean risk of the cases that are kept, for every number kept, the most certain first.
+
+    Parameters
+    ----------
+    risk : ``(N,)`` float
+        Of each case, such as 1 − Dice.
+    uncertainty : ``(N,)`` float
+        Higher is referred earlier. Cases of the same uncertainty each count with their mean risk.
+
+    Returns
+    -------
+    coverage, mean_risk : ``(N,)`` float
+        Shares kept from 1/N to 1, and the mean risk of those kept.
+    """
+    risk, uncertainty = np.asarray(risk, float), np.asarray(uncertainty)
+    if risk.shape != uncertainty.shape or risk.ndim != 1 or not risk.size:
+        raise ValueError(f"risk has shape {risk.shape}, uncertainty {uncertainty.shape}; give one of each per case")
+    _, group = np.unique(uncertainty, return_inverse=True)
+    shared = (np.bincount(group, weights=risk) / np.bincount(group))[np.sort(group)]
+    kept = np.arange(1, len(risk) + 1)
+    return kept / len(risk), np.cumsum(shared) / kept
+
+
+def _per_class(probabilities):
+    """One channel becomes two: what is not class 1 is class 0."""
+    return (
+        np.concatenate([1 - probabilities, probabilities], axis=-1) if probabilities.shape[-1] == 1 else probabilities
+    )
+
+
+def _check(probabilities, truth):
+    probabilities, truth = _per_class(np.asarray(probabilities)), np.asarray(truth)
+    if probabilities.shape[:-1] != truth.shape:
+        raise ValueError(
+            f"probabilities have shape {probabilities.shape} and the truth {truth.shape}; "
+            "give probabilities with the classes last, and class indices"
+        )
+    # written so that NaN is refused
+    if probabilities.size and not (probabilities.min() >= 0 and np.abs(probabilities.sum(axis=-1) - 1).max() < 1e-3):
+        raise ValueError("the probabilities are negative, NaN or do not sum to 1; give the output of a softmax")
+    return probabilities, truth
+
+
+def _divide(sums, counts):
+    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)

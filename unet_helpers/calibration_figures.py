@@ -1,0 +1,130 @@
+"""Figures of calibration and uncertainty: reliability diagrams, and maps beside the errors."""
+
+import numpy as np
+
+from .plotting import PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
+
+
+def show_reliability(curves, xlabel="confidence", ylabel="share that is right", panel=2.5):
+    """Reliability diagrams, each above the histogram of its confidences.
+
+    A bar reaches from the diagonal to what was found: orange where the network promised too much, blue where too
+    little.
+
+    Parameters
+    ----------
+    curves : dict of str to Reliability or dict
+        By title; :func:`unet_helpers.calibration.reliability`, or a dict with its ``counts``, ``confidence`` and
+        ``accuracy``, None where a bin is empty.
+    xlabel, ylabel : str
+    panel : float
+        Inches.
+    """
+    options = {"sharex": True, "sharey": "row", "gridspec_kw": {"height_ratios": (3, 1)}}
+    with figure(2, len(curves), width=panel * len(curves), height=1.42 * panel, **options) as (fig, axes):
+        for (title, curve), (top, bottom) in zip(curves.items(), axes.T, strict=True):
+            counts, confidence, accuracy = _columns(curve)
+            width = 1 / len(counts)
+            gap = np.nan_to_num(confidence - accuracy)
+            colors = np.where(gap > 0, "#D55E00", "#0072B2")
+            top.bar(confidence, accuracy - confidence, 0.8 * width, confidence, color=colors, alpha=0.35)
+            top.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
+            top.plot(confidence, accuracy, color="black", marker="o", markersize=4, linewidth=1)
+            top.set(xlim=(0, 1.02), ylim=(0, 1.02), title=title)
+            top.title.set_fontsize(10)
+            bottom.bar(
+                (np.arange(len(counts)) + 0.5) * width, counts / max(counts.sum(), 1), 0.9 * width, color="#666666"
+            )
+            bottom.set(yscale="log", ylim=(1e-5, 2), xlabel=xlabel)
+            for ax in (top, bottom):
+                ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_ylabel(ylabel)
+        axes[1, 0].set_ylabel("share of\npixels")
+        axes[1, 0].set_yticks([1e-4, 1e-2, 1])
+    return fig
+
+
+def show_reliability_together(curves, xlabel="confidence", ylabel="share that is right", width=4.4):
+    """Several reliability curves in one diagram, a line style each.
+
+    Parameters
+    ----------
+    curves : dict of str to Reliability or dict
+        As in :func:`show_reliability`; bins of fewer than 20 pixels are left out.
+    xlabel, ylabel : str
+    width : float
+        Inches.
+    """
+    styles = (("#0072B2", "--", "s"), ("#D55E00", "-", "o"), ("black", "-.", "^"), ("#009E73", ":", "D"))
+    with figure(width=width, height=0.9 * width) as (fig, axes):
+        ax = axes[0, 0]
+        ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
+        for (name, curve), (color, style, marker) in zip(curves.items(), styles, strict=False):
+            counts, confidence, accuracy = _columns(curve)
+            many = counts >= 20
+            look = {"color": color, "linestyle": style, "marker": marker, "markersize": 4}
+            ax.plot(confidence[many], accuracy[many], label=name, **look)
+        ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.02), ylim=(0, 1.02))
+        ax.legend(frameon=False, fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def _columns(curve):
+    """Counts, confidence and accuracy as float arrays, nan where a bin is empty."""
+    names = ("counts", "confidence", "accuracy")
+    values = [curve[name] for name in names] if isinstance(curve, dict) else [getattr(curve, name) for name in names]
+    return [np.array(value, float) for value in values]
+
+
+def show_uncertainty(rows, crop=None, panel=2.2):
+    """A row per slice: the image with both outlines, the errors, and maps of uncertainty, bright where uncertain.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``image`` ``(H, W)`` or ``(H, W, 1)``, ``truth`` and ``predicted`` ``(H, W)`` class indices, ``maps`` a
+        dict of title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to the highest
+        value shown.
+    crop : int, optional
+        Show a square of so many pixels around the nodule (class 2), or around the image's middle where there is none.
+    panel : float
+        Inches.
+    """
+    titles = list(rows[0]["maps"])
+    parts = [_around(row["truth"] == 2, crop) for row in rows]
+    shown = {title: [row["maps"][title][part] for row, part in zip(rows, parts, strict=True)] for title in titles}
+    with figure(len(rows), 2 + len(titles), panel=panel) as (fig, axes):
+        for i, (row, line) in enumerate(zip(rows, axes, strict=True)):
+            part = parts[i]
+            image, truth, predicted = (np.squeeze(row[name])[part] for name in ("image", "truth", "predicted"))
+            spacing = row.get("spacing")
+            for ax, title in zip(line[:2], ("image", "errors"), strict=True):
+                draw_image(ax, image, spacing if crop is None else None, title=title if i == 0 else None)
+            _draw_outlines(line[0], truth, predicted)
+            errors = np.where(truth == predicted, 0, np.where(truth > predicted, 3, 2))
+            draw_errors(line[1], errors)
+            for ax, title in zip(line[2:], titles, strict=True):
+                look = {"aspect": line[0].get_aspect(), "interpolation": "nearest", "cmap": "inferno"}
+                ax.imshow(shown[title][i], vmin=0, vmax=np.max(shown[title]) or 1, **look)
+                _draw_outlines(ax, truth == 2, None)
+                ax.set_title(title if i == 0 else "", fontsize=9)
+                ax.set_axis_off()
+    return fig
+
+
+def _draw_outlines(ax, truth, predicted):
+    """Truth as a yellow line, prediction as a dashed one; every class has its own outline."""
+    for mask, color, style in ((truth, TRUTH_COLOR, "solid"), (predicted, PREDICTION_COLOR, "dashed")):
+        if mask is None:
+            continue
+        for index in np.unique(mask[mask > 0]):
+            ax.contour(mask == index, levels=[0.5], colors=[color], linestyles=style, linewidths=1.1)
+
+
+def _around(area, crop):
+    if crop is None:
+        return np.s_[:, :]
+    center = np.argwhere(area).mean(axis=0) if area.any() else np.array(area.shape) / 2
+    row, column = (int(np.clip(round(c - crop / 2), 0, n - crop)) for c, n in zip(center, area.shape, strict=True))
+    return np.s_[row : row + crop, column : column + crop]
