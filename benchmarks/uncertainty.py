@@ -194,9 +194,8 @@ def assemble(folder):
     }
     for loss, group in runs.items():
         results["losses"][loss] = measure_group([run["plain"] for run in group], group, held_out, near_truth)
-        print(
-            loss, {k: v for k, v in results["losses"][loss].items() if k != "curve" and "_seeds" not in k}, flush=True
-        )
+        shown = ("nodule_dice", "all_ece", "near_ece", "called_nodule_ece")
+        print(loss, *(f"{key} {results['losses'][loss][key]:.3f}" for key in shown), flush=True)
     members = runs[RECIPE]
     results["other_window"] = measure_group([run["shifted"] for run in members], members, held_out, near_truth)
     together = [{"temperature": 1.0}]
@@ -516,28 +515,7 @@ def measure_readers(readers, patients):
         result[f"{key}_low"], result[f"{key}_high"] = np.quantile(ratios, (0.025, 0.975))
     by_votes = np.bincount(votes.ravel(), minlength=count + 1)[1:]
     result["share_of_marked_pixels_by_votes"] = (by_votes / by_votes.sum()).tolist()
-    result["curve"] = {"votes": pick_votes(votes, masks)}
     return result
-
-
-def pick_votes(votes, masks, size=40, least=80, columns=5):
-    """How many readers marked each pixel of a few slices that all marked, from least to most agreed upon, as digits."""
-    marked = (votes > 0).sum(axis=(1, 2))
-    agreed = (votes == masks.shape[1]).sum(axis=(1, 2)) / np.maximum(marked, 1)
-    spans = [np.ptp(np.argwhere(one > 0), axis=0).max(initial=0) if one.any() else size for one in votes]
-    usable = np.flatnonzero(masks.any(axis=(2, 3)).all(axis=1) & (marked >= least) & (np.array(spans) < size - 4))
-    if not len(usable):
-        return []
-    usable = usable[np.argsort(agreed[usable], kind="stable")]
-    chosen = usable[np.linspace(0, len(usable) - 1, columns).round().astype(int)]
-    pictures = []
-    for index in chosen:
-        middle = np.argwhere(votes[index] > 0)
-        middle = (middle.min(axis=0) + middle.max(axis=0)) // 2
-        corner = np.clip(middle - size // 2, 0, np.array(votes.shape[1:]) - size)
-        part = votes[index][corner[0] : corner[0] + size, corner[1] : corner[1] + size]
-        pictures.append(["".join(map(str, row)) for row in part.tolist()])
-    return pictures
 
 
 def rounded(value, digits=4):

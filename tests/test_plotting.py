@@ -276,6 +276,8 @@ def test_runs_in_a_range_show_both_curves_of_each_seed_and_may_be_cut():
     assert [ax.get_title() for ax in fig.axes] == ["a", "b"]
     assert all(ax.get_ylim() == (0.49, 0.51) for ax in fig.axes)
     assert [line.get_linestyle() for line in fig.axes[0].lines] == ["--", "--", "-", "-"]
+
+
 def test_neighbors_are_drawn_in_different_colors_and_no_object_in_that_of_the_background():
     from unet_helpers.instances import draw_cells
 

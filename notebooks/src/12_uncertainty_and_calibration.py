@@ -29,7 +29,7 @@ more = subset_of_patients([make_patient(0, index=index) for index in range(96, 1
 probabilities = predict_probabilities(model, more.images)
 predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
 
-# %% mystnb={"image": {"alt": "ALT-FIRST"}, "figure": {"caption": "The largest nodule that the network misses wholly in eight further patients. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
+# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing but a faint glow inside the nodule."}, "figure": {"caption": "The largest nodule that the network misses wholly in eight further patients. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
 from unet_helpers.calibration_figures import show_uncertainty
 
 nodule = more.masks == 2
@@ -58,7 +58,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 #
 # **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
-# **Minutes:** 50 to read, with five exercises, 1 to run on two cores.
+# **Minutes:** 55 to read, with five exercises, 1 to run on two cores.
 #
 # **The misconception it removes:** "A softmax of 0.99 means it is right 99 times of 100."
 #
@@ -71,7 +71,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 round(float(confidence[missed][nodule[missed]].mean()), 2)
 
 # %% [markdown]
-# PROSE-FIRST
+# It does not. The map is bright along the outlines of the lungs, where nothing much is at stake, and dark at the place of the only error that matters. Anybody who looks for bright spots looks elsewhere.
 #
 # The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed.
 
@@ -98,7 +98,9 @@ columns = ["share of all pixels", "of them sure", "sure ones right", "other ones
 pd.DataFrame(rows, index=columns).T.round(3)
 
 # %% [markdown]
-# PROSE-SURE
+# Of all pixels nearly all are sure, and of the sure ones nearly all are right: better than 99 of 100. Of the others nine tenths are right. By this line the network is careful, even **too modest**.
+#
+# Now the last line. Of the pixels that it calls nodule and is sure of, about one in twenty is wrong, and of the others about two in five. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few: outside the body and deep inside the lung it is no art to be right.
 
 # %% [markdown]
 # ## A reliability diagram
@@ -132,14 +134,14 @@ check.accuracy_per_bin(accuracy_per_bin)
 # %% [markdown]
 # `reliability` does this, and keeps counts and mean confidence of each bin beside it.
 
-# %% mystnb={"image": {"alt": "ALT-REL"}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
+# %% mystnb={"image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve lies far below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
 from unet_helpers.calibration import reliability
 from unet_helpers.calibration_figures import show_reliability
 
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
 # %% [markdown]
-# PROSE-REL
+# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third is far on the orange side: what is called nodule with 0.7 is nodule in about half of the cases or less (the points jump, since these are a few hundred pixels of a few patients). Look at the histograms as well. Nearly everything is in the last bin, so most points of a curve stand for few pixels.
 
 # %% [markdown]
 # ### Exercise 12.2: one number
@@ -171,20 +173,20 @@ for name, where in regions.items():
 pd.DataFrame(rows, index=["calibration error", "confidence − accuracy"]).T.round(3)
 
 # %% [markdown]
-# PROSE-ECE
+# Both columns: the error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign.
 
 # %% [markdown]
 # ### The probability of a nodule
 #
 # So far we asked about the winning class. One can also take the probability of *one* class, whoever wins: of the pixels to which the network gives a probability of 0.3 for nodule, how many are nodule?
 
-# %% mystnb={"image": {"alt": "ALT-CLASS"}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
+# %% mystnb={"image": {"alt": "A reliability diagram for the class nodule. Between probabilities of 0.4 and 0.9 the curve lies well below the diagonal, at the lower probabilities it jumps about it. The histogram shows nearly all pixels in the first bin and a small peak in the last."}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
 show_reliability(
     {"nodule": reliability(probabilities, more.masks, of=2, bins=10)}, "probability of nodule", "is nodule"
 )
 
 # %% [markdown]
-# PROSE-CLASS
+# Where the network gives nodule a probability of 0.6, about a third of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)). A weight makes it find more, and bends its probabilities. They are a good *order* of the pixels all the same, and an order is all that a threshold needs.
 
 # %% [markdown]
 # ## What the loss does to it
@@ -200,7 +202,7 @@ recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8")
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
 print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s of training for each network")
 
-# %% mystnb={"image": {"alt": "ALT-LOSSES"}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
+# %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies above the dashed diagonal, the weighted sum a little above it, and the Dice loss a little below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
 from unet_helpers.calibration_figures import show_reliability_together
 
 show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
@@ -218,9 +220,9 @@ rows = {name: [cell(run, key) for key in columns.values()] for name, run in reco
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# After so short a training, the networks of the cross-entropy are **too modest**: near an outline their curve lies above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) With the Dice loss the curve lies on the other side: near an outline these networks promise a little more than they keep, although they were trained just as briefly. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
+# After so short a training, the networks of the cross-entropy and of the sum are **too modest** near an outline: their curves lie above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) The networks of the Dice loss, trained just as briefly, lie on the other side. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
 #
-# Now read the first column before you choose by the others. The network with honest probabilities finds hardly any nodule. An error over all pixels of about one hundredth says nothing about the class one cares for. And in the last column, where the pixels are that a network calls nodule, *every* loss fails: what it calls nodule with confidence is right far less often than promised.
+# By the column *near* the Dice loss would win, because modesty and boasting both count as a gap. And before you choose by a calibration error at all, read the first column: with the plain cross-entropy hardly any nodule is found. In the last column, where the pixels are that a network calls nodule, *every* loss fails by two or three tenths. A network can be calibrated and useless, or useful and not calibrated; a calibration error stands beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
@@ -267,7 +269,7 @@ round(temperature, 2)
 # %%
 assert (scaled.argmax(axis=-1) == predictions).all()
 
-# %% mystnb={"image": {"alt": "ALT-TEMP"}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
+# %% mystnb={"image": {"alt": "Two reliability diagrams for pixels near an outline. As it is: the curve lies a little above the diagonal. At the fitted temperature: it lies on the diagonal."}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
 before, after = (reliability(p, more.masks, where=near) for p in (probabilities, scaled))
 show_reliability({"near, as it is": before, f"near, T = {temperature:.1f}": after})
 
@@ -278,7 +280,7 @@ for name, where in regions.items():
 pd.DataFrame(rows, index=["as it is", "at the temperature"]).T.rename_axis("calibration error").round(3)
 
 # %% [markdown]
-# PROSE-TEMP
+# The temperature is below 1: on the whole the network was too modest, and is sharpened. Near an outline the promises are now kept. But among the pixels called nodule the error has grown, not shrunk: there the network promised too much already, and was sharpened with the rest.
 #
 # Move the temperature, and see what it can change in the picture we began with, and what it cannot.
 
@@ -290,7 +292,7 @@ frames = [1.5 * (1 - at_temperature(probabilities[missed], t).max(axis=-1)) for 
 explore(frames, [f"T = {t:g}" for t in temperatures], "temperature", start=3, width=300)
 
 # %% [markdown]
-# PROSE-WIDGET
+# The line along the lungs grows and shrinks. The missed nodule lights up only when everything does: a temperature changes how bright the map is, not which place is brighter than which.
 #
 # Did the temperature help in the benchmark? There each network has its own, fitted on the validation patients.
 
@@ -346,7 +348,7 @@ scores = {name: [dice(more.masks == c, p.argmax(axis=-1) == c) for c in (1, 2)] 
 pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 
 # %% [markdown]
-# PROSE-MEMBERS
+# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well. Upside down the nodules suffer, and with both flips they suffer most: the network has never seen the spine on top. What such an answer contributes to a map is not doubt about this patient but surprise about the pose. So **flip only as far as the training did, or as far as you have checked**; the benchmark below uses left and right alone.
 
 # %% [markdown]
 # ### What is it unsure about?
@@ -378,7 +380,7 @@ def mutual_information(samples):
 
 check.mutual_information(mutual_information)
 
-# %% mystnb={"image": {"alt": "ALT-MAPS"}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
+# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; in all maps its edge and that of the lung glow, faintest in the mutual information. Bottom: the missed nodule, dark in 1 − highest probability, a small glowing spot in the three other maps."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
 from unet_helpers.calibration import entropy
 from unet_helpers.calibration import mutual_information as information
 
@@ -391,11 +393,11 @@ partly = int(np.where(found, nodule.sum(axis=(1, 2)), 0).argmax())
 show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.75)
 
 # %% [markdown]
-# PROSE-MAPS
+# In the lower row the maps differ. The single prediction is dark inside the missed nodule, but some of the dropout samples and of the flips saw something there, and it glows a little. The doubt was in the network, and a single prediction did not show it. All maps agree on the outline of the lung, where a pixel may belong to either side.
 #
 # And five networks of the benchmark, on two slices chosen by the same rule among its patients:
 
-# %% mystnb={"image": {"alt": "ALT-ENSEMBLE"}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
+# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a large nodule at the border of the lung, found in the main; its edge glows. Bottom: a large gray nodule that was missed; it is nearly dark in 1 − highest probability, faint in the dropout map, and the brightest spot of the ensemble's mutual information."}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
 with np.load(RESULTS / "uncertainty_slices.npz") as stored:
     kept = dict(stored)
 names = {"1 − highest": "1 − highest probability", "dropout: mutual inf.": "dropout: mutual information"}
@@ -407,7 +409,7 @@ for i in range(2):
 show_uncertainty(rows, crop=64, panel=1.75)
 
 # %% [markdown]
-# Look at the second row. The single network is dark inside the nodule that it missed: no doubt. If another member of the ensemble saw something there, the mutual information lights up, because contradiction is what it measures. If none did, all maps are black alike.
+# In the second row the single network misses a large, gray nodule and hardly doubts. In the ensemble's mutual information this nodule is the brightest spot: other members have found it, and contradiction is what this map shows. The edge of the lung, on which all members doubt alike, is bright in the entropy and fades in the mutual information.
 
 # %% [markdown]
 # ## Do the maps point at the errors?
@@ -426,7 +428,7 @@ for name, values in (pencil | maps).items():
 pd.DataFrame(rows, index=["all pixels", "near an outline"]).T.rename_axis("AUROC of error").round(2)
 
 # %% [markdown]
-# PROSE-AUROC
+# Over all pixels every map looks splendid, **and so does the pencil**. Errors lie at outlines, and nearly all other pixels are far from any; so a line along the edge has found them. Near an outline the pencil falls behind, and the free baseline is as good as ten predictions with dropout.
 #
 # The same for the networks of the benchmark, per patient, on the errors of two single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
 
@@ -436,9 +438,7 @@ rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in r
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# Read it from the top. Over **all pixels** the pencil has more than 0.95 already: errors lie at outlines, and nearly all other pixels are far from any. A map that is praised for its 0.97 over all pixels may be a pencil line. **Near an outline** the pencil falls behind, and 1 − the highest probability, which costs nothing, is above 0.9; dropout adds nothing to it, the flips and the ensemble a little.
-#
-# For the **nodules** the order changes. There 1 − the highest probability is about as good as the pencil: it is busy with the outline of the lung. The mutual information of the ensemble is far ahead. Where a nodule is missed, other members often saw it. Five trainings and five predictions buy this.
+# The first two columns say the same as above; the ensemble adds a little. In the last one the order changes. For nodules, 1 − the highest probability is **no better than the pencil**: it is busy with the outline of the lung. The mutual information of dropout and of the flips does better, and that of the ensemble best of all. Where one network misses a nodule, another has often seen it. Five trainings and five predictions buy this.
 
 # %% [markdown]
 # ## Can a case be referred?
@@ -472,7 +472,7 @@ def kept_risk(risk, uncertainty, share):
 
 check.kept_risk(kept_risk)
 
-# %% mystnb={"image": {"alt": "ALT-RISK"}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises from about 0.3 to about 0.5 and lies between a flat gray line at 0.5, the random order, and a green dotted line, the best order, which begins below 0.1. The bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
 from unet_helpers.atlas_figures import show_bands
 
 curves = recorded["referral"]["curve"]
@@ -492,7 +492,7 @@ rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] 
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as several predictions: with so few patients the scores cannot be told apart. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as several predictions: their intervals overlap almost wholly, with 24 patients. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
 
 # %% [markdown]
 # ## What none of this can show
@@ -521,42 +521,41 @@ rows["another window"].append(cell(recorded["ensemble_other_window"], "near_ece"
 rows["the window of training"].append(cell(recorded["ensemble"], "near_ece"))
 pd.DataFrame(rows, index=[*columns, "of the ensemble"]).T
 
-# %% mystnb={"image": {"alt": "ALT-SHIFT"}, "figure": {"caption": "Pixels near an outline, five networks together, each at the temperature of its validation patients."}}
+# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: the curve lies close to the diagonal, a little below. Another window: it lies well below the diagonal, with orange bars, also in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, five networks together, each at the temperature of its validation patients."}}
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
-# In the other window the lung Dice falls by about five hundredths, and near the outlines the networks, a little too modest before, promise several hundredths too much. They have become worse **and** more certain than they should be. The temperature of the validation patients now does harm: it was below 1, and sharpens what is too sharp already. The ensemble helps a little and does not repair it. Nothing in the output says that the images are of another kind; whoever uses the network has to watch the images: their gray values, their spacing, their scanner.
+# In the other window the lung Dice falls by six or seven hundredths. Near the outlines the single networks, a little too modest before, now promise several hundredths too much: they have become worse **and** too certain. The temperature of the validation patients does **harm**: it was below 1, and sharpens what is too sharp already. The ensemble bears it better. Averaging had made it too modest in the window of training, and this reserve is what the shift uses up; that its error is the same in both windows is luck.
+#
+# Nothing in the output says that these images are of another kind. Whoever uses a network has to watch what goes *in*: gray values, spacing, scanner.
 
 # %% [markdown]
 # ## When people disagree
 #
-# The phantom has one truth, because a program drew it. In real data the doubt that stays is also a doubt of people. In the LIDC data four radiologists outlined the same nodules {cite:p}`armato2011lidc`. How many of the four marked each pixel?
+# The phantom has one truth, because a program drew it. In real data the doubt that stays is also a doubt of people. In the LIDC data four radiologists outlined the same nodules {cite:p}`armato2011lidc`. Of the pixels that anybody marked, how many did one of them mark, two, three, or all four?
 
-# %% mystnb={"image": {"alt": "ALT-VOTES"}, "figure": {"caption": "Five nodules of LIDC: how many of four readers marked a pixel, from black (nobody) to white (all four); from the least to the most agreed upon. No image of a patient is shown, only outlines."}}
+# %% mystnb={"image": {"alt": "Four bars, the share of the marked pixels over the number of readers who marked them. One reader: about 0.4; two: 0.2; three: 0.15; all four: about 0.25."}, "figure": {"caption": "LIDC, 2,272 slices of 200 patients: the pixels that at least one of four readers marked, by how many marked them."}}
 from unet_helpers import plotting
 
-votes = [np.array([list(map(int, line)) for line in picture]) for picture in recorded["readers"]["curve"]["votes"]]
-agreed = [f"all four: {(v == 4).sum() / (v > 0).sum():.0%}" for v in votes]
-plotting.show_images(votes, agreed, limits=(0, 4), columns=5, panel=1.7)
+readers = recorded["readers"]
+shares = readers["share_of_marked_pixels_by_votes"]
+with plotting.figure(width=3.6, height=2.4) as (fig, axes):
+    axes[0, 0].bar(["one", "two", "three", "all four"], shares, color="#888888")
+    axes[0, 0].set(xlabel="readers who marked the pixel", ylabel="share of the marked pixels")
+fig
 
 # %% [markdown]
-# The inside is undisputed in the right pictures, the outline is a band in all of them, and in the left ones the readers do not even mean the same thing.
-#
+# More pixels were marked by one reader alone than by all four. An outline is no line but a band, and some of the nodules are a band altogether.
 #
 # Take three of the readers as a forecast of the fourth: the more of them marked a pixel, the more probable that the fourth did too. If they were all drawing from one and the same probability, two of three would mean two thirds.
 
 # %%
-readers = recorded["readers"]
 rows = {f"{v} of 3": [v / 3, cell(readers, f"marked_if_{v}_others_did", 2)] for v in (1, 2, 3)}
 table = pd.DataFrame(rows, index=["forecast", "the fourth marked it"]).T
 table.assign(forecast=table["forecast"].astype(float).round(2))
 
-# %%
-shares = readers["share_of_marked_pixels_by_votes"]
-print(f"of the pixels that anybody marked, {shares[-1]:.0%} were marked by all four, {shares[0]:.0%} by one alone")
-
 # %% [markdown]
-# PROSE-READERS2
+# What all three others marked, the fourth marks in about 86 of 100 pixels; what two of them marked, in about half; always less than the forecast. A pixel that three people marked got there partly by luck, and a fourth is not obliged to be of their opinion; sometimes the fourth saw no nodule at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
 #
 # This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`soft_readers=True` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
 
