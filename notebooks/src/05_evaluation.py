@@ -95,9 +95,8 @@ print(f"TP {tp}, FP {fp}, FN {fn}, TN {tn}")
 from unet_helpers import dice, iou
 
 print(f"IoU {tp} / ({tp} + {fp} + {fn}) = {tp / (tp + fp + fn):.3f}; package {iou(truth, prediction):.3f}")
-print(
-    f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / (2 * tp + fp + fn):.3f}; package {dice(truth, prediction):.3f}"
-)
+both = 2 * tp + fp + fn
+print(f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / both:.3f}; package {dice(truth, prediction):.3f}")
 
 # %% [markdown]
 # The same two masks have an IoU of one half and a Dice of two thirds. Neither is "the" right one; but a Dice must not be compared with someone else's IoU.
@@ -643,11 +642,13 @@ means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 # %% [markdown]
 # The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them, and these are the same patients. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
 
-# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from slightly below zero to 0.3 and the hollow diamond's bar crosses zero. With the mirror image no dot lies below zero."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
+# %%
 from unet_helpers.intervals import compare
 
 plain = scored["most probable class"]
 compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
+
+# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from slightly below zero to 0.3 and the hollow diamond's bar crosses zero. With the mirror image no dot lies below zero."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
 differences = {name: one.differences for name, one in compared.items()}
 plotting.show_differences(differences, "difference in Dice", limits=(-0.15, 0.35), method="t")
 
