@@ -102,6 +102,18 @@ def test_a_second_worker_that_cannot_start_ends_the_first(started, monkeypatch):
     assert [worker.returncode for worker in started] == [-9]
 
 
+def test_a_worker_leaves_when_its_launcher_was_killed():
+    worker = "from unet_helpers.jax_worker import leave_with_the_launcher as f; f(); print('here', flush=True); "
+    worker += "import time; time.sleep(120)"
+    launcher = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    with subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+        began = time.monotonic()
+        assert process.stdout.read() == ""  # its end: nobody holds the pipe any more
+        assert time.monotonic() - began < 30
+
+
 def test_a_worker_that_writes_much_does_not_stop():
     (text,) = scaling.run_workers(python("import sys; print('x' * 10**6); print('y' * 10**6, file=sys.stderr)"), 1)
     assert len(text) > 10**6

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -77,7 +78,20 @@ def stay_on_this_machine():
     _jax.make_gloo_tcp_collectives = functools.partial(_jax.make_gloo_tcp_collectives, hostname="127.0.0.1")
 
 
+def leave_with_the_launcher():
+    """End this worker when the program that started it is gone: one that was killed cannot end its workers."""
+    launcher = os.getppid()
+
+    def watch():
+        while os.getppid() == launcher:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(folder, batch_size, epochs):
+    leave_with_the_launcher()
     folder = Path(folder)
     if os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"].startswith("127.0.0.1:"):
         stay_on_this_machine()
