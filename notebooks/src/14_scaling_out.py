@@ -311,14 +311,17 @@ speed["slices per second"] = speed["batch"] / speed["step_seconds"]
 speed[["batch", "step_seconds", "slower_repeat", "slices per second"]].round(2)
 
 # %%
-seconds = speed["step_seconds"] / speed.loc["two processes", "step_seconds"]
-print(f"two processes are {seconds['one process, one thread']:.2f} times as fast as one process with one core,")
-print(f"and {seconds['one process, two threads']:.2f} times as fast as one process with both cores")
+alone, threads, both, double = speed["step_seconds"]
+print(f"two processes are {alone / both:.2f} times as fast as one process with one core,")
+print(f"and {threads / both:.2f} times as fast as one process with both cores")
+print(f"beyond computing: {both - alone / 2:.1f} s per step, with the double batch {double - alone:.1f} s")
 
 # %% [markdown]
-# A factor below 1 means *slower*. The two comparisons answer different questions: the first, what a second machine of this kind could bring; the second, whether to use two processes on *this* one. With the double batch each process has twice as much to compute between two messages, and more slices go through per second.
+# Hardly, and not on this machine. For the same batch two processes gain almost nothing over one core, and one process with two *threads* does on the same two cores what one hoped for from two processes. Threads share their memory, so that nothing has to be sent. With the double batch more slices go through per second, because each process has twice as much to compute between two messages.
 #
-# Read the column of the slower repeat too. Other programs ran on this machine now and then. One process gets out of their way; two processes on two cores cannot, and in every step the faster one *waits for the one that has to share its core*. A training on several workers is as fast as the slowest of them. So the numbers of the two processes here are the least certain on this page, and two cores are a place to learn how it works, not a reason to do it.
+# If computing were all, two processes would need half the time of one core, and the same time with the double batch. They need about a fifth of a second more, both times: a fixed price per step. What it consists of the benchmark does not say. Batch normalization may have a share in it, since the processes exchange means in every layer, forward and back, and wait for each other each time; the gradients, as we shall see below, have a small one.
+#
+# The slower repeat of the two processes lies further off than that of one process. In every step the faster one waits for the other: a training on several workers is as fast as the slowest of them. Two cores are a place to learn how it works, and no reason to do it.
 #
 # ## Which result does the bigger batch give?
 #
@@ -461,7 +464,7 @@ gradients = 4 * measured["speed"]["parameters"]
 print(f"{gradients / 1e6:.1f} MB of gradients: {1e3 * all_reduce_seconds(2, gradients, **link):.1f} ms per step")
 
 # %% [markdown]
-# The network of the benchmark has few weights, and its all-reduce takes a small part of a step, which is a good part of a second. So it is not the messages that slow our two processes.
+# The network of the benchmark has few weights, and its all-reduce takes a small part of a step, which is a good part of a second. So it is not the gradients that slow our two processes.
 #
 # ## Efficiency: measured with two, modeled beyond
 #
@@ -486,7 +489,6 @@ def efficiency(one, many, workers):
 check.efficiency(efficiency)
 
 # %%
-alone, both = speed.loc["one process, one thread", "step_seconds"], speed.loc["two processes", "step_seconds"]
 print(f"measured, two processes with one core each: efficiency {efficiency(alone, both, 2):.2f}")
 
 # %% [markdown]
@@ -516,7 +518,6 @@ plotting.show_scaling(strong, {"two processes": ([2], [efficiency(alone, both, 2
 
 # %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond, lower than the first curve, marks the measured two processes."}, "figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}}
 weak = {name: (workers, case["compute"] / step_seconds(workers, **case, weak=True)) for name, case in cases.items()}
-double = speed.loc["two processes, double batch", "step_seconds"]
 plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 
 # %% [markdown]
@@ -524,7 +525,7 @@ plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 #
 # What decides is computing per byte. The small network on a processor computes long and sends little, so that even a slow link is good enough. The GPU computes in a fraction of the time, for a network that sends many times as much. A faster GPU makes the efficiency *worse*.
 #
-# The diamonds are the only measurement in these figures, and they lie below their line. The model knows the messages and nothing else: no memory that both processes share, no other program on the machine, no waiting for the slower one. Read its lines as what communication alone leaves possible.
+# The diamonds are the only measurement in these figures, and they lie far below their line. The model knows the gradients and nothing else: not the means of batch normalization, not the waiting for the slower one, not the fifth of a second that we found above. Read its lines as what adding up gradients alone leaves possible; a measurement with two workers of your own is worth more than the model.
 #
 # ## On a cluster: the scheduler is the launcher
 #
