@@ -33,9 +33,9 @@ def label_objects(mask, connectivity=None, min_pixels=0):
 
     Examples
     --------
-    >>> label_objects([[1, 0, 0], [0, 1, 0], [0, 0, 0]]).max()
+    >>> int(label_objects([[1, 0, 0], [0, 1, 0], [0, 0, 0]]).max())
     1
-    >>> label_objects([[1, 0, 0], [0, 1, 0], [0, 0, 0]], connectivity=1).max()
+    >>> int(label_objects([[1, 0, 0], [0, 1, 0], [0, 0, 0]], connectivity=1).max())
     2
     """
     from scipy import ndimage
