@@ -10,6 +10,9 @@ endif
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 
+# where two programs share two cores, NumPy's threads stand in each other's way
+export OPENBLAS_NUM_THREADS ?= 1
+
 .PHONY: help setup lab book book-serve execute pairs checkpoint your-data lint unit nbval check-book test lock clean
 
 help:
