@@ -1,28 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from unet_helpers.datasets import Subset
 from unet_helpers.failures import (
-    KINDS,
-    classify_errors,
     error_map,
-    tabulate_errors,
     tabulate_objects,
-    two_channel_binary_accuracy,
     why_black,
 )
-
-two_masks = array_shapes(min_dims=2, max_dims=2, max_side=12).flatmap(
-    lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
-)
-
-
-def kinds_of(truth, found, **options):
-    maps = classify_errors(truth, found, **options)
-    return {kind: area.astype(int).tolist() for kind, area in maps.items() if area.any()}
 
 
 def subset_of(masks, spacing=(1.0, 1.0), images=None):
@@ -33,102 +17,13 @@ def subset_of(masks, spacing=(1.0, 1.0), images=None):
     return Subset(images, masks, np.array([f"P{i}" for i in range(n)]), names, np.tile(spacing, (n, 1)).astype(float))
 
 
-# --- every wrong pixel has one name -----------------------------------------------------------
-
-
-@given(two_masks, st.sampled_from([(1.0, 1.0), (0.5, 2.0), (np.nan, np.nan)]), st.sampled_from([None, 0.0, 1.0, 5.0]))
-def test_every_wrong_pixel_is_in_exactly_one_kind(pair, spacing, tolerance):
-    maps = classify_errors(*pair, spacing, tolerance)
-    assert set(maps) == set(KINDS)
-    np.testing.assert_array_equal(sum(area.astype(int) for area in maps.values()), pair[0] != pair[1])
-
-
-@given(two_masks)
-def test_missed_pixels_are_true_and_islands_are_predicted(pair):
-    truth, found = pair
-    maps = classify_errors(*pair)
-    assert truth[maps["missed object"] | maps["hole"]].all()
-    assert found[maps["false island"] | maps["leak"]].all()
-
-
-@given(two_masks)
-def test_truth_and_prediction_exchanged_turn_missed_objects_into_islands(pair):
-    truth, found = pair
-    np.testing.assert_array_equal(
-        classify_errors(truth, found)["missed object"], classify_errors(found, truth)["false island"]
-    )
-
-
-def test_a_missed_object(draw):
-    truth, found = draw("##...", "##...", "....#", "...##"), draw("##...", "##...", ".....", ".....")
-    assert kinds_of(truth, found) == {"missed object": draw(".....", ".....", "....#", "...##").tolist()}
-
-
-def test_a_false_island(draw):
-    truth, found = draw("##..", "##..", "....", "...."), draw("##..", "##..", "....", "...#")
-    assert kinds_of(truth, found) == {"false island": draw("....", "....", "....", "...#").tolist()}
-
-
-def test_pixels_that_meet_at_a_corner_are_one_object(draw):
-    truth, found = draw("#...", ".#..", "..#.", "...."), draw("#...", "....", "....", "....")
-    assert set(kinds_of(truth, found, tolerance=0.5)) == {"hole"}  # found, though only its first pixel
-
-
-def test_a_boundary_one_pixel_off(draw):
-    truth, found = draw("....", ".##.", ".##.", "...."), draw("....", ".###", ".###", "....")
-    assert kinds_of(truth, found) == {"boundary": draw("....", "...#", "...#", "....").tolist()}
-
-
-def test_a_hole_far_inside():
-    truth = np.ones((9, 9), int)
-    truth[0] = 0
-    found = truth.copy()
-    found[4, 4] = found[1, 1] = 0
-    maps = classify_errors(truth, found)
-    assert np.argwhere(maps["hole"]).tolist() == [[4, 4]]
-    assert np.argwhere(maps["boundary"]).tolist() == [[1, 1]]  # beside the background, so near the boundary
-
-
-def test_a_leak_is_what_runs_out_beyond_the_tolerance(draw):
-    truth, found = draw("##......", "##......"), draw("######..", "##......")
-    assert kinds_of(truth, found) == {
-        "boundary": draw("..#.....", "........").tolist(),  # 1 pixel from the object; 1.5 is the tolerance
-        "leak": draw("...###..", "........").tolist(),
-    }
-
-
-def test_the_tolerance_is_in_mm(draw):
-    truth, found = draw("##......", "##......"), draw("######..", "##......")
-    assert set(kinds_of(truth, found, spacing=(1.0, 0.3), tolerance=1.2)) == {"boundary"}  # 4 columns of 0.3 mm
-    assert set(kinds_of(truth, found, spacing=(1.0, 0.4), tolerance=1.2)) == {"boundary", "leak"}
-
-
-def test_a_full_truth_can_only_have_holes():
-    truth, found = np.ones((4, 4)), np.ones((4, 4))
-    found[1, 1] = 0
-    assert set(kinds_of(truth, found)) == {"hole"}
-
-
 def test_error_map_of_four_pixels(draw):
     assert error_map(draw("..##"), draw(".#.#")).tolist() == [[0, 2, 3, 1]]
-    for function in (error_map, classify_errors):
-        with pytest.raises(ValueError, match="shape"):
-            function(draw("..##"), draw(".#"))
+    with pytest.raises(ValueError, match="shape"):
+        error_map(draw("..##"), draw(".#"))
 
 
 # --- tables -----------------------------------------------------------------------------------
-
-
-def test_errors_are_tabulated_per_slice_class_and_kind(draw):
-    truth = [draw("11.....", "11.....", ".......", ".2.2..."), draw(*["......."] * 4)]
-    found = [draw("11.....", "11.....", ".......", "......."), draw(*["......."] * 3, "1.1...1")]
-    table = tabulate_errors(subset_of(truth), np.stack(found), ("background", "lung", "nodule"))
-    assert len(table) == 2 * 2 * len(KINDS)
-    some = table[table["pixels"] > 0].drop(columns="patient")
-    assert some.values.tolist() == [
-        ["P0_Z_1", "nodule", "missed object", 2, 2],
-        ["P1_Z_1", "lung", "false island", 3, 3],
-    ]
 
 
 def test_objects_are_tabulated_with_size_and_whether_they_were_found(draw):
@@ -207,9 +102,3 @@ def test_a_suspicious_finding_is_printed_with_its_remedy():
     for finding in findings:
         assert ("→" in str(finding)) == finding.suspicious
         assert finding.evidence in str(finding)
-
-
-def test_binary_accuracy_over_two_channels_of_a_constant_is_one_half():
-    for constant in (0.2, 0.5, 0.9):
-        assert two_channel_binary_accuracy(MASKS, constant) == 0.5
-        assert two_channel_binary_accuracy(MASKS * 0, constant) == 0.5

@@ -1,8 +1,8 @@
 """An atlas of failures: every connected piece of wrong pixels gets a name, by rules that a program applies.
 
-:mod:`unet_helpers.failures` names single pixels of one class. Here the unit is a piece, all classes are looked at
-together, and the neighboring slices and the image have a say: some kinds are facts about two masks (a missed object, a
-merger), others name a likely cause (an edge of the field of view, too little contrast, the end of an object).
+All classes are looked at together, and the neighboring slices and the image have a say: some kinds are facts about two
+masks (a missed object, a merger), others name a likely cause (an edge of the field of view, too little contrast, the
+end of an object).
 """
 
 from dataclasses import dataclass

@@ -1,21 +1,10 @@
-"""Where a prediction is wrong, and what kind of wrong: every error gets a place and a name."""
+"""Where a prediction is wrong, which objects are missed, and why a mask may come out black."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-
-from .metrics import dice
-from .preprocessing import one_hot
-
-KINDS = {
-    "missed object": "a true object that the prediction does not touch",
-    "false island": "a predicted object that touches no true object",
-    "boundary": "wrong pixels within the tolerance of the true boundary",
-    "hole": "true pixels further inside an object that was found",
-    "leak": "predicted pixels further outside an object that was found",
-}
 
 
 def error_map(y_true, y_pred):
@@ -35,64 +24,6 @@ def error_map(y_true, y_pred):
     return np.select([y_true & y_pred, y_pred, y_true], [1, 2, 3], 0).astype(np.uint8)
 
 
-def classify_errors(y_true, y_pred, spacing=(1.0, 1.0), tolerance=None):
-    """Give every wrong pixel of one slice one of the names in :data:`KINDS`.
-
-    Parameters
-    ----------
-    y_true, y_pred : ``(H, W)`` binary
-        One class of one slice.
-    spacing : (float, float)
-        (row, column) in mm.
-    tolerance : float, optional
-        In mm; an error this close to the true boundary is a boundary error. Default: 1.5 pixels.
-
-    Returns
-    -------
-    dict of str to ``(H, W)`` bool
-        One map per kind; together they are exactly the wrong pixels, each in one map.
-    """
-    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
-    spacing = (1.0, 1.0) if np.isnan(spacing).any() else spacing
-    tolerance = 1.5 * max(spacing) if tolerance is None else tolerance
-    missed = _without_contact(y_true, y_pred)
-    islands = _without_contact(y_pred, y_true)
-    wrong = (y_true != y_pred) & ~missed & ~islands
-    if y_true.any() and not y_true.all():
-        inside = ndimage.distance_transform_edt(y_true, sampling=spacing)
-        outside = ndimage.distance_transform_edt(~y_true, sampling=spacing)
-        near = np.where(y_true, inside, outside) <= tolerance
-    else:
-        near = np.zeros_like(y_true)
-    return {
-        "missed object": missed,
-        "false island": islands,
-        "boundary": wrong & near,
-        "hole": wrong & ~near & y_true,
-        "leak": wrong & ~near & y_pred,
-    }
-
-
-def tabulate_errors(subset, predictions, class_names):
-    """Pixels and objects of every kind of error, per slice and class.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``case``, ``patient``, ``class``, ``kind``, ``pixels``, ``objects`` (connected pieces).
-    """
-    rows = []
-    for i, case in enumerate(subset.case_ids.tolist()):
-        for index, name in enumerate(class_names[1:], start=1):
-            maps = classify_errors(subset.masks[i] == index, predictions[i] == index, subset.spacing[i])
-            for kind, area in maps.items():
-                pieces = ndimage.label(area, structure=np.ones((3, 3)))[1]
-                rows.append((case, str(subset.patient_ids[i]), name, kind, int(area.sum()), int(pieces)))
-    return pd.DataFrame(rows, columns=["case", "patient", "class", "kind", "pixels", "objects"])
-
-
 def distance_to_boundary(mask, spacing=(1.0, 1.0)):
     """Distance of every pixel to the boundary of a binary mask, in mm; half a pixel for those that touch it.
 
@@ -104,24 +35,6 @@ def distance_to_boundary(mask, spacing=(1.0, 1.0)):
     inside = ndimage.distance_transform_edt(mask, sampling=spacing)
     outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
     return np.where(mask, inside, outside) - 0.5 * float(np.mean(spacing))
-
-
-def dice_by_repair(subset, predictions, index):
-    """What each kind of error costs: the Dice after every error of one kind, and of no other, is repaired.
-
-    Parameters as in :func:`tabulate_objects`.
-
-    Returns
-    -------
-    pandas.Series
-        Dice of all slices pooled: ``as it is``, then one number per kind of :data:`KINDS`.
-    """
-    truth, predicted = subset.masks == index, np.asarray(predictions) == index
-    maps = [classify_errors(*pair) for pair in zip(truth, predicted, subset.spacing, strict=True)]
-    repaired = {"as it is": predicted}
-    for kind in KINDS:
-        repaired[kind] = np.where(np.stack([map[kind] for map in maps]), truth, predicted)
-    return pd.Series({name: dice(truth, mask) for name, mask in repaired.items()}, name="dice")
 
 
 def tabulate_objects(subset, predictions, index):
@@ -157,13 +70,6 @@ def tabulate_objects(subset, predictions, index):
             rows.append((case, patient, row, column, pixels, diameter, contrast, covered, covered > 0))
     columns = ["case", "patient", "row", "column", "pixels", "diameter_mm", "contrast", "covered", "found"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _without_contact(objects, others):
-    """The connected pieces of ``objects`` that share no pixel with ``others``."""
-    labels, _ = ndimage.label(objects, structure=np.ones((3, 3)))
-    touched = np.unique(labels[objects & others])
-    return objects & ~np.isin(labels, touched)
 
 
 @dataclass(frozen=True)
@@ -257,12 +163,3 @@ def _ask_threshold(probabilities, masks):
     return Finding(
         question, suspicious, evidence, "it ranks right but stays below 0.5: weigh the object or train longer"
     )
-
-
-def two_channel_binary_accuracy(masks, constant=0.5):
-    """Accuracy that ``binary_accuracy`` reports for one-hot masks of two classes and a constant output.
-
-    Each pixel has one channel right and one wrong, whatever the image shows: exactly 0.5.
-    """
-    targets = one_hot((np.asarray(masks) > 0).astype(np.uint8), 2)
-    return float(((np.full_like(targets, constant) > 0.5) == (targets > 0.5)).mean())
