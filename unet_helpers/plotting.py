@@ -541,7 +541,7 @@ def show_findings(findings, width=8.0):
     return fig
 
 
-def show_kinds(examples, crop=48, columns=5, panel=2.2):
+def show_kinds(examples, crop=48, columns=5, panel=2.2, fill=0.6):
     """Close-ups of errors, one per panel: truth as yellow line, prediction as dashed line, the error filled.
 
     Parameters
@@ -551,6 +551,8 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
         piece of ``area``.
     crop : int
         Height and width of the close-up in pixels.
+    fill : float
+        How opaque the filled error is; with 0 the image under it is seen, between the lines.
     """
     from scipy import ndimage
 
@@ -567,15 +569,17 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2):
             row, column = (np.clip(c - crop // 2, 0, n - crop) for c, n in zip(center, area.shape, strict=True))
             part = np.s_[row : row + crop, column : column + crop]
             draw_image(ax, image[part], title=title)
-            draw_errors(ax, np.where(area[part], error_map(truth[part], prediction[part]), 0))
+            if fill:
+                draw_errors(ax, np.where(area[part], error_map(truth[part], prediction[part]), 0), fill)
             for mask, color, style in ((truth, TRUTH_COLOR, "solid"), (prediction, PREDICTION_COLOR, "dashed")):
                 if mask[part].any():
                     ax.contour(mask[part], levels=[0.5], colors=[color], linestyles=style, linewidths=1.4)
         handles = [
             Line2D([], [], color=TRUTH_COLOR, label="ground truth"),
             Line2D([], [], color=PREDICTION_COLOR, linestyle="dashed", label="prediction"),
-            *(Patch(color=ERROR_COLORS[name], label=name) for name in ("false positive", "false negative")),
         ]
+        if fill:
+            handles += [Patch(color=ERROR_COLORS[name], label=name) for name in ("false positive", "false negative")]
         fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return fig
 
@@ -616,7 +620,7 @@ def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6, method="per
             ax.set_title(title, fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_yticks(range(rows), table.columns)
-        axes[0, 0].invert_yaxis()
+        axes[0, 0].set_ylim(rows - 0.5, -0.5)  # the dots of the last row clear of the axis
     return fig
 
 
