@@ -3,7 +3,7 @@
 #
 # How good is a segmentation, in IoU and Dice, and how sure am I of the number?
 
-# %% mystnb={"image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the borders of the lungs and a ring around the nodule."}, "figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look for the small nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}}
+# %% mystnb={"image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs and a ring around the nodule."}, "figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look for the small nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -462,7 +462,7 @@ check.iou_with_policy(iou_with)
 #
 # Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
 
-# %% mystnb={"image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}, "figure": {"caption": "The same truth, the same number of errors. Left, the border is one pixel off on one side; right, there is a false island far away."}}
+# %% mystnb={"image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}, "figure": {"caption": "The same truth, the same number of errors. Left, the boundary is one pixel off on one side; right, there is a false island far away."}}
 from unet_helpers.failures import error_map
 
 square = np.zeros((32, 32), int)
@@ -470,7 +470,7 @@ square[10:22, 6:18] = 1
 near, far = square.copy(), square.copy()
 near[10:22, 18] = 1
 far[3:6, 26:30] = 1
-spoiled = {"border off by one": near, "false island": far}
+spoiled = {"boundary off by one": near, "false island": far}
 with plotting.figure(1, 2) as (fig, axes):
     for ax, (title, mask) in zip(axes[0], spoiled.items()):
         plotting.draw_image(ax, np.zeros_like(square), title=title)
@@ -480,7 +480,7 @@ fig
 # %% [markdown]
 # For a radiologist the left one is fine, and the right one is an object that does not exist.
 #
-# A **surface distance** asks for each border pixel of one mask: how far is the nearest border pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's border is near the prediction. Four numbers are read off these distances:
+# A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
 
 # %%
 from unet_helpers.metrics import boundary_metrics
@@ -491,9 +491,9 @@ pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
 # %% [markdown]
 # Dice is the same in both rows.
 #
-# - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the border.
+# - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
 # - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
-# - **surface Dice** is the share of both borders that lies within a **tolerance**, here one millimeter. It forgives an error that small altogether, and counts the island by its border.
+# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter. It forgives an error that small altogether, and counts the island by its boundary.
 #
 # They are mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same pixels are other millimeters in another scan:
 
@@ -511,12 +511,12 @@ distances.round(2)
 # %% [markdown]
 # Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different distances (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
 #
-# Distances have gaps too. If one mask is empty there is no border, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, and so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
+# Distances have gaps too. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, and so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
 # %% [markdown]
 # ### Which metric for which target?
 #
-# Draw disks of growing size, and shift each by one pixel: the same small error of the border.
+# Draw disks of growing size, and shift each by one pixel: the same small error of the boundary.
 
 # %% mystnb={"image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}, "figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}}
 from unet_helpers.metrics import surface_dice
@@ -535,8 +535,8 @@ plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 # | the object is large and compact | works | Dice, and beside it a distance |
 # | it has few pixels | jumps with each pixel | objects found, false objects; Dice of the found ones |
 # | a case holds several objects | is decided by the largest | objects found, and Dice per object |
-# | the border is what matters, in mm | does not say where | HD95, or surface Dice |
-# | people draw the border 1 mm apart | punishes what nobody can do better | surface Dice, with their spread as tolerance |
+# | the boundary is what matters, in mm | does not say where | HD95, or surface Dice |
+# | people draw the boundary 1 mm apart | punishes what nobody can do better | surface Dice, with their spread as tolerance |
 # | a volume will be reported | may agree although places do not, or the reverse | difference in ml, beside Dice |
 # | it is thin, as a vessel | is decided by the width of one pixel | overlap of centerlines (clDice; not in this package) |
 # | many cases do not have it | is 0/0 there | false objects per such case |
@@ -549,7 +549,7 @@ plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 # %%
 answers = {
     "liver outline": ...,  # does the outlined area of a large organ agree?
-    "safety margin in mm": ...,  # radiotherapy: how far may the border of the spinal cord be off, at worst?
+    "safety margin in mm": ...,  # radiotherapy: how far may the boundary of the spinal cord be off, at worst?
     "nothing overlooked": ...,  # a second reader marks nodules, large and small; a person checks each mark
     "experts differ by 1 mm": ...,  # an outline that two experts draw up to 1 mm apart, and that is no error
 }
@@ -748,7 +748,7 @@ tables = {name: report.summary(name) for name in ("iou", "hd95")}
 pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 
 # %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's border within little more than a pixel of the true one. The mean is clearly higher: one patient pulls it up, and the pictures below will show with what.
+# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's boundary within little more than a pixel of the true one. The mean is clearly higher: one patient pulls it up, and the pictures below will show with what.
 # The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the three patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
 #
 # And as a second reader would count, nodule by nodule in each slice:
@@ -889,7 +889,7 @@ check.interval(interval)
 # %% [markdown]
 # ## How well do people agree?
 #
-# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two borders. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined a nodule?
+# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two boundaries. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined a nodule?
 
 # %%
 readers = json.loads((RESULTS / "readers.json").read_text(encoding="utf-8"))["results"]
@@ -912,7 +912,7 @@ plotting.show_estimates(runs, {"Dice per slice": "dice"}, limits=(0.65, 0.9), pa
 
 # %% [markdown]
 # - Two readers agree with a Dice a little below 0.8, **where both outlined something**. Over all pairs, with 0 where only one of them did, it is less than half of that (`dice_one_empty_is_0` in the file): the average decides here as well.
-# - **Small nodules agree less** than large ones. That is the disk from above: the same uncertainty of the border costs them more.
+# - **Small nodules agree less** than large ones. That is the disk from above: the same uncertainty of the boundary costs them more.
 # - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them. A consensus evens out the habits of its members.
 # - With the **own mask in the consensus** the number rises further, because the reader is compared with the own work in part. That is leakage.
 #
