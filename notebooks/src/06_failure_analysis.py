@@ -228,7 +228,7 @@ for kind, rule in ATLAS.items():
     print(f"{kind.upper()}: {rule}")
 
 # %% [markdown]
-# What gets a name is one connected **piece** of wrong pixels in one slice. Three of the names hint at a cause: the field of view, the end of an object, the contrast. The others are facts about two masks. `tabulate_atlas` sorts the pieces of all patients, and marks which pixel belongs to which piece.
+# What gets a name is one connected **piece** of wrong pixels in one slice. The tolerance is one and a half pixels; where a rule says *hardly*, the code has a number (`CONTRAST` for the contrast: 375 HU). Three of the names hint at a cause: the field of view, the end of an object, the contrast. The others are facts about two masks. `tabulate_atlas` sorts the pieces of all patients, and marks which pixel belongs to which piece.
 
 # %%
 from unet_helpers.atlas import tabulate_atlas
@@ -237,7 +237,7 @@ errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
 errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
 
 # %% [markdown]
-# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: a good dozen of missed objects, a dozen false islands, and a few that the image hardly shows. Four kinds do not occur at all: nobody's lungs were cut here, and nothing was split, merged, or taken altogether for another class.
+# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about twenty missed objects, a dozen false islands, and a few that the image hardly shows. Four kinds do not occur at all: nobody's lungs were cut here, nothing was split or merged, and no object was taken for a class other than that of its surroundings.
 
 # %% mystnb={"image": {"alt": "Seven close-ups with a title each. Slice-end error: a sliver of lung in front of the heart. Low contrast: a faint nodule, missed. Missed object: a small nodule beside vessels, missed. False island: a corner of the picture outside of the body, predicted as lung. Boundary shift: a nodule of which only a part was predicted. Leak: a piece beside the lung's inner border, predicted as lung. Hole: a piece of lung beside the airway that was left out."}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
 examples = {}
@@ -283,7 +283,7 @@ check.name_the_kind(names)
 # %% [markdown]
 # ### Exercise 06.2: a rule that a program applies
 #
-# Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` numbers the connected objects from 1 and returns their number with them; pixels that meet at a corner are connected.
+# Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` returns two things: an array in which the pixels of each connected object carry its number, from 1 on, and how many objects there are. Pixels that meet at a corner are connected.
 
 
 # %%
@@ -306,7 +306,7 @@ check.false_islands(false_islands)
 # %% [markdown]
 # ### What each kind costs
 #
-# Pixels are not yet Dice. Ask it this way: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise?
+# Pixels are not yet Dice. Ask it this way: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise? (Here all pixels of all patients are pooled, so that large nodules decide; [notebook 05](05_evaluation.ipynb).)
 
 # %%
 from unet_helpers import dice
@@ -320,14 +320,16 @@ costs = pd.DataFrame(costs).T
 costs.sort_values("nodule").round(2)
 
 # %% [markdown]
-# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is thin by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is off by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
 
 # %% [markdown]
 # ## Can the atlas be believed?
 #
-# A name is only worth what its rule is worth. A rule can be examined like a network: on cases whose answer is known. Three examinations follow, recorded by `benchmarks/atlas.py`. The one number in the rules that had to be chosen, below which difference a contrast is "low", was chosen on other patients than those of the examination.
+# A name is only worth what its rule is worth. A rule can be examined like a network: on cases whose answer is known. Three examinations follow, recorded by `benchmarks/atlas.py`. One number in the rules was chosen by its score, the difference below which a contrast is "low", and it was chosen on other patients than those of the examination.
 #
 # **First: planted errors.** Take a true mask, make one mistake in it, of a known kind, of random size and at a random place: delete an object, draw an island, cut an object in two … The prediction is right everywhere else.
+#
+# **Second: the same errors among others**, planted into the predictions of the network, beside its own errors. This is the table of the names that they got:
 
 # %% mystnb={"image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to six cases: leaks named false islands, cut lungs named holes, split objects named holes, shifted boundaries named false islands."}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
 import json
@@ -337,6 +339,10 @@ from unet_helpers.results import RESULTS
 
 recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
+
+
+# %% [markdown]
+# The score is the **balanced accuracy**: the share of each kind that got its right name, averaged over the kinds. In all three examinations, with a 95 % interval over patients:
 
 
 # %%
@@ -350,10 +356,10 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # %% [markdown]
 # **First** (row `planted`): where nothing else is wrong, nearly every name is right. That is little more than a test that the program does what its rules say.
 #
-# **Second** (row `planted_among_own`, and the figure): the same errors, planted into the predictions of the network, beside its own errors. Now one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
+# **Second** (row `planted_among_own`): now about one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
 
 # %% [markdown]
-# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients of the class, in thinner slices, and eighteen of an archive; every third was scanned with a field of view that is too small.
+# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
 
 # %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, a quarter under boundary shift. Low contrast: nearly all under its own name. Another kind: most under boundary shift and false island, but 229 under truncated and 180 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
 from unet_helpers.atlas import CAUSES
@@ -370,12 +376,12 @@ judged = {c: {"recall": own.loc[c, c] / own[c].sum(), "precision": own.loc[c, c]
 pd.DataFrame(judged).T.round(2)
 
 # %% [markdown]
-# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* only a sixth lie where the phantom knows of a haze or of dense lung. The others do hardly differ from what surrounds them, as the rule says; but so do the rims of vessels and everything that blur has smeared. A rule describes; it does not prove a cause. And a quality of this kind depends on how rare the cause is, as a test for a rare disease does.
+# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* only a sixth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels and what blur has smeared. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as for a test of a rare disease, most of whose positives can be false.
 
 # %% [markdown]
 # ### Exercise 06.3: why balanced?
 #
-# The **balanced accuracy** is the mean over the kinds of the share that got its right name. Write it, for a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
+# Write the balanced accuracy of a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
 
 
 # %%
@@ -394,7 +400,7 @@ def balanced(matrix):
 check.balanced_accuracy(balanced)
 
 # %% [markdown]
-# In the last table more than nine pieces of ten have no known cause. A program that never names one would look good:
+# Among the network's own errors more than nine pieces of ten have no known cause. A program that never names one would look good:
 
 # %%
 never = own.sum()["another kind"] / own.sum().sum()
