@@ -409,29 +409,29 @@ print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(o
 # %% [markdown]
 # ## What makes a patient difficult?
 #
-# The patients of a class are kind. Those of an archive are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such patients too, and notes which slices show what. This network has never seen one.
+# The patients so far are simple. Those in the archive of a hospital are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such *archive patients* too, and notes which slices show what. This network has never seen one.
 
-# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars touch. In most rows they overlap; with emphysema, consolidation, ground glass and metal it is higher than without."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on patients of an archive, for whom the network was not trained."}}
+# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap a little. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}}
 from unet_helpers.atlas_figures import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
 show_with_and_without(rows, "lung Dice per slice")
 
 # %% [markdown]
-# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Effusion and movement probably cost something too; their bars touch. For most others the intervals overlap, and nothing can be said.
+# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Movement and effusion may cost something too, but their intervals overlap, and so do nearly all others: of these nothing can be said.
 #
-# And four rows are absurd: does metal *help*? Of course not. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
+# And the last four rows are absurd: does metal *help*? Hardly. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is, in part, the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
 
 # %% [markdown]
 # ### Does the network know when it is wrong?
 #
-# If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
+# If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; of an empty mask, one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
-# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in the archive: the curve of certainty rises from near 0 to 0.26 and stays close below to the best order; keeping at random is a flat line at 0.26. Right, nodule in the class: the curve is near 0.05 up to a share of 0.6, and then rises to 0.33; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
+# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty rises from near 0 to 0.26 and stays a little above the best order; keeping at random is a flat line at 0.26. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.33; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
 from unet_helpers.atlas_figures import show_bands
 
 panels = {}
-for name, title in (("lung", "lung, archive"), ("nodule", "nodule, class")):
+for name, title in (("lung", "lung, archive patients"), ("nodule", "nodule, simple patients")):
     risk = recorded[f"risk_{name}"]
     curves = {"kept by certainty": [risk[key] for key in ("risk", "risk_low", "risk_high")]}
     curves |= {"kept at random": ([risk["mean_risk"]] * 10,), "best order": (risk["ideal_risk"],)}
@@ -439,14 +439,14 @@ for name, title in (("lung", "lung, archive"), ("nodule", "nodule, class")):
 show_bands(panels, "mean of 1 − Dice", panel=2.9)
 
 # %% [markdown]
-# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is a quarter of what it was, or less. For the lung the order is nearly the best possible. For the nodules the curve does not start at 0: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients the bands are wide.)
+# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is about a quarter of what it was, or less. For the lung the order is not far from the best possible. For the nodules the curve does not start at 0: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients on the right and eighteen on the left the bands are wide.)
 
 # %% [markdown]
 # ## How much disturbance does it bear?
 #
 # Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
-# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays near 0.9. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance."}}
+# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays near 0.9. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}}
 from unet_helpers.robustness import DISTURBANCES
 
 robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
@@ -461,7 +461,7 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # Two lessons from eight panels:
 #
 # - **The lung bears nearly anything**, and gives way only to strong noise, and to a contrast that is turned down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
-# - **Turns and shifts do nothing**, although the training turned its images by a few degrees only. And a hundredth of the **dose** costs little: the nodules that are missed are not missed for lack of dose.
+# - **Turns and shifts do nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are not missed for lack of dose.
 #
 # The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so that the fall of a curve is surer than its height.
 
