@@ -484,7 +484,7 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 # %% [markdown]
 # ## "My mask is all black"
 #
-# The most frequent cry for help in the forums around U-Net. It has half a dozen causes, and they can be asked in order, the cheapest and most frequent first. `why_black` asks them. First a case where nothing is wrong:
+# A frequent cry for help in forums around U-Net. It has half a dozen causes, and they can be asked in order, the cheapest and most frequent first. `why_black` asks them. First a case where nothing is wrong:
 
 # %%
 from unet_helpers.failures import why_black
@@ -531,7 +531,7 @@ unscaled = why_black(model, hu, masks)
 first_suspect(unscaled)
 
 # %% [markdown]
-# The network raises no error. What comes out is nonsense, and often it is black.
+# The network raises no error. What comes out is nonsense: it can be black, and here, as the tree below shows, it holds more foreground beside the object than on it.
 #
 # **Cause 4: a threshold that is too high.** A network can be shy: it raises the probability at the right place, but not to one half. Here is the map of one class alone, the nodule, in the slices where it stays below 0.4 everywhere although there is a nodule. Of these, the one with the clearest trace:
 
@@ -548,7 +548,7 @@ shy = int(trace.argmax())
 first_suspect(why_black(nodule_map, more.images[shy : shy + 1], nodule[shy : shy + 1].astype(int)))
 
 # %% [markdown]
-# The information is there; the cut is in the wrong place. Lowering the threshold finds this nodule and more false islands with it. Where to cut is a decision about costs (notebook 12); to make the network less shy is a matter of the loss ([notebook 07](07_losses_and_imbalance.ipynb)).
+# The information is there; the cut is in the wrong place. Lowering the threshold finds this nodule and more false islands with it. Where to cut is a decision about costs ([notebook 05](05_evaluation.ipynb)); to make the network less shy is a matter of the loss ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
 # The answers make a tree. Here it is for the images in HU: down as long as all is well, to the right for the remedy. The **first** suspicious answer is the cause to mend; what is suspicious below it is often its consequence.
 
@@ -645,11 +645,14 @@ pd.Series(
 )
 
 # %% [markdown]
-# **Collapse to background:** 75 %, as computed. Not our run. **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either. **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. It stands still for 50 epochs, but to the last digit, and the report has 50.05 to 50.2. **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: $n$ pixels have a standard deviation of $\sqrt{0.25/n}$, a tenth of a percent for a handful of slices. Such labels exist: they come from the line that stands in for the data until the data arrive.
+# - **Collapse to background:** 75 %, as computed. Not our run.
+# - **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either.
+# - **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. It stands still for 50 epochs, but to the last digit, and the report has 50.05 to 50.2.
+# - **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: a tenth of a percent for four slices of 256 × 256, by the formula above. Such labels exist: they come from the line that stands in for the data until the data arrive.
 #
-# Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report.
+# Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report: noise comes nearest, and no run stays in the range to the end.
 #
-# Four checks of a minute would have told in advance:
+# Four short checks would have told in advance:
 #
 # 1. **Look** at one image with its mask.
 # 2. **Compare with the best constant.** Equal or below: nothing was learned.
@@ -689,7 +692,7 @@ pd.Series(
 # ## Take-aways
 #
 # - Look at the worst cases first, then count. Rank by patient, and use validation patients, not the test patients.
-# - An error has a place (distance to the boundary, level, object) and a kind. Kinds differ in cause, in cost and in remedy, and a single Dice shows none of them.
+# - An error has a place (distance to the boundary, height, object) and a kind. Kinds differ in cause, in cost and in remedy, and a single Dice shows none of them.
 # - A name is worth what its rule is worth. Write it as a program, choose its numbers on some patients, and score it on others: with planted errors, and with real ones whose cause is known.
 # - Recall by size and contrast says for which objects a model may be used; curves over noise, blur or turns say under which conditions.
 # - Certainty is no promise: where an object is missed, the network can be certain of it.
@@ -701,7 +704,7 @@ pd.Series(
 #
 # <details><summary>Answer</summary>
 #
-# Probably not the outline: readers disagree by as much. Look at the few errors far from the boundary, and at the classes that are missed.
+# Probably not the outline: readers may disagree by as much. Look at the few errors far from the boundary, and at the classes that are missed.
 #
 # </details>
 #
@@ -752,5 +755,5 @@ pd.Series(
 # - Oakden-Rayner et al. (2020) {cite:p}`oakdenrayner2020hidden`: subgroups on which a model fails while its average looks well.
 # - Hendrycks and Dietterich (2019) {cite:p}`hendrycks2019robustness`: classifiers under growing noise, blur and loss of contrast.
 # - Geifman and El-Yaniv (2017) {cite:p}`geifman2017selective`: networks that may abstain, and the risk–coverage curve.
-# - Armato et al. (2011) {cite:p}`armato2011lidc`: four readers outline the same nodules and differ; the error that no network can undercut.
+# - Armato et al. (2011) {cite:p}`armato2011lidc`: four readers outline the same nodules and differ; the scale on which to read a network's errors.
 # - The words of this page are in the [glossary](../book/glossary.md).
