@@ -340,7 +340,6 @@ from unet_helpers.results import RESULTS
 recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
 
-
 # %% [markdown]
 # The score is the **balanced accuracy**: the share of each kind that got its right name, averaged over the kinds. In all three examinations, with a 95 % interval over patients:
 
@@ -359,7 +358,7 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # **Second** (row `planted_among_own`): now about one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
 
 # %% [markdown]
-# **Third: the network's own errors, where the phantom knows the cause.** The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
+# **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
 
 # %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, a quarter under boundary shift. Low contrast: nearly all under its own name. Another kind: most under boundary shift and false island, but 229 under truncated and 180 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
 from unet_helpers.atlas import CAUSES
