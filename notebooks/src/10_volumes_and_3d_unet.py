@@ -539,9 +539,11 @@ neighbors_as_channels(gray, 3).shape
 # Which one is best? A comparison is fair only if all have the same data and pay the same price. `benchmarks/volumes_3d.py` trains all three on the same patients, for the same *processor time*, with the same loss and learning rate, each with three seeds. It is the budget of a class: some twenty seconds of two cores per training. (The learning rate was not searched for each, as in [notebook 08](08_architecture_comparison.ipynb).)
 
 # %%
-kinds = ("2D", "2.5D", "3D")
 print(f"{recorded['training_patients']} patients to train, {recorded['processor_seconds']} s of processor time")
 print(f"{recorded['test_patients']} patients to test, with {recorded['2D']['nodules']} nodules")
+
+# %%
+kinds = ("2D", "2.5D", "3D")
 table = pd.DataFrame({kind: recorded[kind] for kind in kinds}).T.infer_objects()
 columns = ["parameters", "steps", "lung_dice", "nodule_dice", "nodules_found", "false_objects"]
 table[columns].round({"nodules_found": 1, "false_objects": 1})
@@ -611,11 +613,9 @@ pd.DataFrame(rows, ["mean true volume", "bias", "lower limit", "upper limit"]).T
 # And a trap: for the nodules the 3D network has the smallest bias, with the lowest Dice. Its false nodules make up, in ml, for what it misses. Neither number alone would have told. How much of that is the seed? The bias in ml of all nine trainings:
 
 # %%
-biases = {}
-for kind in kinds:
-    by_seed = recorded[kind]["nodule_ml_by_seed"]
-    biases[kind] = {seed: np.mean(list(ml.values())) - true_ml["nodule"].mean() for seed, ml in by_seed.items()}
-pd.DataFrame(biases).round(1)
+runs = {(seed, kind): ml for kind in kinds for seed, ml in recorded[kind]["nodule_ml_by_seed"].items()}
+biases = pd.DataFrame(runs).mean() - true_ml["nodule"].mean()
+biases.unstack()[list(kinds)].round(1)
 
 # %% [markdown]
 # Two of the 3D networks have a small bias; the third marks three times the volume that is there. Nothing but the random numbers differs.
