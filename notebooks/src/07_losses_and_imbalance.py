@@ -75,19 +75,19 @@ pulls = {name: pull(loss, truth, belief) for name, loss in losses.items()}
 plotting.show_pulls(image, truth, belief, pulls)
 
 # %% [markdown]
-# The first two panels are made by hand: a nodule of which a network has found one half and missed the other, and a false alarm on vessels further down. Everything else has probability 0.02. What happens in the next step? The **gradient of the loss** decides, one number per pixel: pull this output up, or down, and how hard.
+# The probabilities in the second panel are made by hand: a network has found one half of the nodule and missed the other, and gives a false alarm on vessels further down. Everything else has probability 0.02. What happens in the next step? The **gradient of the loss** decides, one number per pixel, taken by the output before the sigmoid (the *logit*). The maps show minus the gradient, the **pull**: this output up, or down, and how hard. The six losses are explained one by one below.
 #
-# All want the missed half up (red) and the false alarm down (blue). They differ in *how much else* they want:
+# All pull the missed half up (red) and the false alarm down (blue). They differ in *what else* they pull, and how hard:
 #
-# - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little; together they get most, and the nodule is left with a sixth.
+# - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little; with the false alarm they get most, and the nodule is left with a sixth.
 # - A **weight** of 10 on the nodule pixels gives two thirds of the pull to the nodule.
 # - **Focal** cross-entropy forgets what is nearly right, background and found half alike, and turns to the gross errors.
 # - **Dice** and **Tversky** pull harder at the half that is *found* than at the half that is missed. That looks absurd; the reason comes below.
-# - The **sum** of Dice and weighted cross-entropy wants both halves.
+# - The **sum** of Dice and weighted cross-entropy pulls hard at both halves.
 #
 # ## Almost everything is background
 #
-# The images are crops of the phantom: each slice is cut into its left and right half, and every pixel is *nodule* or *all else*.
+# The images are crops of 64×64 pixels of the phantom: the middle rows of each slice, cut into a left and a right half. Every pixel is *nodule* or *all else*.
 
 # %%
 share = data.train.masks.mean()
@@ -115,7 +115,7 @@ pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wron
 # %% [markdown]
 # From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh nothing in it.
 #
-# And how hard does each loss pull at a *nodule* pixel, when the network gives it probability $p$? The derivative by the output before the sigmoid:
+# And how hard does each loss pull at a *nodule* pixel, when the network gives it probability $p$?
 
 # %% mystnb={"image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts high as well and falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}, "figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}}
 p = np.linspace(0.005, 0.995, 45)
@@ -124,7 +124,7 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# Look at the left end: a nodule pixel that the network is sure is none. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it goes with $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule which is lost for sure has no voice. It is one reason for adding cross-entropy to Dice.
+# Look at the left end: a nodule pixel that the network is sure is none. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it goes with $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule that the network has ruled out has no voice. It is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #
@@ -134,7 +134,7 @@ plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pu
 #
 # $$\text{Dice loss} = 1 - \frac{2\,\text{TP}}{2\,\text{TP} + \text{FP} + \text{FN}} \qquad \text{Tversky loss} = 1 - \frac{\text{TP}}{\text{TP} + \alpha\,\text{FP} + \beta\,\text{FN}}$$
 #
-# Background that is left alone (true negatives) is in neither: whether there are a thousand or a million such pixels makes no difference {cite:p}`milletari2016vnet`. In Tversky's form $\alpha$ is the price of a false positive and $\beta$ of a false negative {cite:p}`salehi2017tversky`; with $\alpha=\beta=\frac12$ it is the Dice loss.
+# A background pixel with probability 0 (a true negative) is in neither: whether there are a thousand or a million of them makes no difference {cite:p}`milletari2016vnet`. (At probability 0.02 it is a fiftieth of a false positive: hence the pale blue in the first figure.) In Tversky's form $\alpha$ is the price of a false positive and $\beta$ of a false negative {cite:p}`salehi2017tversky`; with $\alpha=\beta=\frac12$ it is the Dice loss.
 #
 # ### Exercise 07.1: the soft Dice loss
 #
@@ -214,7 +214,7 @@ pd.DataFrame({name: [float(loss(y, p)) for p in cases.values()] for name, loss i
 # %% [markdown]
 # Keras gives another answer: in version 3.15.1 `keras.losses.Tversky` has $\alpha$ and $\beta$ exchanged (keras-team/keras, number 23333; mended on the main branch since). Who sets $\beta=0.8$ there to find more nodules, trains a network to avoid false alarms. With the default weights nobody can notice: they are equal.
 #
-# The second trap is the empty mask. Most crops hold no nodule. What does it cost to leave them empty, and what to cry wolf in all four pixels?
+# The second trap is the empty mask. Most crops hold no nodule. What does it cost to leave them empty, and what to call all four pixels nodule?
 
 # %%
 empty, alarm = pixels(0, 0, 0, 0), pixels(1, 1, 1, 1)
@@ -234,11 +234,11 @@ plain = FocalCrossEntropy(gamma=0)(y, q), keras.losses.BinaryCrossentropy()(y, q
 np.allclose(*focal), np.allclose(*plain)
 
 # %% [markdown]
-# One thing to know about the focal one: its option `alpha=0.25`, the value of the paper, makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
+# One thing to know about the focal one: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
 #
 # ### Exercise 07.3: two suspects
 #
-# `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to cost 0.2 for a false positive and 0.8 for a false negative. One of them is wrong. Choose four pixels of 0 and 1 on which they differ, and name the wrong one.
+# `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to be a Tversky loss that charges 0.2 for a false positive and 0.8 for a false negative, with 0.5 added above and below the line. One of them is wrong. Choose four pixels of 0 and 1 on which they differ, and name the wrong one.
 
 # %%
 my_truth, my_prediction = ..., ...
@@ -289,9 +289,9 @@ titles = [*["ground truth"] * 5, *["cross-entropy"] * 5, *["weighted"] * 5]
 plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m in masks], columns=5, panel=1.5)
 
 # %% [markdown]
-# Both networks have learned to find these nodules, the largest of the validation patients. With the weight most outlines are wider, here and there a little too wide; plain cross-entropy marks what it is sure of. Where even the bright ones come out small, the faint and small ones are lost.
+# Both networks have learned to find these nodules, some of the largest of the validation patients. With the weight most outlines are wider, here and there a little too wide; plain cross-entropy marks what it is sure of.
 #
-# One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, takes a few minutes; `benchmarks/losses.py` has recorded it.
+# One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
 
 # %%
 import json
@@ -311,7 +311,7 @@ plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
 # Read it from the top.
 #
 # - **Started at 1/2**, cross-entropy finds nothing at all (so it has no precision either), and its accuracy is 99.9 %, that of an empty mask. The loss is not to blame: the second row is the same loss, with the output started at the shares of the classes ([notebook 04](04_gpu_training.ipynb)). From one half, the whole budget went into learning that nodules are rare.
-# - In **Dice** all the others lie close together. The intervals over patients are far wider than the differences, and the seeds (circles) of one setting lie as far apart as the settings. There is no winner here.
+# - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. Three seeds show no winner. (The bars are long because patients differ. They do not say whether two settings differ; that takes differences on the same patients, as in [notebook 08](08_architecture_comparison.ipynb).)
 # - **Recall and precision** do differ. Weighted cross-entropy and Tversky mark more nodule pixels and more false ones; both were told that a miss is dear. Cross-entropy, focal and Dice are cautious alike: four tenths of the nodule pixels, and mostly right. Dice by itself is *no* remedy for imbalance here.
 # - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
 #
@@ -334,7 +334,7 @@ pd.DataFrame(rows, list(parts)).T.rename_axis("probability").round(0)
 #
 # ## Loss, or threshold?
 #
-# Cross-entropy with a weight of 10 finds more than without. Has the network learned to *see* more? Suppose that in a plain training some faint shadow is a nodule in one case of five, so that the best answer is $q = 0.2$. With weight $w$ on the nodule pixels, the best answer to the same shadow is
+# Cross-entropy with a weight of 10 finds more than without. Has the network learned to *see* more? Suppose that in a plain training some faint shadow is a nodule in one case of five, so that the answer with the lowest loss, on average, is $q = 0.2$. With weight $w$ on the nodule pixels, the best answer to the same shadow is
 #
 # $$\frac{w\,q}{w\,q + (1-q)}$$
 #
@@ -372,7 +372,7 @@ chosen = {name: ", ".join(f"{t:g}" for t in run["chosen_threshold_seeds"]) for n
 pd.Series(chosen, name="best thresholds of the seeds").to_frame()
 
 # %% [markdown]
-# The advantage of the weight is gone. Cross-entropy, weighted and focal are level: what they had learned to see was worth the same, and only the bar was different. And the bars are, roughly (they were chosen on few patients), where exercise 07.4 expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
+# The advantage of the weight is gone. Cross-entropy, weighted and focal are level: what they had learned to see was worth the same, and only the bar was different. And the bars are, roughly (they were chosen on few patients), where the formula above expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
 #
 # The networks with a Dice part gain little from any threshold, even from one near 0.002. So few of their probabilities lie between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
 #
@@ -397,7 +397,7 @@ table.sort_values("cross-entropy × 1000").round(2)
 rates = measured["learning_rates"]
 curves = {rate: run["training_curve"] for rate, run in rates.items()}
 epochs = range(1, measured["epochs"] + 1)
-plotting.show_lines(epochs, curves, "epoch", "training Dice", limits=(-0.03, 1.25))
+plotting.show_lines(epochs, curves, "epoch", "training Dice", limits=(-0.03, 1))
 
 # %% mystnb={"image": {"alt": "Dice by learning rate: 0 for 3e-05, about 0.3 for 0.0003, about 0.5 for 0.003 and 0.03, 0 for 0.3."}, "figure": {"caption": "Dice per held-out patient by learning rate. Circles: seeds (three for the standard rate, one for the others)."}}
 plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7), panel=4.6)
@@ -405,17 +405,17 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 # %% [markdown]
 # Five shapes to recognize:
 #
-# - **3e-5, far too low**: nothing moves. More steps could help; a better loss could not.
-# - **3e-4, low**: on its way, and the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
-# - **3e-3, right**: a steady climb that flattens.
-# - **3e-2, high**: the fastest first epoch, then slower than its neighbor, because the steps are too long to settle. `train` lowers the rate along a cosine toward the end, and that saves it: on other patients it is as good, with the one seed it has.
+# - **3e-05, far too low**: nothing moves. More steps could help; a better loss could not.
+# - **0.0003, low**: on its way, and the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
+# - **0.003, right**: a steady climb that flattens.
+# - **0.03, high**: the fastest first epoch, then slower than its neighbor; the steps seem too long to settle. On other patients it is as good all the same, with the one seed it has. (The rate falls along a cosine toward the end of every run, which may be what helps the high one.)
 # - **0.3, far too high**: it finds something, and loses it for good.
 #
-# A factor of ten between two rates costs nothing here, and the factor of ten below costs two fifths of the Dice: more than all the losses of this notebook differ. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# Ten times the right rate costs nothing here, a tenth of it costs two fifths of the Dice: more than the losses of this notebook differ, the bad start left aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
 #
 # ## L2 and dropout: when the training set is small
 #
-# Two additions are meant to keep a network from learning its training set by heart. **Dropout** sets a random part of the feature maps to zero in every training step, so that no single map can be relied on {cite:p}`srivastava2014dropout`; in our `UNet` it is an argument. **L2** adds the squares of all weights to the loss:
+# Two additions are meant to keep a network from learning its training set by heart. **Dropout** sets a random part of the values in the feature maps to zero in every training step, so that no single one can be relied on {cite:p}`srivastava2014dropout`; in our `UNet` it is an argument. **L2** adds the squares of all weights to the loss:
 #
 # $$\text{loss} + \lambda \sum w^2$$
 #
@@ -432,9 +432,9 @@ print(f"{len(network.losses)} kernels, penalty before the training {float(sum(ne
 # %% [markdown]
 # `fit` adds `network.losses` to the loss by itself. (And the printed training loss then contains the penalty: another reason not to compare losses of different trainings.)
 #
-# Six training patients in place of 34, no augmentation, more epochs: a setting made for learning by heart.
+# Six training patients in place of 34, more epochs, no augmentation: a setting made for learning by heart.
 
-# %% mystnb={"image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}, "figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training."}}
+# %% mystnb={"image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}, "figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training, at a threshold of 0.5 and at one chosen on the validation patients. 34 patients: the run from above, with dropout 0.1."}}
 small = {"34 patients": runs["Dice + weighted"]} | {
     f"6, {name}": run for name, run in measured["regularization"].items()
 }
@@ -442,14 +442,16 @@ quantities = {"training Dice": "training_dice", "Dice, others": "dice", "own thr
 plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 
 # %% [markdown]
-# The gap between the first panel and the second is **overfitting**: with six patients the training crops are learned nearly by heart, and half of what 34 patients taught is missing. Dropout lowers the training Dice a little (which is measured while it is switched on). Whether it or L2 helps other patients, three seeds cannot say; if so, by less than the choice of a threshold, and by far less than 28 more patients.
+# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 half of what 34 patients taught is missing. (A part of the gap is the way of averaging, pixels in the first panel and patients in the second.) At a threshold of its own each network gets much of it back: it had become too cautious, more than blind.
 #
-# That is common in segmentation with batch normalization. It rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try them when curves show overfitting, after augmentation, and believe them only after several seeds.
+# Dropout lowers the training Dice a little (which is measured while it is switched on). Whether it or L2 helps other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
+#
+# From L2 little is to be expected where there is batch normalization. That rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try them when curves show overfitting, after augmentation, and believe them only after several seeds.
 
 # %% [markdown]
 # <div class="alert alert-warning">
 #
-# These are small networks, few steps, synthetic patients and one kind of object. Which loss comes first may be otherwise with your data; that the *start*, the *threshold* and the *learning rate* can matter as much as the loss will not be. Nothing here is a clinical tool.
+# These are small networks, few steps, synthetic patients and one kind of object. With your data another loss may come first. The *start*, the *threshold* and the *learning rate* can matter as much as the loss there, too. Nothing here is a clinical tool.
 #
 # </div>
 
@@ -457,10 +459,10 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 # ## Take-aways
 #
 # - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap and hardly about what is lost for sure.
-# - With rare objects the *start* comes first: begin with the shares of the classes, or nothing is found at all.
+# - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
 # - A class weight moves the threshold. Compare losses at thresholds of their own.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
-# - Test a loss with four pixels. Two of the library's did not pass.
+# - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
 # - A loss trains, a metric decides. Between two trainings compare Dice, recall and precision, with seeds and intervals.
 #
 # ## Questions to test yourself

@@ -38,7 +38,7 @@ def slice_of(case):
     return subset_of_patients([make_patient(0, index=int(patient[1:]) - 1)])[int(level)]
 
 
-# %% mystnb={"image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and in the left one a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}, "figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training."}}
+# %% mystnb={"image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and in the left one a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}, "figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}}
 shown = slice_of(large)
 answers = [shown.masks[0], *(drawn[name][0, 0] for name in NETWORKS)]
 plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
@@ -78,7 +78,7 @@ plotting.show_schemes()
 # - **U-Net** (2015) carries *all feature maps* of every level across, and joins them with what comes from below {cite:p}`ronneberger2015unet`.
 # - **Attention U-Net** (2018) does the same, but what comes from below decides first, place by place, how much of it passes {cite:p}`oktay2018attention`.
 # - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory, a number from 0 to 3 in place of a feature; while it trains, all maps are kept anyway.
-# - **FCN-8s** (2015) adds coarse *class scores* of three levels, and enlarges the sum eight times in one step {cite:p}`long2015fcn`. It is the oldest, and the idea of all others.
+# - **FCN-8s** (2015) adds coarse *class scores* of three levels, and enlarges the sum eight times in one step {cite:p}`long2015fcn`. It is the oldest, and the others build on its idea.
 # - **DeepLabV3+** (2018) stops at a sixteenth, looks around there with kernels that have holes (*dilated* or *atrous* convolutions), and takes *one* early map across, at a quarter of the size {cite:p}`chen2018deeplab`.
 #
 # The page [The networks](../book/networks.md) says how each was checked against its paper. All are built alike:
@@ -90,12 +90,12 @@ networks = {name: build_network(name, size=128, num_classes=3, base_filters=8) f
 networks["FCN-8s"].output_shape
 
 # %% [markdown]
-# `base_filters` are the channels of the first level. It is 64 in all five papers; here it is 8 everywhere, an eighth, and everything else keeps the proportions of its paper. (With one exception that fairness asks for: DeepLabV3+ spreads its kernels by 6, 12 and 18 places, for images of 513 pixels. On 128 pixels the smallest map has 8 places per side, and those kernels would reach beyond it. `build_network` shrinks the spread with the image.)
+# `base_filters` are the channels of the first level. At full size it is 64 for all five; here it is 8 everywhere, an eighth, and all other widths shrink with it. Two things about DeepLabV3+ differ from its paper. Its encoder is a residual network of 18 layers, much smaller than the paper's. And the paper spreads the kernels by 6, 12 and 18 places, for images of 513 pixels. On 128 pixels the smallest map has 8 places per side, and those kernels would reach beyond it; `build_network` shrinks the spread with the image.
 
 # %% [markdown]
 # ## What is left of a small nodule
 #
-# Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more.
+# Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more. **Stride** is the number of pixels per score, along one side:
 
 # %%
 from unet_helpers.comparison import best_from_coarse_map
@@ -112,7 +112,7 @@ titles = [f"stride {stride}" for stride in best]
 plotting.show_images([crop] * 4, titles, [2 * mask.astype(np.uint8) for mask in best.values()], panel=1.8)
 
 # %% [markdown]
-# **Stride** is the number of pixels per score. One slice proves little, so the same for disks of every size, at twelve random places each:
+# One slice proves little, so the same for disks of several sizes, at twelve random places each:
 
 
 # %%
@@ -135,7 +135,7 @@ limits = {
 }
 
 # %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
-plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.25))
+plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.02))
 
 # %% [markdown]
 # For the lungs of the slice at the top, which are large, the limit of stride 8 is
@@ -147,13 +147,13 @@ print(f"Dice {dice(lungs, best_from_coarse_map(lungs, 8)):.2f}")
 # %% [markdown]
 # With one score for every 4×4 pixels nearly everything can be drawn. With one for 8×8 it is about 0.7 for a disk of three pixels, and about 0.9 for one of six. With one for 16×16, even nine pixels stay below 0.9. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
 #
-# And the sizes of our nodules? The 24 patients have, per slice:
+# And the sizes of our nodules? In the slices of the 24 patients, counted slice by slice:
 
 # %%
 pd.Series(recorded["networks"]["U-Net"]["nodules"], name="nodules by diameter").to_frame()
 
 # %% [markdown]
-# Nearly half have a diameter of three to five pixels, which is about a centimeter. For them a stride of 8 takes away a fifth to a third of the Dice before the training has begun, and a stride of 4 next to nothing.
+# Nearly half have a diameter of three to five pixels, which is about a centimeter. For them a stride of 8 takes away a sixth to a third of the Dice before the training has begun, and a stride of 4 a twentieth at most.
 #
 # A map at full size is *room* for a small object, no more. Whether the network fills it must be measured.
 
@@ -205,7 +205,8 @@ from unet_helpers.comparison import count_of_layer
 largest = {}
 for name, network in networks.items():
     layer = max((one for one in network.layers if hasattr(one, "kernel")), key=lambda one: one.count_params())
-    largest[name] = (layer.name, layer.output.shape[1], layer.count_params() / 1e6, count_of_layer(layer) / 1e6)
+    counts = (round(count / 1e6, 2) for count in (layer.count_params(), count_of_layer(layer)))
+    largest[name] = (layer.name, layer.output.shape[1], *counts)
 pd.DataFrame(largest, index=["layer", "side of its map", "million parameters", "million multiplications"]).T
 
 # %% [markdown]
@@ -242,14 +243,14 @@ for name, network in networks.items():
 pd.DataFrame(rows, index=["width", "parameters, U-Net = 1"]).T.round(2)
 
 # %% [markdown]
-# Within a tenth of each other: a channel more or less is the smallest step there is. Attention U-Net and SegNet keep their width of 8.
+# All within a tenth of the U-Net: a channel more or less is the smallest step there is. Attention U-Net and SegNet keep their width of 8.
 
 # %% [markdown]
 # ## Equal budget: train by the clock
 #
 # "Both were trained for 100 epochs" sounds fair. But an epoch of one network may take twice as long as an epoch of the other. Here the budget is *time*: `TimedTrainer` builds the computation first, which takes longer than many steps; then the clock starts, and the learning rate follows it, so that each network comes to the end of its schedule when its time is over.
 #
-# We rerun a small version now: two networks, two seeds, five seconds each, on the validation patients, at half the resolution (64×64) and for the lungs alone.
+# We rerun a small version now: two networks, two seeds, five seconds each, at half the resolution (64×64) and for the lungs alone, measured on the validation patients.
 
 
 # %%
@@ -260,7 +261,8 @@ from unet_helpers import load_dataset
 
 def halve(subset):
     images = subset.images.reshape(-1, 64, 2, 64, 2, 1).mean(axis=(2, 4))
-    return replace(subset, images=images, masks=(subset.masks[:, ::2, ::2] > 0).astype(np.uint8))
+    masks = (subset.masks > 0).reshape(-1, 64, 2, 64, 2).mean(axis=(2, 4)) >= 0.5
+    return replace(subset, images=images, masks=masks.astype(np.uint8), spacing=2 * subset.spacing)
 
 
 data = load_dataset("phantom")
@@ -280,7 +282,7 @@ for name in ("U-Net", "FCN-8s"):
 steps
 
 # %% [markdown]
-# The same seconds, and not the same number of steps. Which network does more of them depends on the machine, and so does the result of such a comparison; that is the price of measuring what one really pays.
+# The same seconds, and not the same number of steps. How many a network does depends on the machine, and on what else it is doing, and so does the result of such a comparison; that is the price of measuring what one really pays.
 
 # %%
 live = {name: np.array(runs) for name, runs in live.items()}
@@ -321,7 +323,7 @@ print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
 assert low > 0
 
 # %% [markdown]
-# On the machine that made this page the difference is far larger than anything that chance does: its interval is a long way from zero, after five seconds of training and with a handful of patients. Large differences need no large study. It is for the small ones that one needs many patients and seeds, and the small ones are what most papers report.
+# On the machine that made this page the difference is far larger than anything that chance does: its interval is a long way from zero, after five seconds of training and with a handful of patients. Large differences need no large study. Many patients and seeds are needed for the small ones, and those are what most papers report.
 #
 # (Do not read more into it. FCN-8s has stride 8, and at half the resolution each of its scores stands for a square of four to five centimeters.)
 #
@@ -332,7 +334,7 @@ assert low > 0
 # %% [markdown]
 # ## The comparison
 #
-# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each network first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. Then:
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each network first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. Then came the full time, three times over:
 
 # %%
 print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
@@ -364,7 +366,7 @@ parts = ("lung", "nodule")
 table_of(recorded["tables"]["equal width"])
 
 # %% [markdown]
-# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its mask, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget.
+# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget.
 
 # %% mystnb={"image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}, "figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}}
 equal_width = {name: recorded["networks"][name] for name in recorded["tables"]["equal width"]}
@@ -372,9 +374,9 @@ dices = {"lung Dice": "lung_dice", "nodule Dice": "nodule_dice"}
 plotting.show_estimates(equal_width, dices, panel=3.6)
 
 # %% [markdown]
-# For the lungs the order is clear. For the nodules the bars are long, and four of five overlap: from this picture alone one would have to say that these four cannot be told apart.
+# For the lungs the order is clear. For the nodules the bars are long, and four of five overlap widely. From this picture one is tempted to say that these four cannot be told apart.
 #
-# But the bars are long because *patients* differ: some nodules are easy for every network, some are faint for every network. So look at the differences on the same patients:
+# That would be wrong: the bars are long because *patients* differ. Some nodules are easy for every network, some are faint for every network. So look at the differences on the same patients:
 
 # %% mystnb={"image": {"alt": "Two panels with four rows, differences to the U-Net. Attention U-Net: hollow diamonds at zero in both. SegNet, DeepLabV3+ and FCN-8s: filled diamonds left of zero, by 0.017, 0.012 and 0.033 for the lungs and by about 0.09, 0.07 and 0.27 for the nodules; no bar reaches zero."}, "figure": {"caption": "Difference to the U-Net on the same patients. Circles: seeds. Bar: 95 % interval; a hollow diamond where it includes 0."}}
 others = {name: run for name, run in equal_width.items() if name != "U-Net"}
@@ -384,7 +386,7 @@ plotting.show_estimates(others, gains, panel=3.6, mark=0)
 # %% [markdown]
 # Now most bars are short, and say more:
 #
-# - **Attention U-Net**: hollow in both panels. The difference to the U-Net cannot be told from zero.
+# - **Attention U-Net**: hollow in both panels, its interval includes zero. The difference to the U-Net cannot be told from zero.
 # - **SegNet** and **DeepLabV3+** are below the U-Net, by one or two hundredths for the lungs and by seven to nine for the nodules. No interval includes zero.
 # - **FCN-8s** is far below, for the nodules by more than a quarter of the scale.
 #
@@ -416,7 +418,7 @@ for part, table in apart.items():
 # %% [markdown]
 # U-Net and Attention U-Net cannot be told apart in either class, and SegNet and DeepLabV3+ not in the nodules. That is not the same as *equal*: a difference of three hundredths in either direction would fit the first pair, too. To exclude that, one would need more patients and more seeds.
 #
-# (Twenty intervals of 95 % were computed here. One in twenty misses the truth, so an interval that ends close to zero is weak evidence.)
+# (Twenty intervals of 95 % were computed here. On average one in twenty misses the truth, so an interval that ends close to zero is weak evidence.)
 #
 # ### Why do three of them lose?
 #
@@ -453,7 +455,7 @@ equal_parameters = {name: recorded["networks"][name] for name in recorded["table
 plotting.show_estimates({k: v for k, v in equal_parameters.items() if k != "U-Net"}, gains, panel=3.6, mark=0)
 
 # %% [markdown]
-# The order is the same. Did the other width change anything for the two networks that have one?
+# The picture is the same: SegNet and DeepLabV3+ level in the nodules, FCN-8s last. Did the other width change anything for the two networks that have one?
 
 # %%
 for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
@@ -461,7 +463,7 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
     for part in parts:
         new, old = (np.array(r[f"{part}_by_seed"], float) for r in (run, recorded["networks"][run["network"]]))
         low, high = interval_of_difference(new, old)
-        print(f"{name} − 8 filters, {part}: {np.nanmean(new) - np.nanmean(old):.3f}, {low:.3f} to {high:.3f}")
+        print(f"{name} − 8 filters, {part}: {np.nanmean(new) - np.nanmean(old):.4f}, {low:.4f} to {high:.4f}")
 
 # %% [markdown]
 # All four intervals include zero, two of them only just. A quarter of its parameters costs FCN-8s nothing that we could measure, and nearly twice as many do not help DeepLabV3+. In a short training on a small data set, the number of parameters is not what is missing.
@@ -470,8 +472,10 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
 
 # %% mystnb={"image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled at the expensive side, except that the U-Net is hollow over latency."}, "figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}}
 everyone = equal_width | equal_parameters
+for run in everyone.values():
+    run["million_parameters"] = run["parameters"] / 1e6
 prices = {
-    "parameters": "parameters",
+    "million parameters": "million_parameters",
     "million multiplications": "million_multiply_adds",
     "latency (ms)": "latency_ms",
     "MB per training image": "memory_measured_mb",
@@ -479,7 +483,7 @@ prices = {
 plotting.show_tradeoffs(everyone, "nodule_dice", prices, "nodule Dice", panel=2.4)
 
 # %% [markdown]
-# Whoever pays in memory or multiplications has a choice: DeepLabV3+ needs a third of the memory of the U-Net and a quarter of its multiplications, for seven hundredths of Dice. Nothing else is as cheap and as good.
+# Whoever pays in memory or multiplications has a choice: DeepLabV3+ needs a third of the memory of the U-Net and a quarter of its multiplications, and gives up seven hundredths of Dice. Nothing else is as cheap and as good.
 #
 # Do not rank by the times. A quarter of the multiplications saves less than a third of the time here, because for one small image much of it is spent on calling the layers; and Attention U-Net, which does all that the U-Net does and more, was measured as the faster one. Two or three milliseconds are within the error of such a measurement. On a GPU, with larger images or batches, these numbers are others.
 #
@@ -488,16 +492,16 @@ plotting.show_tradeoffs(everyone, "nodule_dice", prices, "nodule Dice", panel=2.
 # %%
 shares = {
     name: {size: np.mean(found) / run["nodules"][size] for size, found in run["found"].items()}
-    | {"slices with a false nodule": np.mean(run["slices_with_false_nodule"])}
+    | {"false alarm": np.mean(run["slices_with_false_nodule"]) / recorded["held_out_slices_without_nodule"]}
     for name, run in equal_width.items()
 }
 print(recorded["held_out_slices_without_nodule"], "slices have no nodule")
-pd.DataFrame(shares).T.rename_axis(columns="share found").round(2)
+pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 
 # %% [markdown]
-# *Found* means that at least one pixel was. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
+# The first three columns are shares of the nodules of a size that were found, by at least one pixel; the last is the share of the slices without a nodule in which something was marked. All are means of three seeds. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
 #
-# The price is in the last column. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices that have no nodule. A part of the difference is caution, and that could be moved with the threshold ([notebook 07](07_losses_and_imbalance.ipynb)).
+# The price is in the last column. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices that have no nodule. A part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
 # %% mystnb={"image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it, DeepLabV3+ marks another place, and the U-Net next to nothing."}, "figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}}
 shown = slice_of(small)
@@ -508,7 +512,7 @@ titles = ["ground truth", *NETWORKS, *[""] * 12]
 plotting.show_images([shown.images[0][around]] * 18, titles, answers, columns=6, panel=1.5)
 
 # %% [markdown]
-# One network, three seeds, three answers: from one row of such pictures anything could be concluded, and in papers there usually is one.
+# The same network gives another answer with another seed: from one row of such pictures anything could be concluded, and in papers there usually is one.
 
 # %% [markdown]
 # ## What the skip connections carry
@@ -586,7 +590,7 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 # | one answer per image: is there a nodule? | outlines cost labels and are not asked for | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
 # | *find* tiny objects in large volumes, at few false alarms per scan | Dice and its losses look at pixels, not at objects; a missed small one hardly counts | a detector: boxes and scores {cite:p}`baumgartner2021nndetection` |
 # | a handful of labeled images, common structures | too few to learn from scratch | a large pre-trained encoder, or a model that segments from a prompt {cite:p}`ma2024medsam`; correct what it draws |
-# | touching objects that must be counted | one mask per class cannot tell neighbors apart | a network for instances, or a map of distances beside the mask |
+# | touching objects that must be counted | one mask per class cannot tell neighbors apart | what [notebook 11](11_instances.ipynb) does: watershed or a border class; or a network for instances |
 # | real time on a phone | the maps at full size take most of the time | a light encoder {cite:p}`sandler2018mobilenetv2`, a coarser output |
 # | large 3D volumes | memory grows with the number of voxels | patches ([notebook 10](10_volumes_and_3d_unet.ipynb)), or 2D |
 # | anything new, in a paper | a U-Net trained by hand is a weak opponent | nnU-Net as the baseline to beat {cite:p}`isensee2021nnunet` |
@@ -598,9 +602,9 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # - Compare at an equal budget, and say in what: seconds, parameters, memory. Give each network the same search for its learning rate. A ranking holds for that budget.
 # - Pair the patients, not the seeds, and report the interval of the *difference*. An interval that includes zero means that you cannot tell, not that there is nothing.
-# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind where detail is lost: in what crosses, in the size of the maps, in the stride of the scores.
+# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind, and each gives up detail somewhere: in what crosses, in the size of the maps, in the stride of the scores.
 # - Parameters sit where maps are small, multiplications where they are large, and neither is the time.
-# - What five networks miss alike, such as a faint nodule, a sixth will miss as well: look at data, loss and training first.
+# - What five networks miss alike, such as a faint nodule, a sixth will probably miss as well: look at data, loss and training first.
 #
 # ## Questions to test yourself
 #
@@ -620,7 +624,7 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # </details>
 #
-# 3. The intervals of two networks overlap widely. Can one still be better than the other, with certainty?
+# 3. The intervals of two networks overlap widely. Can one still be clearly better than the other?
 #
 # <details><summary>Answer</summary>
 #

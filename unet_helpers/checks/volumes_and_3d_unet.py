@@ -33,7 +33,7 @@ def volume(function):
         if np.isclose(given, mask.size * voxel / 1000):
             raise Wrong(shown + "That is the whole array; count the voxels of the mask only.")
         raise Wrong(shown + "Count the voxels, multiply by the volume of one, divide by 1000.")
-    return "A liter of lung is a few thousand voxels here, and a nodule is a few dozen."
+    return "A liter of lung is about forty thousand voxels here, and a nodule about a hundred."
 
 
 @exercise
