@@ -432,9 +432,10 @@ plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1]
 
 # %%
 import json
-from pathlib import Path
 
-recorded = json.loads(Path("../book/results/nuclei.json").read_text())["results"]
+from unet_helpers.results import RESULTS
+
+recorded = json.loads((RESULTS / "nuclei.json").read_text(encoding="utf-8"))["results"]
 images, fields = recorded["images"], recorded["fields"]
 print(f"{sum(images.values())} images in {fields['all']} fields")
 print(f"test: {images['test']} images in {fields['test']} fields, {recorded['nuclei_in_test_images']} nuclei")
