@@ -201,6 +201,8 @@ from unet_helpers.results import RESULTS
 recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8"))["results"]
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
 print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s of training for each network")
+for name, run in recorded["losses"].items():
+    print(f"{name}: {len(run['temperature_seeds'])} networks")
 
 # %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies above the dashed diagonal, the weighted sum a little above it, and the Dice loss a little below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
 from unet_helpers.calibration_figures import show_reliability_together
@@ -215,12 +217,16 @@ def cell(run, key, digits=3):
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*(run[key + end] for end in ("", "_low", "_high")), d=digits)
 
 
-columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece", "nodule": "called_nodule_ece"}
+columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece"}
+columns["called nodule"] = "called_nodule_ece"
 rows = {name: [cell(run, key) for key in columns.values()] for name, run in recorded["losses"].items()}
-pd.DataFrame(rows, index=list(columns)).T
+table = pd.DataFrame(rows, index=list(columns)).T
+by_seed = [" ".join(f"{d:.2f}" for d in run["nodule_dice_seeds"]) for run in recorded["losses"].values()]
+table.insert(1, "by seed", by_seed)
+table
 
 # %% [markdown]
-# In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*.
+# In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*. A network that calls no pixel nodule is left out of the last column.
 #
 # The networks of the cross-entropy and of the sum are **too modest** near an outline: their curves lie above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) The networks of the Dice loss, trained just as long, lie on the other side. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
 #
@@ -302,8 +308,9 @@ explore(frames, [f"T = {t:g}" for t in temperatures], "temperature", start=3, wi
 rows = {}
 for name, run in recorded["losses"].items():
     seeds = " ".join(f"{t:.1f}" for t in run["temperature_seeds"])
-    rows[name] = [seeds, *(cell(run, key) for key in ("near_ece", "scaled_near_ece", "scaled_called_nodule_ece"))]
-pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "nodule, scaled"]).T
+    keys = ("near_ece", "scaled_near_ece", "called_nodule_ece", "scaled_called_nodule_ece")
+    rows[name] = [seeds, *(cell(run, key) for key in keys)]
+pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "the same, scaled"]).T
 
 # %% [markdown]
 # All temperatures are **below 1**: on all pixels together the networks are too modest, and are sharpened. For the cross-entropy this repairs the pixels near an outline as well. For the Dice loss it makes them worse, and for what is called nodule it makes everything worse: there the networks promised too much already. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.)
@@ -389,7 +396,7 @@ from unet_helpers.calibration import mutual_information as information
 maps = unsure | {
     "dropout: entropy": entropy(dropped.mean(axis=0)),
     "dropout: mutual inf.": information(dropped),
-    "flips: mutual inf.": information(flipped),
+    "flips: mutual inf.": information(flipped[:2]),  # as it is, and left and right exchanged
 }
 partly = int(np.where(found, nodule.sum(axis=(1, 2)), 0).argmax())
 show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.75)
@@ -489,6 +496,7 @@ for name in [name for name in curves if ":" in name]:
 show_bands(panels, "mean of 1 − Dice", columns=2, panel=2.7, limits=(0, 1))
 
 # %%
+print(f"mean error of all patients: {recorded['referral']['mean_risk']:.2f}")
 scores = {name: run for name, run in recorded["referral"].items() if ":" in name}
 rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] for name, run in scores.items()}
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
@@ -503,9 +511,9 @@ pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer hal
 
 # %%
 lost = recorded["missed"]
-print(f"{lost['nodules']} nodule cross-sections, {lost['missed']:.0f} missed by one network (mean of five)")
+print(f"{lost['nodules']} nodule cross-sections, {lost['missed']:.0f} missed by one network on average")
 print(
-    f"of these never suspected by it: {lost['never_suspected']:.0f}, nor by the mean of the five: "
+    f"of these never suspected by it: {lost['never_suspected']:.0f}, by the mean of all networks: "
     f"{lost['never_suspected_by_ensemble']:.0f}"
 )
 
@@ -517,11 +525,11 @@ print(
 # %%
 kinds = {"the window of training": recorded["losses"]["Dice + weighted cross-entropy"]}
 kinds["another window"] = recorded["other_window"]
-columns = {"lung Dice": "lung_dice", "error near": "near_ece", "scaled": "scaled_near_ece"}
+columns = {"lung Dice": "lung_dice", "near": "near_overconfidence", "near, scaled": "scaled_near_overconfidence"}
 rows = {name: [cell(run, key) for key in columns.values()] for name, run in kinds.items()}
-rows["another window"].append(cell(recorded["ensemble_other_window"], "near_ece"))
-rows["the window of training"].append(cell(recorded["ensemble"], "near_ece"))
-pd.DataFrame(rows, index=[*columns, "of the ensemble"]).T
+rows["another window"].append(cell(recorded["ensemble_other_window"], "near_overconfidence"))
+rows["the window of training"].append(cell(recorded["ensemble"], "near_overconfidence"))
+pd.DataFrame(rows, index=[*columns, "near, ensemble"]).T
 
 # %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: the curve lies close to the diagonal, a little below. Another window: it lies well below the diagonal, with orange bars, also in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}}
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
@@ -541,9 +549,10 @@ from unet_helpers import plotting
 
 readers = recorded["readers"]
 shares = readers["share_of_marked_pixels_by_votes"]
-with plotting.figure(width=3.6, height=2.4) as (fig, axes):
+title = f"{readers['slices']:,} slices of {readers['patients']} patients"
+with plotting.figure(width=3.6, height=2.6) as (fig, axes):
     axes[0, 0].bar(["one", "two", "three", "all four"], shares, color="#888888")
-    axes[0, 0].set(xlabel="readers who marked the pixel", ylabel="share of the marked pixels")
+    axes[0, 0].set(xlabel="readers who marked the pixel", ylabel="share of the marked pixels", title=title)
 fig
 
 # %% [markdown]
