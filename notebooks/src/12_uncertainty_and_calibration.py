@@ -29,7 +29,7 @@ more = subset_of_patients([make_patient(0, index=index) for index in range(96, 1
 probabilities = predict_probabilities(model, more.images)
 predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
 
-# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing but a faint glow inside the nodule."}, "figure": {"caption": "The largest nodule that the network misses wholly in eight further patients. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
+# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing but a faint glow inside the nodule."}, "figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
 from unet_helpers.calibration_figures import show_uncertainty
 
 nodule = more.masks == 2
@@ -65,7 +65,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 # </div>
 
 # %% [markdown]
-# The network has missed a nodule. Does it at least hesitate? Inside the nodule, the probability that it gives to its own, wrong answer is on average:
+# On this slice the network has missed a nodule. Does it at least hesitate? Inside the nodule, the probability that it gives to its own, wrong answer is on average:
 
 # %%
 round(float(confidence[missed][nodule[missed]].mean()), 2)
@@ -100,7 +100,7 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # %% [markdown]
 # Of all pixels nearly all are sure, and of the sure ones nearly all are right: better than 99 of 100. Of the others nine tenths are right. By this line the network is careful, even **too modest**.
 #
-# Now the last line. Of the pixels that it calls nodule and is sure of, about one in twenty is wrong, and of the others about two in five. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few: outside the body and deep inside the lung it is no art to be right.
+# Now the last line. Of the pixels that it calls nodule and is sure of, about one in twenty is wrong, and of the others about two in five. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few (a share of 0.00, rounded): outside the body and deep inside the lung it is no art to be right.
 
 # %% [markdown]
 # ## A reliability diagram
@@ -186,12 +186,12 @@ show_reliability(
 )
 
 # %% [markdown]
-# Where the network gives nodule a probability of 0.6, about a third of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)). A weight makes it find more, and bends its probabilities. They are a good *order* of the pixels all the same, and an order is all that a threshold needs.
+# Where the network gives nodule a probability of 0.6, about a third of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they are. Both make it find more, and bend its probabilities. They still put the pixels in an *order*, and an order is all that a threshold needs.
 
 # %% [markdown]
 # ## What the loss does to it
 #
-# Cross-entropy is lowest for the true probabilities: it asks for calibration, on the training patients. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained small U-Nets with each, three seeds (of the recipe five), briefly and all equally long. They differ in the loss alone.
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained small U-Nets with each, from several seeds, all for the same number of epochs and on crops drawn alike. They differ in the loss alone.
 
 # %%
 import json
@@ -201,6 +201,8 @@ from unet_helpers.results import RESULTS
 recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8"))["results"]
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
 print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s of training for each network")
+for name, run in recorded["losses"].items():
+    print(f"{name}: {len(run['temperature_seeds'])} networks")
 
 # %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies above the dashed diagonal, the weighted sum a little above it, and the Dice loss a little below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
 from unet_helpers.calibration_figures import show_reliability_together
@@ -215,14 +217,20 @@ def cell(run, key, digits=3):
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*(run[key + end] for end in ("", "_low", "_high")), d=digits)
 
 
-columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece", "nodule": "called_nodule_ece"}
+columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece"}
+columns["called nodule"] = "called_nodule_ece"
 rows = {name: [cell(run, key) for key in columns.values()] for name, run in recorded["losses"].items()}
-pd.DataFrame(rows, index=list(columns)).T
+table = pd.DataFrame(rows, index=list(columns)).T
+by_seed = [" ".join(f"{d:.2f}" for d in run["nodule_dice_seeds"]) for run in recorded["losses"].values()]
+table.insert(1, "by seed", by_seed)
+table
 
 # %% [markdown]
-# After so short a training, the networks of the cross-entropy and of the sum are **too modest** near an outline: their curves lie above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) The networks of the Dice loss, trained just as briefly, lie on the other side. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
+# In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*. A network that calls no pixel nodule is left out of the last column.
 #
-# By the column *near* the Dice loss would win, because modesty and boasting both count as a gap. And before you choose by a calibration error at all, read the first column: with the plain cross-entropy hardly any nodule is found. In the last column, where the pixels are that a network calls nodule, *every* loss fails by two or three tenths. A network can be calibrated and useless, or useful and not calibrated; a calibration error stands beside a Dice, never in its place.
+# The networks of the cross-entropy and of the sum are **too modest** near an outline: their curves lie above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) The networks of the Dice loss, trained just as long, lie on the other side. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
+#
+# In the column *near* the Dice loss has the smallest error; the column has no sign, and modesty counts in it as boasting does. And before you choose by a calibration error at all, read the first column: with the plain cross-entropy hardly any nodule is found. In the last column, among the pixels that a network calls nodule, *every* loss fails badly. One reason is the same for all: in the crops of the training nodules were far more frequent than they are. A network can be calibrated and useless, or useful and not calibrated; a calibration error stands beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
@@ -280,7 +288,7 @@ for name, where in regions.items():
 pd.DataFrame(rows, index=["as it is", "at the temperature"]).T.rename_axis("calibration error").round(3)
 
 # %% [markdown]
-# The temperature is below 1: on the whole the network was too modest, and is sharpened. Near an outline the promises are now kept. But among the pixels called nodule the error has grown, not shrunk: there the network promised too much already, and was sharpened with the rest.
+# The temperature is below 1: on the whole the network was too modest, and is sharpened. Near an outline the promises are now nearly kept. But among the pixels called nodule the error has grown, not shrunk: there the network promised too much already, and was sharpened with the rest.
 #
 # Move the temperature, and see what it can change in the picture we began with, and what it cannot.
 
@@ -292,7 +300,7 @@ frames = [1.5 * (1 - at_temperature(probabilities[missed], t).max(axis=-1)) for 
 explore(frames, [f"T = {t:g}" for t in temperatures], "temperature", start=3, width=300)
 
 # %% [markdown]
-# The line along the lungs grows and shrinks. The missed nodule lights up only when everything does: a temperature changes how bright the map is, not which place is brighter than which.
+# The line along the lungs grows and shrinks. The missed nodule lights up only when everything does: a temperature changes how bright the map is, and hardly which place is brighter than which.
 #
 # Did the temperature help in the benchmark? There each network has its own, fitted on the validation patients.
 
@@ -300,8 +308,9 @@ explore(frames, [f"T = {t:g}" for t in temperatures], "temperature", start=3, wi
 rows = {}
 for name, run in recorded["losses"].items():
     seeds = " ".join(f"{t:.1f}" for t in run["temperature_seeds"])
-    rows[name] = [seeds, *(cell(run, key) for key in ("near_ece", "scaled_near_ece", "scaled_called_nodule_ece"))]
-pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "nodule, scaled"]).T
+    keys = ("near_ece", "scaled_near_ece", "called_nodule_ece", "scaled_called_nodule_ece")
+    rows[name] = [seeds, *(cell(run, key) for key in keys)]
+pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "the same, scaled"]).T
 
 # %% [markdown]
 # All temperatures are **below 1**: on all pixels together the networks are too modest, and are sharpened. For the cross-entropy this repairs the pixels near an outline as well. For the Dice loss it makes them worse, and for what is called nodule it makes everything worse: there the networks promised too much already. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.)
@@ -348,7 +357,7 @@ scores = {name: [dice(more.masks == c, p.argmax(axis=-1) == c) for c in (1, 2)] 
 pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 
 # %% [markdown]
-# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well. Upside down the nodules suffer, and with both flips they suffer most: the network has never seen the spine on top. What such an answer contributes to a map is not doubt about this patient but surprise about the pose. So **flip only as far as the training did, or as far as you have checked**; the benchmark below uses left and right alone.
+# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well, although this network was trained without flips. Upside down the nodules suffer, and with both flips they suffer most: the network has never seen the spine on top. What such an answer contributes to a map is not doubt about this patient but surprise about the pose. So **flip only as far as the training did, or as far as you have checked**: from here on, and in the benchmark, left and right alone.
 
 # %% [markdown]
 # ### What is it unsure about?
@@ -380,20 +389,20 @@ def mutual_information(samples):
 
 check.mutual_information(mutual_information)
 
-# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; in all maps its edge and that of the lung glow, faintest in the mutual information. Bottom: the missed nodule, dark in 1 − highest probability, a small glowing spot in the three other maps."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
+# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; in all maps its edge and that of the lung glow, faintest in the mutual information. Bottom: the missed nodule, dark in 1 − highest probability, a small glowing spot in the two maps of dropout."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
 from unet_helpers.calibration import entropy
 from unet_helpers.calibration import mutual_information as information
 
 maps = unsure | {
     "dropout: entropy": entropy(dropped.mean(axis=0)),
     "dropout: mutual inf.": information(dropped),
-    "flips: mutual inf.": information(flipped),
+    "flips: mutual inf.": information(flipped[:2]),  # as it is, and left and right exchanged
 }
 partly = int(np.where(found, nodule.sum(axis=(1, 2)), 0).argmax())
 show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.75)
 
 # %% [markdown]
-# In the lower row the maps differ. The single prediction is dark inside the missed nodule, but some of the dropout samples and of the flips saw something there, and it glows a little. The doubt was in the network, and a single prediction did not show it. All maps agree on the outline of the lung, where a pixel may belong to either side.
+# In the lower row the maps differ. The single prediction is dark inside the missed nodule, but some of the dropout samples saw something there, and it glows a little. The doubt was in the network, and a single prediction did not show it. All maps mark the outline of the lung, where a pixel may belong to either side.
 #
 # And five networks of the benchmark, on two slices chosen by the same rule among its patients:
 
@@ -438,17 +447,17 @@ rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in r
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# The first two columns say the same as above; the ensemble adds a little. In the last one the order changes. For nodules, 1 − the highest probability is **no better than the pencil**: it is busy with the outline of the lung. The mutual information of dropout and of the flips does better, and that of the ensemble best of all. Where one network misses a nodule, another has often seen it. Five trainings and five predictions buy this.
+# The first two columns say the same as above; the entropy of the ensemble adds a little. In the last one the order changes. For nodules, 1 − the highest probability is **no better than the pencil**: it is busy with the outline of the lung. The mutual information of dropout and of the flips does better, and that of the ensemble best of all. Where one network misses a nodule, another may have seen it. Several trainings and predictions buy this.
 
 # %% [markdown]
 # ## Can a case be referred?
 #
 # A map is for looking at. In daily work the question is often one per case: may this one pass, or should a person look? So each patient needs one number. Two that need nothing but masks and probabilities:
 #
-# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask ([notebook 06](06_failure_analysis.ipynb)), subtracted from 1,
+# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask ([notebook 06](06_failure_analysis.ipynb)), subtracted from 1; where the mask is empty, the highest probability of nodule,
 # - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
 #
-# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** the mean error of those, here 1 − Dice of the nodules of a patient.
+# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** the mean error of those, here 1 − Dice of the nodules of a patient (of a patient without a nodule: 0 if none is marked, else 1).
 
 # %% [markdown]
 # ### Exercise 12.5: risk at a coverage
@@ -472,7 +481,7 @@ def kept_risk(risk, uncertainty, share):
 
 check.kept_risk(kept_risk)
 
-# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises from about 0.3 to about 0.5 and lies between a flat gray line at 0.5, the random order, and a green dotted line, the best order, which begins below 0.1. The bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins much lower. All meet at the right end. The four bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
 from unet_helpers.atlas_figures import show_bands
 
 curves = recorded["referral"]["curve"]
@@ -487,67 +496,69 @@ for name in [name for name in curves if ":" in name]:
 show_bands(panels, "mean of 1 − Dice", columns=2, panel=2.7, limits=(0, 1))
 
 # %%
+print(f"mean error of all patients: {recorded['referral']['mean_risk']:.2f}")
 scores = {name: run for name, run in recorded["referral"].items() if ":" in name}
 rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] for name, run in scores.items()}
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from about a half to a bit more than a third. And the honest baseline, the softmax of one network, is nearly as good as several predictions: their intervals overlap almost wholly, with 24 patients. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure, and wrong.
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from that of all patients to that in the last column. Whether several predictions are better than the honest baseline, the softmax of one network, so few patients cannot say: the intervals overlap almost wholly. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure and wrong, or unsure and right.
 
 # %% [markdown]
 # ## What none of this can show
 #
-# **The unknown unknown.** Uncertainty is made from what the network has learned to doubt. Of the nodule cross-sections that the five networks of the benchmark missed wholly, how many got less than 5 % everywhere, so that no threshold and no map would have pointed at them?
+# **The unknown unknown.** Uncertainty is made from what the network has learned to doubt. Of the nodule cross-sections that a network of the benchmark missed wholly, how many got less than 5 % everywhere, so that no threshold worth using would have found them?
 
 # %%
 lost = recorded["missed"]
-print(f"{lost['nodules']} nodule cross-sections, {lost['missed']:.0f} missed by one network (mean of five)")
+print(f"{lost['nodules']} nodule cross-sections, {lost['missed']:.0f} missed by one network on average")
 print(
-    f"of these never suspected by it: {lost['never_suspected']:.0f}, nor by the mean of the five: "
+    f"of these never suspected by it: {lost['never_suspected']:.0f}, by the mean of all networks: "
     f"{lost['never_suspected_by_ensemble']:.0f}"
 )
 
 # %% [markdown]
-# Of the nodules that a network misses, more than half were **never suspected**, and the mean of five networks is no better here. They are small or faint ([notebook 06](06_failure_analysis.ipynb) says which), and to all five the place looks like lung. Every map is black there, and the patient passes as certain.
+# Of the nodules that a network misses, more than half were **never suspected**, and the mean of all networks is no better here. To them the place looks like lung, as small and faint nodules do ([notebook 06](06_failure_analysis.ipynb)). Where a map is dark, too, the patient passes as certain.
 #
-# **The shift.** A temperature is fitted on patients like those of training. [Notebook 09](09_domain_shift_and_transfer.ipynb) showed the same scans in another window (level −400, width 2200), which costs several hundredths of lung Dice. The same networks, the same patients, the same temperatures:
+# **The shift.** A temperature is fitted on patients like those of training. [Notebook 09](09_domain_shift_and_transfer.ipynb) showed the same scans in another window (level −400, width 2200), which costs lung Dice. The same networks, the same patients, the same temperatures. The last three columns are confidence − accuracy near an outline: above zero, too much is promised.
 
 # %%
 kinds = {"the window of training": recorded["losses"]["Dice + weighted cross-entropy"]}
 kinds["another window"] = recorded["other_window"]
-columns = {"lung Dice": "lung_dice", "error near": "near_ece", "scaled": "scaled_near_ece"}
+columns = {"lung Dice": "lung_dice", "near": "near_overconfidence", "near, scaled": "scaled_near_overconfidence"}
 rows = {name: [cell(run, key) for key in columns.values()] for name, run in kinds.items()}
-rows["another window"].append(cell(recorded["ensemble_other_window"], "near_ece"))
-rows["the window of training"].append(cell(recorded["ensemble"], "near_ece"))
-pd.DataFrame(rows, index=[*columns, "of the ensemble"]).T
+rows["another window"].append(cell(recorded["ensemble_other_window"], "near_overconfidence"))
+rows["the window of training"].append(cell(recorded["ensemble"], "near_overconfidence"))
+pd.DataFrame(rows, index=[*columns, "near, ensemble"]).T
 
-# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: the curve lies close to the diagonal, a little below. Another window: it lies well below the diagonal, with orange bars, also in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, five networks together, each at the temperature of its validation patients."}}
+# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: the curve lies close to the diagonal, a little below. Another window: it lies well below the diagonal, with orange bars, also in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}}
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
-# In the other window the lung Dice falls by six or seven hundredths. Near the outlines the single networks, a little too modest before, now promise several hundredths too much: they have become worse **and** too certain. The temperature of the validation patients does **harm**: it was below 1, and sharpens what is too sharp already. The ensemble bears it better. Averaging had made it too modest in the window of training, and this reserve is what the shift uses up; that its error is the same in both windows is luck.
+# In the other window the lung Dice falls. Near the outlines the single networks, a little too modest before, now promise too much: they have become worse **and** too certain. The temperature of the validation patients does **harm**: it was below 1, and sharpens what is too sharp already. The ensemble bears it better, and is too modest in both windows: averaging takes confidence away where its members disagree.
 #
-# Nothing in the output says that these images are of another kind. Whoever uses a network has to watch what goes *in*: gray values, spacing, scanner.
+# No probability says that these images are of another kind. Whoever uses a network has to watch what goes *in*: gray values, spacing, scanner.
 
 # %% [markdown]
 # ## When people disagree
 #
 # The phantom has one truth, because a program drew it. In real data the doubt that stays is also a doubt of people. In the LIDC data four radiologists outlined the same nodules {cite:p}`armato2011lidc`. Of the pixels that anybody marked, how many did one of them mark, two, three, or all four?
 
-# %% mystnb={"image": {"alt": "Four bars, the share of the marked pixels over the number of readers who marked them. One reader: about 0.4; two: 0.2; three: 0.15; all four: about 0.25."}, "figure": {"caption": "LIDC, 2,272 slices of 200 patients: the pixels that at least one of four readers marked, by how many marked them."}}
+# %% mystnb={"image": {"alt": "Four bars, the share of the marked pixels over the number of readers who marked them. One reader is by far the highest; all four, two and three follow in this order."}, "figure": {"caption": "LIDC: the pixels that at least one of four readers marked, by how many marked them."}}
 from unet_helpers import plotting
 
 readers = recorded["readers"]
 shares = readers["share_of_marked_pixels_by_votes"]
-with plotting.figure(width=3.6, height=2.4) as (fig, axes):
+title = f"{readers['slices']:,} slices of {readers['patients']} patients"
+with plotting.figure(width=3.6, height=2.6) as (fig, axes):
     axes[0, 0].bar(["one", "two", "three", "all four"], shares, color="#888888")
-    axes[0, 0].set(xlabel="readers who marked the pixel", ylabel="share of the marked pixels")
+    axes[0, 0].set(xlabel="readers who marked the pixel", ylabel="share of the marked pixels", title=title)
 fig
 
 # %% [markdown]
 # More pixels were marked by one reader alone than by all four. An outline is no line but a band, and some of the nodules are a band altogether.
 #
-# Take three of the readers as a forecast of the fourth: the more of them marked a pixel, the more probable that the fourth did too. If they were all drawing from one and the same probability, two of three would mean two thirds.
+# Take three of the readers as a forecast of the fourth: the more of them marked a pixel, the more probable that the fourth did too. Taken at its word, two of three means two thirds.
 
 # %%
 rows = {f"{v} of 3": [v / 3, cell(readers, f"marked_if_{v}_others_did", 2)] for v in (1, 2, 3)}
@@ -555,7 +566,7 @@ table = pd.DataFrame(rows, index=["forecast", "the fourth marked it"]).T
 table.assign(forecast=table["forecast"].astype(float).round(2))
 
 # %% [markdown]
-# What all three others marked, the fourth marks in about 86 of 100 pixels; what two of them marked, in about half; always less than the forecast. A pixel that three people marked got there partly by luck, and a fourth is not obliged to be of their opinion; sometimes the fourth saw no nodule at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
+# The fourth always marks less than the forecast. A pixel that three people marked got there partly by luck, and a fourth is not obliged to be of their opinion; sometimes the fourth outlined nothing at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
 #
 # This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`soft_readers=True` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
 
@@ -611,11 +622,11 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # </details>
 #
-# 6. Of the pixels that two of three readers marked, the fourth marked about half. What should a good network say there, and which name has this doubt?
+# 6. Of the pixels that two of three readers marked, the fourth marked less than two thirds. What should a good network say there, and which name has this doubt?
 #
 # <details><summary>Answer</summary>
 #
-# About one half, and it should stay there with any number of training patients: aleatoric uncertainty. A network that says 0.99 there has learned one reader by heart.
+# The share that the fourth marked, in the last table, and it should stay there with any number of training patients: aleatoric uncertainty. A network that says 0.99 there has learned one reader by heart.
 #
 # </details>
 #
