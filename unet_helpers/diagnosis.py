@@ -180,7 +180,7 @@ def ask_ranges(data):
     spread, spread_v = max(high - low, 1e-9), max(high_v - low_v, 1e-9)
     if not 1 / 3 < spread_v / spread < 3 or abs((low_v + high_v) - (low + high)) / 2 > max(spread, spread_v):
         evidence = (
-            f"training images run from {low:.2g} to {high:.2g}, validation images from {low_v:.2g} to {high_v:.2g}"
+            f"training images run from {low:.3g} to {high:.3g}, validation images from {low_v:.3g} to {high_v:.3g}"
         )
         return Suspicion("training and validation scaled differently", 1.0, evidence, "prepare both by one function")
     return None
@@ -237,7 +237,7 @@ def ask_pairs(data, unseen):
     if kept > 0.9:
         return None
     moved = better_than_swapped(gray_information(images, moved_masks(masks)))
-    evidence = f"two masks fit their images better than swapped in only {kept:.0%} of the pairs (chance: 50 %)"
+    evidence = f"two masks fit their images better than swapped in only {kept:.0%} of the pairs (chance: 50%)"
     if moved > max(0.75, kept + 0.05):
         evidence += f", but in {moved:.0%} once masks may be turned, shifted and mirrored"
         test = "draw masks over images as the network sees them; turn the augmentation off"

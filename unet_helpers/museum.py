@@ -399,7 +399,7 @@ EXHIBITS = {
         "outlines are round and blurred", "model.summary(); count the concatenations", build=build_without_skips
     ),
     "learning rate too high": Exhibit(
-        "the first validation loss is huge; the curves recover, and end below those of a calmer run",
+        "the first validation loss is huge; the curves recover, but the Dice ends below that of a calmer run",
         "the same run with a tenth, and a hundredth",
         learning_rate=1.0,
     ),
@@ -411,13 +411,13 @@ EXHIBITS = {
         measuring=True,
     ),
     "training and validation scaled differently": Exhibit(
-        "training Dice fine, validation near nothing from the start",
+        "training Dice fine, validation Dice far below it from the start",
         "minimum and maximum of both subsets",
         scale_training_only,
     ),
     "labels inverted": Exhibit("a good loss, and a mask of everything else", "draw one mask", invert_labels),
     "noise in place of the data": Exhibit(
-        "validation accuracy at 50 % for ever", "look at one image and its mask; shuffle the masks", use_placeholders
+        "validation accuracy at 50 % forever", "look at one image and its mask; shuffle the masks", use_placeholders
     ),
 }
 

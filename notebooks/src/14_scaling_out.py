@@ -52,7 +52,7 @@ plotting.show_data_parallel(images[:16:2])
 # %% [markdown]
 # ## By hand: the gradient of a batch
 #
-# The picture above is called **data parallelism**. Each **worker** (a GPU, a process, a machine) holds a complete copy of the network, and gets its part of every batch. It computes a gradient from its part alone. Then the gradients are averaged over all workers, and everyone makes the same step, so that the copies stay copies.
+# What the picture above shows is called **data parallelism**. Each **worker** (a GPU, a process, a machine) holds a complete copy of the network, and gets its part of every batch. It computes a gradient from its part alone. Then the gradients are averaged over all workers, and everyone makes the same step, so that the copies stay copies.
 #
 # Why should that be the same as one device with the whole batch? Because the loss is a *mean over slices*, its gradient is one too, and the mean of 16 is the mean of two means of 8. We try it, with a small network without batch normalization.
 
@@ -168,7 +168,7 @@ assert off["cross-entropy"] < 1e-5 and off["Dice of each image"] < 1e-5
 off.round(2)
 
 # %% [markdown]
-# Cross-entropy and the Dice of each image are means over slices: nothing is lost. The other two are not wrong, but *another training*: with the Dice over the batch, each worker divides by its own pixels; with batch normalization, each worker normalizes by its own slices. A few hundredths in one step are little, but they come in every step, and always from the same side if the parts always differ in the same way. Two devices of 8 slices then train like one device with batches of 8, whose gradients are averaged in pairs.
+# Cross-entropy and the Dice of each image are means over slices: nothing is lost. The other two are not wrong, but *another training*: with the Dice over the batch, each worker divides by its own pixels; with batch normalization, each worker normalizes by its own slices. A few hundredths in one step are little, but they come in every step, and always in the same direction if the parts always differ in the same way. Two devices of 8 slices then train like one device with batches of 8, whose gradients are averaged in pairs.
 #
 # ## Several devices in one machine
 #
@@ -204,13 +204,13 @@ pairs = zip(one_device.get_weights(), two_devices.get_weights())
 assert all(np.allclose(a, b, atol=1e-3) for a, b in pairs)
 
 # %% [markdown]
-# The same losses after each of 16 steps and the same weights at the end, within 0.0001 and 0.001; the measured difference is far smaller than these limits. Three things to remember when you do it with GPUs:
+# The same loss in each of the four epochs and, after 16 steps, the same weights, within 0.0001 and 0.001; the differences in the table are far smaller than these limits. Three things to remember when you do it with GPUs:
 #
 # - `batch_size` is the batch of *all* devices together, the **global batch**. Each of the two got 8 slices.
 # - Create *one* strategy for a program, and use it for all networks. On processors, a second one trips over the messages of the first.
 # - Without the names, `MirroredStrategy()` takes all GPUs it finds.
 #
-# And with the catches? `benchmarks/scaling.py` has made such pairs of trainings with both losses, with and without batch normalization. The largest difference of the loss from that of one device, in the same four epochs:
+# And with the catches? `benchmarks/scaling.py` has made such pairs of trainings with both losses, with and without batch normalization. The largest difference of the loss from that of one device (or, last column, one process), in the same four epochs:
 
 # %%
 import json
@@ -241,7 +241,7 @@ curves = {"one device": number["one_device_curve"], "two devices": number["two_d
 pd.DataFrame(curves, index=table.index)
 
 # %% [markdown]
-# Keras divides a loss by the number of devices when *it* takes the mean over the slices. A loss that is a plain number already it leaves alone (Keras 3.15), and the gradients of the devices are then *added*, not averaged: a learning rate twice as high, and a reported loss twice as large, without a word. On eight GPUs it is eight times. So let your own loss return one value per image, or at least an array with one element, as `DiceCrossEntropy` of this series does.
+# Keras divides a loss by the number of devices when *it* takes the mean over the slices. A loss that is a plain number already it leaves alone (Keras 3.15), and the gradients of the devices are then *added*, not averaged: a learning rate twice as high, and a reported loss about twice as large, without a word. On eight GPUs it is eight times. So let your own loss return one value per image, or at least an array with one element, as `DiceCrossEntropy` of this series does.
 #
 # ## Several processes, and several machines
 #
@@ -265,7 +265,7 @@ print(inspect.getsource(jax_worker.train))
 #
 # - `initialize()` meets the other workers. It finds three things in the environment: the address of the first worker, how many there are, and which of them this one is (its **rank**, counted from 0).
 # - `DataParallel` copies the network to all workers. `auto_shard_dataset=False` says that we divide the data ourselves.
-# - `images[rank::workers]` are this worker's slices, and `batch_size // workers` is its part of the global batch.
+# - `images[rank::workers]` are this worker's slices, and `batch_size // workers` of them are its part of the global batch. All parts together are the same 16 slices as in a training alone.
 #
 # Something must start the workers and tell each who it is: the **launcher**. On a cluster that is the scheduler, as we shall see. Here `train_in_processes` does it: it starts the program twice, gives each its three variables, waits, and ends all of them if one fails or takes too long. First, what every worker needs is written to a folder. This time the network *has* batch normalization.
 
@@ -303,7 +303,7 @@ assert np.allclose(run_one.loss, run_two.loss, atol=1e-3)
 # | `MirroredStrategy` (TensorFlow) | the slices of one device, unless `synchronized=True` | the slices of one device |
 # | `keras.distribution` (JAX) | the global batch | the global batch |
 #
-# Now look at the seconds. Was it worth it? The live runs above are too short to tell, and which machine you have is not known here. The benchmark has measured it on a machine with two cores, with slices of 128 × 128, one thread for each core that a process has:
+# Now look at the seconds. Was it worth it? The live runs above are too short to tell, and which machine you have is not known here. The benchmark has measured it on a machine with two cores, with slices of 128 × 128, one thread for each core that a process has (`step_seconds` is the faster of two repeats):
 
 # %%
 speed = pd.DataFrame({name: row for name, row in measured["speed"].items() if isinstance(row, dict)}).T
@@ -319,9 +319,9 @@ print(f"beyond computing: {both - alone / 2:.1f} s per step, with the double bat
 # %% [markdown]
 # Hardly, and not on this machine. For the same batch two processes gain almost nothing over one core, and one process with two *threads* does on the same two cores what one hoped for from two processes. Threads share their memory, so that nothing has to be sent. With the double batch more slices go through per second, because each process has twice as much to compute between two messages.
 #
-# If computing were all, two processes would need half the time of one core, and the same time with the double batch. They need about a fifth of a second more, both times: a fixed price per step. What it consists of the benchmark does not say. Batch normalization may have a share in it, since the processes exchange means in every layer, forward and back, and wait for each other each time; the gradients, as we shall see below, have a small one.
+# If computing were all, two processes would need half the time of one core, and the same time with the double batch. They need about a fifth of a second more, both times. That looks like a fixed price per step. What it consists of the benchmark does not say. Batch normalization may have a share in it, since the processes exchange means in every layer, forward and back, and wait for each other each time; the gradients, as we shall see below, have a small one.
 #
-# The slower repeat of the two processes lies further off than that of one process. In every step the faster one waits for the other: a training on several workers is as fast as the slowest of them. Two cores are a place to learn how it works, and no reason to do it.
+# The slower repeat of the two processes lies further off than that of one process. That is no surprise: in every step the faster one waits for the other, so that a training on several workers is as fast as the slowest of them. Two cores are a place to learn how it works, and no reason to do it.
 #
 # ## Which result does the bigger batch give?
 #
@@ -329,7 +329,7 @@ print(f"beyond computing: {both - alone / 2:.1f} s per step, with the double bat
 
 # %%
 slices = 10_000
-rows = [(workers, 16 * workers, -(-slices // (16 * workers))) for workers in (1, 2, 8, 64)]
+rows = [(workers, 16 * workers, int(np.ceil(slices / (16 * workers)))) for workers in (1, 2, 8, 64)]
 pd.DataFrame(rows, columns=["workers", "global batch", "steps per epoch"]).set_index("workers")
 
 # %% [markdown]
@@ -337,7 +337,7 @@ pd.DataFrame(rows, columns=["workers", "global batch", "steps per epoch"]).set_i
 #
 # ## Shards: every worker reads its own part
 #
-# If every worker read all files and threw most of them away, the disk would be the bottleneck. So each worker gets a **shard**, a part of the files that nobody else reads. A folder with a few hundred pairs will do as an example:
+# If every worker read all files and threw most of them away, the disk would be the bottleneck. So each worker gets a **shard**, a part of the files that nobody else reads. A small folder will do as an example (the first seven characters of a mask's name are the patient):
 
 # %%
 from unet_helpers import export_phantom, pair_files
@@ -414,11 +414,11 @@ assert off["without batch normalization"] < 1e-4
 pd.Series(off, name="difference of the step").round(2).to_frame()
 
 # %% [markdown]
-# Without batch normalization, four times four slices make the step of sixteen, with the memory of four. With it, each four are normalized by themselves, exactly as on four workers. Accumulation costs no communication, and saves no time either: it is the first thing to try when *memory* is what is missing.
+# Without batch normalization, four times four slices make the step of sixteen, with the memory of four. With it, each four are normalized by themselves, exactly as on four devices under `MirroredStrategy`. Accumulation costs no communication, and saves no time either: it is the first thing to try when *memory* is what is missing.
 #
 # ## What it costs: adding up
 #
-# Every step ends with an **all-reduce**: all workers have an array of their own, and afterwards all have the sum. If everyone sent everything to the first worker, its cable would be the bottleneck. The **ring** does better {cite:p}`patarasuk2009ring`: each array is cut into as many chunks as there are workers, and everyone sends one chunk to the neighbor on the right, all at the same time. To see who has been added, worker 0 contributes 1, worker 1 contributes 10, then 100 and 1,000:
+# Every step ends with an **all-reduce**: all workers have an array of their own, and afterwards all have the sum. If everyone sent everything to the first worker, its cable would be the bottleneck. The **ring** does better {cite:p}`patarasuk2009ring`: each array is cut into as many chunks as there are workers, and everyone sends one chunk to the next worker, the last to the first, all at the same time. To see who has been added, worker 0 contributes 1, worker 1 contributes 10, then 100 and 1,000:
 
 # %% mystnb={"image": {"alt": "Four tables of four workers by four chunks. At the beginning row 0 holds ones, row 1 tens, row 2 hundreds, row 3 thousands. After one step some are sums of two, such as 11. After three steps each row has one 1111. After six steps all are 1111."}, "figure": {"caption": "All-reduce over a ring. Rows: workers. Columns: chunks. 1111, white, is a chunk to which all four have contributed."}}
 from unet_helpers.scaling import ring_all_reduce
@@ -436,13 +436,13 @@ labels = ["beginning", *(f"step {k}: {'adding' if k <= 3 else 'handing on'}" for
 explore(frames, labels, "ring", start=2, width=300)
 
 # %% [markdown]
-# Three steps of adding, three of handing on. With $n$ workers it is $2(n-1)$ steps, in each of which everyone sends $1/n$ of its array. So each worker sends $2(n-1)/n$ times its array, *almost the same for 2 workers and for 1,000*: less than twice. What does grow with $n$ is the number of messages, and each message has a **start-up time** before its first byte arrives (in networks it is called latency). With bandwidth $B$, start-up time $a$, and $S$ bytes:
+# Three steps of adding, three of handing on. With $n$ workers it is $2(n-1)$ steps, in each of which everyone sends $1/n$ of its array. So each worker sends $2(n-1)/n$ times its array: once for 2 workers, and *less than twice even for 1,000*. What does grow with $n$ is the number of messages, and each message has a **start-up time** before its first byte arrives (in networks it is called latency). With bandwidth $B$, start-up time $a$, and $S$ bytes:
 #
 # $$t = 2(n-1)\left(a + \frac{S}{nB}\right)$$
 #
 # On this machine the benchmark has measured it between two processes, for arrays of growing size:
 
-# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are level up to a few hundred kilobytes and then rise in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
+# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are level up to a few hundred kilobytes and then rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
 from unet_helpers.scaling import all_reduce_seconds
 
 ring = measured["all_reduce"]
@@ -456,7 +456,7 @@ with plotting.figure(width=4.6, height=2.9) as (fig, axes):
 fig
 
 # %% [markdown]
-# On the left the start-up time counts: a small array takes as long as a smaller one. On the right the bandwidth counts: twice the bytes, twice the time. The line was fitted to these points; only the largest array takes about twice as long as it says. For our question, what happens with more workers, two numbers are good enough.
+# On the left the start-up time counts: a small array takes as long as a smaller one. On the right the bandwidth counts: twice the bytes, at least twice the time. The line was fitted to these points; only the largest array takes about twice as long as it says. For our question, what happens with more workers, two numbers are good enough.
 
 # %%
 print(f"start-up {1e6 * link['latency']:.0f} µs, bandwidth {link['bandwidth'] / 1e9:.1f} GB/s")
@@ -470,7 +470,7 @@ print(f"{gradients / 1e6:.1f} MB of gradients: {1e3 * all_reduce_seconds(2, grad
 #
 # ### Exercise 14.3: efficiency
 #
-# One worker needs `one` seconds for a step, `workers` of them need `many` seconds for the same step. The **efficiency** is the share of the workers' time that was worth it: 1 if $n$ workers are $n$ times as fast.
+# One worker needs `one` seconds for a step, `workers` of them need `many` seconds for the same step. Added up, the workers spend more time than the one. The **efficiency** is the share of it that the one would have needed: 1 if $n$ workers are $n$ times as fast.
 
 
 # %%
@@ -516,20 +516,23 @@ strong = {
 }
 plotting.show_scaling(strong, {"two processes": ([2], [efficiency(alone, both, 2)])})
 
+# %% [markdown]
+# With weak scaling $n$ workers do $n$ times as much, so that the efficiency is the time of one step alone over that of one step together.
+
 # %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond, lower than the first curve, marks the measured two processes."}, "figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}}
 weak = {name: (workers, case["compute"] / step_seconds(workers, **case, weak=True)) for name, case in cases.items()}
 plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 
 # %% [markdown]
-# With **strong scaling** every line falls: there is less and less to compute, and as much to add up as before. On an efficiency below a half two workers are *slower than one alone*, and that is where two GPUs with Ethernet stand: the all-reduce takes as long as the whole step of a single GPU. With **weak scaling** the lines level off, because a worker's computing stays the same and a ring's time hardly grows.
+# With **strong scaling** every line falls: there is less and less to compute, and as much to add up as before. At an efficiency below a half two workers are *slower than one alone*, and that is where two GPUs with Ethernet stand: the all-reduce takes as long as the whole step of a single GPU. With **weak scaling** the lines level off, because a worker's computing stays the same and a ring's time hardly grows.
 #
 # What decides is computing per byte. The small network on a processor computes long and sends little, so that even a slow link is good enough. The GPU computes in a fraction of the time, for a network that sends many times as much. A faster GPU makes the efficiency *worse*.
 #
-# The diamonds are the only measurement in these figures, and they lie far below their line. The model knows the gradients and nothing else: not the means of batch normalization, not the waiting for the slower one, not the fifth of a second that we found above. Read its lines as what adding up gradients alone leaves possible; a measurement with two workers of your own is worth more than the model.
+# The diamonds are the only measurement in these figures, and they lie far below the line they belong to, that of *this network, processors*. The model knows the gradients and nothing else: not the means of batch normalization, not the waiting for the slower one, not the fifth of a second that we found above. Read its lines as what adding up gradients alone leaves possible; a measurement with two workers of your own is worth more than the model.
 #
 # ## On a cluster: the scheduler is the launcher
 #
-# On a shared cluster nobody starts programs on machines by hand. One writes what is needed into a script, and a **scheduler** runs it when so many machines are free. Slurm is the most common. For two machines with two GPUs each:
+# On a shared cluster nobody starts programs on machines by hand. One writes what is needed into a script, and a **scheduler** runs it when so many machines are free. Slurm is the most common. With `train.py` a program like that of the worker above, for two machines with two GPUs each:
 
 # %%
 from unet_helpers.scaling import slurm_script
@@ -543,12 +546,12 @@ print(slurm_script("python train.py", nodes=2, tasks_per_node=2, cpus=8, gpus=1,
 # | `set -euo pipefail` | stop at the first error |
 # | `first=$(scontrol …)` | the name of the first machine, where the first worker will be found |
 # | `export KERAS_…` | what `initialize()` reads, the same for all workers |
-# | `export JAX_LOCAL_DEVICE_IDS=0` | each task sees one GPU, and sees it as number 0. Without this line JAX looks for the GPU with the number of the task, and the second task finds none |
+# | `export JAX_LOCAL_DEVICE_IDS=0` | each task sees one GPU, and sees it as number 0. Without this line JAX looks for the GPU with the number of the task on its machine, and the second task on each finds none |
 # | `srun … bash -c '…'` | start the program once per task. `SLURM_PROCID` is another number in each, so it is looked up there, between the single quotes, and not here |
 # | `--cpus-per-task=8` | once more, because `srun` does not take it over from above (since Slurm 22.05) |
 # | `--kill-on-bad-exit=1` | if one worker fails, end the others, who would wait for it |
 #
-# Submit it with `sbatch job.sh`, look at it with `squeue --me`. And save a checkpoint after every epoch ([notebook 04](04_gpu_training.ipynb)): the time limit does not ask.
+# Submit it with `sbatch job.sh`, look at it with `squeue --me`. And save a checkpoint after every epoch ([notebook 04](04_gpu_training.ipynb)), from rank 0 alone: the time limit does not ask.
 #
 # ### Exercise 14.4: who am I?
 #
@@ -584,7 +587,7 @@ who_am_i(fourth)
 #
 # 1. **Measure what is slow** ([notebook 04](04_gpu_training.ipynb)). If the input pipeline is the bottleneck, a second GPU waits for it too.
 # 2. **One device, used well**: mixed precision, a batch that fills it, smaller images or patches.
-# 3. **Memory, not time?** Gradient accumulation.
+# 3. **Memory, not time?** Gradient accumulation. More devices do not help a network that is too large for one of them, because each holds a complete copy.
 # 4. **Several trainings?** Five folds or five seeds on five devices need no communication at all, and their efficiency is 1. For the data of one hospital this is nearly always the better use of a cluster.
 # 5. **Several devices in one machine**, with a fast link.
 # 6. **Several machines**, when one training takes days.
@@ -595,7 +598,7 @@ who_am_i(fourth)
 # - Batch normalization and a Dice over the batch look at several slices. TensorFlow computes them per device, JAX over the global batch.
 # - `MirroredStrategy` works; `MultiWorkerMirroredStrategy` does not with Keras 3; for several processes take Keras on JAX with `keras.distribution`.
 # - Every worker reads its own shard, and all make the same number of steps.
-# - An all-reduce sends twice the gradients, however many workers there are; what counts is bytes per second against computing per second. Small batches per worker and slow cables make it worthless.
+# - In an all-reduce each worker sends at most twice the gradients, however many workers there are; what counts is bytes per second against computing per second. Small batches per worker and slow cables make it worthless.
 # - Doubling the workers at a constant batch per worker doubles the global batch. That is another recipe; tune it again.
 #
 # ## Questions to test yourself

@@ -21,7 +21,7 @@ from unet_helpers import museum, plotting
 
 data = museum.lung_task(museum.museum_patients())
 
-# %% mystnb={"image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Two patients in one: a slice that looks perfectly right."}, "figure": {"caption": "One training or validation pair as eight pipelines leave it. The last one shows nothing, and is a mistake all the same."}}
+# %% mystnb={"image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Split by slice: a slice that looks perfectly right."}, "figure": {"caption": "One training or validation pair as eight pipelines leave it. Blue: class 1; orange: class 2. The last one shows nothing, and is a mistake all the same."}}
 bugs = {
     "as it is": data,
     "mispaired": museum.pair_by_sorting(data),
@@ -41,10 +41,10 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 # **After this notebook you can**
 #
 # - recognize sixteen mistakes by their symptoms, and repair them,
-# - say what each costs, and which cost nothing here,
+# - say what each costs here, and which costs cannot be told from zero,
 # - choose the check of a minute that would have caught a mistake,
 # - tell the causes of one symptom apart by an experiment,
-# - ask a doctor for training runs, and say what it cannot see.
+# - have a program, the *doctor*, look at a training run, and say what it cannot see.
 #
 # **You need before:** what a training is ([notebook 04](04_gpu_training.ipynb)), Dice per patient ([notebook 05](05_evaluation.ipynb)); [notebook 06](06_failure_analysis.ipynb) helps.
 #
@@ -55,14 +55,14 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 # </div>
 
 # %% [markdown]
-# Eight pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing complains.**
+# Eight pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing fails.**
 #
 # They are not invented. Mistakes like these were collected from repositories, forums and interviews {cite:p}`humbatova2020faults`, and some have reached published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to be wrong a hundred times.
 
 # %% [markdown]
 # ## The healthy run
 #
-# The task is lung or not, at 64×64 pixels, with 24 synthetic patients. The training is the one everybody writes first: compile, fit, no checks.
+# The task is lung or not, at 64×64 pixels, with 24 synthetic patients to train on. The training is the one everybody writes first: compile, fit, no checks.
 
 # %% tags=["nbval-ignore-output"]
 healthy = museum.fit(data, seed=0)
@@ -75,7 +75,7 @@ assert healthy_dice > 0.9
 # %% [markdown]
 # (A few seconds of training, and the Dice per patient on the validation patients is above 0.9. Lungs are easy.)
 #
-# A bug changes **one** thing about this run: the data, the network, a number of the training, or the way to measure. What it costs is then the difference to the healthy run *of the same seed*. One pair of runs is an anecdote, so `benchmarks/museum.py` has recorded five pairs of each, measured on 24 patients that no run has seen. The interval is the 95 % t interval of the five differences.
+# A bug changes **one** thing about this run: the data, the network, a number of the training, or the way to measure. What it costs is then the difference to the healthy run *of the same seed*. (Where a bug spoils what this run does not have, such as an augmentation or a third class, the healthy run has it too, done right.) One pair of runs is an anecdote, so `benchmarks/museum.py` has recorded five pairs of each, measured on 24 patients that no run has seen. `cost` prints the mean Dice with the bug and without, their difference with its 95 % t interval, and the five differences. The interval says how the cost varies from training to training, not from patient to patient.
 
 # %%
 import json
@@ -89,6 +89,7 @@ def cost(name):
     row = recorded["bugs"][name]
     interval = f"{row['effect_low']:+.3f} to {row['effect_high']:+.3f}"
     print(f"{row['with_bug']:.3f} against {row['without']:.3f}: {row['effect']:+.3f}, interval {interval}")
+    print("  run by run:", *(f"{effect:+.3f}" for effect in row["effect_seeds"]))
 
 
 # %% [markdown]
@@ -109,7 +110,7 @@ list(zip(images, masks))[:4]
 cost("images and masks mispaired")
 
 # %% [markdown]
-# About half of the Dice is gone. The interval is wide because one run of five gave up and answered "background" everywhere, while the others kept a half to three quarters. Why is anything left at all? Because lungs lie at nearly the same place in everybody:
+# Nearly half of the Dice is gone. The interval is wide because one run of five found next to nothing, while the others lost a quarter to a half. Why is anything left at all? Because lungs lie at nearly the same place in everybody:
 
 # %%
 import numpy as np
@@ -120,7 +121,7 @@ round(museum.dice_of_patients(np.broadcast_to(average, data.validation.masks.sha
 # %% [markdown]
 # One picture for all patients, the average lung, reaches two thirds without looking at a single image. That is about where the better of the mispaired runs stand. **A Dice that looks like a beginning can be the Dice of knowing nothing.**
 #
-# Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together.
+# Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together. `gray_information` measures how much the gray value of a pixel tells about its mask, for every image with every mask:
 
 # %%
 from unet_helpers.diagnosis import better_than_swapped, gray_information, spread_out, thumbnails
@@ -134,7 +135,7 @@ def kept_by_swapping(one):
 {name: kept_by_swapping(bugs[name]) for name in ("as it is", "mispaired", "augmented apart", "noise")}
 
 # %% [markdown]
-# Over all pairs of 48 slices: as they are, the masks fit better unswapped always; mispaired, in about half of the cases, which is chance. It took a fraction of a second.
+# Over all pairs of 48 slices: as they are, the masks practically always fit better unswapped; mispaired, and in noise, in about half of the cases, which is chance. Augmented apart, the next exhibit, is not much better than chance.
 
 # %% [markdown]
 # ### Augmented apart
@@ -145,7 +146,7 @@ def kept_by_swapping(one):
 cost("image and mask augmented apart")
 
 # %% [markdown]
-# As dear as a wrong pair, and harder to see: every mask *is* the mask of its image. But a lung that was shifted by some pixels one way and its outline another way have as little to do with each other. One run of the five found nothing at all, which makes the interval wide again. And mind where the check has to stand: the masks fit their images when they are loaded. They stop fitting one line before the network.
+# As costly as a wrong pair, and harder to see: every mask *is* the mask of its image. But a lung that was shifted one way, and its outline another way, have hardly more to do with each other than two strangers. Again one run of the five found next to nothing, which makes the interval wide. And mind where the check has to stand: the masks fit their images when they are loaded. They stop fitting one line before the network.
 
 # %% [markdown]
 # ### Exercise 16.1: toss one coin
@@ -187,14 +188,14 @@ cost("labels inverted")
 [round(value, 3) for value in recorded["bugs"]["labels inverted"]["seen"]]
 
 # %% [markdown]
-# These are the last validation Dice values of the five runs, above the 0.98 of the healthy ones: background is easier than lung. It is the dearest bug of the museum, the fastest to see in one picture, and the cheapest to repair, even after the training: take the other class.
+# These are the last validation Dice values of the five runs, above the 0.98 of the healthy ones: background is easier than lung. It is the costliest bug of the museum, the fastest to see in one picture, and the cheapest to repair, even after the training: take the other class.
 
 # %% [markdown]
 # ## Room 2: the values
 #
 # ### A class between two classes
 #
-# 0 is background, 1 nodule, 2 lung. The masks are halved with `skimage.transform.resize`, in its default settings, and cut to whole numbers. Half of 0 and half of 2 is 1.
+# In this exhibit 0 is background, 1 nodule and 2 lung (in the other notebooks 1 is lung and 2 nodule). The masks are halved with `skimage.transform.resize`, in its default settings, and cut to whole numbers. Half of 0 and half of 2 is 1.
 
 # %% mystnb={"image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}, "figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}}
 voted, resized = museum.three_class_task(museum.museum_patients()).train, bugs["interpolated"].train
@@ -207,13 +208,13 @@ plotting.show_images(
 cost("masks resized with interpolation")
 
 # %% [markdown]
-# A quarter of the Dice of the lung, in all five runs alike. The network has learned what the masks told it, that a lung ends a pixel earlier and is wrapped in nodule. Did the curves show it? This is the last validation Dice that each of the five saw during training:
+# A quarter of the Dice of the lung, in all five runs alike. The network has learned what the masks told it, that a lung ends one or two pixels earlier and is wrapped in nodule. Did the curves show it? This is the last validation Dice, the mean of nodule and lung, that each of the five saw during training:
 
 # %%
 [round(value, 2) for value in recorded["bugs"]["masks resized with interpolation"]["seen"]]
 
 # %% [markdown]
-# They look fine, for the validation masks went through the same `resize` and have the same rim. **A validation set that shares the pipeline shares the bug.** Only a picture, or `np.unique` before and after, tells.
+# They look fine, for the validation masks went through the same `resize` and have the same rim. **A validation set that shares the pipeline shares the bug.** Only a picture tells, or `np.unique` of a slice without a nodule, before and after: a class has appeared.
 
 # %% [markdown]
 # ### Exercise 16.2: half the size, the same classes
@@ -254,7 +255,14 @@ cost("mask edges left as fractions")
 cost("masks in 0 and 255")
 
 # %% [markdown]
-# Half of the Dice. For a target $y$ and an answer $p$, the gradient of the binary cross-entropy with respect to the logit is $p - y$. With $y = 255$ a lung pixel pulls with at least 254, a background pixel pulls back with at most 1, so far too much becomes lung. And the loss has no bottom any more: it is negative, and falls to the last epoch, which looks like progress. **A cross-entropy below zero is never good news.**
+# Half of the Dice. For a target $y$ and an answer $p$, the gradient of the binary cross-entropy with respect to the logit is $p - y$. With $y = 255$ a lung pixel pulls with at least 254, a background pixel pulls back with at most 1, so far too much becomes lung. And the loss itself? For one lung pixel, and answers of 0.1, 0.5 and 0.9:
+
+# %%
+y, p = 255, np.array([0.1, 0.5, 0.9])
+(-y * np.log(p) - (1 - y) * np.log(1 - p)).round(1)
+
+# %% [markdown]
+# It has no bottom any more. It goes below zero and falls to the last epoch, which looks like progress. **A cross-entropy below zero is never good news.**
 
 # %% [markdown]
 # ### Two scales
@@ -292,7 +300,7 @@ float(outputs[0, 0, 0, 0]), len({round(value, 4) for value in one_channel.histor
 # %% [markdown]
 # ### Exercise 16.3: repaired without training
 #
-# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained. `model.layers[-1]` is the last layer, and its `.input` is what comes in.
+# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained. `model.layers[-1]` is the last layer, and its `.input` is what comes in. `keras.Model(inputs, outputs)` makes a network of what lies between; `get_weights` and `set_weights` carry weights from one layer to another.
 
 # %%
 import keras
@@ -345,16 +353,20 @@ cost("softmax over one channel")
 cost("skip connections left out")
 
 # %% [markdown]
-# Six hundredths, in every run. The network still finds the lungs; what it loses is the outline, for at the bottom of the U a pixel is eight pixels wide. A Dice of 0.92 looks like a decent result, and that is the danger: nothing in the curves says that 0.98 was to be had.
+# About six hundredths, and every run loses. The network still finds the lungs; what it loses is the outline, for at the bottom of the U a pixel is eight pixels wide. A Dice of 0.92 looks like a decent result, and that is the danger: nothing in the curves says that 0.98 was to be had.
 
 # %% [markdown]
 # ### A learning rate of 1
+#
+# The healthy run has 0.003.
 
 # %%
 cost("learning rate too high")
 
 # %% [markdown]
-# All five runs lose, from three hundredths to more than a third (the list is in the figure below), **and yet the interval includes zero**. The $t$ interval of five numbers widens with their scatter, and one number far from the others is enough. An interval that includes zero says that five runs do not pin the cost down. It does not say that the bug is free.
+# All five runs lose, from three hundredths to more than a third, **and yet the interval includes zero**. The $t$ interval of five numbers widens with their scatter, and one number far from the others is enough. An interval that includes zero says that five runs do not pin the cost down. It does not say that the bug is free.
+#
+# How does it show? Adam moves a weight by about the learning rate in one step, and most weights are far smaller than 1. So the first steps throw them far off, and the first validation loss can be many times what guessing would cost. Later the curves recover, but not to where they should be.
 
 # %% [markdown]
 # ## Room 4: the measuring
@@ -377,17 +389,17 @@ print(f"accuracy of 'no lung anywhere': {(data.validation.masks == 0).mean():.2f
 # One of five costs something *here*, and that has to be said as clearly as a cost. Line by line:
 #
 # - **Accuracy:** one to two hundredths too much, a real difference; and an answer of "no lung anywhere" would already have scored the number in the last line. The smaller the object, the closer to 1.
-# - **Patients on both sides:** the interval includes zero. The network does not need to know a patient to find a lung. Where it must learn patients by heart to be good, few patients and hard objects, leakage costs, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
+# - **Patients on both sides:** the interval includes zero. (Reported is the validation Dice, honest the Dice of new patients; what the two differ in a run *split by patient* is taken off, because some patients are easier than others.) The network does not need to know a patient to find a lung. Where it must learn patients by heart to be good, few patients and hard objects, leakage costs, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
 # - **Each subset by itself:** the interval includes zero, for all subsets come from one scanner and have nearly the same mean anyway.
 # - **Selection on the test set:** zero in every digit. The choice was among thirty, six epochs with five thresholds, by the Dice of half of the patients; whichever half chooses, it takes the same one. A test set wears out where many candidates are *nearly equal*, so that luck decides.
 # - **Average over batches:** zero in every digit, and by accident! Each patient of the phantom has eight slices, they stand in order, and the batch has eight. So a batch *is* a patient. With any other batch size this would not be so, as we are about to see.
 #
-# That makes none of them right. They are bugs that wait for other data.
+# That makes none of them right. They are bugs that wait for other data. And an interval without width, from five equal numbers, is no proof either.
 
 # %% [markdown]
 # ### Exercise 16.4: whose mean, whose deviation?
 #
-# Write a function of training images and other images that normalizes both to be used with one network.
+# To *normalize* means to subtract a mean and to divide by a standard deviation. Write a function of training images and other images that normalizes both, to be used with one network.
 
 
 # %%
@@ -407,22 +419,20 @@ def normalize(train, other):
 check.normalize_by_training(normalize)
 
 # %% [markdown]
-# Why bother, if the cost is nothing? Because here all patients came from one scanner. The same five networks, asked about patients whose images were exported with another window:
+# Why bother, if the cost is nothing? Because here all images came from one scanner, with one window. The same five networks, asked about patients whose images were exported with another window:
 
 # %%
 row = recorded["bugs"]["each subset normalized by itself"]
-for key in ("other_scanner_honest", "other_scanner_effect"):
-    print(
-        f"{key.replace('_', ' '):<21} {row[key]:+.2f}, interval {row[f'{key}_low']:+.2f} to {row[f'{key}_high']:+.2f}"
-    )
+for label, key in (("honest Dice", "other_scanner_honest"), ("reported too much", "other_scanner_effect")):
+    print(f"{label:<18} {row[key]:.2f}, interval {row[f'{key}_low']:.2f} to {row[f'{key}_high']:.2f}")
 
 # %% [markdown]
-# The first line is the honest Dice there, with the numbers of the training set; the second, what is reported too much when the new patients are normalized by themselves. On average it is nearly a tenth, **but the interval includes zero**: the five networks take the new window very differently. (The first even ends above 1, which no Dice can; five such unlike numbers are not what the $t$ interval is made for.) Note the direction: the wrong score is the *better* one, for the statistics of all the new patients together have undone part of the window. The next patient comes alone.
+# The first line is the Dice there with the mean and deviation of the training set; the second, what is reported too much when the new patients are normalized by their own. On average it is nearly a tenth, **but the interval includes zero**: the five networks take the new window very differently. (The first even ends above 1, which no Dice can; five such unlike numbers are not what the $t$ interval is made for.) Note the direction: the wrong score is the *better* one, for the statistics of all the new patients together have undone part of the window. The next patient comes alone.
 
 # %% [markdown]
 # ### Batches
 #
-# The Dice function that is copied from repository to repository computes the Dice of one batch. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
+# The Dice function that is copied from repository to repository computes the Dice of one batch, with a 1, called `smooth`, above and below, so that an empty batch is not divided by zero: $(2\,|A \cap B| + 1) / (|A| + |B| + 1)$. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
 
 # %%
 from unet_helpers import load_checkpoint, load_dataset, predict_masks
@@ -439,7 +449,7 @@ def mean_over_batches(size):
 {size: round(float(mean_over_batches(size)), 2) for size in (1, 4, 8, 16, len(truth))}
 
 # %% [markdown]
-# The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch is not what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
+# The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
 
 # %%
 round(museum.dice_of_patients(found > 0, whole, index=2), 2)
@@ -470,18 +480,18 @@ check.dice_of_batches(dice_of_batches)
 # %% [markdown]
 # ## The whole museum
 #
-# All sixteen costs in one picture. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
+# All sixteen costs in one picture; the sixteenth exhibit, noise in place of the data, has the next section to itself. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
 
-# %% mystnb={"image": {"alt": "Sixteen rows of dots with a mean and an interval, on an axis of differences in Dice from -1 to 1. From the top: labels inverted at nearly -1, noise and the softmax over one channel at about -0.8, four bugs of the data between -0.7 and -0.46 with wide intervals, interpolated masks at -0.26 with a narrow one. The learning rate is hollow: all five dots lie left of zero, its interval reaches across. Missing skip connections at -0.06, fractions near -0.01. At zero, hollow and orange: patients on both sides, selection on the test set, averages over batches, each subset normalized by itself. Accuracy alone lies right of zero, filled."}, "figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much."}}
+# %% mystnb={"image": {"alt": "Sixteen rows of dots with a mean and an interval, on an axis of differences in Dice from -1 to 1. From the top: labels inverted at nearly -1, noise and the softmax over one channel at about -0.8, four bugs of the data between -0.7 and -0.46 with wide intervals, interpolated masks at -0.26 with a narrow one. The learning rate is hollow: all five dots lie left of zero, its interval reaches across. Missing skip connections at -0.06, fractions near -0.01. At zero, hollow and orange: patients on both sides, selection on the test set, averages over batches, each subset normalized by itself. Accuracy alone lies right of zero, filled."}, "figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much (for accuracy: accuracy minus Dice)."}}
 plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.items() if one.measuring])
 
 # %% [markdown]
-# At the top are the bugs that leave little of the result, most of them in the data. They are dear, and they are found, because somebody will ask why the masks look like that. In the middle are those that leave a number one could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, of which five runs are too few.
+# At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they are found, because somebody will ask why the masks look like that. In the middle are those that leave a number one could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, of which five runs are too few.
 
 # %% [markdown]
 # ## The run that stood at 50 %
 #
-# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are nine explanations, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three).
+# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations and a run without a bug, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three). The table has the share of foreground, and the lowest and the highest *training* accuracy of all epochs and seeds, in percent.
 
 # %%
 import pandas as pd
@@ -493,14 +503,14 @@ table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float
 (100 * table).round(2)
 
 # %% [markdown]
-# Row by row, in percent. Without a bug, and with masks of *other* slices, the accuracy leaves one half behind and climbs to three quarters, the best constant, or beyond: a quarter of foreground is enough for that, even in coin tosses. The softmax over one channel stands at the share of foreground. Two dead channels stand at 50, at every epoch and to the last digit. Only **noise with half foreground** lives around 50 and moves. Here are its curves, and the dead one, beside the reported range:
+# Row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two right: 50, at every epoch and to the last digit. Only **noise with half foreground** lives around 50 and moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and the dead one, beside the reported range:
 
-# %% mystnb={"image": {"alt": "Five panels, accuracy from 0.492 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}, "figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture go on climbing."}}
+# %% mystnb={"image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}, "figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture go on climbing."}}
 shown = [name for name in half if "half foreground" in name or "dead" in name]
-plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502), ylim=(0.492, 0.512))
+plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502), ylim=(0.49, 0.512))
 
 # %% [markdown]
-# The dashed lines climb: a network learns coin tosses by heart {cite:p}`zhang2017rethinking`, and slowly at a tenth of the learning rate. The solid lines cannot follow, for the tosses of the validation set are others; they scatter around one half, the less the more pixels there are, as $\sqrt{0.25/n}$ says. How many of the 50 epochs lie in the reported range?
+# Most dashed lines climb: a network learns coin tosses by heart {cite:p}`zhang2017rethinking`, and slowly at a tenth of the learning rate. The solid lines cannot follow, for the tosses of the validation set are others; they scatter around one half, the less the more pixels $n$ there are, as $\sqrt{0.25/n}$ says. How many of the 50 epochs lie in the reported range?
 
 
 # %%
@@ -514,19 +524,19 @@ pd.DataFrame(inside, index=["training, each seed", "validation, each seed"]).T
 # %% [markdown]
 # **No run stays in it for all 50 epochs.** The longest stay is that of a run on 64 slices, 29 epochs; then it climbs out at the top. So the report is not reproduced to the digit, and honesty asks to say what is and what is not settled. Of all the explanations only one kind gives numbers of this size that move at all, placeholders with half foreground. Whether a run starts inside the range is chance, and how long it stays depends on how fast it learns by heart, that is, on slices, network and learning rate, which the report does not give. A slow learner that starts inside could stay; we have not seen one.
 #
-# Which experiment decides, if the run is your own? **Shuffle the masks among the images and train again.** For real data the record holds this experiment, in its first two rows:
+# Which experiment decides, if the run is your own? **Shuffle the masks among the images and train again.** For lungs the record holds this experiment in its first two rows. The validation accuracy after the last epoch:
 
 # %%
 ends = {name: np.mean([curve[-1] for curve in half[name]["val_accuracy_curves"]]) for name in list(half)[:2]}
 {name: round(100 * float(end), 1) for name, end in ends.items()}
 
 # %% [markdown]
-# Lungs lose their images and fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are coin tosses: the curve would be the same. If shuffling changes nothing, the masks never had to do with the images, whatever the model. And the quickest experiment remains to look at one of them.
+# Without their own images the lungs fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are coin tosses: the curve would look the same. If shuffling changes nothing, the network took nothing from the images: either the masks never had to do with them, or the network is dead. The training curve tells these two apart, for coin tosses are learned by heart, slowly, and a dead network stands still to the last digit. And the quickest experiment remains to look at one pair.
 
 # %% [markdown]
 # ## A doctor for training runs
 #
-# Everything that caught a bug so far can be asked by a program: `diagnose` takes the model, its curves and the data, nothing else, and names the likely bug, with its evidence and the test that decides.
+# Most of what caught a bug so far can be asked by a program, the *doctor*: `diagnose` takes the model, its curves and the data, nothing else, and names the likely bug, with its evidence and the test that decides.
 
 # %%
 from unet_helpers.diagnosis import diagnose
@@ -541,7 +551,7 @@ for finding in diagnose(one_channel.model, one_channel.history, data):
     print(finding)
 
 # %% [markdown]
-# The cause comes first, its consequence second. The doctor knows nothing of our exhibits: it has read the last layer, and it has looked at the output.
+# The cause comes first, its consequence second. Nobody told the doctor which exhibit this is: it has read the last layer, and it has looked at the output.
 #
 # It looks at the data before it looks at the network, because that is where most bugs are. So it can be asked with any network, about any data:
 
@@ -565,14 +575,14 @@ runs[["setting", "val_dice", "findings"]]
 # %% [markdown]
 # All but two of the sixteen are named first in every run. **The learning rate** is missed in two runs of five: their first epochs were not bad enough for the doctor's limits, and it sees one number per epoch, not every step. **The test set used for selection** is never named; it leaves no trace in model, curves and data, and the doctor says so itself.
 #
-# None of the twenty healthy runs has a finding. (Healthy means without a bug, not good: three classes in three epochs have hardly begun to find nodules, and that is no alarm.) Twenty are not many, though: a doctor that cries wolf at every tenth healthy run would be silent about all twenty in one case of eight ($0.9^{20}$).
+# None of the twenty healthy runs has a finding. (Healthy means without a bug, not good: three classes in three epochs have hardly begun to find nodules, and that is no alarm.) Twenty are not many, though: a doctor with a false alarm in every tenth healthy run would be silent about all twenty in one case of eight ($0.9^{20}$).
 #
 # Do not take this for the score on *your* bugs. The doctor was built with these exhibits in view, and only the seeds were new to it. About a bug that nobody has put into the museum it says nothing. It is a list of questions that is asked every time, no more.
 
 # %% [markdown]
 # ### Exercise 16.6: what the doctor does not see
 #
-# A patient was scanned, exported twice with slightly different settings, and entered the hospital's list under two names. Three validation slices are copies of training slices, a little paler and with other noise. Write a function that finds the pairs `(index in train, index in validation)`. `np.corrcoef` gives the correlation of two pictures.
+# A patient was scanned, exported twice with slightly different settings, and entered the hospital's list under two names. So in `validation_images` three slices are copies of slices in `train_images`, a little paler and with other noise. Write a function that finds the pairs `(index in train, index in validation)`. `np.corrcoef` of arrays with one picture per row gives the correlation of each with each. Other slices of a chest are alike, too: look at the largest correlations before you choose a limit.
 
 # %%
 train_images, validation_images, _ = check.two_names()
@@ -601,7 +611,7 @@ check.near_copies(near_copies)
 #
 # - **A.** The loss falls nicely. The accuracy is the same in every epoch, namely the share of lung in the masks.
 # - **B.** The loss is below zero after the first epoch, and far below after the last.
-# - **C.** The first validation loss is many times what guessing would cost. Then the curves recover, and end below those of a colleague.
+# - **C.** The first validation loss is many times what guessing would cost. Then the curves recover, but the Dice ends below that of a colleague.
 # - **D.** The validation loss is about the logarithm of 2 and the validation accuracy one half, from the first epoch to the last. In training both are hardly better.
 
 # %%
@@ -640,7 +650,7 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 # %% [markdown]
 # <div class="alert alert-warning">
 #
-# The costs are those of *one* task, small synthetic pictures of lungs, with *one* small network. Another task has other costs: a bug that is cheap here can be the dearest elsewhere. What carries over are the symptoms and the checks. Nothing here is a clinical tool.
+# The costs are those of *one* task, small synthetic pictures of lungs, with *one* small network. Another task has other costs: a bug that is cheap here can be the costliest elsewhere. What carries over are the symptoms and the checks. Nothing here is a clinical tool.
 #
 # </div>
 
@@ -666,12 +676,12 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 #
 # <details><summary>Answer</summary>
 #
-# 1. Masks resized with interpolation: the validation masks have the same rim. `np.unique` of the masks before and after the resizing, or a picture of each class.
+# 1. Masks resized with interpolation: the validation masks have the same rim. `np.unique` of a slice without a nodule before and after the resizing, or a picture of each class.
 # 2. No. A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
 # 3. The share of background (a constant "nothing" scores it) and the share of foreground (a constant "everything" scores it, for instance a softmax over one channel). And look at the outputs: are they constant?
 # 4. No. The interval speaks of this task, these patients and five runs. On patients of another scanner, or with more choices made on the test set, it may cost much.
 # 5. The wiring: whether the network, the loss and the optimizer can learn. A network learns noise and wrong masks by heart as well, so it says nothing about the data.
-# 6. What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible.
+# 6. What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible. And every bug that nobody has built into it.
 #
 # </details>
 
