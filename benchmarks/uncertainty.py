@@ -2,13 +2,13 @@
 
 ``python benchmarks/uncertainty.py`` trains small U-Nets on the phantom's training patients: with cross-entropy and with
 the Dice loss, three seeds each, and with the recipe of the shipped checkpoint, five seeds: the sum of both, in which a
-nodule pixel counts ten times. All have the same number of epochs, fewer than the checkpoint. Measured are 24 further
-synthetic patients; a temperature is fitted on the validation patients; the test split stays untouched. The networks of
-the recipe then give maps of uncertainty in four ways, which are scored on where they are wrong, and are shown the same
-patients in another window. Last come the four readers of the LIDC slices, found where
+nodule pixel counts ten times. All are trained as long as the checkpoint, with its crops and schedule. Measured are 24
+further synthetic patients; a temperature is fitted on the validation patients; the test split stays untouched. The
+networks of the recipe then give maps of uncertainty in four ways, which are scored on where they are wrong, and are
+shown the same patients in another window. Last come the four readers of the LIDC slices, found where
 ``benchmarks/readers.py`` finds them; without them their earlier record is kept.
 
-Writes ``book/results/uncertainty.json``, and some maps into ``uncertainty_slices.npz`` beside it. About seven minutes
+Writes ``book/results/uncertainty.json``, and some maps into ``uncertainty_slices.npz`` beside it. About twenty minutes
 on two free cores. ``--folder F`` keeps what was trained and computed in a folder, and goes on from there;
 ``--minutes 3`` stops after about so long.
 """
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-HELD_OUT = range(96, 120)  # of the phantom's family 0; notebooks and benchmarks have those before
-EPOCHS, SEEDS, MEMBERS = 3, (0, 1, 2), (0, 1, 2, 3, 4)
-MAPPED = (0, 1)  # the members that are asked several times, and on whose errors maps are scored
+HELD_OUT = range(120, 144)  # of the phantom's family 0; notebooks and benchmarks have those before
+SEEDS, MEMBERS = (0, 1, 2), (0, 1, 2, 3, 4)
+MAPPED = MEMBERS  # the members that are asked several times, and on whose errors maps are scored
 RECIPE = "Dice + weighted cross-entropy"
 LOSSES = {
     "cross-entropy": "categorical_crossentropy",
@@ -146,7 +146,7 @@ def fit(loss, seed, data):
     from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
     from unet_helpers.crops import make_crop_batches
     from unet_helpers.losses import DiceCrossEntropy, make_targets
-    from unet_helpers.training import compile_model
+    from unet_helpers.training import RunningMean, compile_model
 
     size, batch_size = TRAINING["crop_size"], TRAINING["batch_size"]
     per_epoch = -(-data.train.images[..., 0].size // (batch_size * size**2))
@@ -154,7 +154,8 @@ def fit(loss, seed, data):
         COMPILED.clear()
         keras.backend.clear_session()
         objective = DiceCrossEntropy(TRAINING["class_weights"]) if loss == RECIPE else LOSSES[loss]
-        schedule = {"schedule": "cosine", "steps_per_epoch": per_epoch, "epochs": EPOCHS}
+        schedule = {"schedule": "cosine", "steps_per_epoch": per_epoch, "epochs": TRAINING["epochs"]}
+        schedule |= {"warmup": TRAINING["warmup"]}
         COMPILED[loss] = compile_model(UNet(**MODEL), TRAINING["learning_rate"], objective, **schedule)
         COMPILED[loss].optimizer.build(COMPILED[loss].trainable_variables)
     network = COMPILED[loss]
@@ -167,7 +168,10 @@ def fit(loss, seed, data):
     options = {"around": TRAINING["crop_class"], "augment": make_augmenter(**AUGMENTATION, seed=seed), "seed": seed}
     batches = make_crop_batches(data.train.images, make_targets(data.train.masks, 3), size, batch_size, **options)
     began = time.perf_counter()
-    network.fit(batches, steps_per_epoch=per_epoch, epochs=EPOCHS, verbose=0, shuffle=False)
+    mean = RunningMean(TRAINING["average"])
+    length = {"steps_per_epoch": per_epoch, "epochs": TRAINING["epochs"]}
+    network.fit(batches, **length, verbose=0, shuffle=False, callbacks=[mean])
+    mean.put_into(network)
     return network, time.perf_counter() - began
 
 
@@ -177,6 +181,7 @@ def fit(loss, seed, data):
 def assemble(folder):
     """The content of the result file, and the maps of two slices."""
     from unet_helpers.calibration import distance_to_outline
+    from unet_helpers.checkpoint import TRAINING
     from unet_helpers.datasets import Subset
 
     arrays = load(folder, "held_out")
@@ -185,7 +190,7 @@ def assemble(folder):
     near_truth = distance_to_outline(held_out.masks, held_out.spacing) <= NEAR
     runs = {loss: [load(folder, f"{loss}_{seed}") for one, seed in networks() if one == loss] for loss in LOSSES}
     results = {
-        "epochs": EPOCHS,
+        "epochs": TRAINING["epochs"],
         "training_seconds": float(np.mean([run["seconds"] for group in runs.values() for run in group])),
         "held_out_patients": len(held_out.patients),
         "held_out_patients_with_nodule": len(set(held_out.patient_ids[(held_out.masks == NODULE).any(axis=(1, 2))])),

@@ -214,13 +214,15 @@ def test_a_tradeoff_fills_those_that_none_beats():
     assert "2  beaten" in fig.get_supxlabel()
 
 
-def test_time_to_dice_draws_a_curve_per_training_and_the_goals():
-    curves = {"a": [[2.0, 0.5, 0.0], [4.0, 0.9, 0.2]], "b": [[3.0, 0.1, 0.1]]}
-    runs = [{"contestant": name, "curve": curve} for name, curve in curves.items()]
+def test_time_to_dice_draws_a_curve_per_training_in_its_contestants_style_and_the_goals():
+    curves = [("a", [[2.0, 0.5, 0.0], [4.0, 0.9, 0.2]]), ("a", [[2.0, 0.4, 0.3]]), ("b", [[3.0, 0.1, 0.1]])]
+    runs = [{"contestant": name, "curve": curve} for name, curve in curves]
     fig = plotting.show_time_to_dice(runs, {"lung": 0.95, "nodule": 0.5})
     lung, nodule = fig.axes
-    assert [list(line.get_ydata()) for line in nodule.lines] == [[0.0, 0.2], [0.1], [0.5, 0.5]]
-    assert [list(line.get_xdata()) for line in lung.lines[:2]] == [[2.0, 4.0], [3.0]]
+    assert [list(line.get_ydata()) for line in nodule.lines] == [[0.0, 0.2], [0.3], [0.1], [0.5, 0.5]]
+    assert [list(line.get_xdata()) for line in lung.lines[:3]] == [[2.0, 4.0], [2.0], [3.0]]
+    colors = [line.get_color() for line in lung.lines[:3]]
+    assert colors[0] == colors[1] != colors[2]
     assert [text.get_text() for text in fig.legends[0].texts] == ["a", "b"]
 
 

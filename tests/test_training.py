@@ -171,6 +171,64 @@ def test_crops_that_do_not_fit_are_refused(data, size, options, message):
         run(build(size=size), data, **options)
 
 
+# --- averaged weights ---------------------------------------------------------------------------
+
+
+class Recorded(keras.callbacks.Callback):
+    """The weights after each step, and those that each batch of validation sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.validated = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append([variable.numpy() for variable in self.model.trainable_variables])
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self.validated.append([variable.numpy() for variable in self.model.trainable_variables])
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_averaged_weights_are_validated_kept_and_saved(data, tmp_path, monkeypatch, keep):
+    recorded = Recorded()
+    monkeypatch.setattr(training_module, "_tensorboard", lambda folder: recorded)
+    model = build()
+    options = {"average": 0.7, "keep": keep, "checkpoint": tmp_path, "tensorboard": "recorded here"}
+    history = run(model, data, schedule="constant", learning_rate=0.02, **options)
+
+    # the same means, from the weights after each step
+    means = [recorded.seen[0]]
+    for weights in recorded.seen[1:]:
+        means.append([0.7 * mean + 0.3 * weight for mean, weight in zip(means[-1], weights, strict=True)])
+    per_epoch = len(means) // 3
+    best, last = means[per_epoch * history.best_epoch - 1], means[-1]
+    assert max(np.abs(a - b).max() for a, b in zip(last, recorded.seen[-1], strict=True)) > 1e-3, (
+        "nothing to tell apart"
+    )
+    assert_close(recorded.validated[-1], last)
+    assert_close(model.trainable_variables, best if keep == "best" else last)
+    assert_close(keras.saving.load_model(tmp_path / "best.keras").trainable_variables, best)
+
+
+def assert_close(variables, expected):
+    for variable, value in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(variable, value, atol=1e-6)
+
+
+@pytest.mark.parametrize("average", [0.0, 1.0, -1, 2])
+def test_an_average_that_is_none_is_refused(data, average):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        run(build(), data, average=average)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_without_a_mean_is_not_resumed_with_one(data, tmp_path):
+    run(build(), data, epochs=1, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"last-0001\.mean\.npz.*average=None"):
+        run(build(), data, epochs=2, checkpoint=tmp_path, resume=True, average=0.9)
+
+
 # --- interrupted and resumed ------------------------------------------------------------------
 
 
@@ -189,11 +247,12 @@ def cut_after(monkeypatch, epoch):
     monkeypatch.setattr(training_module._Keeper, "_save_state", save_then_fail)
 
 
-@pytest.mark.parametrize("kind", ["plain", "augmented", "crops"])
+@pytest.mark.parametrize("kind", ["plain", "augmented", "crops", "averaged"])
 def test_a_resumed_run_ends_where_the_uninterrupted_one_does(data, tmp_path, monkeypatch, kind):
     def options():
         crops = {"crop_size": 8, "crop_class": 1} if kind == "crops" else {}
-        return {"epochs": 4, "augment": None if kind == "plain" else make_augmenter(seed=2), **crops}
+        mean = {"average": 0.8, "keep": "last"} if kind == "averaged" else {}
+        return {"epochs": 4, "augment": None if kind == "plain" else make_augmenter(seed=2), **crops, **mean}
 
     def build(size=None if kind == "crops" else SIZE, **options):
         return globals()["build"](size=size, **options)

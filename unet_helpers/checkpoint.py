@@ -19,7 +19,7 @@ CHECKPOINT = Path(__file__).parent / "checkpoints" / "phantom_unet.keras"
 
 MODEL = {"input_shape": (None, None, 1), "num_classes": 3, "base_filters": 8}
 TRAINING = {"epochs": 10, "batch_size": 16, "learning_rate": 4e-3, "class_weights": (1, 1, 10)}
-TRAINING |= {"crop_size": 64, "crop_class": 2}
+TRAINING |= {"crop_size": 64, "crop_class": 2, "warmup": 20, "average": 0.9}
 AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0, "brightness": 0.05, "contrast": 0.1}
 SEED = 0
 

@@ -470,7 +470,7 @@ def show_lines(x, curves, xlabel, ylabel="", mark=None, limits=None):
 
 
 def show_time_to_dice(runs, goals, panel=3.7):
-    """Dice of each class against the seconds of training, one line per training.
+    """Dice of each class against the seconds of training, one line per training, one style per contestant.
 
     Parameters
     ----------
@@ -482,12 +482,17 @@ def show_time_to_dice(runs, goals, panel=3.7):
     """
     colors = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#8C6D1F")
     styles = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
+    contestants = list(dict.fromkeys(run["contestant"] for run in runs))
     with figure(1, len(goals), width=panel * len(goals), height=3.4) as (fig, axes):
         for column, (ax, (name, goal)) in enumerate(zip(axes[0], goals.items(), strict=True), start=1):
-            for index, run in enumerate(runs):
+            labels = set(contestants) if column == 1 else set()
+            for run in runs:
+                index = contestants.index(run["contestant"])
                 seconds, scores = zip(*((point[0], point[column]) for point in run["curve"]), strict=True)
                 style = {"color": colors[index % len(colors)], "linestyle": styles[index % len(styles)]}
-                ax.plot(seconds, scores, linewidth=1.4, label=run["contestant"] if column == 1 else None, **style)
+                label = run["contestant"] if run["contestant"] in labels else None
+                labels.discard(label)
+                ax.plot(seconds, scores, linewidth=1.4, label=label, **style)
             ax.axhline(goal, color="#999999", linewidth=1, linestyle=":")
             ax.set(xlim=(0, None), xlabel="seconds of training", ylabel="Dice", title=name, ylim=(0, 1.02))
             ax.spines[["top", "right"]].set_visible(False)

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def train(
     loss="dice_crossentropy",
     class_weights=None,
     schedule="cosine",
+    warmup=50,
+    average=None,
     augment=None,
     crop_size=None,
     crop_class=None,
@@ -118,13 +121,19 @@ def train(
         Its ``train`` and ``validation`` subsets are used, ``test`` is not touched.
     epochs, batch_size : int
     learning_rate : float
-        Of Adam; with ``schedule="cosine"`` where it starts, after one epoch of warm-up.
+        Of Adam; with ``schedule="cosine"`` where it starts, after the warm-up.
     loss : str or keras.losses.Loss
         ``"dice_crossentropy"``, ``"dice"``, ``"tversky"``, ``"focal_crossentropy"``, ``"binary_crossentropy"``,
         ``"categorical_crossentropy"``; for other options an instance, as ``TverskyLoss(alpha=0.2, beta=0.8)``.
     class_weights : sequence of float, optional
         Weights of the classes in the cross-entropy of ``"dice_crossentropy"``, background first.
     schedule : "cosine" or "constant"
+    warmup : int
+        With ``schedule="cosine"``: the first so many steps, at most one epoch, raise the learning rate from a tenth.
+    average : float in (0, 1), optional
+        Validate and keep a running mean of the weights instead of the weights of the last step, which jump about
+        while the learning rate is high. 0.9 looks back over about ten steps: after each step the mean moves a
+        tenth of the way to the new weights (:class:`RunningMean`).
     augment : function, optional
         From :func:`unet_helpers.augmentation.make_augmenter`; training images only.
     crop_size : int, optional
@@ -195,10 +204,12 @@ def train(
         if loss != "dice_crossentropy":
             raise ValueError(f"class_weights go with loss='dice_crossentropy', not with {loss!r}")
         loss = DiceCrossEntropy(class_weights)
-    compile_model(model, learning_rate, loss, schedule=schedule, steps_per_epoch=steps, epochs=epochs)
-    keeper = _Keeper(checkpoint, patience)
+    rate = {"schedule": schedule, "steps_per_epoch": steps, "epochs": epochs, "warmup": warmup}
+    compile_model(model, learning_rate, loss, **rate)
+    mean = RunningMean(average) if average is not None else None
+    keeper = _Keeper(checkpoint, patience, mean)
     start = keeper.resume(model) if resume and checkpoint else 0
-    callbacks = [_StopOnNaN(), keeper]
+    callbacks = [_StopOnNaN(), *([mean] if mean else []), keeper]
     if tensorboard:
         callbacks.append(_tensorboard(tensorboard))
     if progress:
@@ -221,13 +232,22 @@ def train(
             raise MemoryError(_memory_advice(shape, batch_size)) from error
     if keep == "best":
         keeper.restore_best(model)
+    elif mean:
+        mean.put_into(model)
     return keeper.history
 
 
 def compile_model(
-    model, learning_rate=1e-3, loss="dice_crossentropy", *, schedule="constant", steps_per_epoch=1, epochs=1
+    model,
+    learning_rate=1e-3,
+    loss="dice_crossentropy",
+    *,
+    schedule="constant",
+    steps_per_epoch=1,
+    epochs=1,
+    warmup=50,
 ):
-    """Compile with Adam, the named loss, accuracy and Dice."""
+    """Compile with Adam, the named loss, accuracy and Dice. The options are those of :func:`train`."""
     num_outputs = model.output_shape[-1]
     if isinstance(loss, str):
         if loss not in LOSSES:
@@ -236,7 +256,7 @@ def compile_model(
             raise ValueError("categorical_crossentropy over one channel is always 0; use binary_crossentropy")
         loss = LOSSES[loss]()
     if schedule == "cosine":
-        warmup = min(steps_per_epoch, 50)
+        warmup = min(steps_per_epoch, warmup)
         learning_rate = keras.optimizers.schedules.CosineDecay(
             learning_rate / 10,
             max(steps_per_epoch * epochs - warmup, 1),
@@ -346,13 +366,79 @@ class _StopOnNaN(keras.callbacks.Callback):
             )
 
 
+class RunningMean(keras.callbacks.Callback):
+    """A mean of the weights over the last steps, which is validated in their place.
+
+    After each step ``mean = momentum * mean + (1 - momentum) * weights``. It is kept in NumPy: Keras's own ``use_ema``
+    computes the same inside the training step, which then takes a second or two longer to build.
+
+    Parameters
+    ----------
+    momentum : float in (0, 1)
+        0.9 looks back over about ten steps.
+
+    Raises
+    ------
+    ValueError
+        If momentum is not between 0 and 1.
+
+    References
+    ----------
+    Polyak and Juditsky 1992, doi 10.1137/0330046, for the plain mean over all steps.
+    """
+
+    def __init__(self, momentum):
+        super().__init__()
+        if not 0 < momentum < 1:
+            raise ValueError(f"average is {momentum}; give a number between 0 and 1, as 0.9, or None for no average")
+        self.momentum, self.mean = momentum, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        weights = _trainable_weights(self.model)
+        if self.mean is None:
+            self.mean = weights
+        else:
+            for mean, weight in zip(self.mean, weights, strict=True):
+                mean += (1 - self.momentum) * (weight - mean)
+
+    def on_test_begin(self, logs=None):
+        self.meanwhile = self.inside(self.model)
+        self.meanwhile.__enter__()
+
+    def on_test_end(self, logs=None):
+        self.meanwhile.__exit__(None, None, None)
+
+    def put_into(self, model):
+        """Set the weights of a model to the mean."""
+        _assign(model.trainable_variables, self.mean)
+
+    @contextmanager
+    def inside(self, model):
+        """Meanwhile the mean stands in the model; then the weights of the last step are there again, to the bit."""
+        weights = _trainable_weights(model)
+        self.put_into(model)
+        try:
+            yield
+        finally:
+            _assign(model.trainable_variables, weights)
+
+
+def _trainable_weights(model):
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 class _Keeper(keras.callbacks.Callback):
     """Keeps the curves, the best weights, and on disk everything that a resumed run needs."""
 
-    def __init__(self, folder, patience):
+    def __init__(self, folder, patience, mean=None):
         super().__init__()
         self.folder = Path(folder) if folder else None
-        self.patience = patience
+        self.patience, self.mean = patience, mean
         self.history = History()
         self.best_value, self.best_weights = -math.inf, None
 
@@ -365,25 +451,29 @@ class _Keeper(keras.callbacks.Callback):
         self.history.seconds.append(time.perf_counter() - self.started)
         if logs["val_dice"] > self.best_value:
             self.best_value, self.history.best_epoch = float(logs["val_dice"]), epoch + 1
-            self.best_weights = self.model.get_weights()
-            if self.folder:
-                _save(self.model, self.folder / "best.keras")
+            with self.mean.inside(self.model) if self.mean else nullcontext():
+                self.best_weights = self.model.get_weights()
+                if self.folder:
+                    _save(self.model, self.folder / "best.keras")
         if self.patience and epoch + 1 - self.history.best_epoch >= self.patience:
             self.model.stop_training = self.history.stopped_early = True
         if self.folder:
             self._save_state(epoch + 1)
 
     def _save_state(self, epoch):
-        # the json names the model file: whichever moment a crash picks, the two belong together
+        # the json names the files: whichever moment a crash picks, they belong together
         last = self.folder / f"last-{epoch:04d}.keras"
         _save(self.model, last)
+        if self.mean:
+            with atomic_path(_mean_of(last)) as temporary, open(temporary, "wb") as file:
+                np.savez(file, *self.mean.mean)
         seeds = [np.asarray(variable).tolist() for variable in _seed_states(self.model)]
         state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "seeds": seeds}
         state["history"] = vars(self.history)
         with atomic_path(self.folder / "state.json") as temporary:
             temporary.write_text(json.dumps(state))
-        for old in self.folder.glob("last-*.keras"):
-            if old != last:
+        for old in self.folder.glob("last-*"):
+            if old not in (last, _mean_of(last)):
                 old.unlink()
 
     def resume(self, model):
@@ -398,6 +488,14 @@ class _Keeper(keras.callbacks.Callback):
         pairs += zip(_seed_states(model), state["seeds"], strict=True)
         for variable, value in pairs:
             variable.assign(value)
+        if self.mean:
+            path = _mean_of(self.folder / state["model"])
+            if not path.is_file():
+                raise ValueError(
+                    f"there is no {path.name} in {self.folder}: resume this run with average=None, as it began"
+                )
+            with np.load(path) as stored:
+                self.mean.mean = [stored[name] for name in stored.files]
         self.history.__dict__.update(state["history"])
         self.best_value = state["best_value"]
         if (self.folder / "best.keras").is_file():
@@ -407,6 +505,11 @@ class _Keeper(keras.callbacks.Callback):
     def restore_best(self, model):
         if self.best_weights is not None:
             model.set_weights(self.best_weights)
+
+
+def _mean_of(last):
+    """Where the running mean lies that belongs to a saved model."""
+    return last.with_suffix(".mean.npz")
 
 
 def _seed_states(model):

@@ -137,7 +137,7 @@ plotting.show_lines(range(21), {f"learning rate {rate}": descend(rate) for rate 
 
 # %% [markdown]
 # Too small: it creeps. Too large: it overshoots, and the error grows. In between it arrives. A network has half a million such weights; **Adam** gives each its own step, scaled by the size of its recent gradients {cite:p}`kingma2015adam`.
-# Usual values are 1e-3 to 1e-4. `train` lowers the rate along a cosine toward the end, so that the last steps are small.
+# Usual values are 1e-3 to 1e-4. `train` raises the rate over the first steps, the **warm-up**, and then lowers it along a cosine, so that the last steps are small.
 
 # %% [markdown]
 # ## First of all: overfit one image
@@ -270,6 +270,9 @@ plotting.show_images([image for image, _ in crops], shares, masks, data.class_na
 
 # %% [markdown]
 # A crop has a quarter of the pixels of a slice, so it costs a quarter of the time, and it is spent where something can be learned. The network is a stack of convolutions and does not mind: what it learns on crops it applies to whole slices. The oversampling of the foreground is that of nnU-Net {cite:p}`isensee2021nnunet`.
+#
+# The last two entries of the recipe are there because time is short. A learning rate of 4e-3 is high: the weights move far with each step, and past the goal as often as toward it. So validation is shown a running mean, `average`: after each step it moves a tenth of the way to the new weights.
+# In the picture of the one weight above, it is the line through the middle of the zigzag {cite:p}`polyak1992averaging`. And because the mean keeps still, a `warmup` of 20 steps is enough.
 #
 # ### Exercise 04.3: steps per epoch
 #
