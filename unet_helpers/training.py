@@ -424,7 +424,7 @@ class RunningMean(keras.callbacks.Callback):
 
 
 def _trainable_weights(model):
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+    return [np.asarray(variable).copy() for variable in model.trainable_variables]
 
 
 def _assign(variables, values):
