@@ -26,7 +26,7 @@ DEEPLAB_RATES, DEEPLAB_SIZE = (6, 12, 18), 513
 def build_network(name, size=128, num_classes=3, base_filters=8, **options):
     """One of :data:`NETWORKS`, untrained, for square images of one channel.
 
-    ``base_filters`` are the channels of the first stage, 64 in all five papers, and everything else keeps the
+    ``base_filters`` are the channels of the first stage, 64 in the U-Net of 2015, and everything else keeps the
     proportions of its paper; the dilations of DeepLabV3+ keep theirs to the size of the image.
 
     Raises

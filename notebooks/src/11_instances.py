@@ -488,6 +488,32 @@ print(f"their counts are wrong by {wrong[good].min():.0f} to {wrong[good].max():
 # All dots but one lie at zero or below: pieces lose nuclei. And the images with a Dice above 0.9 have everything from a right count to one that is wrong by nearly half. Dice does not tell them apart.
 
 # %% [markdown]
+# ## Back to the lung
+#
+# Nodules are objects too: a report says how many there are. They lie apart from each other, so their pieces are enough. The network of this series ([notebook 04](04_gpu_training.ipynb)) on sixteen synthetic patients that it has never seen, slice by slice:
+
+# %%
+from unet_helpers import load_checkpoint
+from unet_helpers.datasets import subset_of_patients
+from unet_helpers.phantom import make_patient
+
+chest = subset_of_patients([make_patient(0, index=index) for index in range(144, 160)])
+nodules = [label_objects(mask == 2) for mask in chest.masks]
+found = [label_objects(mask == 2) for mask in predict_masks(load_checkpoint(), chest.images)]
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.instances import match_instances
+
+rules = {"IoU of 0.5 or more": 0.5, "IoU of 0.1 or more": 0.1}
+rows = {}
+for rule, least in rules.items():
+    matches = [match_instances(true, one, least) for true, one in zip(nodules, found)]
+    rows[rule] = [sum(getattr(one, what) for one in matches) for what in ("true", "predicted", "missed", "false")]
+merged, split = np.sum([merges_and_splits(true, one) for true, one in zip(nodules, found)], axis=0)
+print(f"{merged} merged, {split} split")
+pd.DataFrame(rows, ["nodules", "counted", "missed", "false"]).T
+
+# %% [markdown]
 # ## In practice
 #
 # 1. **Ask first whether you need objects at all.** A volume, an area, a share of tissue needs no instances. A count, a size per object, a distance between objects does.
