@@ -271,8 +271,19 @@ plotting.show_images([image for image, _ in crops], shares, masks, data.class_na
 # %% [markdown]
 # A crop has a quarter of the pixels of a slice, so it costs a quarter of the time, and it is spent where something can be learned. The network is a stack of convolutions and does not mind: what it learns on crops it applies to whole slices. The oversampling of the foreground is that of nnU-Net {cite:p}`isensee2021nnunet`.
 #
-# The last two entries of the recipe are there because time is short. A learning rate of 4e-3 is high: the weights move far with each step, and past the goal as often as toward it. So validation is shown a running mean, `average`: after each step it moves a tenth of the way to the new weights.
-# In the picture of the one weight above, it is the line through the middle of the zigzag {cite:p}`polyak1992averaging`. And because the mean keeps still, a `warmup` of 20 steps is enough.
+# The last two entries of the recipe are there because time is short, and the learning rate of 4e-3 is high for that reason. Every batch gives another gradient, so with a high rate a weight never comes to rest. The one weight from above, with some noise in its gradient:
+
+# %% mystnb={"image": {"alt": "Two lines over 60 steps. The weight jumps up and down around 3 by two or more all the time; its running mean rises to 3 within some 20 steps and stays within one of it."}, "figure": {"caption": "A weight under a high learning rate and noisy gradients, and its running mean."}}
+noise = np.random.default_rng(0).normal(0, 2, 60)
+weights, means = [0.0], [0.0]
+for step in range(60):
+    gradient = 2 * (weights[-1] - 3) + noise[step]
+    weights.append(weights[-1] - 0.8 * gradient)
+    means.append(0.9 * means[-1] + 0.1 * weights[-1])
+plotting.show_lines(range(61), {"weight": weights, "running mean": means}, "step", "weight")
+
+# %% [markdown]
+# The mean moves a tenth of the way to the new weight after each step, which is `average=0.9`. It lags behind a little, and it keeps still. `train` goes on with the weights themselves, but validates and keeps their mean {cite:p}`polyak1992averaging`. Then a `warmup` of 20 steps is enough.
 #
 # ### Exercise 04.3: steps per epoch
 #
