@@ -3,7 +3,7 @@
 #
 # How good is a segmentation, in IoU and Dice, and how sure am I of the number?
 
-# %% mystnb={"image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs and a ring around the nodule."}, "figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}}
+# %% mystnb={"image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}, "figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -602,7 +602,7 @@ widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "t
 # %% [markdown]
 # Green is found, red too much, blue missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). The same as curves, over all validation slices pooled:
 
-# %% mystnb={"image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.5 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat."}, "figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}}
+# %% mystnb={"image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}, "figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
@@ -617,7 +617,7 @@ found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, pr
 pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# From the top down the network says less and is right more often: the false objects go from more than two for each one found to almost none, and of the true ones a quarter is missed at first and more than half in the end.
+# From the top down the network says less and is right more often: the false objects go from three for each one found to one for every four, and of the true ones about a third is missed at first and half in the end.
 #
 # A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not a question for the network: a second reader who looks at every mark may want the second row; where nobody looks, the fourth is the better one. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
 #
@@ -648,9 +648,9 @@ from unet_helpers.intervals import compare
 plain = scored["most probable class"]
 compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
 
-# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from slightly below zero to 0.3 and the hollow diamond's bar crosses zero. With the mirror image no dot lies below zero."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
+# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they lie on both sides of zero, too. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
 differences = {name: one.differences for name, one in compared.items()}
-plotting.show_differences(differences, "difference in Dice", limits=(-0.15, 0.35), method="t")
+plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35), method="t")
 
 # %%
 rows = pd.concat({name: one.table for name, one in compared.items()})
@@ -659,9 +659,9 @@ rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round
 # %% [markdown]
 # Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign. Read the rows with the dots (the lung from 0.1 on is left out: next to nothing changes there):
 #
-# - **From 0.1 on** rescues the nodule in two patients and costs a little in three. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
-# - **The mirror image** makes nobody worse. For the lung the difference is even *significant*: better in seven of seven. It is also one thousandth of Dice, too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
-# - For the nodule the mirror image may be worth a few hundredths, at twice the time. Two ideas were compared here; whoever compares twenty finds one with a small `p` by luck.
+# - **From 0.1 on** rescues nodules in two patients and costs something in three, in one of them more than a tenth. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
+# - **The mirror image** makes no lung worse. The difference is *significant*: better in seven of seven. It is also one thousandth of Dice, too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
+# - For the nodule the mirror image is better in two patients and worse in two, at twice the time, and its interval holds 0 as well. Two ideas were compared here; whoever compares twenty finds one with a small `p` by luck.
 #
 # We keep the plain rule. Another choice could be defended just as well. What counts is that it is made here, on validation patients.
 #
@@ -682,7 +682,7 @@ pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "
 #
 # The finest is to *choose* on the test patients, and nobody notices it. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as the rule from 0.1 on was off the plain one in each patient; the best of many is the luckiest. How much too good does it look?
 
-# %% mystnb={"image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by several hundredths of Dice, with 112 by about a quarter of that."}, "figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}}
+# %% mystnb={"image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}, "figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}}
 spread = differences["nodule from 0.1 on"]["nodule"].std() / np.sqrt(2)
 rng = np.random.default_rng(0)
 tried = [1, 2, 5, 10, 20, 50]
@@ -697,7 +697,7 @@ curves = {f"{n} patients": [too_good(k, n) for k in tried] for n in (7, 28, 112)
 plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limits=(-0.005, 0.13))
 
 # %% [markdown]
-# With one variant nothing is won: a single look is fair. With twenty, the best looks several hundredths of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
+# With one variant nothing is won: a single look is fair. With twenty, the best looks nearly a tenth of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
 #
 # ## The test, once
 #
@@ -731,17 +731,17 @@ assert report.summary("dice").loc["lung", "mean"] >= 0.95
 #
 # The patients behind the numbers:
 
-# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.98; those of the nodule are spread from 0 to about 0.9, three of them at 0."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
+# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.99; those of the nodule are spread from 0 to about 0.8, two of them at 0."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
 plotting.show_cases(report, method="t")
 
 # %% [markdown]
-# The lung's dots are one cluster. The nodule's reach from 0 to 0.9: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Three dots lie on the floor. Look them up:
+# The lung's dots are one cluster. The nodule's reach from 0 to 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie on the floor. Look them up:
 
 # %%
 report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
 
 # %% [markdown]
-# Three zeros, for three reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Recall 0/0: there is *no* nodule, and a few false pixels cost the whole score. Both 0: what is there was missed, and something else was marked. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart.
+# Two zeros, for two reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Both 0: what is there was missed, and something else was marked. A third reason does not occur here: recall 0/0, where there is *no* nodule and a few false pixels cost the whole score. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart. And the row of `NaN` is the patient without a nodule, in whom none was marked either.
 #
 # The same patients in IoU, and in mm:
 
@@ -750,8 +750,8 @@ tables = {name: report.summary(name) for name in ("iou", "hd95")}
 pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 
 # %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's boundary within little more than a pixel of the true one. The mean is clearly higher: one patient pulls it up, and the pictures below will show with what.
-# The nodule's HD95 is about the same as the lung's, although its Dice is so much lower. Look at the last column: the three patients with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
+# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's boundary within little more than a pixel of the true one. The mean is a little higher.
+# The nodule's HD95 is only a few millimeters more than the lung's, although its Dice is so much lower. Look at the last column: beside the patient without a nodule, the two with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
 #
 # And as a second reader would count, nodule by nodule in each slice:
 
@@ -761,13 +761,13 @@ nodules = sum(detect_objects(t, f) for t, f in pairs)
 print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(pairs)} slices")
 
 # %% [markdown]
-# Half of them are found. For a person who has to look at every mark this line says more than the Dice does.
+# Fewer than half of them are found. For a person who has to look at every mark this line says more than the Dice does.
 #
 # ### Pictures beside the numbers
 #
 # A mean can hide a disaster, and pictures chosen by hand can hide anything. So choose by a rule: the worst, the median and the best patient, here by the nodule's Dice, and of each the slice with the largest nodule.
 
-# %% mystnb={"image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows. The nodule is missed, drawn blue, in the first row, found in part in the second and found, drawn green, in the third. In the third prediction a small piece of lung is also drawn outside of the body, at the edge of the picture."}, "figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}}
+# %% mystnb={"image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; in the first, the thin front end of one lung is lost. The nodule is missed, drawn blue, in the first two rows and found, drawn green, in the third."}, "figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}}
 ranked = report.of_class("nodule").query("true_pixels > 0").sort_values("dice")["patient"].tolist()
 chosen = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
 size = (test.masks == 2).sum(axis=(1, 2))
@@ -777,7 +777,7 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# The lungs look alike in all three rows. What separates the best patient from the worst is the small thing in the lung. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
+# The lungs are nearly right in all three rows. What separates the best patient from the worst is the small thing in the lung. The median patient has lost it in this slice too; the Dice comes from the other slices. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
 
 # %% [markdown]
 # ## How sure am I?
@@ -827,9 +827,9 @@ table = {(name, f"each slice {times}×"): widths(name, times) for name in ("lung
 pd.DataFrame(table).T.round(3)
 
 # %% [markdown]
-# From one row of a class to the next, no patient was added and nothing was learned. Drawing slices, the interval shrinks to a third, and with thinner slices it would go on shrinking towards zero. It answers how well *these patients* are known. Drawing patients, it stays as it was, because there are still seven of them. That is the interval to report: the next scan will be of a new patient, not a new slice of an old one.
+# From one row of a class to the next, no patient was added and nothing was learned. Drawing slices, the interval shrinks to about a third, and with thinner slices it would go on shrinking towards zero. It answers how well *these patients* are known. Drawing patients, it stays as it was, because there are still seven of them. That is the interval to report: the next scan will be of a new patient, not a new slice of an old one.
 #
-# Without the repetition the two intervals are about equally wide, because slices so far apart differ nearly as much as patients do. In a real scan they do not.
+# Without the repetition, drawing slices hardly narrows the nodule's interval, and the lung's is even wider, because slices so far apart differ as much as patients do, or more. Neighbors in a real scan do not.
 
 # %% [markdown]
 # ### Does it hold what it promises?
@@ -857,7 +857,7 @@ ends["studentized, other seed"] = bootstrap_interval(values, method="studentized
 pd.DataFrame(ends, index=["low", "high"]).T.round(2)
 
 # %% [markdown]
-# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. With values as coarse as ours, three of them 0, the studentized bootstrap depends on its seed. All of them say: about 0.4, and not much more.
+# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. The studentized bootstrap is the widest, with either seed, and begins below 0, where no Dice can lie. All of them say: about 0.4, and not much more.
 #
 # ### Exercise 05.6: an interval over patients
 #

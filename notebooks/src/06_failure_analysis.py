@@ -42,7 +42,7 @@ model = load_checkpoint()
 validation = data.validation
 predictions = predict_masks(model, validation.images)
 
-# %% mystnb={"image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: a slice at the lower end of the lungs; the errors are thin lines along the edges, and a small nodule that is missing."}, "figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red is also a pixel with the wrong class, such as nodule taken for lung."}}
+# %% mystnb={"image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: another slice near the tips; the errors are thin lines along the edges, and a small nodule that is missing."}, "figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red is also a pixel with the wrong class, such as nodule taken for lung."}}
 from unet_helpers import plotting
 
 slices = evaluate(None, validation, data.class_names, by="slice", predictions=predictions)
@@ -67,14 +67,14 @@ assert 0.9 < slices.of_class("lung")["dice"].min() < 0.98 and slices.of_class("n
 #
 # Dice of each patient, one point per patient and class:
 
-# %% mystnb={"image": {"alt": "Dice per patient for lung and nodule. All lung points lie close together just below one; the nodule points are spread from zero to about 0.85."}, "figure": {"caption": "Dice of the validation patients. Diamond and bar: mean and 95 % interval by Student's t."}}
+# %% mystnb={"image": {"alt": "Dice per patient for lung and nodule. All lung points lie close together just below one; the nodule points are spread from zero to about 0.9."}, "figure": {"caption": "Dice of the validation patients. Diamond and bar: mean and 95 % interval by Student's t."}}
 patients = evaluate(None, validation, data.class_names, predictions=predictions)
 plotting.show_cases(patients, method="t")
 
 # %% [markdown]
-# Two classes, two stories. The lung is good in every patient. The nodules are good in some patients and lost altogether in others; a mean over such a class describes nobody. (A patient without a nodule, in whom none was predicted, has no point: 0/0.)
+# Two classes, two stories. The lung is good in every patient. The nodules are good in some patients and lost, altogether or nearly, in others; a mean over such a class describes nobody. (A patient without a nodule, in whom none was predicted, has no point: 0/0.)
 
-# %% mystnb={"image": {"alt": "Six close-ups of nodules, outlined in yellow, with no dashed line of a prediction at the nodule: they were missed. All are three to six pixels wide, and some lie at the wall of the lung."}, "figure": {"caption": "The six worst slices that hold a nodule: all have Dice 0, the largest nodule first. Yellow: ground truth; dashed: prediction."}}
+# %% mystnb={"image": {"alt": "Six close-ups of nodules, outlined in yellow, with no dashed line of a prediction at the nodule: they were missed. All are two to six pixels wide, and some lie at the wall of the lung."}, "figure": {"caption": "The six worst slices that hold a nodule: all have Dice 0, the largest nodule first. Yellow: ground truth; dashed: prediction."}}
 worst = with_object[with_object["class"] == "nodule"]["case"].iloc[:6]
 rows = [validation.case_ids.tolist().index(case) for case in worst]
 examples = {}
@@ -91,7 +91,7 @@ plotting.show_kinds(examples, columns=3, panel=2.4, fill=0)
 #
 # Averaged over all slices, the wrong pixels of a class become a map of the trouble spots:
 
-# %% mystnb={"image": {"alt": "Three maps over the chest. The share of slices in which a pixel is lung shows two lungs; the map of wrong lung pixels shows faint specks all over both lungs, brightest at their inner sides; the map of wrong nodule pixels shows a few scattered spots inside the lungs."}, "figure": {"caption": "Where the lungs are, and how often a pixel is wrong, over all validation slices. Brighter is more often; each map has its own scale."}}
+# %% mystnb={"image": {"alt": "Three maps over the chest. The share of slices in which a pixel is lung shows two lungs; the map of wrong lung pixels shows faint specks all over both lungs, brightest at their inner sides; the map of wrong nodule pixels shows a few scattered spots and rings inside the lungs."}, "figure": {"caption": "Where the lungs are, and how often a pixel is wrong, over all validation slices. Brighter is more often; each map has its own scale."}}
 import numpy as np
 
 wrong = {name: (validation.masks == i) != (predictions == i) for i, name in enumerate(data.class_names)}
@@ -101,7 +101,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The lung errors are brightest at the inner side of the lungs. Elsewhere they are a haze, because each slice has its outline at another place; the nodule errors are spots, because nodules are rare and sit anywhere. A map of the picture does not say what the haze is. So ask the mask: how far is each wrong lung pixel from the **true boundary**?
+# The lung errors are brightest at the inner side of the lungs. Elsewhere they are a haze, because each slice has its outline at another place; the nodule errors are spots and small rings, because nodules are rare and sit anywhere. A map of the picture does not say what the haze is. So ask the mask: how far is each wrong lung pixel from the **true boundary**?
 
 # %% mystnb={"image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It stays at 1 up to one millimeter, falls below a tenth before two, and is close to zero after ten."}, "figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}}
 from unet_helpers.failures import distance_to_boundary
@@ -125,7 +125,7 @@ round(float((lung_distances < 2).mean()), 1)
 #
 # The slices of a patient run from the tips of the lungs (slice 0) to the diaphragm (slice 7). Where is the network worst? Two measures: the Dice, and the wrong pixels per pixel of true boundary.
 
-# %% mystnb={"image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at both ends and dips a little in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, at one and a half times the value of the tips."}, "figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}}
+# %% mystnb={"image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at both ends and dips a little in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, well above the other slices; the tips come second."}, "figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}}
 import pandas as pd
 from scipy import ndimage
 
@@ -142,7 +142,7 @@ fig
 assert per_edge.idxmax() in (3, 4) and dice_by_height.idxmin() in (0, 7)
 
 # %% [markdown]
-# They disagree. The Dice is lowest at the two ends, where the lungs are small or thin: there the same error of one pixel weighs more. The boundary itself is worst in the **middle**, at the root of the lungs, where vessels and airways enter and the image shows no clear edge. The Dice shows only a small dip there, because the lungs are large. Count the errors per boundary pixel before you say where a network is weak.
+# They disagree. The Dice is lowest at the two ends, where the lungs are small or thin: there the same error of one pixel weighs more. The boundary itself is worst in the **middle**, at the root of the lungs, where vessels and airways enter and the image shows no clear edge. (The tips come second: there the boundary is worse, too.) In the middle the Dice shows only a small dip, because the lungs are large. Count the errors per boundary pixel before you say where a network is weak.
 
 # %% [markdown]
 # ## Which nodules are missed?
@@ -170,7 +170,7 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm is five or six pixels in this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but that none of the smallest and nearly all of the largest were found is no chance. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
+# The recall rises with the size, as expected: a nodule of 8 mm is five or six pixels in this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but that none of the smallest and most of the largest were found is no chance. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
@@ -183,7 +183,7 @@ nodules["contrast"] = np.where(nodules["HU"] < 300, "< 300 HU", "> 300 HU")
 nodules["large"] = np.where(nodules["diameter_mm"] > 12, "> 12 mm", "< 12 mm")
 nodules.groupby(["contrast", "large"])["found"].agg(["size", "mean"]).unstack().round(2)
 
-# %% mystnb={"image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the right and the upper middle, crosses for missed nodules lie at the left at every contrast, and along the bottom up to 16 mm, with a last one near 30 mm."}, "figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}}
+# %% mystnb={"image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the right and the upper middle, crosses for missed nodules lie at the left at every contrast, and along the bottom, the last one near 30 mm."}, "figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}}
 with plotting.figure(width=5, height=3.2) as (fig, axes):
     for found, marker, color in ((True, "o", "#0072B2"), (False, "x", "#D55E00")):
         part = nodules[nodules["found"] == found]
@@ -214,7 +214,7 @@ solid = nodules[(nodules["kind"] == "solid") & (nodules["diameter_mm"] > 12)]
 assert solid["found"].all() and nodules.loc[nodules["kind"] == "ground-glass", "found"].mean() < 0.5
 
 # %% [markdown]
-# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. The second table says how many of each kind and size were found: of the ground-glass ones up to 16 mm hardly any, of the solid ones above 12 mm all. That is a sentence a user can work with, and the mean Dice is not: *of ground-glass nodules this model sees the large ones only, and not each of these.*
+# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. The second table says how many of each kind and size were found: of the ground-glass ones below 12 mm none and above 12 mm little more than half, of the solid ones above 12 mm all. That is a sentence a user can work with, and the mean Dice is not: *of ground-glass nodules this model sees the large ones only, and not each of these.*
 
 # %% [markdown]
 # ## An atlas of failures
@@ -237,9 +237,9 @@ errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
 errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
 
 # %% [markdown]
-# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about twenty missed objects, a dozen false islands, and a few that the image hardly shows. Four kinds do not occur at all: nobody's lungs were cut here, nothing was split or merged, and no object was taken for a class other than that of its surroundings.
+# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about fifteen missed objects, a dozen false islands, and some pieces that the image hardly shows. Five kinds do not occur at all: nobody's lungs were cut here, nothing was split or merged, no hole was left, and no object was taken for a class other than that of its surroundings.
 
-# %% mystnb={"image": {"alt": "Seven close-ups with a title each. Slice-end error: a sliver of lung in front of the heart. Low contrast: a faint nodule, missed. Missed object: a small nodule beside vessels, missed. False island: a corner of the picture outside of the body, predicted as lung. Boundary shift: a nodule of which only a part was predicted. Leak: a piece beside the lung's inner border, predicted as lung. Hole: a piece of lung beside the airway that was left out."}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
+# %% mystnb={"image": {"alt": "Six close-ups with a title each. Slice-end error: a large round nodule, missed as a whole. Low contrast: pieces of lung beside vessels and airway at the inner border, left out. Missed object: a small nodule beside vessels, missed. False island: a piece outside of the body, at the edge of the picture, predicted as lung. Boundary shift: a bright round nodule of which the rim was not predicted. Leak: a piece beside the lung's inner border, predicted as lung."}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
 examples = {}
 for kind in ATLAS:
     found = errors[errors["kind"] == kind]
@@ -255,7 +255,7 @@ for kind in ATLAS:
 plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
-# They lie where one would look for them: in the last sliver of a lung, in a haze, beside the vessels and airways at the root of the lung; and one where nobody would, outside of the body. One name is right by its rule and says little: of the nodule with a *boundary shift* most is missing. In so small an object nearly every pixel lies near the boundary.
+# They lie where one would look for them: in the last cross-section of a nodule, beside vessels, at the root of the lung; and one where nobody would, outside of the body. One name is right by its rule and says little: of the nodule with a *boundary shift* the whole rim is missing, a large part of its area. In so small an object many pixels lie near the boundary.
 #
 # Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
 
@@ -331,7 +331,7 @@ costs.sort_values("nodule").round(2)
 #
 # **Second: the same errors among others**, planted into the predictions of the network, beside its own errors. This is the table of the names that they got:
 
-# %% mystnb={"image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to six cases: leaks named false islands, cut lungs named holes, split objects named holes, shifted boundaries named false islands."}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
+# %% mystnb={"image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
 import json
 
 from unet_helpers.atlas_figures import show_sorting
@@ -355,19 +355,19 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # %% [markdown]
 # **First** (row `planted`): where nothing else is wrong, nearly every name is right. That is little more than a test that the program does what its rules say.
 #
-# **Second** (row `planted_among_own`): now about one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
+# **Second** (row `planted_among_own`): now about one in six gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
 
 # %% [markdown]
 # **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
 
-# %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, a quarter under boundary shift. Low contrast: nearly all under its own name. Another kind: most under boundary shift and false island, but 229 under truncated and 180 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
+# %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: more than half under its own name, the others mostly under boundary shift, missed object and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
 from unet_helpers.atlas import CAUSES
 
 no_cause = [kind for kind in ATLAS if kind not in CAUSES]
 show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
 
 # %% [markdown]
-# Read the rows first. If an object was truncated or faint, the atlas mostly says so; the end of an object it recognizes half of the time, and often calls it a boundary shift, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
+# Read the rows first. If an object was truncated or faint, the atlas mostly says so; the end of an object it recognizes a little more than half of the time, and else calls it a boundary shift, a missed object or a hole, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
 
 # %%
 own = pd.DataFrame(recorded["own"]["matrix"], index=list(ATLAS))
@@ -375,7 +375,7 @@ judged = {c: {"recall": own.loc[c, c] / own[c].sum(), "precision": own.loc[c, c]
 pd.DataFrame(judged).T.round(2)
 
 # %% [markdown]
-# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* only a sixth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels and what blur has smeared. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as for a test of a rare disease, most of whose positives can be false.
+# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* fewer than a fifth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels and what blur has smeared. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as for a test of a rare disease, most of whose positives can be false.
 
 # %% [markdown]
 # ### Exercise 06.3: why balanced?
@@ -399,7 +399,7 @@ def balanced(matrix):
 check.balanced_accuracy(balanced)
 
 # %% [markdown]
-# Among the network's own errors more than nine pieces of ten have no known cause. A program that never names one would look good:
+# Among the network's own errors nine pieces of ten have no known cause. A program that never names one would look good:
 
 # %%
 never = own.sum()["another kind"] / own.sum().sum()
@@ -410,23 +410,23 @@ print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(o
 #
 # The patients so far are simple. Those in the archive of a hospital are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such *archive patients* too, and notes which slices show what. This network has never seen one.
 
-# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap a little. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}}
+# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without, and only for emphysema are the bars apart."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}}
 from unet_helpers.atlas_figures import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
 show_with_and_without(rows, "lung Dice per slice")
 
 # %% [markdown]
-# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Movement and effusion may cost something too, but their intervals overlap, and so do nearly all others: of these nothing can be said.
+# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Movement and effusion may cost something too, but their intervals overlap, and so do those of nearly all other rows: of these nothing can be said.
 #
-# And the last four rows are absurd: does metal *help*? Hardly. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is, in part, the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
+# And the last four rows are absurd: do emphysema and metal *help*? Hardly, although the two intervals of emphysema do not even touch. The slices with and without a difficulty are **different slices**. Emphysema marks whole patients, only six, who may be easier for other reasons. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is, in part, the patient or the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
 
 # %% [markdown]
 # ### Does the network know when it is wrong?
 #
 # If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; of an empty mask, one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
-# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty rises from near 0 to 0.26 and stays a little above the best order; keeping at random is a flat line at 0.26. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.33; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
+# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty is near 0.05 up to a share of 0.3, then rises to 0.27, and stays a little above the best order; keeping at random is a flat line at 0.27. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.29; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
 from unet_helpers.atlas_figures import show_bands
 
 panels = {}
@@ -438,14 +438,14 @@ for name, title in (("lung", "lung, archive patients"), ("nodule", "nodule, simp
 show_bands(panels, "mean of 1 − Dice", panel=2.9)
 
 # %% [markdown]
-# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is about a quarter of what it was, or less. For the lung the order is not far from the best possible. For the nodules the curve does not start at 0: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients on the right and eighteen on the left the bands are wide.)
+# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is about a third of what it was, or less. That is most of what the best possible order would win. But neither curve starts at 0. For the nodules the reason is plain: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients on the right and eighteen on the left the bands are wide.)
 
 # %% [markdown]
 # ## How much disturbance does it bear?
 #
 # Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
-# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays near 0.9. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}}
+# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall to zero, the lung late. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays above 0.8. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}}
 from unet_helpers.robustness import DISTURBANCES
 
 robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
@@ -459,8 +459,8 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # %% [markdown]
 # Two lessons from eight panels:
 #
-# - **The lung bears nearly anything**, and gives way only to strong noise, and to a contrast that is turned down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
-# - **Turns and shifts do nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are not missed for lack of dose.
+# - **The lung bears nearly anything**, and breaks down only under strong noise, and under a contrast that is turned far down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
+# - **Turns and shifts do next to nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are not missed for lack of dose.
 #
 # The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so that the fall of a curve is surer than its height.
 
@@ -498,7 +498,7 @@ len(findings), sum(finding.suspicious for finding in findings)
 #
 # **Cause 1: only the display.** A mask holds 0, 1 and 2. A viewer that shows 255 as white shows 2 as black.
 
-# %% mystnb={"image": {"alt": "Two panels. Left: an all-black square, the predicted mask shown with white at 255. Right: the same mask shown with white at 2: two lungs in gray, and a nodule in white."}, "figure": {"caption": "The same predicted mask, shown with two different scales."}}
+# %% mystnb={"image": {"alt": "Two panels. Left: an all-black square, the predicted mask shown with white at 255. Right: the same mask shown with white at 2: two lungs in gray, and in white a nodule and a smaller spot."}, "figure": {"caption": "The same predicted mask, shown with two different scales."}}
 predicted = predict_masks(model, images)
 with plotting.figure(1, 2) as (fig, axes):
     plotting.draw_image(axes[0, 0], predicted[0], limits=(0, 255), title="vmax=255")
@@ -707,11 +707,11 @@ pd.Series(
 #
 # </details>
 #
-# 2. Why does the Dice of the lung fall toward the tips of the lungs, although the errors per boundary pixel hardly change?
+# 2. Why is the Dice of the lung lower at the diaphragm than in the slices just above it, although the errors per boundary pixel are about the same?
 #
 # <details><summary>Answer</summary>
 #
-# Small areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a small lung.
+# Small and thin areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a thin lung.
 #
 # </details>
 #

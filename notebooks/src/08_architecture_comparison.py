@@ -38,7 +38,7 @@ def slice_of(case):
     return subset_of_patients([make_patient(0, index=int(patient[1:]) - 1)])[int(level)]
 
 
-# %% mystnb={"image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and in the left one a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}, "figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}}
+# %% mystnb={"image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and, in the one on the right of the picture, a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}, "figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}}
 shown = slice_of(large)
 answers = [shown.masks[0], *(drawn[name][0, 0] for name in NETWORKS)]
 plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
@@ -134,7 +134,7 @@ limits = {
     for stride in (4, 8, 16)
 }
 
-# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
+# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between about 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
 plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.02))
 
 # %% [markdown]
@@ -374,7 +374,7 @@ dices = {"lung Dice": "lung_dice", "nodule Dice": "nodule_dice"}
 plotting.show_estimates(equal_width, dices, panel=3.6)
 
 # %% [markdown]
-# For the lungs the order is clear. For the nodules the bars are long, and four of five overlap widely. From this picture one is tempted to say that these four cannot be told apart.
+# For the lungs the order is clear, but for the first two. For the nodules the bars are long, and four of five overlap widely. From this picture one is tempted to say that these four cannot be told apart.
 #
 # That would be wrong: the bars are long because *patients* differ. Some nodules are easy for every network, some are faint for every network. So look at the differences on the same patients:
 
@@ -470,7 +470,7 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
 #
 # ### What one gets for what one pays
 
-# %% mystnb={"image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled at the expensive side, except that the U-Net is hollow over latency."}, "figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}}
+# %% mystnb={"image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled too, higher and at more cost, except that the U-Net is hollow over latency; FCN-8s at 4 filters is filled over multiplications and latency, the cheapest and low."}, "figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}}
 everyone = equal_width | equal_parameters
 for run in everyone.values():
     run["million_parameters"] = run["parameters"] / 1e6
@@ -503,7 +503,7 @@ pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 #
 # The price is in the last column. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices that have no nodule. A part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
-# %% mystnb={"image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it, DeepLabV3+ marks another place, and the U-Net next to nothing."}, "figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}}
+# %% mystnb={"image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it and one pixel elsewhere, DeepLabV3+ marks another place, and the U-Net next to nothing."}, "figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}}
 shown = slice_of(small)
 row, column = np.argwhere(shown.masks[0] == 2).mean(axis=0).round().astype(int).clip(24, 104)
 around = slice(row - 24, row + 24), slice(column - 24, column + 24)
@@ -519,7 +519,7 @@ plotting.show_images([shown.images[0][around]] * 18, titles, answers, columns=6,
 #
 # An **ablation** takes one part out of a network and leaves all else as it is. The same U-Net with `skip_connections=False` has to draw everything from the bottleneck, where a map has 8×8 places:
 
-# %% mystnb={"image": {"alt": "One chest slice three times. Ground truth: both lungs with notches and rings around vessels in their middle, and a tiny nodule. U-Net: nearly the same borders, no nodule. Without skips: the two lungs with smooth borders and without the notches."}, "figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}}
+# %% mystnb={"image": {"alt": "One chest slice three times. Ground truth: both lungs, notched where airways and vessels enter from the middle, and a tiny nodule. U-Net: nearly the same borders, small rings around a few vessels inside, no nodule. Without skips: the two lungs without the notches."}, "figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}}
 without = "U-Net without skips"
 answers = [shown.masks[0], drawn["U-Net"][0, 1], drawn[without][0, 1]]
 plotting.show_images([shown.images[0]] * 3, ["ground truth", "U-Net", "without skips"], answers, panel=2.8)
@@ -538,7 +538,7 @@ rows = {
 pd.DataFrame(rows, index=["with", "without", "difference", "low", "high"]).T.round(3)
 
 # %% [markdown]
-# For the lungs, Dice falls by less than two hundredths, which sounds harmless. But the border is off by two more millimeters where it is off most, and in the picture the notches where vessels enter the lungs are smoothed away. Dice hardly sees it, because most of a lung is interior.
+# For the lungs, Dice falls by less than two hundredths, which sounds harmless. But the border is off by two more millimeters where it is off most, and in the picture the notches where airways and vessels enter the lungs are smoothed away. Dice hardly sees it, because most of a lung is interior.
 #
 # Of the nodules **not one was found, with any seed**. A nodule of five pixels is a fraction of one place of the 8×8 map. Its position could be written into the channels of that place, so a network without skips *can* draw it in principle; it would have to learn how. In this budget it does not begin to. Whether it would in ten times the budget is not measured here.
 #
