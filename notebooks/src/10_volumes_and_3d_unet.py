@@ -113,7 +113,7 @@ levels = range(0, 64, 4)
 frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
 explore(frames, [f"{k * distance:.0f} mm" for k in levels], "level", start=len(frames) // 2, width=320)
 
-# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules close together in one lung and a faint round one low in the other; the prediction has all three, a little too large, and three specks where no nodule is."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
+# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules in one lung, one partly in front of the other, and a faint round one low in the other lung; the prediction has all three, and a few flat specks where no nodule is."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
 shown = np.where((patient.masks == 2).any(axis=1), 2, patient.masks[:, row])
 found = np.where((predicted == 2).any(axis=1), 2, predicted[:, row])
 panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, found]
@@ -150,7 +150,7 @@ for part, true, seen in (("lung", patient.masks > 0, predicted > 0), ("nodule", 
     by_slice[part] = np.array([dice(t, p) for t, p in zip(true, seen)])
     print(f"{part:<7}mean of slices {np.nanmean(by_slice[part]):.2f}, patient {dice(true, seen):.2f}")
 
-# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower at one end. Nodule: two groups of points between 0.6 and 0.95, one for each region with nodules, and three single points at 0."}, "figure": {"caption": "Dice of every slice that has a value."}}
+# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower toward both ends. Nodule: two groups of points between 0.5 and 0.95, one for each region with nodules, and three single points at 0."}, "figure": {"caption": "Dice of every slice that has a value."}}
 with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
     for ax, (part, scores), color in zip(axes.flat, by_slice.items(), plotting.CLASS_COLORS[1:]):
         ax.plot(np.arange(64) * distance, scores, "o", markersize=4, color=color, markeredgecolor="black")
@@ -219,7 +219,7 @@ print(f"lung    {lung[0] / 1000:.2f} l true, {lung[1] / 1000:.2f} l predicted")
 print(f"nodules {nodules[0]:.0f} ml true, {nodules[1]:.0f} ml predicted")
 
 # %% [markdown]
-# The lung is right to a hundredth, and the nodules come out about a tenth too large: the same network, the same patient. A Dice of 0.98 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
+# The lung is right to a hundredth, and the nodules come out more than a third too large: the same network, the same patient. A Dice of 0.99 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
 
 # %% [markdown]
 # ### What the grid alone costs
@@ -332,7 +332,7 @@ patches.shape
 plotting.show_images(patches[:8, 8], None, patch_masks[:8, 8], columns=8, panel=1.2)
 
 # %% [markdown]
-# `index=1` draws half of the patches around a voxel of class 1, the lung, and the other half anywhere. For rare things this matters: a nodule takes about one voxel in a thousand, and most patches drawn blindly would hold none.
+# `index=1` draws half of the patches around a voxel of class 1, the lung, and the other half anywhere. For rare things this matters: a nodule takes less than one voxel in a thousand, and most patches drawn blindly would hold none.
 #
 # The training is the one that you know. A `Subset` holds patches as well as slices. (Its spacing is set to 1 here: patches of several patients are mixed, and the training does not look at it.)
 
@@ -523,7 +523,7 @@ for name in ("down1_relu2", "down2_relu2", "down3_relu2", "bottleneck_relu2"):
     print(f"{name:<17}", "×".join(map(str, maps)), "voxels of", " × ".join(f"{one:.1f}" for one in mm), "mm")
 
 # %% [markdown]
-# The voxel of the maps comes closer to a cube from level to level. A patch of 16 slices is enough, too, which saves memory where it counts.
+# The voxel of the maps comes closer to a cube with each pooling in the slice; the last, along all axes, keeps its shape. A patch of 16 slices is enough, too, which saves memory where it counts.
 
 # %% [markdown]
 # ## 2D, 2.5D or 3D?
@@ -548,7 +548,7 @@ table = pd.DataFrame({kind: recorded[kind] for kind in kinds}).T.infer_objects()
 columns = ["parameters", "steps", "lung_dice", "nodule_dice", "nodules_found", "false_objects"]
 table[columns].round({"nodules_found": 1, "false_objects": 1})
 
-# %% mystnb={"image": {"alt": "Three panels over 2D, 2.5D and 3D, each with a diamond, an interval and three small circles for the seeds. Lung Dice falls slightly from 0.98 to 0.97. Nodule Dice falls from about 0.5 to below 0.4; of the circles of 2.5D two are the highest of all and one is the lowest. False nodules per patient: about one in 2D and 2.5D, about nine in 3D."}, "figure": {"caption": "Test patients, mean of three seeds. Diamond and bar: mean over patients with its 95 % interval. Small circles: single seeds."}}
+# %% mystnb={"image": {"alt": "Three panels over 2D, 2.5D and 3D, each with a diamond and an interval; the two panels of Dice also have three small circles for the seeds, some of which coincide. Lung Dice falls slightly from 0.98 to 0.97. Nodule Dice falls from about 0.5 to below 0.4; of the circles of 2.5D two are the highest of all and one is the lowest. False nodules per patient: about one in 2D and 2.5D, about nine in 3D."}, "figure": {"caption": "Test patients, mean of three seeds. Diamond and bar: mean over patients with its 95 % interval. Small circles (Dice only): single seeds."}}
 with plotting.figure(1, 3, width=7.6, height=2.7) as (fig, axes):
     for ax, name in zip(axes.flat, ("lung_dice", "nodule_dice", "false_objects")):
         for x, kind in enumerate(kinds):
@@ -581,7 +581,7 @@ plotting.show_differences(gains, "difference in Dice")
 #
 # The test patients once more, in ml, and *one* network of each kind, since a clinic has one and not a mean of three: the middle one of the three seeds, by nodule Dice. A scatter plot of predicted against true volume always looks good: the lungs of a tall man are twice those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: between them 95 % of the differences are expected, if they scatter in the same way for small and large volumes. *Nodule* is the volume of all nodules of a patient.
 
-# %% mystnb={"image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: the dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}, "figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}}
+# %% mystnb={"image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: most dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}, "figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}}
 from unet_helpers.patches import limits_of_agreement
 
 
@@ -608,7 +608,7 @@ for part in ("lung", "nodule"):
 pd.DataFrame(rows, ["mean true volume", "bias", "lower limit", "upper limit"]).T.round(1)
 
 # %% [markdown]
-# Read a panel by three questions. *Is there a bias?* All networks make the lungs a little too small, by up to two percent. A bias that is the same in everybody could be corrected. *How wide are the limits?* For the lung they are a few percent of the volume, and widest in 3D. For the nodules they lie about as far from the bias as the nodules are large: none of these networks could follow a nodule. *Do the dots tilt?* They fall to the right: of a large volume a part is missed. Then one pair of limits is too wide for small nodules and too narrow for large ones, and from sixteen patients it is rough anyway.
+# Read a panel by three questions. *Is there a bias?* All networks make the lungs a little too small, by up to two percent. A bias that is the same in everybody could be corrected. *How wide are the limits?* For the lung they lie about one percent of the volume from the bias, and in 3D about two. For the nodules they lie about as far from the bias as the nodules are large: none of these networks could follow a nodule. *Do the dots tilt?* They fall to the right: of a large volume a part is missed. Then one pair of limits is too wide for small nodules and too narrow for large ones, and from sixteen patients it is rough anyway.
 #
 # And a trap: for the nodules the 3D network has the smallest bias, with the lowest Dice. Its false nodules make up, in ml, for what it misses. Neither number alone would have told. How much of that is the seed? The bias in ml of all nine trainings:
 
@@ -649,7 +649,7 @@ biases.unstack()[list(kinds)].round(1)
 # %% [markdown]
 # ## Questions to test yourself
 #
-# 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and outline perfectly. Whose mean Dice of slices may differ, and whose volume in ml?
+# 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and outline equally well, with the same small error in mm. May their mean Dice of slices differ, and their volumes in ml?
 # 2. A nodule's volume is 0.50 ml in January and 0.60 ml in June; between two scans of an unchanged nodule the limits of agreement are −0.15 to +0.15 ml. Has it grown?
 # 3. You double every side of the patch. What happens to the memory of the activations?
 # 4. A colleague predicts with tiles, sees straight edges in the masks, and wants to train longer. What do you say?
@@ -658,7 +658,7 @@ biases.unstack()[list(kinds)].round(1)
 #
 # <details><summary>Answer</summary>
 #
-# 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by tens of percent for a small nodule, because of where the slices fall.
+# 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by 15 % or so for a small nodule, because of where the slices fall.
 # 2. That cannot be said. A difference of 0.10 ml lies within what the method shows when nothing has changed.
 # 3. Eight times as much: there are eight times as many voxels.
 # 4. Longer training does not remove seams. Overlap the windows, and weight their middles; it costs no training at all.
