@@ -413,7 +413,7 @@ prediction = np.asarray(trained(padded[None, ..., None]))[0].argmax(axis=-1)
 back = prediction[: cut.shape[0], : cut.shape[1]]
 print(f"cut {cut.shape}, padded {padded.shape} with {air:.2f}, prediction {prediction.shape}, cut back {back.shape}")
 
-# %% mystnb={"image": {"alt": "Three pictures: a CT slice of 100 by 116 pixels, the same with a rim added at the right and below, and the slice with the predicted lung outlined."}, "figure": {"caption": "Pad, predict, cut back. The rim is air, like what surrounds a patient anyway."}}
+# %% mystnb={"image": {"alt": "Three pictures: a CT slice of 100 by 116 pixels, the same with a rim added at the right and below, and the slice with the predicted lung and nodule outlined."}, "figure": {"caption": "Pad, predict, cut back. The rim is air, like what surrounds a patient anyway."}}
 titles = ["100×116", "padded to 112×128", "prediction, cut back"]
 plotting.show_images([cut, padded, cut], titles, [None, None, back], data.class_names)
 
@@ -491,7 +491,7 @@ print(f"rows {seen[:, 0].min()} to {seen[:, 0].max()}, columns {seen[:, 1].min()
 # %% [markdown]
 # The gradient is different from 0 on exactly the pixels that the formula gave. On a slice, with the fields of shallower networks:
 
-# %% mystnb={"image": {"alt": "A chest CT slice of 256 by 256 pixels with five nested squares around its center. The smallest covers a few vessels, the fourth most of the chest, the fifth is larger than the slice."}, "figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}}
+# %% mystnb={"image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth, larger than the slice, cannot be seen."}, "figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}}
 from unet_helpers.phantom import make_patient
 
 slice256 = window(make_patient(0, size=256, slices=3).volume[1], level=-600, width=1500)
@@ -511,7 +511,7 @@ fig
 #
 # *Can* change is not *does* change. In the trained network, how is the influence on the middle pixel really distributed? The same function answers, on the validation slices.
 
-# %% mystnb={"image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}, "figure": {"caption": "Influence of each input pixel on the middle output pixel of the trained network, mean over the validation slices; every shade is a factor of ten. The square has 31×31 pixels."}}
+# %% mystnb={"image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}, "figure": {"caption": "Influence of each input pixel on the middle output pixel of the trained network, over all validation slices; from black to white it grows by five factors of ten. The square has 31×31 pixels."}}
 listens = influence(before_softmax(trained), 64, 64, data.validation.images)
 listens = listens / listens.sum()
 with plotting.figure(1, 2, panel=2.8) as (fig, axes):
@@ -527,7 +527,7 @@ shares = [listens[64 - side // 2 : 65 + side // 2, 64 - side // 2 : 65 + side //
 pd.DataFrame({"square": [f"{side}×{side}" for side in sides], "share of the influence": np.round(shares, 2)})
 
 # %% [markdown]
-# The whole slice can have a say, but more than half of the influence comes from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
+# The whole slice can have a say, but about three quarters of the influence come from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
 # So do not read the formula as "the network understands the whole chest": it is an upper bound.
 
 # %% [markdown]
@@ -570,7 +570,7 @@ features = {name: np.asarray(maps)[0] for name, maps in zip(names, inside(chosen
 # A block has between 8 and 128 maps. We look at the four that vary most.
 
 
-# %% mystnb={"image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, lungs or the nodule bright on black."}, "figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}}
+# %% mystnb={"image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, with the lungs, the nodule or the air outside the body bright on black."}, "figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}}
 def liveliest(maps, count=4):
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
     return [maps[..., index] for index in order]
@@ -581,7 +581,7 @@ plotting.show_maps(shown, [name for name in ("down1", "bottleneck", "up1") for _
 
 # %% [markdown]
 # On top, the first block: pictures of the chest, its edges and its textures, all of them sharp. In the middle, the bottleneck: each square stands for 16×16 pixels; it can say "something like this, about here", and nothing about edges.
-# At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values: some are bright where lung is, others where the nodule is. Move through all nine blocks:
+# At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values: some are bright where lung is, others where the nodule is, or outside the body. Move through all nine blocks:
 
 # %%
 from unet_helpers.widgets import explore
@@ -630,17 +630,17 @@ scores.round(2)
 assert (scores.loc[["without skip1", "without skip4"], "lung"] < 0.9).all()
 assert (scores["nodule"] < scores.loc["all skips", "nodule"]).sum() == 4
 
-# %% mystnb={"image": {"alt": "Five copies of one CT slice with the predicted lung and nodule outlined: with all skip connections, and with each of the four cut."}, "figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}}
+# %% mystnb={"image": {"alt": "Six copies of one CT slice with lung and nodule outlined: the ground truth, the prediction with all skip connections, and the predictions with each of the four cut."}, "figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}}
 index = (data.validation.masks == 2).sum(axis=(1, 2)).argmax()
 masks = [chosen.masks[0], *(found[index] for found in predictions.values())]
 plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], masks, data.class_names, columns=3)
 
 # %% [markdown]
 # - Without `skip1` the outline leaves the lung and wanders through the chest wall. The map of 128×128 was the one that knew where each edge runs; the rest of the network only knows roughly where lungs are.
-# - Without `skip4` the outline is sharp where there is one, but pieces of lung are missing: this arrow carries little detail and some of the *what*.
+# - Without `skip4` the outline is sharp where there is one, but large pieces of lung are missing: this arrow carries little detail and much of the *what*.
 # - The nodule suffers from every cut, and not most from the uppermost. Which arrow matters for which class is learned from the data, and cannot be read off the drawing.
 #
-# One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for part of the loss, which notebook 08 measures.
+# One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for much of it in the lung; whether in the nodule too, notebook 08 measures.
 
 # %% [markdown]
 # ## Take-aways

@@ -442,7 +442,7 @@ explore(frames, labels, "ring", start=2, width=300)
 #
 # On this machine the benchmark has measured it between two processes, for arrays of growing size:
 
-# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are level up to a few hundred kilobytes and then rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
+# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are nearly level up to about a tenth of a megabyte, and beyond a megabyte rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
 from unet_helpers.scaling import all_reduce_seconds
 
 ring = measured["all_reduce"]
@@ -524,7 +524,7 @@ weak = {name: (workers, case["compute"] / step_seconds(workers, **case, weak=Tru
 plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 
 # %% [markdown]
-# With **strong scaling** every line falls: there is less and less to compute, and as much to add up as before. At an efficiency below a half two workers are *slower than one alone*, and that is where two GPUs with Ethernet stand: the all-reduce takes as long as the whole step of a single GPU. With **weak scaling** the lines level off, because a worker's computing stays the same and a ring's time hardly grows.
+# With **strong scaling** every line falls: there is less and less to compute, and as much to add up as before. At an efficiency below a half two workers are *slower than one alone*, and that is where two GPUs with Ethernet stand: the all-reduce takes as long as the whole step of a single GPU. With **weak scaling** they fall far less, because a worker's computing stays the same and a ring's time grows slowly.
 #
 # What decides is computing per byte. The small network on a processor computes long and sends little, so that even a slow link is good enough. The GPU computes in a fraction of the time, for a network that sends many times as much. A faster GPU makes the efficiency *worse*.
 #
