@@ -472,7 +472,7 @@ def split_by_slice(ids, seed):
     return np.split(order, [int(0.7 * len(ids)), int(0.85 * len(ids))])
 
 
-# %% mystnb={"image": {"alt": "Two rows of three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest with other nodules or none."}, "figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}}
+# %% mystnb={"image": {"alt": "Three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest, without that nodule."}, "figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}}
 train, _, test = split_by_patient(ids, seed=0)
 case = max(test, key=lambda i: (truth[i] == 2).sum())
 twin = most_similar([case], np.setdiff1d(split_by_slice(ids, seed=0)[0], [case]))[0]

@@ -82,7 +82,7 @@ plotting.show_images(
 patient = patients.of_patient(patients.patient_ids[example])
 tissues = {"lung": (-900, -600), "fat": (-120, -80), "soft tissue": (20, 70), "spongy bone": (100, 400)}
 
-# %% mystnb={"image": {"alt": "Histogram of the HU values of one patient with colored bands for tissues. There are two tall peaks near minus 1000, a hill in the lung band, a small peak at fat, a peak at soft tissue, and a long low tail into bone."}, "figure": {"caption": "All HU values of one patient; the bands are the ranges of the table."}}
+# %% mystnb={"image": {"alt": "Histogram of the HU values of one patient with colored bands for tissues. There are two tall peaks near minus 1000, a hill in the lung band, one narrow peak each at fat and at soft tissue, and a long low tail into bone."}, "figure": {"caption": "All HU values of one patient; the bands are the ranges of the table."}}
 with plotting.figure(width=7, height=2.8) as (fig, axes):
     ax = axes[0, 0]
     ax.hist(patient.images.ravel(), bins=np.arange(-1100, 1000, 10), color="#333333")
@@ -228,7 +228,7 @@ slices = [(image[..., 0], mask == 1) for image, mask in zip(patients.images, pat
 with_window = [np.median(window(image, -600, 1500)[lung]) for image, lung in slices if lung.any()]
 with_min_max = [np.median(min_max(image)[lung]) for image, lung in slices if lung.any()]
 
-# %% mystnb={"image": {"alt": "Two histograms of the median gray of the lung per slice. With one window all slices lie in one narrow peak near 0.35; with minimum to maximum they fall into three separate groups between 0.1 and 0.65."}, "figure": {"caption": "The gray of one tissue, lung, in all training slices, under both rules."}}
+# %% mystnb={"image": {"alt": "Two histograms of the median gray of the lung per slice. With one window all slices lie in one narrow peak between 0.3 and 0.45; with minimum to maximum they fall into three separate groups between 0.1 and 0.65."}, "figure": {"caption": "The gray of one tissue, lung, in all training slices, under both rules."}}
 plotting.show_histograms(
     {"one window": with_window, "minimum to maximum": with_min_max}, "median gray of the lung in a slice"
 )
@@ -625,7 +625,7 @@ for name, batch in (("images", first_images), ("targets", first_targets)):
 # %% [markdown]
 # Read the shapes: 16 slices of 128×128 pixels with one channel, and their masks with one map per class. Both are `float32` and in 0 to 1. If your training behaves strangely, print these lines first, and then look at a batch:
 
-# %% mystnb={"image": {"alt": "Six augmented chest slices from one batch with outlines of lungs and nodules that fit in every picture, slightly turned and shifted."}, "figure": {"caption": "What the network gets: the first six slices of the first batch, with their masks."}}
+# %% mystnb={"image": {"alt": "Six augmented chest slices from one batch with outlines of the lungs, and of a nodule where there is one, that fit in every picture, slightly turned and shifted."}, "figure": {"caption": "What the network gets: the first six slices of the first batch, with their masks."}}
 plotting.show_images(first_images.numpy()[:6], masks=first_targets.numpy()[:6].argmax(axis=-1), columns=6, panel=1.5)
 
 # %% [markdown]

@@ -35,6 +35,7 @@ plotting.show_images([image, mask], ["image", "mask"], panel=3)
 # - split objects that touch, by a watershed on the distance to the background,
 # - match objects with the truth at an IoU of 0.5 or more, and compute panoptic quality: PQ = SQ × RQ,
 # - name the errors of a count: missed, false, merged, split, and those that cancel out,
+# - say what a count of lung nodules is worth, by the rule of matching and by their size,
 # - tell when a U-Net should learn the border between objects as a class.
 #
 # **You need before:** IoU and Dice ([notebook 05](05_evaluation.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)).
@@ -421,7 +422,7 @@ assert results["PQ"]["overlapping", "border class"] > results["PQ"]["overlapping
 plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1] for name, found in ways.items()}, 2.5)
 
 # %% [markdown]
-# Dice is close to 1 for all three ways and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are a third of the nuclei or fewer. Where nuclei touch, the watershed brings back most of them, and the border class a few more. Where they overlap, the watershed counts about a third too few, because the outline shows no neck; the border class about a tenth, because the image shows a seam. PQ says the same. That is when a border class helps, here with one training of each network.
+# Dice is close to 1 for all three ways and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei touch, the watershed brings back most of them, and the border class a few more. Where they overlap, the watershed counts about a third too few, because the outline shows no neck; the border class about a tenth, because the image shows a seam. PQ says the same. That is when a border class helps, here with one training of each network.
 
 # %% [markdown]
 # ## Real nuclei
@@ -490,7 +491,7 @@ print(f"their counts are wrong by {wrong[good].min():.0f} to {wrong[good].max():
 # %% [markdown]
 # ## Back to the lung
 #
-# Nodules are objects too: a report says how many there are. They lie apart from each other, so here pieces will do. The network of this series ([notebook 04](04_gpu_training.ipynb)) on sixteen synthetic patients that it has never seen, slice by slice:
+# Nodules are objects too: a report says how many there are. They lie apart from each other, so here pieces will do. The network of this series ([notebook 04](04_gpu_training.ipynb)) on sixteen synthetic patients that it has never seen, slice by slice. (Their slices lie two to three centimeters apart. In a real CT one nodule runs through many slices: number the pieces of the volume, or it is counted in each of them.)
 
 # %%
 from unet_helpers import load_checkpoint
@@ -519,17 +520,17 @@ assert (counts["counted"] / counts["nodules"] - 1).abs().max() < 0.3
 assert (counts["missed"] > counts["nodules"] / 4).all() and (counts["false"] > counts["counted"] / 5).all()
 
 # %% [markdown]
-# The count is off by less than a tenth, and about half of it is wrong. Nearly as many false nodules were counted as true ones were missed. With nuclei the errors that cancel out were merging and splitting; here there is next to none of either, as the first `assert` holds. Nodules are missed and made up.
+# The count is off by less than a tenth. Yet at an IoU of 0.5 about half of what was counted is false, and at 0.1 about a third. The count comes out nearly right because false nodules stand in for most of the missed ones. With nuclei the errors that cancel out were merging and splitting; here there is next to none of either, as the first `assert` holds. Nodules are missed, and others are false.
 #
-# The rule matters as well. A nodule of 8 mm is three pixels wide in these images. Shift its outline by one pixel and the IoU is near one half, and "found" turns on that pixel. With an IoU of 0.1, which asks for the right place only, fewer count as missed and as false; those who look for small objects often ask for no more than that {cite:p}`maierhein2024metrics`. Whichever rule you take, take it before you look, and report it.
+# The rule matters as well. A nodule of 8 mm is three pixels wide in these images, in which a pixel is nearly 3 mm. Shift its outline by one pixel and the IoU is one half at best: "found" turns on that pixel. With an IoU of 0.1, which asks for the right place only, fewer count as missed and as false; those who look for small objects often ask for no more than that {cite:p}`maierhein2024metrics`. Whichever rule you take, take it before you look, and report it.
 
-# %% mystnb={"image": {"alt": "Bars for four groups of nodules by diameter, share found with an IoU of 0.1 or more: below 8 mm almost none, from 8 to 10 mm about a quarter, from 10 to 14 mm about half, above 14 mm nine in ten."}, "figure": {"caption": "Share of the nodules that were found, by their diameter in the slice. Above each bar: how many there are."}}
+# %% mystnb={"image": {"alt": "Bars for four groups of nodules by diameter, share found with an IoU of 0.1 or more: up to 8 mm one of seven, from 8 to 10 mm about a quarter, from 10 to 14 mm about half, above 14 mm about nine in ten."}, "figure": {"caption": "Share of the nodules that were found, at an IoU of 0.1 or more, by their diameter in the slice (that of a disk of the same area). Above each bar: how many there are."}}
 sizes, best = [], []
 for true, one, spacing in zip(nodules, found, chest.spacing):
     areas = np.bincount(true.ravel(), minlength=2)[1 : true.max() + 1] * np.prod(spacing)
     sizes.extend(2 * np.sqrt(areas / np.pi))
     best.extend(iou_table(true, one).max(axis=1, initial=0))
-groups = pd.cut(sizes, [0, 8, 10, 14, 100], labels=["to 8 mm", "8–10 mm", "10–14 mm", "above"])
+groups = pd.cut(sizes, [0, 8, 10, 14, 100], labels=["to 8 mm", "8–10 mm", "10–14 mm", "over 14 mm"])
 by_size = pd.Series(np.array(best) >= 0.1).groupby(groups, observed=False).agg(["mean", "size"])
 with plotting.figure(width=4.4, height=2.6) as (fig, axes):
     bars = axes[0, 0].bar(by_size.index, by_size["mean"], color="#0072B2", width=0.6)
@@ -541,7 +542,7 @@ fig
 assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 
 # %% [markdown]
-# Found are the large ones. A count of nodules without their sizes says little; with the sizes it says which nodules this network cannot be asked about. [Notebook 06](06_failure_analysis.ipynb) looks for the reasons.
+# Of the large nodules nearly all are found, of the small ones few, though the groups are small. A count of nodules without their sizes says little; with the sizes it says which nodules this network cannot be asked about. [Notebook 06](06_failure_analysis.ipynb) looks for the reasons.
 
 # %% [markdown]
 # ## In practice
@@ -566,7 +567,8 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 # - A watershed on the distance to the background cuts at necks; how deep a neck must be is chosen on validation images.
 # - Objects are matched one to one, with an IoU of 0.5 or more; above 0.5 there is never a choice.
 # - PQ = SQ × RQ: how well the found objects are drawn, times how many were found.
-# - In a count, merged and split objects cancel out. Report both.
+# - In a count, errors cancel out: merged and split objects, missed and false ones. Report each.
+# - Small objects are missed first, and one pixel decides whether they match: fix the rule before you look, and report what was found by size.
 # - A border class lets the network use what the outline does not show; it needs label images for training.
 
 # %% [markdown]
@@ -578,15 +580,17 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 # 4. Why is one pixel of error in the outline worse for the PQ of nuclei than for that of lungs?
 # 5. Someone has masks, but no label images, of touching cells. Can a border class be learned?
 # 6. Images are tiles cut from large pictures. What has to stay on one side of the split?
+# 7. In images with 49 lung nodules a network counts 45. Which two things do you ask before you believe in it?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Nothing, unless the objects do not touch. Groups may have run together.
+# 1. Little. Where objects touch, groups may have run together; where they do not, small ones may be missed, which costs Dice little if large ones share the image.
 # 2. As many may be false as are missed, and as many split as merged. Match them before you believe the count.
 # 3. SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, PQ = 0.53.
 # 4. The smaller an object, the larger the share of its pixels that lie at the outline, and the lower its IoU; below 0.5 it is no longer found at all.
 # 5. Not from those masks: where two cells touch, the mask does not say where the border runs.
 # 6. All tiles of one picture. Better still, all pictures of one experiment, or one patient.
+# 7. How many of the 45 match a nodule, and by which rule; and how large the missed ones are. False ones may stand in for missed ones.
 #
 # </details>
 

@@ -3,7 +3,7 @@
 #
 # How do I take the whole pipeline to a folder of my own images and masks?
 
-# %% mystnb={"image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}, "figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four slices of the folder with the largest objects, one per patient."}}
+# %% mystnb={"image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}, "figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four training slices with the largest objects of the last class, one per patient."}}
 import os
 
 from unet_helpers import export_phantom, load_dataset, plotting, your_data
@@ -58,7 +58,7 @@ print(data)
 your_data.explore_patient(data)
 
 # %% [markdown]
-# The options say which decisions were taken for you. For the folder of the series we know that 255 stands for lung, because one patient was drawn with another tool; for your folder only you know.
+# The options say which decisions were taken for you. For the folder of the series we know what 255 stands for: lung with its nodules, in one patient who was drawn with another tool ([notebook 01](01_data_pairing.ipynb)). Taking it as lung keeps the patient and has a price: every nodule that a network finds there counts as a false alarm. For your folder only you know.
 
 # %%
 for name, value in options.items():
@@ -101,7 +101,7 @@ check.mask_values(mask_values)
 # %% [markdown]
 # ## What would a network get for free?
 #
-# Two numbers to hold against every later one: the share of each class, which is the accuracy of a constant answer, and the share of slices without any object, where an overlap says nothing.
+# Two numbers to hold against every later one: the share of each class, which is the accuracy of a constant answer, and the share of slices that hold it at all: on the others an overlap says nothing.
 
 # %%
 your_data.class_shares(data.train, data.class_names).round(4)
@@ -111,7 +111,7 @@ your_data.class_shares(data.train, data.class_names).round(4)
 #
 # ## Train
 #
-# The recipe is that of [notebook 04](04_gpu_training.ipynb), with a network and a number of epochs that fit the size of the folder.
+# For a folder of slices the recipe is a plainer one than that of [notebook 04](04_gpu_training.ipynb): the same loss and start, but whole pictures in place of random crops, a lower learning rate and no running mean. The number of epochs follows from its size.
 
 # %%
 recipe = your_data.default_recipe(data, epochs=os.environ.get("UNET_EPOCHS"))
@@ -127,16 +127,17 @@ model, histories = your_data.train_recipe(data, recipe)
 # %% [markdown]
 # The line above is all that remains of the progress display. The curves say more.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one from the start, and Dice rising, for training as a dashed and validation as a solid line."}, "figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}, "figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}}
 assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
 plotting.show_curves(histories[0])
 
 # %% [markdown]
 # Read them in this order. Does the training loss fall? If not, [notebook 06](06_failure_analysis.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs help. Does it fall while the training loss falls? Then the folder is small for this network.
+# In the folder of the series the Dice, a mean over the foreground classes, waits near one half before it rises again: the lungs are found first, the nodules later or not at all. The patient with 255 is among its three validation patients, so part of what looks like a gap may be the masks: another reason to know your values.
 #
 # ## Choose thresholds, on validation patients
 #
-# With several classes the most probable one wins. With one class a threshold decides, and a second one may decide whether a slice holds an object at all: it trades missed objects for false alarms. Both are chosen here, on validation patients.
+# With several classes the most probable one wins, and the next cell shows nothing. With one class a threshold decides, and a second one may decide whether a slice holds an object at all: it trades missed objects for false alarms. Both are chosen here, on validation patients.
 
 # %% tags=["nbval-ignore-output"]
 point = your_data.choose_point(model, data, recipe)
@@ -166,7 +167,7 @@ evaluation = your_data.evaluate_test(data, predictions)
 evaluation.summary().round(3)
 
 # %% [markdown]
-# Read the interval, not only the mean: with few test patients it is wide, and that is the honest answer to "how good is it?". A second model would have to beat it by more than that.
+# Read the interval, not only the mean. Where patients differ, as with small objects, few of them leave it wide, and that is the honest answer to "how good is it?". A narrow one from three patients says that these three are alike, not that the next will be. A second model is compared patient by patient, as in notebook 05.
 
 # %% tags=["nbval-ignore-output"]
 by_slice = your_data.describe_slices(data, predictions)
@@ -198,12 +199,7 @@ print(path.read_text()[:1500])
 # `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder `runs/`. What they do **not** say: whether the model works for another scanner, another hospital, or patients unlike these. That needs patients from there.
 
 # %%
-assert sorted(file.name for file in folder.iterdir()) >= [
-    "cases.csv",
-    "evaluation.json",
-    "report.md",
-    "worst_cases.png",
-]
+assert {file.name for file in folder.iterdir()} >= {"cases.csv", "evaluation.json", "report.md", "worst_cases.png"}
 
 # %% [markdown]
 # ## Take-aways
