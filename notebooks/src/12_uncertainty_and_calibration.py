@@ -29,7 +29,7 @@ more = subset_of_patients([make_patient(0, index=index) for index in range(96, 1
 probabilities = predict_probabilities(model, more.images)
 predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
 
-# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing but a faint glow inside the nodule."}, "figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
+# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, a missed strip of lung in front of the heart, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing to see inside the nodule."}, "figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
 from unet_helpers.calibration_figures import show_uncertainty
 
 nodule = more.masks == 2
@@ -71,14 +71,14 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 round(float(confidence[missed][nodule[missed]].mean()), 2)
 
 # %% [markdown]
-# It does not. The map is bright along the outlines of the lungs, where nothing much is at stake, and dark at the place of the only error that matters. Anybody who looks for bright spots looks elsewhere.
+# It does not. The map is bright along the outlines of the lungs, where nothing much is at stake, and dark at the place of the error that matters most. Anybody who looks for bright spots looks elsewhere.
 #
 # The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed.
 
 # %% [markdown]
 # ## Ninety-nine times of a hundred?
 #
-# Call a pixel *sure* if the highest of its three probabilities, its **confidence**, is 0.99 or more. How many of the sure pixels are right? We ask for all pixels, for those **near** an outline (within 10 mm of a true or a predicted boundary), and for those that the network **calls nodule**.
+# One missed nodule breaks no promise yet: of a hundred pixels at 0.99 one may be wrong. So we count. Call a pixel *sure* if the highest of its three probabilities, its **confidence**, is 0.99 or more. How many of the sure pixels are right? We ask for all pixels, for those **near** an outline (within 10 mm of a true or a predicted boundary), and for those that the network **calls nodule**.
 
 # %%
 import pandas as pd
@@ -93,14 +93,16 @@ regions = {"all pixels": np.ones_like(near), "near an outline": near, "called no
 rows = {}
 for name, where in regions.items():
     sure = where & (confidence >= 0.99)
-    rows[name] = (where.mean(), sure.sum() / where.sum(), right[sure].mean(), right[where & ~sure].mean())
-columns = ["share of all pixels", "of them sure", "sure ones right", "other ones right"]
+    others = where & ~sure
+    rows[name] = (where.mean(), sure.sum() / where.sum(), right[sure].mean())
+    rows[name] += (confidence[others].mean(), right[others].mean())
+columns = ["share of all pixels", "of them sure", "sure ones right", "others promised", "others right"]
 pd.DataFrame(rows, index=columns).T.round(3)
 
 # %% [markdown]
-# Of all pixels nearly all are sure, and of the sure ones nearly all are right: better than 99 of 100. Of the others nine tenths are right. By this line the network is careful, even **too modest**.
+# Of all pixels nearly all are sure, and of the sure ones nearly all are right: better than 99 of 100. Of the others nine tenths are right, more than their confidence promised. By this line the network is careful, even **too modest**.
 #
-# Now the last line. Of the pixels that it calls nodule and is sure of, about one in twenty is wrong, and of the others about two in five. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few (a share of 0.00, rounded): outside the body and deep inside the lung it is no art to be right.
+# Now the last line. Of the pixels that it calls nodule and is sure of, 99 of 100 are right here as well; that could not be known before it was counted, and in other images the surest pixels will break their promise, further down. But far more of the pixels called nodule are *not* sure, and of these four fifths were promised and only about three fifths are right. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few (a share of 0.00, rounded): outside the body and deep inside the lung it is no art to be right.
 
 # %% [markdown]
 # ## A reliability diagram
@@ -134,14 +136,14 @@ check.accuracy_per_bin(accuracy_per_bin)
 # %% [markdown]
 # `reliability` does this, and keeps counts and mean confidence of each bin beside it.
 
-# %% mystnb={"image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve lies far below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
+# %% mystnb={"image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve jumps, but from a confidence of 0.7 on it lies well below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
 from unet_helpers.calibration import reliability
 from unet_helpers.calibration_figures import show_reliability
 
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
 # %% [markdown]
-# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third is far on the orange side: what is called nodule with 0.7 is nodule in about half of the cases or less (the points jump, since these are a few hundred pixels of a few patients). Look at the histograms as well. Nearly everything is in the last bin, so most points of a curve stand for few pixels.
+# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third is far on the orange side from 0.7 on: what is called nodule with 0.7 or 0.75 is nodule in about half of the cases (further left the points jump, since they are a few pixels of a few patients). Look at the histograms as well; their axis is logarithmic. Most pixels are in the last bin, so most points of a curve stand for few pixels.
 
 # %% [markdown]
 # ### Exercise 12.2: one number
@@ -180,18 +182,18 @@ pd.DataFrame(rows, index=["calibration error", "confidence − accuracy"]).T.rou
 #
 # So far we asked about the winning class. One can also take the probability of *one* class, whoever wins: of the pixels to which the network gives a probability of 0.3 for nodule, how many are nodule?
 
-# %% mystnb={"image": {"alt": "A reliability diagram for the class nodule. Between probabilities of 0.4 and 0.9 the curve lies well below the diagonal, at the lower probabilities it jumps about it. The histogram shows nearly all pixels in the first bin and a small peak in the last."}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
+# %% mystnb={"image": {"alt": "A reliability diagram for the class nodule. Between probabilities of 0.3 and 0.9 the curve lies below the diagonal, in most bins well below; between 0.1 and 0.3 it lies above. The histogram shows nearly all pixels in the first bin and a small peak in the last."}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
 show_reliability(
     {"nodule": reliability(probabilities, more.masks, of=2, bins=10)}, "probability of nodule", "is nodule"
 )
 
 # %% [markdown]
-# Where the network gives nodule a probability of 0.6, about a third of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they are. Both make it find more, and bend its probabilities. They still put the pixels in an *order*, and an order is all that a threshold needs.
+# Where the network gives nodule a probability of about 0.75, half of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they are. Both make it find more, and bend its probabilities. They still put the pixels in an *order*, and an order is all that a threshold needs.
 
 # %% [markdown]
 # ## What the loss does to it
 #
-# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained small U-Nets with each, from several seeds, all for the same number of epochs and on crops drawn alike. They differ in the loss alone.
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained our U-Net with each, from several seeds, all for as many epochs as the network above and on crops drawn alike. They differ in the loss alone.
 
 # %%
 import json
@@ -204,7 +206,7 @@ print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s 
 for name, run in recorded["losses"].items():
     print(f"{name}: {len(run['temperature_seeds'])} networks")
 
-# %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies above the dashed diagonal, the weighted sum a little above it, and the Dice loss a little below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
+# %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies well above the dashed diagonal, the weighted sum a little above it, and the Dice loss well below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
 from unet_helpers.calibration_figures import show_reliability_together
 
 show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
@@ -226,11 +228,11 @@ table.insert(1, "by seed", by_seed)
 table
 
 # %% [markdown]
-# In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*. A network that calls no pixel nodule is left out of the last column.
+# In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*.
 #
-# The networks of the cross-entropy and of the sum are **too modest** near an outline: their curves lie above the diagonal. (Large classifiers that are trained far longer promise too much {cite:p}`guo2017calibration`.) The networks of the Dice loss, trained just as long, lie on the other side. Mehrtash and others found networks with the Dice loss to promise too much in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`.
+# Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. What their loss makes honest are the probabilities on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal: two opposite faults partly cancel.
 #
-# In the column *near* the Dice loss has the smallest error; the column has no sign, and modesty counts in it as boasting does. And before you choose by a calibration error at all, read the first column: with the plain cross-entropy hardly any nodule is found. In the last column, among the pixels that a network calls nodule, *every* loss fails badly. One reason is the same for all: in the crops of the training nodules were far more frequent than they are. A network can be calibrated and useless, or useful and not calibrated; a calibration error stands beside a Dice, never in its place.
+# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much, and the Dice loss the largest. One reason is the same for all: in the crops of the training nodules were far more frequent than they are. The order of the losses is another one, too: near an outline the cross-entropy has the largest error, here the smallest. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful; a calibration error stands beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
@@ -277,7 +279,7 @@ round(temperature, 2)
 # %%
 assert (scaled.argmax(axis=-1) == predictions).all()
 
-# %% mystnb={"image": {"alt": "Two reliability diagrams for pixels near an outline. As it is: the curve lies a little above the diagonal. At the fitted temperature: it lies on the diagonal."}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
+# %% mystnb={"image": {"alt": "Two reliability diagrams for pixels near an outline. As it is: the curve lies a little above the diagonal. At the fitted temperature: it lies nearly on the diagonal."}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
 before, after = (reliability(p, more.masks, where=near) for p in (probabilities, scaled))
 show_reliability({"near, as it is": before, f"near, T = {temperature:.1f}": after})
 
@@ -313,7 +315,7 @@ for name, run in recorded["losses"].items():
 pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "the same, scaled"]).T
 
 # %% [markdown]
-# All temperatures are **below 1**: on all pixels together the networks are too modest, and are sharpened. For the cross-entropy this repairs the pixels near an outline as well. For the Dice loss it makes them worse, and for what is called nodule it makes everything worse: there the networks promised too much already. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.)
+# The temperature goes against the fault of the loss. For the Dice loss it is **above 1**, and takes away confidence: the pixels near an outline get better, those called nodule a little, and in both too much is still promised. For the cross-entropy and the sum it is **below 1**: they were too modest on all pixels together, and are sharpened. Near an outline this mends nearly everything. But what is called nodule gets worse: there they promised too much already, and are sharpened with the rest. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.) Nor does it mend the Dice: no mask has changed.
 
 # %% [markdown]
 # ## Maps of uncertainty
@@ -357,7 +359,7 @@ scores = {name: [dice(more.masks == c, p.argmax(axis=-1) == c) for c in (1, 2)] 
 pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 
 # %% [markdown]
-# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well, although this network was trained without flips. Upside down the nodules suffer, and with both flips they suffer most: the network has never seen the spine on top. What such an answer contributes to a map is not doubt about this patient but surprise about the pose. So **flip only as far as the training did, or as far as you have checked**: from here on, and in the benchmark, left and right alone.
+# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well, although this network was trained without flips. Upside down the lungs lose a little, and with both flips so do the nodules: less than one might fear, for the network has never seen the spine on top, but eight patients are few. Where an answer suffers, it contributes to a map not doubt about this patient but surprise about the pose. So **flip only as far as the training did, or as far as you have checked**: from here on, and in the benchmark, left and right alone.
 
 # %% [markdown]
 # ### What is it unsure about?
@@ -389,7 +391,7 @@ def mutual_information(samples):
 
 check.mutual_information(mutual_information)
 
-# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; in all maps its edge and that of the lung glow, faintest in the mutual information. Bottom: the missed nodule, dark in 1 − highest probability, a small glowing spot in the two maps of dropout."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
+# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; the outline of the lung glows, in the mutual information only in places. Bottom: the missed nodule, dark in 1 − highest probability and in the flips, a small glowing spot in the two maps of dropout."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
 from unet_helpers.calibration import entropy
 from unet_helpers.calibration import mutual_information as information
 
@@ -402,11 +404,11 @@ partly = int(np.where(found, nodule.sum(axis=(1, 2)), 0).argmax())
 show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.75)
 
 # %% [markdown]
-# In the lower row the maps differ. The single prediction is dark inside the missed nodule, but some of the dropout samples saw something there, and it glows a little. The doubt was in the network, and a single prediction did not show it. All maps mark the outline of the lung, where a pixel may belong to either side.
+# In the lower row the maps differ. The single prediction is dark inside the missed nodule, but some of the dropout samples saw something there, and it glows a little. The doubt was in the network, and a single prediction did not show it; nor did the flips. The outline of the lung, where a pixel may belong to either side, is marked in all maps, strongly in the first two, in traces in the mutual information.
 #
-# And five networks of the benchmark, on two slices chosen by the same rule among its patients:
+# And the ensemble of five networks of the benchmark, on two slices chosen by the same rule among its patients:
 
-# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a large nodule at the border of the lung, found in the main; its edge glows. Bottom: a large gray nodule that was missed; it is nearly dark in 1 − highest probability, faint in the dropout map, and the brightest spot of the ensemble's mutual information."}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
+# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a large, bright nodule, outlined well; the outline of the lung glows in 1 − highest probability and in the entropy, and hardly in the mutual information. Bottom: a gray nodule that was missed; it is faint in 1 − highest probability and in the dropout map, bright in the ensemble's entropy, and by far the brightest spot of its mutual information."}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
 with np.load(RESULTS / "uncertainty_slices.npz") as stored:
     kept = dict(stored)
 names = {"1 − highest": "1 − highest probability", "dropout: mutual inf.": "dropout: mutual information"}
@@ -418,7 +420,7 @@ for i in range(2):
 show_uncertainty(rows, crop=64, panel=1.75)
 
 # %% [markdown]
-# In the second row the single network misses a large, gray nodule and hardly doubts. In the ensemble's mutual information this nodule is the brightest spot: other members have found it, and contradiction is what this map shows. The edge of the lung, on which all members doubt alike, is bright in the entropy and fades in the mutual information.
+# In the second row the single network misses a gray nodule, and doubts a little in a few of its pixels. In the ensemble's mutual information this nodule is by far the brightest spot: other members have found it, and contradiction is what this map shows. The edge of the lung, on which all members doubt alike, is bright in the entropy and fades in the mutual information.
 
 # %% [markdown]
 # ## Do the maps point at the errors?
@@ -439,7 +441,7 @@ pd.DataFrame(rows, index=["all pixels", "near an outline"]).T.rename_axis("AUROC
 # %% [markdown]
 # Over all pixels every map looks splendid, **and so does the pencil**. Errors lie at outlines, and nearly all other pixels are far from any; so a line along the edge has found them. Near an outline the pencil falls behind, and the free baseline is as good as ten predictions with dropout.
 #
-# The same for the networks of the benchmark, per patient, on the errors of two single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
+# The same for the networks of the benchmark, per patient, on the errors of three single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
 
 # %%
 columns = {"all pixels": "all_auroc", "near an outline": "near_auroc", "nodules in the lung": "nodule_auroc"}
@@ -447,7 +449,7 @@ rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in r
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# The first two columns say the same as above; the entropy of the ensemble adds a little. In the last one the order changes. For nodules, 1 − the highest probability is **no better than the pencil**: it is busy with the outline of the lung. The mutual information of dropout and of the flips does better, and that of the ensemble best of all. Where one network misses a nodule, another may have seen it. Several trainings and predictions buy this.
+# The first two columns say the same as above; the entropy of the flips and of the ensemble adds a little. In the last one the order changes. Near an outline each entropy is better than its mutual information: there the errors are a matter of shared doubt. For nodules each **mutual information is better than its entropy**, and both are better than 1 − the highest probability, which beats the pencil, but spends its light on the outline of the lung. A nodule is missed or invented where answers contradict each other: where one network misses it, another may have seen it. The ensemble has the highest value, and several trainings buy it; dropout, which needs no further training, comes near, and the intervals overlap.
 
 # %% [markdown]
 # ## Can a case be referred?
@@ -481,7 +483,7 @@ def kept_risk(risk, uncertainty, share):
 
 check.kept_risk(kept_risk)
 
-# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins much lower. All meet at the right end. The four bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over two networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins lowest. The black curve lies nearer to the best order. All meet at the right end. The four bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over three networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
 from unet_helpers.atlas_figures import show_bands
 
 curves = recorded["referral"]["curve"]
@@ -502,7 +504,7 @@ rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] 
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from that of all patients to that in the last column. Whether several predictions are better than the honest baseline, the softmax of one network, so few patients cannot say: the intervals overlap almost wholly. The dotted curve shows how much would be possible. The gap between it and the others is made of patients in whom the networks were sure and wrong, or unsure and right.
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from that of all patients to that in the last column. Whether several predictions are better than the honest baseline, the softmax of one network, so few patients cannot say: the intervals overlap almost wholly. The dotted curve shows how much would be possible, and most of it is reached. The gap that remains is made of patients in whom the networks were sure and wrong, or unsure and right.
 
 # %% [markdown]
 # ## What none of this can show
@@ -518,7 +520,7 @@ print(
 )
 
 # %% [markdown]
-# Of the nodules that a network misses, more than half were **never suspected**, and the mean of all networks is no better here. To them the place looks like lung, as small and faint nodules do ([notebook 06](06_failure_analysis.ipynb)). Where a map is dark, too, the patient passes as certain.
+# Of the nodules that a network misses, most were **never suspected** by it. The mean of all networks suspects some of them, which is what an ensemble is for; but more than half stay dark there, too. To all networks together the place looks like lung, as small and faint nodules do ([notebook 06](06_failure_analysis.ipynb)). Where no map shows anything, the patient passes as certain.
 #
 # **The shift.** A temperature is fitted on patients like those of training. [Notebook 09](09_domain_shift_and_transfer.ipynb) showed the same scans in another window (level −400, width 2200), which costs lung Dice. The same networks, the same patients, the same temperatures. The last three columns are confidence − accuracy near an outline: above zero, too much is promised.
 
@@ -531,11 +533,11 @@ rows["another window"].append(cell(recorded["ensemble_other_window"], "near_over
 rows["the window of training"].append(cell(recorded["ensemble"], "near_overconfidence"))
 pd.DataFrame(rows, index=[*columns, "near, ensemble"]).T
 
-# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: the curve lies close to the diagonal, a little below. Another window: it lies well below the diagonal, with orange bars, also in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}}
+# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: from a confidence of 0.5 on the curve lies on the diagonal. Another window: from 0.6 on it lies well below the diagonal, with long orange bars, and a little below it in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}}
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
-# In the other window the lung Dice falls. Near the outlines the single networks, a little too modest before, now promise too much: they have become worse **and** too certain. The temperature of the validation patients does **harm**: it was below 1, and sharpens what is too sharp already. The ensemble bears it better, and is too modest in both windows: averaging takes confidence away where its members disagree.
+# In the other window the lung Dice falls. Near the outlines the single networks, a little too modest before, now promise too much: they have become worse **and** too certain. Even of the surest pixels, in the last bin, about one in twenty is wrong. The temperature of the validation patients, which made the first diagram nearly perfect, does **harm** in the second: for these networks it was below 1, and sharpens what is too sharp already. The ensemble bears it better, and is too modest in both windows: averaging takes confidence away where its members disagree.
 #
 # No probability says that these images are of another kind. Whoever uses a network has to watch what goes *in*: gray values, spacing, scanner.
 
@@ -575,9 +577,9 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # - A softmax of 0.99 is a number that sums to 1 with the others. Whether it is right 99 times of 100 must be counted, on patients who were not trained on.
 # - Say *for which pixels* a calibration error holds. The background is easy, and there is so much of it that it hides the rest.
-# - The loss decides what the probabilities mean: cross-entropy asks for honest ones, the Dice loss does not, and class weights bend them.
-# - A temperature is one number, fitted on validation patients. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
-# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline.
+# - The loss decides what the probabilities mean: cross-entropy asks for honest ones, the Dice loss does not and promises too much, and class weights bend them.
+# - A temperature is one number, fitted on validation patients. It takes away what is wrong in the same direction everywhere. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
+# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline. Entropy points at outlines; for nodules ask where the answers contradict each other.
 # - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
 #
 # ## Questions to test yourself
