@@ -331,7 +331,7 @@ assert history["loss"][-1] < history["loss"][0] / 2
 plotting.show_curves(history)
 
 # %% [markdown]
-# Training is measured on crops, half of them with a nodule, and with dropout; validation on whole slices: the two lines of a panel need not meet. Three panels, three stories. The **loss** falls quickly, then slowly. The **Dice**, a mean of lung and nodule, pauses near one half, where the lungs are found and the nodules are not yet; then it climbs. The **accuracy** is near 1 almost from the start, and sees nothing of all this.
+# Training is measured on crops, half of them with a nodule, and with dropout; validation on whole slices: the two lines of a panel need not meet. Three panels, three stories. The **loss** falls quickly, then slowly. The **Dice**, a mean of lung and nodule, is above one half after the first epoch already: the lungs are found, and what rises from then on is the nodule. The **accuracy** is near 1 almost from the start, and sees nothing of all this.
 #
 # ### Why accuracy flatters
 #
@@ -346,7 +346,7 @@ print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.vali
 # More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
 # When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges and one piece; errors at a nodule are larger in comparison."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}}
+# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
 nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
 rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
@@ -354,7 +354,7 @@ chosen = data.validation[rows]
 plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=chosen.case_ids, panel=1.8)
 
 # %% [markdown]
-# The lungs are found; what is left are thin lines at their edges, and here and there a piece. The nodules are harder: few pixels, and blood vessels look much like them. [Notebook 06](06_failure_analysis.ipynb) sorts such errors.
+# The lungs are found; what is left are thin lines at their edges. The nodules are harder: few pixels, and blood vessels look much like them. [Notebook 06](06_failure_analysis.ipynb) sorts such errors.
 # We look at *validation* patients here, because we may still change the recipe after having looked. The test patients stay closed until [notebook 05](05_evaluation.ipynb).
 
 # %% [markdown]
@@ -397,7 +397,7 @@ assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 # %% [markdown]
 # ### Which of them arrives first?
 #
-# `benchmarks/time_to_dice.py` has trained the recipe of this series and four that people use on the same patients, one after the other on two cores, and scored further synthetic patients on the way; those who arrived, with three seeds. The clock runs from the first line that builds the network:
+# `benchmarks/time_to_dice.py` has trained the recipe of this series and four that people use on the same patients, by turns on two cores, and scored further synthetic patients on the way; those who arrived, with three seeds. The clock runs from the first line that builds the network:
 
 # %% mystnb={"image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}, "figure": {"caption": "Dice against seconds of training on two cores, one line for each training. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}}
 import json
@@ -420,8 +420,8 @@ for name, ratios in recorded["ratios"].items():
 #
 # Two arrive at the lungs: the recipe of this series, and MONAI's BasicUNet later. The nodules are reached by the first alone, because the others hardly ever see one: they train on whole slices, with losses in which a nodule weighs little.
 #
-# The others are no worse *networks*. Two of them have more than 30 million parameters; on two cores one step of theirs takes seconds, and the time is over after a dozen or two. The structure of keras.io makes more steps, but its batch normalization keeps the default momentum of 0.99, and after so few steps it predicts with averages that have hardly begun to fill. With a GPU, or hours, all of them arrive.
-# So for a class on laptops the recipe is: a small network, crops around what is rare, a loss that weighs it, a learning rate as high as it will bear, and a mean over the last steps to keep still what such a rate shakes. Half of the seconds before the first of these Dice go into building the computation. The peers are run as their authors describe them; none was tuned for two cores, as ours was. So read it as *what a recipe made for a laptop gains on a laptop*, not as a ranking of libraries.
+# The others are no worse *networks*. Two of them have more than 30 million parameters; on two cores one step of theirs takes many seconds, and the time is over after a handful. The structure of keras.io makes more steps, but its batch normalization keeps the default momentum of 0.99, and after so few steps it predicts with averages that have hardly begun to fill. With a GPU, or hours, all of them arrive.
+# So for a class on laptops the recipe is: a small network, crops around what is rare, a loss that weighs it, a learning rate as high as it will bear, and a mean over the last steps to keep still what such a rate shakes. (The curves of this series begin after more than four seconds: until then the computation is built.) The peers are run as their authors describe them; none was tuned for two cores, as ours was. So read it as *what a recipe made for a laptop gains on a laptop*, not as a ranking of libraries.
 
 # %% [markdown]
 # ## Reading curves
