@@ -61,7 +61,7 @@ def pair(source, target):
     stored = {}
     if target is not None and target.exists():
         old = nbformat.read(target, as_version=4)
-        notebook.metadata.update({k: v for k, v in old.metadata.items() if k == "widgets"})
+        notebook.metadata.update({k: v for k, v in old.metadata.items() if k in ("widgets", "language_info")})
         stored = {cell.source: cell for cell in old.cells if cell.cell_type == "code"}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
