@@ -6,6 +6,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 
@@ -47,6 +48,13 @@ def test_notebook_is_in_step_with_its_source(source):
         assert expected.cell_type == found.cell_type
         assert expected.source == found.source
         assert expected.metadata == found.metadata
+
+
+@notebooks
+def test_jupyterlab_opens_a_notebook_that_is_newer_than_its_source(source):
+    """Jupytext refuses to, unless both give the same text, the order of their metadata included."""
+    texts = [jupytext.writes(notebook, "py:percent") for notebook in (jupytext.read(source), load(source))]
+    assert texts[0] == texts[1], f"write the metadata of {source.name} in alphabetical order, and its header as in 01"
 
 
 @notebooks

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -44,7 +43,7 @@ naive = list(zip(sorted(images), sorted(masks)))
 # %% [markdown]
 # Two folders, images in one and masks in the other, and a line that many tutorials contain: sort both, zip them. No error, no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
 
-# %% mystnb={"image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}, "figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}}
+# %% mystnb={"figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}, "image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}}
 from unet_helpers import plotting
 from unet_helpers.images import read_image, read_mask
 
@@ -80,7 +79,7 @@ patients = load_dataset("phantom").train
 nodule_pixels = (patients.masks == 2).sum(axis=(1, 2))
 example = int(np.argmax(nodule_pixels))
 
-# %% mystnb={"image": {"alt": "Three panels of one chest slice. First the gray image alone; second the same with both lungs in one blue and a nodule in orange; third the left lung, the right lung and the nodule each in a color of its own."}, "figure": {"caption": "The slice with the largest nodule: image, semantic mask (the color is the class), instances (the color is the object)."}}
+# %% mystnb={"figure": {"caption": "The slice with the largest nodule: image, semantic mask (the color is the class), instances (the color is the object)."}, "image": {"alt": "Three panels of one chest slice. First the gray image alone; second the same with both lungs in one blue and a nodule in orange; third the left lung, the right lung and the nodule each in a color of its own."}}
 mask = patients.masks[example]
 plotting.show_images(
     [patients.images[example]] * 3,
@@ -167,7 +166,7 @@ def count_other_patient(pairs):
 check.count_other_patient(count_other_patient)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def count_other_patient(pairs):
     return sum(key(image)[0] != key(mask)[0] for image, mask in pairs)
 
@@ -211,7 +210,7 @@ def shared_key(name):
 check.shared_key(shared_key)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def shared_key(name):
     patient, position = re.search(r"ID_(\d+)_Z_(\d+)", name).groups()
     return int(patient), int(position)
@@ -241,7 +240,7 @@ image, _ = read_image(folder / "2d_images" / "ID_6_Z_8.png")
 missing = np.zeros((len(image) - len(mask), mask.shape[1]), dtype=mask.dtype)
 candidates = [np.vstack([mask, missing]), np.vstack([missing, mask])]
 
-# %% mystnb={"image": {"alt": "One slice twice with a lung outline. When the missing rows are added at the bottom the outline fits the lungs; when they are added at the top the outline sits a little too low, leaving lung uncovered above and covering chest wall below."}, "figure": {"caption": "The four missing rows put back at the bottom (left) and at the top (right). Look at the upper edge of the lungs."}}
+# %% mystnb={"figure": {"caption": "The four missing rows put back at the bottom (left) and at the top (right). Look at the upper edge of the lungs."}, "image": {"alt": "One slice twice with a lung outline. When the missing rows are added at the bottom the outline fits the lungs; when they are added at the top the outline sits a little too low, leaving lung uncovered above and covering chest wall below."}}
 plotting.show_images([image] * 2, ["added at the bottom", "added at the top"], candidates, limits=(0, 255), panel=3)
 
 # %% [markdown]
@@ -302,7 +301,7 @@ mask_values = ...
 
 check.lung_values(mask_values)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 mask_values = {0: 0, 1: 1, 2: 1, 255: 1}
 
 check.lung_values(mask_values)
@@ -312,7 +311,7 @@ check.lung_values(mask_values)
 #
 # The names agree. But names were typed by people and written by scripts, and a script with the error from the top of this page gives files with wrong content the *right* names. So look at the content. First by eye: many pairs on one sheet, chosen at random.
 
-# %% mystnb={"image": {"alt": "A sheet of 18 small chest slices, each with a blue lung outline; in every one of them the outline follows the dark lungs."}, "figure": {"caption": "A contact sheet: 18 pairs chosen at random, image with mask. One glance per picture is enough."}}
+# %% mystnb={"figure": {"caption": "A contact sheet: 18 pairs chosen at random, image with mask. One glance per picture is enough."}, "image": {"alt": "A sheet of 18 small chest slices, each with a blue lung outline; in every one of them the outline follows the dark lungs."}}
 chosen = np.random.default_rng(0).choice(len(pairing.pairs), size=18, replace=False)
 pairs = [pairing.pairs[i] for i in chosen]
 plotting.show_images(
@@ -335,7 +334,7 @@ order = np.random.default_rng(0).permutation(len(lungs))
 paired = np.array([gray[lung].mean() for gray, lung in zip(grays, lungs, strict=True)])
 shuffled = np.array([gray[lungs[k]].mean() for gray, k in zip(grays, order, strict=True)])
 
-# %% mystnb={"image": {"alt": "Two histograms of the mean gray value inside the mask. Right pairs form one narrow peak at dark values; shuffled pairs spread widely over brighter values, with little overlap."}, "figure": {"caption": "Mean gray value inside the lung mask, for the pairs of the report and for the same masks shuffled among the images."}}
+# %% mystnb={"figure": {"caption": "Mean gray value inside the lung mask, for the pairs of the report and for the same masks shuffled among the images."}, "image": {"alt": "Two histograms of the mean gray value inside the mask. Right pairs form one narrow peak at dark values; shuffled pairs spread widely over brighter values, with little overlap."}}
 plotting.show_histograms({"paired by name": paired, "shuffled": shuffled}, "mean gray value inside the mask (0–255)")
 
 # %% [markdown]
@@ -370,7 +369,7 @@ from unet_helpers.widgets import explore
 
 explore([overlay(step) for step in steps], labels, "mask taken from", start=3)
 
-# %% mystnb={"image": {"alt": "One chest slice four times, with the mask of its own slice and of slices 4, 8 and 25 millimeters further down. The first three outlines look alike; in the last the outline around the heart is clearly wrong."}, "figure": {"caption": "The mask of its own slice, of the next, of the one after, and of one six slices further. Only the last is easily seen to be wrong."}}
+# %% mystnb={"figure": {"caption": "The mask of its own slice, of the next, of the one after, and of one six slices further. Only the last is easily seen to be wrong."}, "image": {"alt": "One chest slice four times, with the mask of its own slice and of slices 4, 8 and 25 millimeters further down. The first three outlines look alike; in the last the outline around the heart is clearly wrong."}}
 plotting.show_images(
     [volume[middle]] * 4,
     titles=["its own mask"] + [f"mask from {step * patient.spacing[0]:.0f} mm below" for step in (1, 2, 6)],
@@ -408,7 +407,7 @@ print(f"{pixels.patient.nunique()} patients, {len(pixels)} slices, {(pixels.nodu
 share = pixels[["background", "lung", "nodule"]].sum() / pixels[["background", "lung", "nodule"]].sum().sum()
 (100 * share).round(2).to_frame("percent of all pixels").T
 
-# %% mystnb={"image": {"alt": "Three horizontal bars: background fills almost all of the width, lung about an eighth, and the bar of nodule is too short to be seen."}, "figure": {"caption": "Class imbalance: the share of all pixels. The third bar is there."}}
+# %% mystnb={"figure": {"caption": "Class imbalance: the share of all pixels. The third bar is there."}, "image": {"alt": "Three horizontal bars: background fills almost all of the width, lung about an eighth, and the bar of nodule is too short to be seen."}}
 with plotting.figure(width=6, height=1.8) as (fig, axes):
     ax = axes[0, 0]
     ax.barh(share.index[::-1], 100 * share[::-1], color=["#E69F00", "#56B4E9", "#888888"])
@@ -472,7 +471,7 @@ def split_by_slice(ids, seed):
     return np.split(order, [int(0.7 * len(ids)), int(0.85 * len(ids))])
 
 
-# %% mystnb={"image": {"alt": "Three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest, without that nodule."}, "figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}}
+# %% mystnb={"figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}, "image": {"alt": "Three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest, without that nodule."}}
 train, _, test = split_by_patient(ids, seed=0)
 case = max(test, key=lambda i: (truth[i] == 2).sum())
 twin = most_similar([case], np.setdiff1d(split_by_slice(ids, seed=0)[0], [case]))[0]
@@ -529,7 +528,7 @@ for stride in (1, 2, 4, 6):
 by_distance = pd.DataFrame(rows).groupby("mm").mean()
 by_distance.round(2)
 
-# %% mystnb={"image": {"alt": "Line plot over the distance between slices. The share of twins from the same patient and the nodule Dice fall as slices lie further apart; the nodule Dice is near zero at 24 millimeters; the lung Dice falls only slightly."}, "figure": {"caption": "Slices shuffled: what copying scores when the slices lie closer together or further apart. Mean of 20 splits."}}
+# %% mystnb={"figure": {"caption": "Slices shuffled: what copying scores when the slices lie closer together or further apart. Mean of 20 splits."}, "image": {"alt": "Line plot over the distance between slices. The share of twins from the same patient and the nodule Dice fall as slices lie further apart; the nodule Dice is near zero at 24 millimeters; the lung Dice falls only slightly."}}
 plotting.show_lines(by_distance.index, by_distance, "distance between slices (mm)", "share, or Dice")
 
 # %% [markdown]
@@ -550,7 +549,7 @@ def on_both_sides(train_ids, test_ids):
 check.on_both_sides(on_both_sides)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def on_both_sides(train_ids, test_ids):
     return sorted(set(train_ids) & set(test_ids))
 

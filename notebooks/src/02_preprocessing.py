@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -45,7 +44,7 @@ nodule_pixels = (patients.masks == 2).sum(axis=(1, 2))
 example = int(np.argmax(nodule_pixels))
 hu, mask, spacing = patients.images[example], patients.masks[example], patients.spacing[example]
 
-# %% mystnb={"image": {"alt": "The same chest slice three times. In the first the lungs show vessels and a bright nodule while everything else is nearly white; in the second muscle, fat and heart differ and the lungs are black; in the third only bones stand out."}, "figure": {"caption": "One array of numbers, three pictures: lung, soft tissue and bone window."}}
+# %% mystnb={"figure": {"caption": "One array of numbers, three pictures: lung, soft tissue and bone window."}, "image": {"alt": "The same chest slice three times. In the first the lungs show vessels and a bright nodule while everything else is nearly white; in the second muscle, fat and heart differ and the lungs are black; in the third only bones stand out."}}
 windows = {"lung": (-600, 1500), "soft tissue": (50, 350), "bone": (400, 1800)}
 plotting.show_images(
     [window(hu, level, width) for level, width in windows.values()],
@@ -82,7 +81,7 @@ plotting.show_images(
 patient = patients.of_patient(patients.patient_ids[example])
 tissues = {"lung": (-900, -600), "fat": (-120, -80), "soft tissue": (20, 70), "spongy bone": (100, 400)}
 
-# %% mystnb={"image": {"alt": "Histogram of the HU values of one patient with colored bands for tissues. There are two tall peaks near minus 1000, a hill in the lung band, one narrow peak each at fat and at soft tissue, and a long low tail into bone."}, "figure": {"caption": "All HU values of one patient; the bands are the ranges of the table."}}
+# %% mystnb={"figure": {"caption": "All HU values of one patient; the bands are the ranges of the table."}, "image": {"alt": "Histogram of the HU values of one patient with colored bands for tissues. There are two tall peaks near minus 1000, a hill in the lung band, one narrow peak each at fat and at soft tissue, and a long low tail into bone."}}
 with plotting.figure(width=7, height=2.8) as (fig, axes):
     ax = axes[0, 0]
     ax.hist(patient.images.ravel(), bins=np.arange(-1100, 1000, 10), color="#333333")
@@ -138,7 +137,7 @@ def to_gray(hu, level, width):
 check.to_gray(to_gray)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def to_gray(hu, level, width):
     return np.clip((hu - (level - width / 2)) / width, 0, 1)
 
@@ -159,7 +158,7 @@ def to_hu(gray, level, width):
 check.to_hu(to_hu)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def to_hu(gray, level, width):
     return gray * width + level - width / 2
 
@@ -209,7 +208,7 @@ def min_max(image):
     return (image - image.min()) / (image.max() - image.min())
 
 
-# %% mystnb={"image": {"alt": "Two patients in two rows. Scaled with one window, their lungs have the same dark gray. Scaled from minimum to maximum, the first patient is almost white all over while the second is mostly dark."}, "figure": {"caption": "Two patients, two rules. Above: one window for both. Below: each image from its own minimum to its own maximum."}}
+# %% mystnb={"figure": {"caption": "Two patients, two rules. Above: one window for both. Below: each image from its own minimum to its own maximum."}, "image": {"alt": "Two patients in two rows. Scaled with one window, their lungs have the same dark gray. Scaled from minimum to maximum, the first patient is almost white all over while the second is mostly dark."}}
 plotting.show_images(
     [window(patients.images[k], -600, 1500) for k in (padded, plain)]
     + [min_max(patients.images[k]) for k in (padded, plain)],
@@ -228,7 +227,7 @@ slices = [(image[..., 0], mask == 1) for image, mask in zip(patients.images, pat
 with_window = [np.median(window(image, -600, 1500)[lung]) for image, lung in slices if lung.any()]
 with_min_max = [np.median(min_max(image)[lung]) for image, lung in slices if lung.any()]
 
-# %% mystnb={"image": {"alt": "Two histograms of the median gray of the lung per slice. With one window all slices lie in one narrow peak between 0.3 and 0.45; with minimum to maximum they fall into three separate groups between 0.1 and 0.65."}, "figure": {"caption": "The gray of one tissue, lung, in all training slices, under both rules."}}
+# %% mystnb={"figure": {"caption": "The gray of one tissue, lung, in all training slices, under both rules."}, "image": {"alt": "Two histograms of the median gray of the lung per slice. With one window all slices lie in one narrow peak between 0.3 and 0.45; with minimum to maximum they fall into three separate groups between 0.1 and 0.65."}}
 plotting.show_histograms(
     {"one window": with_window, "minimum to maximum": with_min_max}, "median gray of the lung in a slice"
 )
@@ -268,7 +267,7 @@ from unet_helpers.images import read_image
 real, real_spacing = read_image(path)
 bool((real[..., 0] == by_hand).all()), real_spacing
 
-# %% mystnb={"image": {"alt": "A small cut-out of a real CT slice in three windows: a vertebra with its canal in the middle, a round bright vessel beside it, dark lung in the upper corners, muscles of the back below."}, "figure": {"caption": "A real slice, cut out around a vertebra: lung, soft tissue and bone window."}}
+# %% mystnb={"figure": {"caption": "A real slice, cut out around a vertebra: lung, soft tissue and bone window."}, "image": {"alt": "A small cut-out of a real CT slice in three windows: a vertebra with its canal in the middle, a round bright vessel beside it, dark lung in the upper corners, muscles of the back below."}}
 plotting.show_images(
     [window(real, level, width) for level, width in windows.values()],
     titles=list(windows),
@@ -337,7 +336,7 @@ linear = resize(nodule_only.astype(float), (384, 384), order=1).round().astype(n
 nearest = resize_mask(nodule_only, (384, 384))
 np.unique(nodule_only).tolist(), np.unique(linear).tolist(), np.unique(nearest).tolist()
 
-# %% mystnb={"image": {"alt": "A nodule enlarged twice. With the nearest neighbor it is one orange area; with linear interpolation a thin blue ring of lung class surrounds the orange."}, "figure": {"caption": "The same nodule mask enlarged with the nearest neighbor (left) and with linear interpolation (right). Blue is class 1, lung."}}
+# %% mystnb={"figure": {"caption": "The same nodule mask enlarged with the nearest neighbor (left) and with linear interpolation (right). Blue is class 1, lung."}, "image": {"alt": "A nodule enlarged twice. With the nearest neighbor it is one orange area; with linear interpolation a thin blue ring of lung class surrounds the orange."}}
 rows, columns = np.nonzero(nearest)
 part = np.s_[rows.min() - 9 : rows.max() + 10, columns.min() - 9 : columns.max() + 10]
 bigger = window(resize_image(hu, (384, 384)), -600, 1500)[part]
@@ -393,7 +392,7 @@ def double(mask):
 check.double(double)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def double(mask):
     return mask.repeat(2, axis=0).repeat(2, axis=1)
 
@@ -423,7 +422,7 @@ except ValueError as error:
 targets = one_hot(mask, num_classes=3)
 targets.shape, bool((targets.sum(axis=-1) == 1).all()), targets.sum(axis=(0, 1)).astype(int).tolist()
 
-# %% mystnb={"image": {"alt": "Three black maps of one slice: the first is light where background is, the second where lung is, the third where the nodule is."}, "figure": {"caption": "The mask as three maps: background, lung, nodule. Each pixel is light in exactly one of them."}}
+# %% mystnb={"figure": {"caption": "The mask as three maps: background, lung, nodule. Each pixel is light in exactly one of them."}, "image": {"alt": "Three black maps of one slice: the first is light where background is, the second where lung is, the third where the nodule is."}}
 plotting.show_images([targets[..., k] for k in range(3)], titles=data.class_names, limits=(0, 1.2))
 
 # %%
@@ -481,7 +480,7 @@ last_layer = {
 
 check.last_layer(last_layer)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 last_layer = {
     "each pixel is liver, spleen, kidney or background; 4 maps": "softmax",
     "polyp or not; 1 map": "sigmoid",
@@ -509,7 +508,7 @@ moved_image, moved_mask = augment_arrays(image[None], mask[None], seed=0, **chan
 # %%
 _, other_mask = augment_arrays(image[None], mask[None], seed=1, **change)
 
-# %% mystnb={"image": {"alt": "Three chest slices with outlines: the original, one that was turned and shifted together with its mask, and one whose mask was moved differently so that it covers chest wall and heart."}, "figure": {"caption": "Original; image and mask changed together; image and mask changed apart."}}
+# %% mystnb={"figure": {"caption": "Original; image and mask changed together; image and mask changed apart."}, "image": {"alt": "Three chest slices with outlines: the original, one that was turned and shifted together with its mask, and one whose mask was moved differently so that it covers chest wall and heart."}}
 plotting.show_images(
     [image, moved_image[0], moved_image[0]],
     titles=["original", "together", "apart"],
@@ -545,7 +544,7 @@ print(f"Dice {dice(twice_image[..., 0] > 0.5, twice_mask > 0):.2f}")
 person = window(patients.of_patient(patients.patients[2]).images, -600, 1500)
 heart, liver = person[5], person[7]
 
-# %% mystnb={"image": {"alt": "Two chest slices, each with its mirror image. As scanned, the tip of the heart and the gas in the stomach are on the right of the picture and the large liver on the left; in the mirror images they have changed sides."}, "figure": {"caption": "Heart and liver, as scanned and mirrored. The patient is seen from the feet, so the patient's left is on the right of the picture."}}
+# %% mystnb={"figure": {"caption": "Heart and liver, as scanned and mirrored. The patient is seen from the feet, so the patient's left is on the right of the picture."}, "image": {"alt": "Two chest slices, each with its mirror image. As scanned, the tip of the heart and the gas in the stomach are on the right of the picture and the large liver on the left; in the mirror images they have changed sides."}}
 plotting.show_images(
     [heart, heart[:, ::-1], liver, liver[:, ::-1]],
     titles=["heart, as scanned", "flipped", "liver, as scanned", "flipped"],
@@ -563,7 +562,7 @@ shift = {"height_factor": (0, 0), "width_factor": (-0.4, -0.4)}
 mirrored = layers.RandomTranslation(**shift, fill_mode="reflect")(image[None], training=True)
 filled = layers.RandomTranslation(**shift, fill_mode="constant", fill_value=air)(image[None], training=True)
 
-# %% mystnb={"image": {"alt": "A chest slice shifted to the left twice. With mirroring, a second chest wall and part of a second body appear on the right; with constant fill there is only air."}, "figure": {"caption": "Shifted to the left. Left: the border mirrored, the default of Keras. Right: filled with air."}}
+# %% mystnb={"figure": {"caption": "Shifted to the left. Left: the border mirrored, the default of Keras. Right: filled with air."}, "image": {"alt": "A chest slice shifted to the left twice. With mirroring, a second chest wall and part of a second body appear on the right; with constant fill there is only air."}}
 plotting.show_images(
     [np.asarray(mirrored)[0], np.asarray(filled)[0]], ["mirrored at the border", "filled with air"], panel=3
 )
@@ -593,7 +592,7 @@ apply_to = {
 
 check.apply_to(apply_to)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 apply_to = {
     "rotate by up to 10 degrees": "both",
     "add a little noise": "image",
@@ -625,7 +624,7 @@ for name, batch in (("images", first_images), ("targets", first_targets)):
 # %% [markdown]
 # Read the shapes: 16 slices of 128×128 pixels with one channel, and their masks with one map per class. Both are `float32` and in 0 to 1. If your training behaves strangely, print these lines first, and then look at a batch:
 
-# %% mystnb={"image": {"alt": "Six augmented chest slices from one batch with outlines of the lungs, and of a nodule where there is one, that fit in every picture, slightly turned and shifted."}, "figure": {"caption": "What the network gets: the first six slices of the first batch, with their masks."}}
+# %% mystnb={"figure": {"caption": "What the network gets: the first six slices of the first batch, with their masks."}, "image": {"alt": "Six augmented chest slices from one batch with outlines of the lungs, and of a nodule where there is one, that fit in every picture, slightly turned and shifted."}}
 plotting.show_images(first_images.numpy()[:6], masks=first_targets.numpy()[:6].argmax(axis=-1), columns=6, panel=1.5)
 
 # %% [markdown]

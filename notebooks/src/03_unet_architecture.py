@@ -1,3 +1,15 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # 03 U-Net architecture
 #
@@ -22,7 +34,7 @@
 #
 # </div>
 
-# %% mystnb={"image": {"alt": "Drawing of a U-Net. A chest CT slice enters at the upper left, passes down through four levels with 64, 128, 256 and 512 channels to a bottleneck with 1024, and up again to a black and white lung mask at the upper right. Dashed arrows cross the U at each level."}, "figure": {"caption": "The U-Net that this notebook builds, drawn from the shapes of its own layers. A box is a stack of feature maps: its height stands for the size of the maps, its width and the number above for how many there are."}}
+# %% mystnb={"figure": {"caption": "The U-Net that this notebook builds, drawn from the shapes of its own layers. A box is a stack of feature maps: its height stands for the size of the maps, its width and the number above for how many there are."}, "image": {"alt": "Drawing of a U-Net. A chest CT slice enters at the upper left, passes down through four levels with 64, 128, 256 and 512 channels to a bottleneck with 1024, and up again to a black and white lung mask at the upper right. Dashed arrows cross the U at each level."}}
 from unet_helpers import UNet, load_dataset, plotting
 
 data = load_dataset("phantom")
@@ -49,7 +61,7 @@ difference = ((patches - patches[tuple(nodule)]) ** 2).sum(axis=(2, 3))
 allowed = np.pad(mask[16:-16, 16:-16] == 0, 16)
 twin = np.unravel_index(np.where(allowed, difference, np.inf).argmin(), mask.shape)
 
-# %% mystnb={"image": {"alt": "Two rows. Left two gray patches of 5 by 5 pixels that look alike. Middle, 33 by 33 pixels around each: one shows a round nodule in dark lung, the other soft tissue. Right, the whole slice with both places marked."}, "figure": {"caption": "Nodule (upper row) and a place outside the lung (lower row), seen through windows of 5×5 pixels, 33×33 pixels, and the whole slice."}}
+# %% mystnb={"figure": {"caption": "Nodule (upper row) and a place outside the lung (lower row), seen through windows of 5×5 pixels, 33×33 pixels, and the whole slice."}, "image": {"alt": "Two rows. Left two gray patches of 5 by 5 pixels that look alike. Middle, 33 by 33 pixels around each: one shows a round nodule in dark lung, the other soft tissue. Right, the whole slice with both places marked."}}
 with plotting.figure(2, 3, panel=2.2) as (fig, axes):
     for (row, column), name, axs in zip((nodule, twin), ("nodule", "background"), axes, strict=True):
         plotting.draw_image(axs[0], image[row - 2 : row + 3, column - 2 : column + 3], title=f"{name}, 5×5")
@@ -83,7 +95,7 @@ int((tiny[0:3, 0:3] * kernel).sum()), int((tiny[0:3, 1:4] * kernel).sum())
 # %% [markdown]
 # In the upper left corner all is dark: 0. One pixel to the right the kernel's right column lies on three bright pixels: 27. The same for every place:
 
-# %% mystnb={"image": {"alt": "Three grids of numbers: a 5 by 5 image with a bright corner of nines, a 3 by 3 kernel with columns minus one, zero and one, and the 3 by 3 result, which is large where the image turns from dark to bright."}, "figure": {"caption": "A convolution by hand. The kernel answers where the image becomes brighter from left to right."}}
+# %% mystnb={"figure": {"caption": "A convolution by hand. The kernel answers where the image becomes brighter from left to right."}, "image": {"alt": "Three grids of numbers: a 5 by 5 image with a bright corner of nines, a 3 by 3 kernel with columns minus one, zero and one, and the 3 by 3 result, which is large where the image turns from dark to bright."}}
 windows = np.lib.stride_tricks.sliding_window_view(tiny, (3, 3))
 result = (windows * kernel).sum(axis=(2, 3))
 plotting.show_numbers([tiny, kernel, result], ["image, 5×5", "kernel, 3×3", "result, 3×3"])
@@ -120,7 +132,7 @@ def parameters_of_conv(size, channels_in, channels_out):
 check.parameters_of_conv(parameters_of_conv)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def parameters_of_conv(size, channels_in, channels_out):
     return size * size * channels_in * channels_out + channels_out
 
@@ -134,7 +146,7 @@ check.parameters_of_conv(parameters_of_conv)
 # this keeps the numbers in range over many layers {cite:p}`ioffe2015batchnorm`. **ReLU** sets everything below 0 to 0. **Max-pooling** keeps the largest of each 2×2 pixels and so halves the size.
 # Our edge kernel, on the real slice:
 
-# %% mystnb={"image": {"alt": "Five pictures in a row: the CT slice, its vertical edges in gray, the same after batch normalization, only the edges from dark to bright after ReLU, and the same at half the resolution after pooling."}, "figure": {"caption": "One convolution with the steps that follow it. The titles give the range of the numbers."}}
+# %% mystnb={"figure": {"caption": "One convolution with the steps that follow it. The titles give the range of the numbers."}, "image": {"alt": "Five pictures in a row: the CT slice, its vertical edges in gray, the same after batch normalization, only the edges from dark to bright after ReLU, and the same at half the resolution after pooling."}}
 x = case.images
 steps = {"image": x}
 steps["convolution"] = x = keras.ops.conv(x, kernel[:, :, None, None].astype("float32"), padding="same")
@@ -149,7 +161,7 @@ plotting.show_maps(maps, titles, columns=5)
 # Dark and bright edges after the convolution; the same picture with another range after normalization; after ReLU only one kind of edge is left; after pooling the picture is coarser but still there.
 # Pooling buys context, because the next 3×3 kernel covers twice the distance. It pays with place:
 
-# %% mystnb={"image": {"alt": "Four grids of numbers. Two 4 by 4 images with one bright pixel in different places become the same 2 by 2 image after pooling."}, "figure": {"caption": "Two different images, one result: after max-pooling nobody can say in which of the four pixels the 9 was."}}
+# %% mystnb={"figure": {"caption": "Two different images, one result: after max-pooling nobody can say in which of the four pixels the 9 was."}, "image": {"alt": "Four grids of numbers. Two 4 by 4 images with one bright pixel in different places become the same 2 by 2 image after pooling."}}
 first, second = np.zeros((2, 4, 4))
 first[0, 0] = second[1, 1] = 9
 pooled = [np.squeeze(keras.ops.max_pool(a[None, :, :, None], 2)) for a in (first, second)]
@@ -220,7 +232,7 @@ bottleneck.shape
 #
 # To come back up, a *transposed convolution* spreads each pixel over several. With a 2×2 kernel and stride 2, each pixel becomes four: its value times the four weights.
 
-# %% mystnb={"image": {"alt": "Three grids: a 2 by 2 image with the values 1, 0, 0 and 3, a 2 by 2 kernel with weights 1, 2, 3 and 4, and the 4 by 4 result, which holds the kernel in the upper left and three times the kernel in the lower right."}, "figure": {"caption": "A 2×2 transposed convolution with stride 2: every pixel leaves its own copy of the kernel, multiplied by its value."}}
+# %% mystnb={"figure": {"caption": "A 2×2 transposed convolution with stride 2: every pixel leaves its own copy of the kernel, multiplied by its value."}, "image": {"alt": "Three grids: a 2 by 2 image with the values 1, 0, 0 and 3, a 2 by 2 kernel with weights 1, 2, 3 and 4, and the 4 by 4 result, which holds the kernel in the upper left and three times the kernel in the lower right."}}
 small = np.array([[1, 0], [0, 3]])
 weights = np.array([[1, 2], [3, 4]])
 large = np.kron(small, weights)
@@ -296,7 +308,7 @@ how = {"height": "last", "width": "last", "channels": "last", "parameters": "sum
 blocks = table.groupby("block", sort=False).agg(how)
 blocks[blocks["parameters"] > 0]
 
-# %% mystnb={"image": {"alt": "Two bar charts over the levels of the U-Net. The parameters are highest at the bottleneck, the numbers kept for one image are highest at the first and last level."}, "figure": {"caption": "Where the parameters sit and where the numbers of one image sit: they are at opposite ends of the U."}}
+# %% mystnb={"figure": {"caption": "Where the parameters sit and where the numbers of one image sit: they are at opposite ends of the U."}, "image": {"alt": "Two bar charts over the levels of the U-Net. The parameters are highest at the bottleneck, the numbers kept for one image are highest at the first and last level."}}
 work = table[table["block"].str.contains("down|bottleneck|up")]
 numbers = (work["height"] * work["width"] * work["channels"]).groupby(work["block"], sort=False).sum() / 1e6
 sizes = work.groupby("block", sort=False)["parameters"].sum() / 1e6
@@ -335,7 +347,7 @@ def small_unet():
 check.repaired_unet(small_unet)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def small_unet():
     inputs = keras.Input((64, 64, 1))
     high = conv_block(inputs, 8)
@@ -384,7 +396,7 @@ def padded_size(size, depth):
 check.padded_size(padded_size)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def padded_size(size, depth):
     factor = 2**depth
     return -(-size // factor) * factor
@@ -413,7 +425,7 @@ prediction = np.asarray(trained(padded[None, ..., None]))[0].argmax(axis=-1)
 back = prediction[: cut.shape[0], : cut.shape[1]]
 print(f"cut {cut.shape}, padded {padded.shape} with {air:.2f}, prediction {prediction.shape}, cut back {back.shape}")
 
-# %% mystnb={"image": {"alt": "Three pictures: a CT slice of 100 by 116 pixels, the same with a rim added at the right and below, and the slice with the predicted lung and nodule outlined."}, "figure": {"caption": "Pad, predict, cut back. The rim is air, like what surrounds a patient anyway."}}
+# %% mystnb={"figure": {"caption": "Pad, predict, cut back. The rim is air, like what surrounds a patient anyway."}, "image": {"alt": "Three pictures: a CT slice of 100 by 116 pixels, the same with a rim added at the right and below, and the slice with the predicted lung and nodule outlined."}}
 titles = ["100×116", "padded to 112×128", "prediction, cut back"]
 plotting.show_images([cut, padded, cut], titles, [None, None, back], data.class_names)
 
@@ -491,7 +503,7 @@ print(f"rows {seen[:, 0].min()} to {seen[:, 0].max()}, columns {seen[:, 1].min()
 # %% [markdown]
 # The gradient is different from 0 on exactly the pixels that the formula gave. On a slice, with the fields of shallower networks:
 
-# %% mystnb={"image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth, larger than the slice, cannot be seen."}, "figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}}
+# %% mystnb={"figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}, "image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth, larger than the slice, cannot be seen."}}
 from unet_helpers.phantom import make_patient
 
 slice256 = window(make_patient(0, size=256, slices=3).volume[1], level=-600, width=1500)
@@ -511,7 +523,7 @@ fig
 #
 # *Can* change is not *does* change. In the trained network, how is the influence on the middle pixel really distributed? The same function answers, on the validation slices.
 
-# %% mystnb={"image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}, "figure": {"caption": "Influence of each input pixel on the middle output pixel of the trained network, over all validation slices; from black to white it grows by five factors of ten. The square has 31×31 pixels."}}
+# %% mystnb={"figure": {"caption": "Influence of each input pixel on the middle output pixel of the trained network, over all validation slices; from black to white it grows by five factors of ten. The square has 31×31 pixels."}, "image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}}
 listens = influence(before_softmax(trained), 64, 64, data.validation.images)
 listens = listens / listens.sum()
 with plotting.figure(1, 2, panel=2.8) as (fig, axes):
@@ -544,7 +556,7 @@ def receptive_field(kernel_sizes):
 check.receptive_field(receptive_field)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def receptive_field(kernel_sizes):
     return 1 + sum(size - 1 for size in kernel_sizes)
 
@@ -570,7 +582,7 @@ features = {name: np.asarray(maps)[0] for name, maps in zip(names, inside(chosen
 # A block has between 8 and 128 maps. We look at the four that vary most.
 
 
-# %% mystnb={"image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, with the lungs, the nodule or the air outside the body bright on black."}, "figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}}
+# %% mystnb={"figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}, "image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, with the lungs, the nodule or the air outside the body bright on black."}}
 def liveliest(maps, count=4):
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
     return [maps[..., index] for index in order]
@@ -630,7 +642,7 @@ scores.round(2)
 assert (scores.loc[["without skip1", "without skip4"], "lung"] < 0.9).all()
 assert (scores["nodule"] < scores.loc["all skips", "nodule"]).sum() == 4
 
-# %% mystnb={"image": {"alt": "Six copies of one CT slice with lung and nodule outlined: the ground truth, the prediction with all skip connections, and the predictions with each of the four cut."}, "figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}}
+# %% mystnb={"figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}, "image": {"alt": "Six copies of one CT slice with lung and nodule outlined: the ground truth, the prediction with all skip connections, and the predictions with each of the four cut."}}
 index = (data.validation.masks == 2).sum(axis=(1, 2)).argmax()
 masks = [chosen.masks[0], *(found[index] for found in predictions.values())]
 plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], masks, data.class_names, columns=3)

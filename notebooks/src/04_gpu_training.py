@@ -1,3 +1,15 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # 04 GPU training
 #
@@ -28,7 +40,7 @@ from unet_helpers import UNet, load_checkpoint, load_dataset, plotting
 data = load_dataset("phantom")
 case = data.validation[(data.validation.masks == 2).sum(axis=(1, 2)).argmax()]
 
-# %% mystnb={"image": {"alt": "Four copies of one chest CT slice. The first is plain, on the second an untrained network has colored areas without meaning, on the third and fourth, trained network and ground truth, both lungs and a nodule are outlined."}, "figure": {"caption": "The same architecture before and after training. Between the second and the third picture lies this notebook."}}
+# %% mystnb={"figure": {"caption": "The same architecture before and after training. Between the second and the third picture lies this notebook."}, "image": {"alt": "Four copies of one chest CT slice. The first is plain, on the second an untrained network has colored areas without meaning, on the third and fourth, trained network and ground truth, both lungs and a nodule are outlined."}}
 import keras
 import numpy as np
 
@@ -59,7 +71,7 @@ print([device.name for device in tf.config.list_physical_devices()], describe_de
 #
 # Training makes one number smaller, the **loss**. So we ask two losses about four predictions for the slice above: the truth itself, a nodule that is missed, lungs that are one pixel too large on each side, and nothing at all.
 
-# %% mystnb={"image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, no prediction at all."}, "figure": {"caption": "Four predictions. Which is the worst?"}}
+# %% mystnb={"figure": {"caption": "Four predictions. Which is the worst?"}, "image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, no prediction at all."}}
 from scipy import ndimage
 
 truth = case.masks[0]
@@ -108,7 +120,7 @@ def output_and_loss(num_classes):
 check.output_and_loss(output_and_loss)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def output_and_loss(num_classes):
     if num_classes == 1:
         return "sigmoid", "binary_crossentropy"
@@ -124,7 +136,7 @@ check.output_and_loss(output_and_loss)
 # The **optimizer** moves each weight against the gradient of the loss, and the **learning rate** says how far. One weight and a loss of $(w-3)^2$ are enough to see what can happen:
 
 
-# %% mystnb={"image": {"alt": "Three curves of a weight over twenty steps. With learning rate 0.01 it creeps upward, with 0.2 it reaches 3 within ten steps, with 1.03 it swings above and below 3 ever more widely."}, "figure": {"caption": "One weight on its way to 3, with three learning rates."}}
+# %% mystnb={"figure": {"caption": "One weight on its way to 3, with three learning rates."}, "image": {"alt": "Three curves of a weight over twenty steps. With learning rate 0.01 it creeps upward, with 0.2 it reaches 3 within ten steps, with 1.03 it swings above and below 3 ever more widely."}}
 def descend(learning_rate, steps=20):
     weights = [0.0]
     for _ in range(steps):
@@ -177,10 +189,10 @@ from unet_helpers import dice
 assert all(dice(one.masks[0] == index, snapshots[79] == index) > 0.9 for index in (1, 2))
 assert overfit.history["loss"][-1] < 0.2
 
-# %% mystnb={"image": {"alt": "The training loss over 80 steps on one slice: it falls from 2 to almost 0."}, "figure": {"caption": "Loss on one slice, learned by heart."}}
+# %% mystnb={"figure": {"caption": "Loss on one slice, learned by heart."}, "image": {"alt": "The training loss over 80 steps on one slice: it falls from 2 to almost 0."}}
 plotting.show_lines(range(1, 81), {"loss": overfit.history["loss"]}, "step", "loss")
 
-# %% mystnb={"image": {"alt": "Five copies of one slice. Ground truth; after 3 steps a meaningless prediction; then the lungs appear; at the end lungs and nodule match the ground truth."}, "figure": {"caption": "The same slice while it is learned."}}
+# %% mystnb={"figure": {"caption": "The same slice while it is learned."}, "image": {"alt": "Five copies of one slice. Ground truth; after 3 steps a meaningless prediction; then the lungs appear; at the end lungs and nodule match the ground truth."}}
 shown = [2, 20, 40, 79]
 plotting.show_images(
     [one.images[0]] * 5,
@@ -219,7 +231,7 @@ explore(frames, [f"ground truth, and after {step + 1} steps" for step in steps],
 #
 # This network is to learn the lungs with one sigmoid map and binary cross-entropy. The loss goes *below zero*, which a cross-entropy cannot do, so something is wrong with `stored`. Repair the targets.
 
-# %% mystnb={"image": {"alt": "A loss curve over ten steps that falls from about zero deep into the negative numbers."}, "figure": {"caption": "A cross-entropy below zero."}}
+# %% mystnb={"figure": {"caption": "A cross-entropy below zero."}, "image": {"alt": "A loss curve over ten steps that falls from about zero deep into the negative numbers."}}
 stored = (one.masks[..., None] > 0).astype("uint8") * 255
 mystery = UNet(num_classes=1, base_filters=4, depth=2)
 mystery.compile(optimizer=keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
@@ -231,7 +243,7 @@ repaired = ...
 
 check.repaired_targets(repaired)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 repaired = (stored > 0).astype("float32")
 
 check.repaired_targets(repaired)
@@ -258,7 +270,7 @@ print(", ".join(f"{name} {share:.4f}" for name, share in zip(data.class_names, s
 # Fewer than one pixel in a thousand belongs to a nodule. Three parts of the recipe answer to that. With the `class_weights` 1, 1, 10 a nodule pixel counts ten times in the cross-entropy. `start_at_class_shares` sets the bias of the last layer so that the untrained network
 # already gives each class its share; without it, the first steps would do nothing but teach that nodules are rare, and the network may never come back from "none at all". And the network does not see whole slices, but **crops** of 64×64 pixels, half of which hold a nodule:
 
-# %% mystnb={"image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}, "figure": {"caption": "What the network is shown. The crops are drawn anew all the time; where one reaches over the border, it is filled with background."}}
+# %% mystnb={"figure": {"caption": "What the network is shown. The crops are drawn anew all the time; where one reaches over the border, it is filled with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
 from itertools import islice
 
 from unet_helpers.crops import draw_crops
@@ -273,7 +285,7 @@ plotting.show_images([image for image, _ in crops], shares, masks, data.class_na
 #
 # The last two entries of the recipe are there because time is short, and the learning rate of 4e-3 is high for that reason. Every batch gives another gradient, so with a high rate a weight never comes to rest. The one weight from above, with some noise in its gradient:
 
-# %% mystnb={"image": {"alt": "Two lines over 60 steps. The weight jumps up and down around 3 by two or more all the time; its running mean rises to 3 within some 20 steps and stays within one of it."}, "figure": {"caption": "A weight under a high learning rate and noisy gradients, and its running mean."}}
+# %% mystnb={"figure": {"caption": "A weight under a high learning rate and noisy gradients, and its running mean."}, "image": {"alt": "Two lines over 60 steps. The weight jumps up and down around 3 by two or more all the time; its running mean rises to 3 within some 20 steps and stays within one of it."}}
 noise = np.random.default_rng(0).normal(0, 2, 60)
 weights, means = [0.0], [0.0]
 for step in range(60):
@@ -297,7 +309,7 @@ def steps_per_epoch(slices, batch_size):
 
 check.steps_per_epoch(steps_per_epoch)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 import math
 
 
@@ -327,7 +339,7 @@ predicted = predict_masks(model, data.validation.images)
 assert dice(data.validation.masks > 0, predicted > 0) > 0.9
 assert history["loss"][-1] < history["loss"][0] / 2
 
-# %% mystnb={"image": {"alt": "Three panels with curves over the epochs for training and validation: loss falls, accuracy is above 0.9 almost from the start, Dice rises."}, "figure": {"caption": "Curves of the training. The dotted line is the epoch whose weights are kept."}}
+# %% mystnb={"figure": {"caption": "Curves of the training. The dotted line is the epoch whose weights are kept."}, "image": {"alt": "Three panels with curves over the epochs for training and validation: loss falls, accuracy is above 0.9 almost from the start, Dice rises."}}
 plotting.show_curves(history)
 
 # %% [markdown]
@@ -346,7 +358,7 @@ print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.vali
 # More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
 # When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}, "figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}}
+# %% mystnb={"figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}, "image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
 nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
 rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
@@ -399,7 +411,7 @@ assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 #
 # `benchmarks/time_to_dice.py` has trained the recipe of this series and four that people use on the same patients, by turns on two cores, and scored further synthetic patients on the way; those who arrived, with three seeds. The clock runs from the first line that builds the network:
 
-# %% mystnb={"image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}, "figure": {"caption": "Dice against seconds of training on two cores, one line for each training. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}}
+# %% mystnb={"figure": {"caption": "Dice against seconds of training on two cores, one line for each training. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}, "image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}}
 import json
 
 from unet_helpers.results import RESULTS
@@ -440,7 +452,7 @@ for name, source, rate, epochs in (("A", small, 1e-5, 8), ("B", single, 1e-2, 40
     network = UNet((64, 64, 1), 2, base_filters=8, depth=3, dropout=0)
     trainings[name] = train(network, source, learning_rate=rate, epochs=epochs, schedule="constant")
 
-# %% mystnb={"image": {"alt": "Three panels with training and validation loss over the epochs. A: both stay high. B: the training loss falls, the validation loss stays far above it and rises at the end. C: both fall and meet."}, "figure": {"caption": "Three trainings, three shapes."}}
+# %% mystnb={"figure": {"caption": "Three trainings, three shapes."}, "image": {"alt": "Three panels with training and validation loss over the epochs. A: both stay high. B: the training loss falls, the validation loss stays far above it and rises at the end. C: both fall and meet."}}
 plotting.show_trainings(trainings, limits=(0, 2.5))
 
 # %%
@@ -457,7 +469,7 @@ answer = {"A": ..., "B": ..., "C": ...}
 
 check.which_curve(answer)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 answer = {"A": "too slow", "B": "overfits", "C": "healthy"}
 
 check.which_curve(answer)

@@ -1,9 +1,21 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # 05 Evaluation
 #
 # How good is a segmentation, in IoU and Dice, and how sure am I of the number?
 
-# %% mystnb={"image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}, "figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}}
+# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -62,7 +74,7 @@ print(data)
 #
 # Every overlap metric in this notebook is read off four counts. To see them, take two masks that are small enough to count with a finger: the **ground truth**, what is there, and the **prediction**, what a network said.
 
-# %% mystnb={"image": {"alt": "Three grids of four by four pixels: the ground truth with seven pixels of the object, the prediction with five, and the comparison, in which four pixels are marked TP, one FP, three FN and eight TN, each in its own color."}, "figure": {"caption": "Two masks and their comparison. TP: object, and found. FP: predicted, but not there. FN: there, but missed. TN: background, and left alone."}}
+# %% mystnb={"figure": {"caption": "Two masks and their comparison. TP: object, and found. FP: predicted, but not there. FN: there, but missed. TN: background, and left alone."}, "image": {"alt": "Three grids of four by four pixels: the ground truth with seven pixels of the object, the prediction with five, and the comparison, in which four pixels are marked TP, one FP, three FN and eight TN, each in its own color."}}
 import numpy as np
 
 truth = np.array([[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 1, 0, 0]])
@@ -118,7 +130,7 @@ def dice_of(tp, fp, fn):
 check.dice_from_counts(dice_of)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def dice_of(tp, fp, fn):
     size_of_both = 2 * tp + fp + fn
     return 2 * tp / size_of_both if size_of_both else float("nan")
@@ -176,7 +188,7 @@ def accuracy_of_nothing(mask, index):
 check.accuracy_of_nothing(accuracy_of_nothing)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def accuracy_of_nothing(mask, index):
     return (mask != index).mean()
 
@@ -202,7 +214,7 @@ print(f"accuracy of never predicting a nodule: {(validation.masks != 2).mean():.
 #
 # So they rank two predictions of one case alike. For *averages* the formula fails. Take one good and one poor case:
 
-# %% mystnb={"image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below a cross on the curve."}, "figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}}
+# %% mystnb={"figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}, "image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below a cross on the curve."}}
 good, poor = 0.82, 0.05
 mean_iou, mean_dice = (good + poor) / 2, (good / (1 + good) + poor / (1 + poor))
 line = np.linspace(0, 1, 50)
@@ -251,7 +263,7 @@ def share_of_foreground(accuracy, precision, recall):
 check.share(share_of_foreground)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def share_of_foreground(accuracy, precision, recall):
     wrong_per_true_pixel = (1 - recall) + recall * (1 - precision) / precision
     return (1 - accuracy) / wrong_per_true_pixel
@@ -314,7 +326,7 @@ lookalikes = {
     "one lung lost": closest(one_lung, range(40, 100), np.arange(0, 8, 0.25)),
 }
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures of the same cropped chest slice: image, ground truth, prediction and errors. In the first row the predicted lungs are too small and sit too low; in the second one lung is complete with a rim too much and most of the other is missing."}, "figure": {"caption": "Two masks with about the precision, recall, F1 and accuracy of the report. Top: lungs shrunk and shifted. Bottom: one lung almost lost. Nobody would call either strong."}}
+# %% mystnb={"figure": {"caption": "Two masks with about the precision, recall, F1 and accuracy of the report. Top: lungs shrunk and shifted. Bottom: one lung almost lost. Nobody would call either strong."}, "image": {"alt": "Two rows of four pictures of the same cropped chest slice: image, ground truth, prediction and errors. In the first row the predicted lungs are too small and sit too low; in the second one lung is complete with a rim too much and most of the other is missing."}}
 both = [mask[crop].astype(int) for mask in lookalikes.values()]
 images, truths = [validation.images[example][crop]] * 2, [lung[crop].astype(int)] * 2
 spacings = [validation.spacing[example]] * 2
@@ -336,7 +348,7 @@ pd.DataFrame(numbers, index=names).round(2)
 #
 # With three classes the table of counts has three rows. Here is that of one patient, all slices together; it is the patient of the first picture.
 
-# %% mystnb={"image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}, "figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}}
+# %% mystnb={"figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}, "image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}}
 of_patient = validation.patient_ids == validation.patient_ids[pick]
 true, predicted = validation.masks[of_patient].astype(int), predictions[of_patient]
 matrix = np.bincount((3 * true + predicted).ravel(), minlength=9).reshape(3, 3)
@@ -372,7 +384,7 @@ scores.round(2)
 #
 # So far we had one case. Now there are seven validation patients with eight slices each. First look at all of them: `evaluate` with `by="slice"` gives one row per slice and class.
 
-# %% mystnb={"image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}, "figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}}
+# %% mystnb={"figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}, "image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}}
 from unet_helpers import evaluate
 
 nodule = evaluate(None, validation, data.class_names, by="slice", predictions=predictions).of_class("nodule")
@@ -448,7 +460,7 @@ def iou_with(truth, prediction, empty):
 check.iou_with_policy(iou_with)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def iou_with(truth, prediction, empty):
     intersection = np.sum((truth == 1) & (prediction == 1))
     union = np.sum((truth == 1) | (prediction == 1))
@@ -462,7 +474,7 @@ check.iou_with_policy(iou_with)
 #
 # Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
 
-# %% mystnb={"image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}, "figure": {"caption": "The same truth, the same number of errors. Green: found; red: too much. Left, the boundary is one pixel off on one side; right, there is a false island far away."}}
+# %% mystnb={"figure": {"caption": "The same truth, the same number of errors. Green: found; red: too much. Left, the boundary is one pixel off on one side; right, there is a false island far away."}, "image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}}
 from unet_helpers.failures import error_map
 
 square = np.zeros((32, 32), int)
@@ -518,7 +530,7 @@ distances.round(2)
 #
 # Draw disks of growing size, and shift each by one pixel: the same small error of the boundary.
 
-# %% mystnb={"image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}, "figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}}
+# %% mystnb={"figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}, "image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}}
 from unet_helpers.metrics import surface_dice
 
 place = np.hypot(*np.mgrid[-40:41, -40:41])
@@ -555,7 +567,7 @@ answers = {
 }
 check.metric_for(answers)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 answers = {
     "liver outline": "Dice",
     "safety margin in mm": "HD95",
@@ -602,7 +614,7 @@ widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "t
 # %% [markdown]
 # Green is found, red too much, blue missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). The same as curves, over all validation slices pooled:
 
-# %% mystnb={"image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}, "figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}}
+# %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
@@ -648,7 +660,7 @@ from unet_helpers.intervals import compare
 plain = scored["most probable class"]
 compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
 
-# %% mystnb={"image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they lie on both sides of zero, too. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}, "figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}}
+# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they lie on both sides of zero, too. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}}
 differences = {name: one.differences for name, one in compared.items()}
 plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35), method="t")
 
@@ -682,7 +694,7 @@ pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "
 #
 # The finest is to *choose* on the test patients, and nobody notices it. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as the rule from 0.1 on was off the plain one in each patient; the best of many is the luckiest. How much too good does it look?
 
-# %% mystnb={"image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}, "figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}}
+# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}}
 spread = differences["nodule from 0.1 on"]["nodule"].std() / np.sqrt(2)
 rng = np.random.default_rng(0)
 tried = [1, 2, 5, 10, 20, 50]
@@ -731,7 +743,7 @@ assert report.summary("dice").loc["lung", "mean"] >= 0.95
 #
 # The patients behind the numbers:
 
-# %% mystnb={"image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.99; those of the nodule are spread from 0 to about 0.8, two of them at 0."}, "figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}}
+# %% mystnb={"figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}, "image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.99; those of the nodule are spread from 0 to about 0.8, two of them at 0."}}
 plotting.show_cases(report, method="t")
 
 # %% [markdown]
@@ -767,7 +779,7 @@ print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(p
 #
 # A mean can hide a disaster, and pictures chosen by hand can hide anything. So choose by a rule: the worst, the median and the best patient, here by the nodule's Dice, and of each the slice with the largest nodule.
 
-# %% mystnb={"image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; in the first, the thin front end of one lung is lost. The nodule is missed, drawn blue, in the first two rows and found, drawn green, in the third."}, "figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}}
+# %% mystnb={"figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}, "image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; in the first, the thin front end of one lung is lost. The nodule is missed, drawn blue, in the first two rows and found, drawn green, in the third."}}
 ranked = report.of_class("nodule").query("true_pixels > 0").sort_values("dice")["patient"].tolist()
 chosen = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
 size = (test.masks == 2).sum(axis=(1, 2))
@@ -792,7 +804,7 @@ means = values[drawn].mean(axis=1)
 low, high = np.quantile(means, [0.025, 0.975])
 print(f"{len(values)} patients, mean {values.mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
 
-# %% mystnb={"image": {"alt": "A histogram of 2000 bootstrap means of the nodule's Dice, a single broad hill, with the mean as a solid vertical line and the ends of the interval as dashed lines."}, "figure": {"caption": "Means of 2000 draws of the test patients. 95 % of them lie between the dashed lines: that is the interval."}}
+# %% mystnb={"figure": {"caption": "Means of 2000 draws of the test patients. 95 % of them lie between the dashed lines: that is the interval."}, "image": {"alt": "A histogram of 2000 bootstrap means of the nodule's Dice, a single broad hill, with the mean as a solid vertical line and the ends of the interval as dashed lines."}}
 with plotting.figure(width=4.4, height=2.6) as (fig, axes):
     axes[0, 0].hist(means, bins=25, color="#E69F00")
     axes[0, 0].axvline(values.mean(), color="black")
@@ -836,7 +848,7 @@ pd.DataFrame(table).T.round(3)
 #
 # A 95 % interval should hold the true mean in 95 of 100 studies. That can be tried out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule, in patients who differ more than the slices of one patient do:
 
-# %% mystnb={"image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}, "figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}}
+# %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}}
 import json
 
 from unet_helpers.results import RESULTS
@@ -874,7 +886,7 @@ def interval(values, patients):
 check.interval(interval)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def interval(values, patients):
     rng = np.random.default_rng(0)
     groups = [values[patients == patient] for patient in np.unique(patients)]
@@ -905,7 +917,7 @@ marked[1:].to_frame().T
 #
 # And where two of them did outline something, how well do the outlines agree?
 
-# %% mystnb={"image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}, "figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows: the slices that all four outlined, the same for all three; a reader beside one other, beside the consensus of the other three, and beside that of all four."}}
+# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows: the slices that all four outlined, the same for all three; a reader beside one other, beside the consensus of the other three, and beside that of all four."}, "image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}}
 runs = {"two readers": readers["pairs"]} | readers["pairs_by_size"]
 runs["four masks: two readers"] = readers["pairs_of_four_masks"]
 runs["… consensus of the others"] = readers["others_of_four_masks"]

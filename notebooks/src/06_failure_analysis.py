@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -42,7 +41,7 @@ model = load_checkpoint()
 validation = data.validation
 predictions = predict_masks(model, validation.images)
 
-# %% mystnb={"image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: another slice near the tips; the errors are thin lines along the edges, and a small nodule that is missing."}, "figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red is also a pixel with the wrong class, such as nodule taken for lung."}}
+# %% mystnb={"figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red is also a pixel with the wrong class, such as nodule taken for lung."}, "image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: another slice near the tips; the errors are thin lines along the edges, and a small nodule that is missing."}}
 from unet_helpers import plotting
 
 slices = evaluate(None, validation, data.class_names, by="slice", predictions=predictions)
@@ -67,14 +66,14 @@ assert 0.9 < slices.of_class("lung")["dice"].min() < 0.98 and slices.of_class("n
 #
 # Dice of each patient, one point per patient and class:
 
-# %% mystnb={"image": {"alt": "Dice per patient for lung and nodule. All lung points lie close together just below one; the nodule points are spread from zero to about 0.9."}, "figure": {"caption": "Dice of the validation patients. Diamond and bar: mean and 95 % interval by Student's t."}}
+# %% mystnb={"figure": {"caption": "Dice of the validation patients. Diamond and bar: mean and 95 % interval by Student's t."}, "image": {"alt": "Dice per patient for lung and nodule. All lung points lie close together just below one; the nodule points are spread from zero to about 0.9."}}
 patients = evaluate(None, validation, data.class_names, predictions=predictions)
 plotting.show_cases(patients, method="t")
 
 # %% [markdown]
 # Two classes, two stories. The lung is good in every patient. The nodules are good in some patients and lost, altogether or nearly, in others; a mean over such a class describes nobody. (A patient without a nodule, in whom none was predicted, has no point: 0/0.)
 
-# %% mystnb={"image": {"alt": "Six close-ups of nodules, outlined in yellow, with no dashed line of a prediction at the nodule: they were missed. All are two to six pixels wide, and some lie at the wall of the lung."}, "figure": {"caption": "The six worst slices that hold a nodule: all have Dice 0, the largest nodule first. Yellow: ground truth; dashed: prediction."}}
+# %% mystnb={"figure": {"caption": "The six worst slices that hold a nodule: all have Dice 0, the largest nodule first. Yellow: ground truth; dashed: prediction."}, "image": {"alt": "Six close-ups of nodules, outlined in yellow, with no dashed line of a prediction at the nodule: they were missed. All are two to six pixels wide, and some lie at the wall of the lung."}}
 worst = with_object[with_object["class"] == "nodule"]["case"].iloc[:6]
 rows = [validation.case_ids.tolist().index(case) for case in worst]
 examples = {}
@@ -91,7 +90,7 @@ plotting.show_kinds(examples, columns=3, panel=2.4, fill=0)
 #
 # Averaged over all slices, the wrong pixels of a class become a map of the trouble spots:
 
-# %% mystnb={"image": {"alt": "Three maps over the chest. The share of slices in which a pixel is lung shows two lungs; the map of wrong lung pixels shows faint specks all over both lungs, brightest at their inner sides; the map of wrong nodule pixels shows a few scattered spots and rings inside the lungs."}, "figure": {"caption": "Where the lungs are, and how often a pixel is wrong, over all validation slices. Brighter is more often; each map has its own scale."}}
+# %% mystnb={"figure": {"caption": "Where the lungs are, and how often a pixel is wrong, over all validation slices. Brighter is more often; each map has its own scale."}, "image": {"alt": "Three maps over the chest. The share of slices in which a pixel is lung shows two lungs; the map of wrong lung pixels shows faint specks all over both lungs, brightest at their inner sides; the map of wrong nodule pixels shows a few scattered spots and rings inside the lungs."}}
 import numpy as np
 
 wrong = {name: (validation.masks == i) != (predictions == i) for i, name in enumerate(data.class_names)}
@@ -103,7 +102,7 @@ plotting.show_images(
 # %% [markdown]
 # The lung errors are brightest at the inner side of the lungs. Elsewhere they are a haze, because each slice has its outline at another place; the nodule errors are spots and small rings, because nodules are rare and sit anywhere. A map of the picture does not say what the haze is. So ask the mask: how far is each wrong lung pixel from the **true boundary**?
 
-# %% mystnb={"image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It stays at 1 up to one millimeter, falls below a tenth before two, and is close to zero after ten."}, "figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}}
+# %% mystnb={"figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}, "image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It stays at 1 up to one millimeter, falls below a tenth before two, and is close to zero after ten."}}
 from unet_helpers.failures import distance_to_boundary
 
 distances = np.stack([distance_to_boundary(m == 1, s) for m, s in zip(validation.masks, validation.spacing)])
@@ -125,7 +124,7 @@ round(float((lung_distances < 2).mean()), 1)
 #
 # The slices of a patient run from the tips of the lungs (slice 0) to the diaphragm (slice 7). Where is the network worst? Two measures: the Dice, and the wrong pixels per pixel of true boundary.
 
-# %% mystnb={"image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at both ends and dips a little in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, well above the other slices; the tips come second."}, "figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}}
+# %% mystnb={"figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}, "image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at both ends and dips a little in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, well above the other slices; the tips come second."}}
 import pandas as pd
 from scipy import ndimage
 
@@ -170,7 +169,7 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm is five or six pixels in this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but that none of the smallest and most of the largest were found is no chance. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
+# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but that none of the smallest and most of the largest were found is no chance. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
@@ -183,7 +182,7 @@ nodules["contrast"] = np.where(nodules["HU"] < 300, "< 300 HU", "> 300 HU")
 nodules["large"] = np.where(nodules["diameter_mm"] > 12, "> 12 mm", "< 12 mm")
 nodules.groupby(["contrast", "large"])["found"].agg(["size", "mean"]).unstack().round(2)
 
-# %% mystnb={"image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the right and the upper middle, crosses for missed nodules lie at the left at every contrast, and along the bottom, the last one near 30 mm."}, "figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}}
+# %% mystnb={"figure": {"caption": "Size and contrast of each nodule. Circles: found; crosses: missed."}, "image": {"alt": "Each nodule as a point: diameter in mm on the horizontal axis, contrast in HU on the vertical axis. Circles for found nodules fill the right and the upper middle, crosses for missed nodules lie at the left at every contrast, and along the bottom, the last one near 30 mm."}}
 with plotting.figure(width=5, height=3.2) as (fig, axes):
     for found, marker, color in ((True, "o", "#0072B2"), (False, "x", "#D55E00")):
         part = nodules[nodules["found"] == found]
@@ -239,7 +238,7 @@ errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").uns
 # %% [markdown]
 # For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about fifteen missed objects, a dozen false islands, and some pieces that the image hardly shows. Five kinds do not occur at all: nobody's lungs were cut here, nothing was split or merged, no hole was left, and no object was taken for a class other than that of its surroundings.
 
-# %% mystnb={"image": {"alt": "Six close-ups with a title each. Slice-end error: a large round nodule, missed as a whole. Low contrast: pieces of lung beside vessels and airway at the inner border, left out. Missed object: a small nodule beside vessels, missed. False island: a piece outside of the body, at the edge of the picture, predicted as lung. Boundary shift: a bright round nodule of which the rim was not predicted. Leak: a piece beside the lung's inner border, predicted as lung."}, "figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}}
+# %% mystnb={"figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}, "image": {"alt": "Six close-ups with a title each. Slice-end error: a large round nodule, missed as a whole. Low contrast: pieces of lung beside vessels and airway at the inner border, left out. Missed object: a small nodule beside vessels, missed. False island: a piece outside of the body, at the edge of the picture, predicted as lung. Boundary shift: a bright round nodule of which the rim was not predicted. Leak: a piece beside the lung's inner border, predicted as lung."}}
 examples = {}
 for kind in ATLAS:
     found = errors[errors["kind"] == kind]
@@ -264,7 +263,7 @@ plotting.show_kinds(examples, columns=4, panel=2.3)
 #
 # Six pairs of masks, each with one error. Write the name of the kind beside each letter.
 
-# %% mystnb={"image": {"alt": "Six small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right. E: a bar joins two disks. F: a vertical gap runs through a true ellipse."}, "figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}}
+# %% mystnb={"figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}, "image": {"alt": "Six small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right. E: a bar joins two disks. F: a vertical gap runs through a true ellipse."}}
 from unet_helpers.checks import failure_analysis as check
 
 blank = np.full((32, 32, 1), 0.3)
@@ -275,7 +274,7 @@ plotting.show_kinds(riddles, crop=32, columns=6, panel=1.5)
 names = {"A": ..., "B": ..., "C": ..., "D": ..., "E": ..., "F": ...}
 check.name_the_kind(names)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 names = {"A": "boundary shift", "B": "missed object", "C": "hole", "D": "leak into a neighbor"}
 names |= {"E": "merged", "F": "split"}
 check.name_the_kind(names)
@@ -294,7 +293,7 @@ def false_islands(truth, predicted):
 check.false_islands(false_islands)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def false_islands(truth, predicted):
     labels, _ = ndimage.label(predicted, np.ones((3, 3)))
     touching = np.unique(labels[truth & predicted])
@@ -331,7 +330,7 @@ costs.sort_values("nodule").round(2)
 #
 # **Second: the same errors among others**, planted into the predictions of the network, beside its own errors. This is the table of the names that they got:
 
-# %% mystnb={"image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}, "figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}}
+# %% mystnb={"figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}, "image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}}
 import json
 
 from unet_helpers.atlas_figures import show_sorting
@@ -360,7 +359,7 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # %% [markdown]
 # **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
 
-# %% mystnb={"image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: more than half under its own name, the others mostly under boundary shift, missed object and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}, "figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}}
+# %% mystnb={"figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}, "image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: more than half under its own name, the others mostly under boundary shift, missed object and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}}
 from unet_helpers.atlas import CAUSES
 
 no_cause = [kind for kind in ATLAS if kind not in CAUSES]
@@ -391,7 +390,7 @@ def balanced(matrix):
 check.balanced_accuracy(balanced)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def balanced(matrix):
     return np.mean(np.diag(matrix) / matrix.sum(axis=1))
 
@@ -410,7 +409,7 @@ print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(o
 #
 # The patients so far are simple. Those in the archive of a hospital are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such *archive patients* too, and notes which slices show what. This network has never seen one.
 
-# %% mystnb={"image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without, and only for emphysema are the bars apart."}, "figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}}
+# %% mystnb={"figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}, "image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without, and only for emphysema are the bars apart."}}
 from unet_helpers.atlas_figures import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
@@ -426,7 +425,7 @@ show_with_and_without(rows, "lung Dice per slice")
 #
 # If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; of an empty mask, one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
-# %% mystnb={"image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty is near 0.05 up to a share of 0.3, then rises to 0.27, and stays a little above the best order; keeping at random is a flat line at 0.27. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.29; the best order stays at 0 up to there."}, "figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}}
+# %% mystnb={"figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}, "image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty is near 0.05 up to a share of 0.3, then rises to 0.27, and stays a little above the best order; keeping at random is a flat line at 0.27. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.29; the best order stays at 0 up to there."}}
 from unet_helpers.atlas_figures import show_bands
 
 panels = {}
@@ -445,7 +444,7 @@ show_bands(panels, "mean of 1 − Dice", panel=2.9)
 #
 # Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
-# %% mystnb={"image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall to zero, the lung late. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays above 0.8. Rotation and shift: both flat."}, "figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}}
+# %% mystnb={"figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}, "image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall to zero, the lung late. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays above 0.8. Rotation and shift: both flat."}}
 from unet_helpers.robustness import DISTURBANCES
 
 robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
@@ -467,7 +466,7 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # %% [markdown]
 # Move the sliders, and watch one slice give way: first noise, then missing rows. Where do the first false pixels appear, and what becomes of the nodule?
 
-# %% mystnb={"image": {"alt": "Two sliders, for the disturbance and its strength, above a chest slice with the predicted lungs and nodules."}, "figure": {"caption": "What the network makes of one slice under six disturbances: blue lung, orange nodule."}}
+# %% mystnb={"figure": {"caption": "What the network makes of one slice under six disturbances: blue lung, orange nodule."}, "image": {"alt": "Two sliders, for the disturbance and its strength, above a chest slice with the predicted lungs and nodules."}}
 from unet_helpers.preprocessing import window
 from unet_helpers.robustness import disturb
 from unet_helpers.widgets import explore_two
@@ -498,7 +497,7 @@ len(findings), sum(finding.suspicious for finding in findings)
 #
 # **Cause 1: only the display.** A mask holds 0, 1 and 2. A viewer that shows 255 as white shows 2 as black.
 
-# %% mystnb={"image": {"alt": "Two panels. Left: an all-black square, the predicted mask shown with white at 255. Right: the same mask shown with white at 2: two lungs in gray, and in white a nodule and a smaller spot."}, "figure": {"caption": "The same predicted mask, shown with two different scales."}}
+# %% mystnb={"figure": {"caption": "The same predicted mask, shown with two different scales."}, "image": {"alt": "Two panels. Left: an all-black square, the predicted mask shown with white at 255. Right: the same mask shown with white at 2: two lungs in gray, and in white a nodule and a smaller spot."}}
 predicted = predict_masks(model, images)
 with plotting.figure(1, 2) as (fig, axes):
     plotting.draw_image(axes[0, 0], predicted[0], limits=(0, 255), title="vmax=255")
@@ -551,7 +550,7 @@ first_suspect(why_black(nodule_map, more.images[shy : shy + 1], nodule[shy : shy
 #
 # The answers make a tree. Here it is for the images in HU: down as long as all is well, to the right for the remedy. The **first** suspicious answer is the cause to mend; what is suspicious below it is often its consequence.
 
-# %% mystnb={"image": {"alt": "A column of six boxes with questions, joined by arrows from top to bottom: is it only the display, are the mask values class indices, do the masks hold an object, are the images in the range of training, does the output vary, would a lower threshold show it. The fourth box is orange and an arrow leads from it to the remedy: scale to 0 to 1 exactly as in training."}, "figure": {"caption": "The decision tree for a black mask, with its answers for images that were fed in HU."}}
+# %% mystnb={"figure": {"caption": "The decision tree for a black mask, with its answers for images that were fed in HU."}, "image": {"alt": "A column of six boxes with questions, joined by arrows from top to bottom: is it only the display, are the mask values class indices, do the masks hold an object, are the images in the range of training, does the output vary, would a lower threshold show it. The fourth box is orange and an arrow leads from it to the remedy: scale to 0 to 1 exactly as in training."}}
 plotting.show_findings(unscaled)
 
 # %% [markdown]
@@ -564,7 +563,7 @@ pipeline = check.broken_pipeline(hu, masks)
 question, steps = ..., ...
 check.cause_and_repair(question, steps)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 print(*why_black(model, pipeline.images, pipeline.masks)[:4], sep="\n")
 question, steps = 4, pipeline.steps[:1]
 check.cause_and_repair(question, steps)
@@ -593,7 +592,7 @@ def best_constant(share):
 check.best_constant(best_constant)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def best_constant(share):
     return max(share, 1 - share)
 

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -51,7 +50,7 @@ belief = np.where(truth == 1, 0.05, 0.02)
 belief[(truth == 1) & (np.arange(64) < np.argwhere(truth)[:, 1].mean())] = 0.8
 belief[np.roll(truth, (26, 18), axis=(0, 1)) == 1] = 0.7
 
-# %% mystnb={"image": {"alt": "Eight panels. A crop of a lung with an outlined nodule; probabilities, bright in the left half of the nodule and in a spot further down; then one map per loss. In all maps the nodule is red and the spot blue. For cross-entropy the missed half is the reddest and all the background pale blue; with weights the background and the spot are fainter; for focal the background is white; for Dice and Tversky the found half is redder than the missed one; for the sum both halves are dark red."}, "figure": {"caption": "A nodule, what a network believes halfway through a training, and where six losses pull. Red: the loss pulls the pixel toward nodule; blue: toward background. Each map has its own scale (square root of the pull, so that weak pulls show)."}}
+# %% mystnb={"figure": {"caption": "A nodule, what a network believes halfway through a training, and where six losses pull. Red: the loss pulls the pixel toward nodule; blue: toward background. Each map has its own scale (square root of the pull, so that weak pulls show)."}, "image": {"alt": "Eight panels. A crop of a lung with an outlined nodule; probabilities, bright in the left half of the nodule and in a spot further down; then one map per loss. In all maps the nodule is red and the spot blue. For cross-entropy the missed half is the reddest and all the background pale blue; with weights the background and the spot are fainter; for focal the background is white; for Dice and Tversky the found half is redder than the missed one; for the sum both halves are dark red."}}
 import keras
 import tensorflow as tf
 
@@ -117,7 +116,7 @@ pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wron
 #
 # And how hard does each loss pull at a *nodule* pixel, when the network gives it probability $p$?
 
-# %% mystnb={"image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts a little below 1, has its maximum near 0.06 and then falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}, "figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}}
+# %% mystnb={"figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}, "image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts a little below 1, has its maximum near 0.06 and then falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}}
 p = np.linspace(0.005, 0.995, 45)
 curves = {name: pull(losses[name], np.ones((1, 45)), p[None])[0] for name in ("cross-entropy", "focal", "Dice")}
 relative = {name: curve / curve.max() for name, curve in curves.items()}
@@ -151,7 +150,7 @@ def soft_dice_loss(y, p):
 check.soft_dice_loss(soft_dice_loss)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def soft_dice_loss(y, p):
     return 1 - (2 * (y * p).sum() + 1) / (y.sum() + p.sum() + 1)
 
@@ -168,7 +167,7 @@ weights = ...  # (alpha, beta)
 
 check.tversky_weights(weights)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 weights = (0.2, 0.8)
 
 check.tversky_weights(weights)
@@ -176,7 +175,7 @@ check.tversky_weights(weights)
 # %% [markdown]
 # Move through the states of a training and through the losses. Left: what the network believes, right: where the loss pulls. (For the first state, the outlined nodule has the same probability as all else.)
 
-# %% mystnb={"image": {"alt": "Two sliders, for the loss and for the state of the training, above two pictures: the probabilities, and a map of red and blue that shows where the loss pulls."}, "figure": {"caption": "Belief (left) and pull (right) for five losses in four states."}}
+# %% mystnb={"figure": {"caption": "Belief (left) and pull (right) for five losses in four states."}, "image": {"alt": "Two sliders, for the loss and for the state of the training, above two pictures: the probabilities, and a map of red and blue that shows where the loss pulls."}}
 from unet_helpers.widgets import explore_two
 
 lost, found = np.where(truth == 1, 0.001, 0.02), np.where(truth == 1, 0.9, 0.02)
@@ -246,7 +245,7 @@ wrong = ...  # "A" or "B"
 
 check.four_pixels(my_truth, my_prediction, wrong)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 my_truth, my_prediction = [1, 1, 0, 0], [1, 1, 1, 0]
 print(*(round(suspect(my_truth, my_prediction), 2) for suspect in (check.suspect_a, check.suspect_b)))
 wrong = "A"  # by hand, with the smoothing: 1 - 2.5 / (2.5 + 0.2), which is B
@@ -281,7 +280,7 @@ counts = {name: confusion_counts(data.validation.masks, masks) for name, masks i
 assert all(0.2 < count.dice < 0.9 for count in counts.values())
 assert counts["weighted, 10 to 1"].recall > counts["cross-entropy"].recall
 
-# %% mystnb={"image": {"alt": "Three rows of the same five crops of lungs, each with one nodule. Top row: the ground truth, five round outlines. Middle row, cross-entropy: the nodules are marked, the two on the right by a few pixels only. Bottom row, weighted: several outlines are wider than in the middle row, but not that of the nodule on the far right."}, "figure": {"caption": "Crops with a nodule, of the validation patients. Top: ground truth. Middle: learned with cross-entropy. Bottom: learned with cross-entropy in which a nodule pixel counts ten times."}}
+# %% mystnb={"figure": {"caption": "Crops with a nodule, of the validation patients. Top: ground truth. Middle: learned with cross-entropy. Bottom: learned with cross-entropy in which a nodule pixel counts ten times."}, "image": {"alt": "Three rows of the same five crops of lungs, each with one nodule. Top row: the ground truth, five round outlines. Middle row, cross-entropy: the nodules are marked, the two on the right by a few pixels only. Bottom row, weighted: several outlines are wider than in the middle row, but not that of the nodule on the far right."}}
 sizes = data.validation.masks.sum(axis=(1, 2))
 rows = np.argsort(sizes)[::-1][:10:2]
 masks = [*data.validation.masks[rows], *(mask for masks in found.values() for mask in masks[rows])]
@@ -302,7 +301,7 @@ measured = json.loads((RESULTS / "losses.json").read_text(encoding="utf-8"))["re
 {key: measured[key] for key in ("training_crops", "epochs", "learning_rate", "held_out_patients")}
 
 
-# %% mystnb={"image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}, "figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients."}}
+# %% mystnb={"figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients."}, "image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}}
 runs = measured["losses"]
 quantities = {"Dice per patient": "dice", "recall": "recall", "precision": "precision"}
 plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
@@ -353,7 +352,7 @@ def threshold_of_weight(w):
 check.threshold_of_weight(threshold_of_weight)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def threshold_of_weight(w):
     return 1 / (1 + w)
 
@@ -363,7 +362,7 @@ check.threshold_of_weight(threshold_of_weight)
 # %% [markdown]
 # So before a loss is praised, give every network *its own* best threshold, chosen on the validation patients, and compare again:
 
-# %% mystnb={"image": {"alt": "Two panels with a row per setting. Left, at threshold 0.5, weighted cross-entropy has the highest mean Dice, cross-entropy and focal are lower. Right, at thresholds chosen on the validation patients, cross-entropy, weighted and focal are level at about 0.55, and the others a few hundredths lower; the intervals overlap widely."}, "figure": {"caption": "The same networks, left at a threshold of 0.5, right at the threshold that was best on the validation patients."}}
+# %% mystnb={"figure": {"caption": "The same networks, left at a threshold of 0.5, right at the threshold that was best on the validation patients."}, "image": {"alt": "Two panels with a row per setting. Left, at threshold 0.5, weighted cross-entropy has the highest mean Dice, cross-entropy and focal are lower. Right, at thresholds chosen on the validation patients, cross-entropy, weighted and focal are level at about 0.55, and the others a few hundredths lower; the intervals overlap widely."}}
 quantities = {"Dice at 0.5": "dice", "Dice at its own threshold": "dice_at_chosen"}
 plotting.show_estimates(runs, quantities, limits=(-0.03, 0.8), panel=3.6)
 
@@ -393,13 +392,13 @@ table.sort_values("cross-entropy × 1000").round(2)
 #
 # The loss says where to go, the **learning rate** how far in one step. The best loss cannot help if the step is wrong. The same training with *Dice + weighted* at five rates:
 
-# %% mystnb={"image": {"alt": "Training Dice over six epochs for five learning rates. 3e-05 stays at 0. 0.0003 leaves 0 in the third epoch and reaches 0.5. 0.003 climbs steadily above 0.7. 0.03 is highest after the first epoch and then falls behind, at 0.6. 0.3 shows a little Dice for three epochs and falls back to 0."}, "figure": {"caption": "Dice on the training crops (all pixels pooled), epoch by epoch, for five learning rates. Mean of the seeds."}}
+# %% mystnb={"figure": {"caption": "Dice on the training crops (all pixels pooled), epoch by epoch, for five learning rates. Mean of the seeds."}, "image": {"alt": "Training Dice over six epochs for five learning rates. 3e-05 stays at 0. 0.0003 leaves 0 in the third epoch and reaches 0.5. 0.003 climbs steadily above 0.7. 0.03 is highest after the first epoch and then falls behind, at 0.6. 0.3 shows a little Dice for three epochs and falls back to 0."}}
 rates = measured["learning_rates"]
 curves = {rate: run["training_curve"] for rate, run in rates.items()}
 epochs = range(1, measured["epochs"] + 1)
 plotting.show_lines(epochs, curves, "epoch", "training Dice", limits=(-0.03, 1))
 
-# %% mystnb={"image": {"alt": "Dice by learning rate: 0 for 3e-05, about 0.3 for 0.0003, about 0.5 for 0.003 and 0.03, 0 for 0.3."}, "figure": {"caption": "Dice per held-out patient by learning rate. Circles: seeds (three for the standard rate, one for the others)."}}
+# %% mystnb={"figure": {"caption": "Dice per held-out patient by learning rate. Circles: seeds (three for the standard rate, one for the others)."}, "image": {"alt": "Dice by learning rate: 0 for 3e-05, about 0.3 for 0.0003, about 0.5 for 0.003 and 0.03, 0 for 0.3."}}
 plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7), panel=4.6)
 
 # %% [markdown]
@@ -434,7 +433,7 @@ print(f"{len(network.losses)} kernels, penalty before the training {float(sum(ne
 #
 # Six training patients in place of 34, more epochs, no augmentation: a setting made for learning by heart.
 
-# %% mystnb={"image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}, "figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training, at a threshold of 0.5 and at one chosen on the validation patients. 34 patients: the run from above, with dropout 0.1."}}
+# %% mystnb={"figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training, at a threshold of 0.5 and at one chosen on the validation patients. 34 patients: the run from above, with dropout 0.1."}, "image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}}
 small = {"34 patients": runs["Dice + weighted"]} | {
     f"6, {name}": run for name, run in measured["regularization"].items()
 }

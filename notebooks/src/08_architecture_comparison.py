@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -38,7 +37,7 @@ def slice_of(case):
     return subset_of_patients([make_patient(0, index=int(patient[1:]) - 1)])[int(level)]
 
 
-# %% mystnb={"image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and, in the one on the right of the picture, a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}, "figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}}
+# %% mystnb={"figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}, "image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and, in the one on the right of the picture, a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}}
 shown = slice_of(large)
 answers = [shown.masks[0], *(drawn[name][0, 0] for name in NETWORKS)]
 plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
@@ -71,7 +70,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 #
 # All five shrink the image step by step, so that a pixel of the smallest map sees much of the chest, and then go back to full size. They differ in what crosses from the way down to the way up:
 
-# %% mystnb={"image": {"alt": "Five schematic networks side by side as V shapes. U-Net: five sizes, dashed lines join both sides at four levels, all feature maps. Attention U-Net: the same with a circle on the lower three lines. SegNet: six sizes, five lines, places of the maxima. FCN-8s: six sizes, lines at the two levels above the lowest, then one long step to full size, class scores, added. DeepLabV3+: down to a sixteenth, one line at a quarter, two long steps up."}, "figure": {"caption": "Five networks. A square is a stack of feature maps, lower the smaller it is; dashed lines show what crosses. Circles: gates that let a part of it pass."}}
+# %% mystnb={"figure": {"caption": "Five networks. A square is a stack of feature maps, lower the smaller it is; dashed lines show what crosses. Circles: gates that let a part of it pass."}, "image": {"alt": "Five schematic networks side by side as V shapes. U-Net: five sizes, dashed lines join both sides at four levels, all feature maps. Attention U-Net: the same with a circle on the lower three lines. SegNet: six sizes, five lines, places of the maxima. FCN-8s: six sizes, lines at the two levels above the lowest, then one long step to full size, class scores, added. DeepLabV3+: down to a sixteenth, one line at a quarter, two long steps up."}}
 plotting.show_schemes()
 
 # %% [markdown]
@@ -107,7 +106,7 @@ around = slice(row - 16, row + 16), slice(column - 16, column + 16)
 crop, truth = shown.images[0][around], nodule[around]
 best = {stride: best_from_coarse_map(truth, stride) for stride in (1, 4, 8, 16)}
 
-# %% mystnb={"image": {"alt": "Four copies of a crop of 32 by 32 pixels around a nodule a few pixels wide. At stride 1 the outline is exact, at 4 it is nearly right, at 8 it is a patch several times as large, at 16 it covers the whole crop."}, "figure": {"caption": "The smallest nodule of four pixels or more among the 24 patients, in a crop of 32×32 pixels, and the best outline that a score map of each stride can draw."}}
+# %% mystnb={"figure": {"caption": "The smallest nodule of four pixels or more among the 24 patients, in a crop of 32×32 pixels, and the best outline that a score map of each stride can draw."}, "image": {"alt": "Four copies of a crop of 32 by 32 pixels around a nodule a few pixels wide. At stride 1 the outline is exact, at 4 it is nearly right, at 8 it is a patch several times as large, at 16 it covers the whole crop."}}
 titles = [f"stride {stride}" for stride in best]
 plotting.show_images([crop] * 4, titles, [2 * mask.astype(np.uint8) for mask in best.values()], panel=1.8)
 
@@ -134,7 +133,7 @@ limits = {
     for stride in (4, 8, 16)
 }
 
-# %% mystnb={"image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between about 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}, "figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}}
+# %% mystnb={"figure": {"caption": "The highest mean Dice that a score map of a stride allows, for disks by diameter."}, "image": {"alt": "Three curves of the best possible Dice over the diameter of a disk from 2 to 14 pixels. Stride 4 lies between about 0.9 and 1, stride 8 rises from about one half to near 1, stride 16 from about a quarter to above 0.9."}}
 plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.02))
 
 # %% [markdown]
@@ -178,7 +177,7 @@ def multiplications(height, width, kernel, inside, out):
 check.multiplications(multiplications)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def multiplications(height, width, kernel, inside, out):
     return height * width * kernel * kernel * inside * out
 
@@ -227,7 +226,7 @@ def width_for(width, parameters, target):
 check.width_for(width_for)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def width_for(width, parameters, target):
     return round(width * (target / parameters) ** 0.5)
 
@@ -303,7 +302,7 @@ def gain_per_patient(runs, others):
 check.gain_per_patient(gain_per_patient)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def gain_per_patient(runs, others):
     return runs.mean(axis=0) - others.mean(axis=0)
 
@@ -368,7 +367,7 @@ table_of(recorded["tables"]["equal width"])
 # %% [markdown]
 # In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget.
 
-# %% mystnb={"image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}, "figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}}
+# %% mystnb={"figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}, "image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}}
 equal_width = {name: recorded["networks"][name] for name in recorded["tables"]["equal width"]}
 dices = {"lung Dice": "lung_dice", "nodule Dice": "nodule_dice"}
 plotting.show_estimates(equal_width, dices, panel=3.6)
@@ -378,7 +377,7 @@ plotting.show_estimates(equal_width, dices, panel=3.6)
 #
 # That would be wrong: the bars are long because *patients* differ. Some nodules are easy for every network, some are faint for every network. So look at the differences on the same patients:
 
-# %% mystnb={"image": {"alt": "Two panels with four rows, differences to the U-Net. Attention U-Net: hollow diamonds at zero in both. SegNet, DeepLabV3+ and FCN-8s: filled diamonds left of zero, by 0.017, 0.012 and 0.033 for the lungs and by about 0.09, 0.07 and 0.27 for the nodules; no bar reaches zero."}, "figure": {"caption": "Difference to the U-Net on the same patients. Circles: seeds. Bar: 95 % interval; a hollow diamond where it includes 0."}}
+# %% mystnb={"figure": {"caption": "Difference to the U-Net on the same patients. Circles: seeds. Bar: 95 % interval; a hollow diamond where it includes 0."}, "image": {"alt": "Two panels with four rows, differences to the U-Net. Attention U-Net: hollow diamonds at zero in both. SegNet, DeepLabV3+ and FCN-8s: filled diamonds left of zero, by 0.017, 0.012 and 0.033 for the lungs and by about 0.09, 0.07 and 0.27 for the nodules; no bar reaches zero."}}
 others = {name: run for name, run in equal_width.items() if name != "U-Net"}
 gains = {"lung, difference to U-Net": "lung_dice_gain", "nodule, difference to U-Net": "nodule_dice_gain"}
 plotting.show_estimates(others, gains, panel=3.6, mark=0)
@@ -450,7 +449,7 @@ pd.DataFrame(rows).rename_axis("standard deviation of Dice").round(3)
 # %%
 table_of(recorded["tables"]["equal parameters"])
 
-# %% mystnb={"image": {"alt": "The same two panels with FCN-8s at 4 filters and DeepLabV3+ at 11 filters. The picture is nearly unchanged: Attention U-Net hollow at zero, the other three left of it."}, "figure": {"caption": "The same at equal parameters. U-Net, Attention U-Net and SegNet are the runs of the first table."}}
+# %% mystnb={"figure": {"caption": "The same at equal parameters. U-Net, Attention U-Net and SegNet are the runs of the first table."}, "image": {"alt": "The same two panels with FCN-8s at 4 filters and DeepLabV3+ at 11 filters. The picture is nearly unchanged: Attention U-Net hollow at zero, the other three left of it."}}
 equal_parameters = {name: recorded["networks"][name] for name in recorded["tables"]["equal parameters"]}
 plotting.show_estimates({k: v for k, v in equal_parameters.items() if k != "U-Net"}, gains, panel=3.6, mark=0)
 
@@ -470,7 +469,7 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
 #
 # ### What one gets for what one pays
 
-# %% mystnb={"image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled too, higher and at more cost, except that the U-Net is hollow over latency; FCN-8s at 4 filters is filled over multiplications and latency, the cheapest and low."}, "figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}}
+# %% mystnb={"figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}, "image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled too, higher and at more cost, except that the U-Net is hollow over latency; FCN-8s at 4 filters is filled over multiplications and latency, the cheapest and low."}}
 everyone = equal_width | equal_parameters
 for run in everyone.values():
     run["million_parameters"] = run["parameters"] / 1e6
@@ -503,7 +502,7 @@ pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 #
 # The price is in the last column. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices that have no nodule. A part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
-# %% mystnb={"image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it and one pixel elsewhere, DeepLabV3+ marks another place, and the U-Net next to nothing."}, "figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}}
+# %% mystnb={"figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}, "image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it and one pixel elsewhere, DeepLabV3+ marks another place, and the U-Net next to nothing."}}
 shown = slice_of(small)
 row, column = np.argwhere(shown.masks[0] == 2).mean(axis=0).round().astype(int).clip(24, 104)
 around = slice(row - 24, row + 24), slice(column - 24, column + 24)
@@ -519,7 +518,7 @@ plotting.show_images([shown.images[0][around]] * 18, titles, answers, columns=6,
 #
 # An **ablation** takes one part out of a network and leaves all else as it is. The same U-Net with `skip_connections=False` has to draw everything from the bottleneck, where a map has 8×8 places:
 
-# %% mystnb={"image": {"alt": "One chest slice three times. Ground truth: both lungs, notched where airways and vessels enter from the middle, and a tiny nodule. U-Net: nearly the same borders, small rings around a few vessels inside, no nodule. Without skips: the two lungs without the notches."}, "figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}}
+# %% mystnb={"figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}, "image": {"alt": "One chest slice three times. Ground truth: both lungs, notched where airways and vessels enter from the middle, and a tiny nodule. U-Net: nearly the same borders, small rings around a few vessels inside, no nodule. Without skips: the two lungs without the notches."}}
 without = "U-Net without skips"
 answers = [shown.masks[0], drawn["U-Net"][0, 1], drawn[without][0, 1]]
 plotting.show_images([shown.images[0]] * 3, ["ground truth", "U-Net", "without skips"], answers, panel=2.8)
@@ -556,7 +555,7 @@ for name, text in check.REPORTS.items():
 flaws = {"A": ..., "B": ..., "C": ..., "D": ...}
 check.spot_the_flaw(flaws)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 flaws = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
 check.spot_the_flaw(flaws)
 

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -34,7 +33,7 @@ def scan(patient_ids, **changes):
     return [make_patient(0, index=int(name[1:]) - 1, acquisition=acquisition) for name in patient_ids]
 
 
-# %% mystnb={"image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures; in the fifth it leaves out the front tips of both lungs and a strip beside the spine."}, "figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}}
+# %% mystnb={"figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}, "image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures; in the fifth it leaves out the front tips of both lungs and a strip beside the spine."}}
 hits = (data.test.masks == 2) & (predict_masks(model, data.test.images) == 2)
 best = hits.sum(axis=(1, 2)).argmax()
 patient, level = data.test.patient_ids[best], int(data.test.case_ids[best][-2:])
@@ -106,7 +105,7 @@ scans["other window"] = subset_of_patients(standard, window=(-400, 2200))
 # %% [markdown]
 # Before the numbers, the pictures: one slice per cause, the patient of the first figure.
 
-# %% mystnb={"image": {"alt": "Eight pictures of one chest slice, with titles: standard, low dose, sharp kernel, thick slices, wide field, motion, beam hardening, other window. Low dose is grainy with streaks, the wide field shows a smaller chest, motion blurs the edges, in the other window the soft parts are gray in place of white, the others look much like the standard scan."}, "figure": {"caption": "One slice in all eight versions."}}
+# %% mystnb={"figure": {"caption": "One slice in all eight versions."}, "image": {"alt": "Eight pictures of one chest slice, with titles: standard, low dose, sharp kernel, thick slices, wide field, motion, beam hardening, other window. Low dose is grainy with streaks, the wide field shows a smaller chest, motion blurs the edges, in the other window the soft parts are gray in place of white, the others look much like the standard scan."}}
 at = np.flatnonzero(reference.patient_ids == patient)[level]
 versions = {"standard": reference, **scans}
 plotting.show_images([one.images[at] for one in versions.values()], list(versions), panel=1.5)
@@ -160,7 +159,7 @@ def paired(before, after):
 check.paired(paired)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def paired(before, after):
     lost = (after - before).dropna()
     return lost.mean(), bootstrap_interval(lost)
@@ -175,7 +174,7 @@ print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 # %% [markdown]
 # The interval of the *differences* lies below zero. The same fourteen numbers, and a clear answer: with motion the nodules are outlined worse. Now for all causes:
 
-# %% mystnb={"image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero, and in the other window one patient lies far above and three below."}, "figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}}
+# %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero, and in the other window one patient lies far above and three below."}}
 lost = {
     part: pd.DataFrame({name: scores[name][part] - scores["standard"][part] for name in scans})
     for part in ("lung", "nodule")
@@ -216,7 +215,7 @@ print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.
 #
 # A cause is no switch. Turn the dose down, in steps, for one patient. Where does the outline give way?
 
-# %% mystnb={"image": {"alt": "A slider for the number of photons above a chest slice with the predicted lungs and nodule; with fewer photons the slice becomes grainy, and the outlines become ragged."}, "figure": {"caption": "Prediction at falling dose."}}
+# %% mystnb={"figure": {"caption": "Prediction at falling dose."}, "image": {"alt": "A slider for the number of photons above a chest slice with the predicted lungs and nodule; with fewer photons the slice becomes grainy, and the outlines become ragged."}}
 from unet_helpers.widgets import explore
 
 doses = [100_000, 10_000, 3_000, 1_000, 300, 100]
@@ -224,7 +223,7 @@ dosed = {dose: subset_of_patients(scan([patient], photons=dose))[level] for dose
 frames = [plotting.paint_mask(one.images[0], predict_masks(model, one.images)[0]) for one in dosed.values()]
 explore(frames, [f"{dose:,} photons" for dose in doses], "dose", start=3)
 
-# %% mystnb={"image": {"alt": "Two curves over the number of photons from 100,000 down to 100 on a logarithmic axis. Lung Dice stays just below 1 and nodule Dice between 0.3 and 0.4 down to 1,000 photons; then both fall, the nodule to about 0.1. A gray band marks the doses of the training set, 20,000 to 160,000."}, "figure": {"caption": "Mean Dice of the seven test patients at falling dose. Gray: the doses of the training set."}}
+# %% mystnb={"figure": {"caption": "Mean Dice of the seven test patients at falling dose. Gray: the doses of the training set."}, "image": {"alt": "Two curves over the number of photons from 100,000 down to 100 on a logarithmic axis. Lung Dice stays just below 1 and nodule Dice between 0.3 and 0.4 down to 1,000 photons; then both fall, the nodule to about 0.1. A gray band marks the doses of the training set, 20,000 to 160,000."}}
 ladder = {dose: dice_per_patient(subset_of_patients(scan(data.test.patients, photons=dose))).mean() for dose in doses}
 with plotting.figure(width=4.6, height=2.8) as (fig, axes):
     pd.DataFrame(ladder).T.plot(ax=axes[0, 0], marker="o", logx=True, color=plotting.CLASS_COLORS[1:3])
@@ -247,7 +246,7 @@ archive = subset_of_patients(archive_patients)
 report = evaluate(model, archive, data.class_names)
 report.summary("dice")[["mean", "low", "high", "cases"]].round(2)
 
-# %% mystnb={"image": {"alt": "Dice of each archive patient as a dot, for lung and nodule. The lung's dots lie between about 0.94 and 0.98, the nodule's are spread from 0 to above 0.9."}, "figure": {"caption": "The same network on eight patients of the archive."}}
+# %% mystnb={"figure": {"caption": "The same network on eight patients of the archive."}, "image": {"alt": "Dice of each archive patient as a dot, for lung and nodule. The lung's dots lie between about 0.94 and 0.98, the nodule's are spread from 0 to above 0.9."}}
 plotting.show_cases(report)
 
 # %% [markdown]
@@ -259,7 +258,7 @@ for one in archive_patients:
     if one.patient_id in worst:
         print(one.patient_id, ", ".join(one.difficulties))
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures, image, ground truth, prediction and errors, of the two archive patients with the lowest lung Dice. In the first, pockets of gas in the belly and the air beside a body that touches the edge of the picture are predicted as lung, with a nodule in one of the pockets; in both, large parts of the thin lower ends of the lungs are missed."}, "figure": {"caption": "Of each of the two worst patients the slice with the most wrong pixels."}}
+# %% mystnb={"figure": {"caption": "Of each of the two worst patients the slice with the most wrong pixels."}, "image": {"alt": "Two rows of four pictures, image, ground truth, prediction and errors, of the two archive patients with the lowest lung Dice. In the first, pockets of gas in the belly and the air beside a body that touches the edge of the picture are predicted as lung, with a nodule in one of the pockets; in both, large parts of the thin lower ends of the lungs are missed."}}
 answers = predict_masks(model, archive.images)
 wrong = ((answers > 0) != (archive.masks > 0)).sum(axis=(1, 2))
 at = [np.where(archive.patient_ids == name, wrong, -1).argmax() for name in worst]
@@ -277,7 +276,7 @@ plotting.show_predictions(
 #
 # Another hospital sends four pictures of one patient, and each has something. Is it `"low dose"`, `"motion"`, `"wide field of view"` or `"soft-tissue window"`? Look at three things: edges, grain, gray values.
 
-# %% mystnb={"image": {"alt": "Four pictures of a chest slice. A: lungs and air are fully black and the soft parts gray. B: edges appear twice. C: everything is grainy. D: the chest is small in the picture."}, "figure": {"caption": "Four pictures of one patient."}}
+# %% mystnb={"figure": {"caption": "Four pictures of one patient."}, "image": {"alt": "Four pictures of a chest slice. A: lungs and air are fully black and the soft parts gray. B: edges appear twice. C: everything is grainy. D: the chest is small in the picture."}}
 mystery = check.mystery_scans()
 plotting.show_images(list(mystery.values()), list(mystery))
 
@@ -285,7 +284,7 @@ plotting.show_images(list(mystery.values()), list(mystery))
 causes_named = {"A": ..., "B": ..., "C": ..., "D": ...}
 check.name_the_cause(causes_named)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 causes_named = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": "wide field of view"}
 check.name_the_cause(causes_named)
 
@@ -308,7 +307,7 @@ def back_to_hu(gray, level, width):
 check.back_to_hu(back_to_hu)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def back_to_hu(gray, level, width):
     return level + (gray - 0.5) * width
 
@@ -332,7 +331,7 @@ pd.DataFrame({"standard": scores["standard"].mean(), "repaired": dice_per_patien
 #
 # If the network relies on what never varied, let it vary. **Augmentation** changes the training images at random ([notebook 04](04_gpu_training.ipynb)): *geometry* turns, scales and shifts image and mask together; *gray values* change brightness and contrast of the image alone. The second is a crude imitation of another window:
 
-# %% mystnb={"image": {"alt": "Four versions of one small chest slice with its lung outlined: as it is, enlarged and shifted, with so much contrast that the soft parts are all white, and both."}, "figure": {"caption": "One training slice as it is, and augmented in three ways."}}
+# %% mystnb={"figure": {"caption": "One training slice as it is, and augmented in three ways."}, "image": {"alt": "Four versions of one small chest slice with its lung outlined: as it is, enlarged and shifted, with so much contrast that the soft parts are all white, and both."}}
 from unet_helpers.augmentation import augment_arrays
 
 GEOMETRY = {"rotation": 15, "zoom": 0.3, "translation": 0.1}
@@ -412,7 +411,7 @@ pd.DataFrame(dice_of).round(2)
 # - **Standard**: every recipe costs a little, and both together a hundredth. All had the same number of steps, and more variety needs more of them.
 # - **Archive**: no recipe stands out. Bowel gas does not come with brightness.
 
-# %% mystnb={"image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}, "figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients."}}
+# %% mystnb={"figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}}
 with plotting.figure(1, 3, panel=2.6, height=2.8, sharey=True) as (fig, axes):
     for ax, test in zip(axes.flat, ("standard", "other window", "archive patients"), strict=True):
         for x, cell in enumerate(cells.values()):
@@ -466,7 +465,7 @@ keras.utils.set_random_seed(0)
 tuned = load_checkpoint()
 learned["fine-tuned"] = adapt(tuned, 5e-4)
 
-# %% mystnb={"image": {"alt": "Training and validation loss over twenty epochs in two panels. From scratch both begin high and fall, the validation loss after a tall peak in the first epochs; fine-tuned they begin low, the training loss falls further, and the validation loss hardly changes."}, "figure": {"caption": "The same twenty epochs on four patients."}}
+# %% mystnb={"figure": {"caption": "The same twenty epochs on four patients."}, "image": {"alt": "Training and validation loss over twenty epochs in two panels. From scratch both begin high and fall, the validation loss after a tall peak in the first epochs; fine-tuned they begin low, the training loss falls further, and the validation loss hardly changes."}}
 plotting.show_trainings(learned)
 
 # %% tags=["nbval-ignore-output"]
@@ -515,7 +514,7 @@ def freeze(network):
 check.frozen(freeze)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def freeze(network):
     for layer in network.layers:
         if layer.name.startswith("down"):
@@ -567,7 +566,7 @@ print(recorded["empty_slices"], "without")
 runs = pd.DataFrame(recorded["runs"])
 runs.groupby(["patients", "start"])[["dice", "missed", "false_alarms"]].mean().round(2)
 
-# %% mystnb={"image": {"alt": "Two panels over 5, 20 and 100 real patients, three dots each for networks from scratch and networks trained on synthetic patients first. Dice: with 5 patients the pre-trained dots lie a tenth higher, with 100 a little higher, and the dashed line of the network without any real patient runs at the height of the dots from scratch with 100 patients. False alarms: dots of both kinds lie mixed between 0.35 and 0.6."}, "figure": {"caption": "Test Dice on real slices with a nodule (a missed slice counts 0), and the share of slices without one on which something is drawn. A dot per seed; dashed: trained on synthetic patients only."}}
+# %% mystnb={"figure": {"caption": "Test Dice on real slices with a nodule (a missed slice counts 0), and the share of slices without one on which something is drawn. A dot per seed; dashed: trained on synthetic patients only."}, "image": {"alt": "Two panels over 5, 20 and 100 real patients, three dots each for networks from scratch and networks trained on synthetic patients first. Dice: with 5 patients the pre-trained dots lie a tenth higher, with 100 a little higher, and the dashed line of the network without any real patient runs at the height of the dots from scratch with 100 patients. False alarms: dots of both kinds lie mixed between 0.35 and 0.6."}}
 with plotting.figure(1, 2, panel=3.2, height=2.8) as (fig, axes):
     for ax, score in zip(axes.flat, ("dice", "false_alarms")):
         for shift, (start, color) in enumerate({"scratch": "#0072B2", "phantom": "#D55E00"}.items()):

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -27,7 +26,7 @@ gray = window(patient.volume, -600, 1500)
 nodule = patient.nodules[0]
 level, row, column = (round(c) for c in nodule.center)
 
-# %% mystnb={"image": {"alt": "Two close-ups of dark lung, A and B, each with one bright, roundish spot of about the same size in the middle."}, "figure": {"caption": "Two places in the lung of one patient, each in one slice. One is a nodule, the other a vessel that runs through the slice. Which is which?"}}
+# %% mystnb={"figure": {"caption": "Two places in the lung of one patient, each in one slice. One is a nodule, the other a vessel that runs through the slice. Which is which?"}, "image": {"alt": "Two close-ups of dark lung, A and B, each with one bright, roundish spot of about the same size in the middle."}}
 places = {"A": (25, 66, 78), "B": (level - 2, row, column)}
 
 
@@ -62,7 +61,7 @@ plotting.show_images([close_up(place) for place in places.values()], list(places
 #
 # In one slice there is no answer. So look at the slices above and below:
 
-# %% mystnb={"image": {"alt": "Two rows of eight close-ups from three slices above to four below. In row A there are bright spots in every slice, which come together and branch again; in row B there is nothing at first, then a spot that grows round and bright over some slices and is gone again."}, "figure": {"caption": "The same two places, from three slices above (left) to four below (right). 0 mm is the first figure."}}
+# %% mystnb={"figure": {"caption": "The same two places, from three slices above (left) to four below (right). 0 mm is the first figure."}, "image": {"alt": "Two rows of eight close-ups from three slices above to four below. In row A there are bright spots in every slice, which come together and branch again; in row B there is nothing at first, then a spot that grows round and bright over some slices and is gone again."}}
 shifts = range(-3, 5)
 crops = [close_up(place, shift) for place in places.values() for shift in shifts]
 distance = patient.spacing[0]
@@ -85,7 +84,7 @@ print("extent ", *(round(n * side) for n, side in zip(patient.volume.shape, pati
 # %% [markdown]
 # The volume can be cut in three directions. An **axial** slice is what the scanner gives; a **coronal** cut faces the patient, and a **sagittal** cut is seen from the side. Across the slices a pixel is as high as the slice distance, and the picture must be drawn so, or the patient is squeezed.
 
-# %% mystnb={"image": {"alt": "Four pictures: an axial slice with both lungs; a coronal cut with two tall lungs over the diaphragm; a sagittal cut through one lung; and the coronal cut of the same patient scanned with eight slices, a coarse staircase of eight bands."}, "figure": {"caption": "Three cuts through one volume, and the coronal cut if the same patient had eight slices, as in the earlier notebooks. Bars: 50 mm."}}
+# %% mystnb={"figure": {"caption": "Three cuts through one volume, and the coronal cut if the same patient had eight slices, as in the earlier notebooks. Bars: 50 mm."}, "image": {"alt": "Four pictures: an axial slice with both lungs; a coronal cut with two tall lungs over the diaphragm; a sagittal cut through one lung; and the coronal cut of the same patient scanned with eight slices, a coarse staircase of eight bands."}}
 thick = make_patient(11, index=6, slices=8)
 cuts = [gray[level], gray[:, row], gray[:, :, column], window(thick.volume[:, row], -600, 1500)]
 between, across = patient.spacing[:2]
@@ -106,14 +105,14 @@ from unet_helpers import load_checkpoint, predict_masks
 model = load_checkpoint()
 predicted = predict_masks(model, gray[..., np.newaxis])
 
-# %% mystnb={"image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the tips of the lungs to the diaphragm."}, "figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}}
+# %% mystnb={"figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}, "image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the tips of the lungs to the diaphragm."}}
 from unet_helpers.widgets import explore
 
 levels = range(0, 64, 4)
 frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
 explore(frames, [f"{k * distance:.0f} mm" for k in levels], "level", start=len(frames) // 2, width=320)
 
-# %% mystnb={"image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules in one lung, one partly in front of the other, and a faint round one low in the other lung; the prediction has all three, and a few flat specks where no nodule is."}, "figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}}
+# %% mystnb={"figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}, "image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules in one lung, one partly in front of the other, and a faint round one low in the other lung; the prediction has all three, and a few flat specks where no nodule is."}}
 shown = np.where((patient.masks == 2).any(axis=1), 2, patient.masks[:, row])
 found = np.where((predicted == 2).any(axis=1), 2, predicted[:, row])
 panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, found]
@@ -150,7 +149,7 @@ for part, true, seen in (("lung", patient.masks > 0, predicted > 0), ("nodule", 
     by_slice[part] = np.array([dice(t, p) for t, p in zip(true, seen)])
     print(f"{part:<7}mean of slices {np.nanmean(by_slice[part]):.2f}, patient {dice(true, seen):.2f}")
 
-# %% mystnb={"image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower toward both ends. Nodule: two groups of points between 0.5 and 0.95, one for each region with nodules, and three single points at 0."}, "figure": {"caption": "Dice of every slice that has a value."}}
+# %% mystnb={"figure": {"caption": "Dice of every slice that has a value."}, "image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower toward both ends. Nodule: two groups of points between 0.5 and 0.95, one for each region with nodules, and three single points at 0."}}
 with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
     for ax, (part, scores), color in zip(axes.flat, by_slice.items(), plotting.CLASS_COLORS[1:]):
         ax.plot(np.arange(64) * distance, scores, "o", markersize=4, color=color, markeredgecolor="black")
@@ -200,7 +199,7 @@ def milliliters(mask, spacing):
 check.volume(milliliters)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def milliliters(mask, spacing):
     voxel = np.prod(spacing)
     return mask.sum() * voxel / 1000
@@ -235,7 +234,7 @@ for step in (0.7, 1.0, 2.0, 3.0, 5.0):
     volumes = [volume_ml(ball_on_grid(8, spacing, rng.random(3)), spacing) for _ in range(300)]
     errors[step] = 100 * (np.array(volumes) / exact - 1)
 
-# %% mystnb={"image": {"alt": "Five vertical bars over slice distances of 0.7, 1, 2, 3 and 5 mm, each spanning the middle 95 percent of the errors. They are about one percent for the thinnest slices, five at 2 mm, and at 5 mm they reach from about minus 12 to plus 16 percent."}, "figure": {"caption": "Error of the counted volume of a perfectly outlined ball of 8 mm, pixels of 0.7 mm. Bars: 95 % of 300 random places."}}
+# %% mystnb={"figure": {"caption": "Error of the counted volume of a perfectly outlined ball of 8 mm, pixels of 0.7 mm. Bars: 95 % of 300 random places."}, "image": {"alt": "Five vertical bars over slice distances of 0.7, 1, 2, 3 and 5 mm, each spanning the middle 95 percent of the errors. They are about one percent for the thinnest slices, five at 2 mm, and at 5 mm they reach from about minus 12 to plus 16 percent."}}
 with plotting.figure(width=4.4, height=2.6) as (fig, axes):
     for x, values in enumerate(errors.values()):
         low, high = np.percentile(values, (2.5, 97.5))
@@ -290,7 +289,7 @@ print(f"a whole scan: about {per_voxel * 304 * 512 * 512 / 1024:,.0f} GB")
 # %% [markdown]
 # No single graphics card has that. Is the count any good? Measured is how far the memory of a process rises during one training step, for cubes of several sizes:
 
-# %% mystnb={"image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}, "figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: how far the process's memory rises at most."}}
+# %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: how far the process's memory rises at most."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}}
 import json
 
 from unet_helpers.results import RESULTS
@@ -328,7 +327,7 @@ shape = (16, 32, 32)
 patches, patch_masks = draw_patches(images[:8], masks[:8], shape, 96, index=1)
 patches.shape
 
-# %% mystnb={"image": {"alt": "Eight small pictures, the middle slices of eight patches with the lung in blue: pieces of chest wall, of lung, of the heart; all eight hold some lung."}, "figure": {"caption": "The middle slice of eight patches. They are 160 to 210 mm wide, by patient: a piece of the chest, never the whole."}}
+# %% mystnb={"figure": {"caption": "The middle slice of eight patches. They are 160 to 210 mm wide, by patient: a piece of the chest, never the whole."}, "image": {"alt": "Eight small pictures, the middle slices of eight patches with the lung in blue: pieces of chest wall, of lung, of the heart; all eight hold some lung."}}
 plotting.show_images(patches[:8, 8], None, patch_masks[:8, 8], columns=8, panel=1.2)
 
 # %% [markdown]
@@ -364,7 +363,7 @@ history = train(network, data, epochs=6, batch_size=4, learning_rate=5e-3, keep=
 # %%
 assert history["val_dice"][-1] > 0.8
 
-# %% mystnb={"image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, training and validation close together."}, "figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}}
+# %% mystnb={"figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}, "image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, training and validation close together."}}
 plotting.show_curves(history)
 
 # %% [markdown]
@@ -378,7 +377,7 @@ from unet_helpers.patches import predict_sliding_window
 k = 10
 tiles = predict_sliding_window(network, images[k], shape, overlap=0)[..., 1]
 
-# %% mystnb={"image": {"alt": "Two pictures of one coronal cut: the ground truth with smooth lungs, and the probability of the tiled prediction, in which two straight gray lines run across the white lungs where tiles meet."}, "figure": {"caption": "Left: ground truth. Right: probability of lung, predicted in tiles. Where tiles meet there are seams."}}
+# %% mystnb={"figure": {"caption": "Left: ground truth. Right: probability of lung, predicted in tiles. Where tiles meet there are seams."}, "image": {"alt": "Two pictures of one coronal cut: the ground truth with smooth lungs, and the probability of the tiled prediction, in which two straight gray lines run across the white lungs where tiles meet."}}
 middle = 32
 with plotting.figure(1, 2, panel=3) as (fig, axes):
     step = smaller[k].spacing[:2]
@@ -395,7 +394,7 @@ fig
 #
 # The remedy: let the windows **overlap**, and average the predictions, with weights: the middle of a window counts more than its face.
 
-# %% mystnb={"image": {"alt": "Two panels along one axis of 48 voxels. Left: five bell curves, one per window, that overlap by half. Right: the same curves divided by their sum, shares that go smoothly from one window to the next and add up to one everywhere."}, "figure": {"caption": "Windows of 16 voxels that overlap by half, along one axis. Left: weights. Right: shares, which sum to one in every voxel."}}
+# %% mystnb={"figure": {"caption": "Windows of 16 voxels that overlap by half, along one axis. Left: weights. Right: shares, which sum to one in every voxel."}, "image": {"alt": "Two panels along one axis of 48 voxels. Left: five bell curves, one per window, that overlap by half. Right: the same curves divided by their sum, shares that go smoothly from one window to the next and add up to one everywhere."}}
 from unet_helpers.patches import window_starts, window_weights
 
 starts = window_starts(48, 16, 0.5)
@@ -412,7 +411,7 @@ fig
 assert np.allclose((weights / weights.sum(axis=0)).sum(axis=0), 1)
 blended = predict_sliding_window(network, images[k], shape, overlap=0.5)[..., 1]
 
-# %% mystnb={"image": {"alt": "The coronal cut predicted in tiles and predicted with overlapping windows. In the second picture the straight breaks are gone and the outline of the lungs is smooth."}, "figure": {"caption": "The same network, the same volume: tiles, and windows that overlap by half."}}
+# %% mystnb={"figure": {"caption": "The same network, the same volume: tiles, and windows that overlap by half."}, "image": {"alt": "The coronal cut predicted in tiles and predicted with overlapping windows. In the second picture the straight breaks are gone and the outline of the lungs is smooth."}}
 cuts = [tiles[:, middle], blended[:, middle]]
 plotting.show_images(cuts, ["tiles", "overlap 0.5"], spacings=[step] * 2, panel=3)
 
@@ -436,7 +435,7 @@ within = [np.minimum(np.arange(n) % p, p - 1 - np.arange(n) % p) for n, p in zip
 to_face = np.minimum(np.minimum(within[0][:, None, None], within[1][:, None]), within[2])
 changed = pd.Series(np.abs(tiles - whole).ravel()).groupby(to_face.ravel()).mean()
 
-# %% mystnb={"image": {"alt": "Bars of the mean change of the probability over the distance to the face of the tile, 0 to 7 voxels. The bar at 0 is the highest, and the bars fall toward the middle of the tile."}, "figure": {"caption": "How far the probability in tiles is from that of the volume in one piece, by the distance from the nearest face of the tile."}}
+# %% mystnb={"figure": {"caption": "How far the probability in tiles is from that of the volume in one piece, by the distance from the nearest face of the tile."}, "image": {"alt": "Bars of the mean change of the probability over the distance to the face of the tile, 0 to 7 voxels. The bar at 0 is the highest, and the bars fall toward the middle of the tile."}}
 with plotting.figure(width=4.2, height=2.5) as (fig, axes):
     changed.plot.bar(ax=axes[0, 0], color="#0072B2", rot=0)
     axes[0, 0].set(xlabel="distance to the face of the tile (voxels)", ylabel="mean change")
@@ -462,7 +461,7 @@ def smallest_overlap(patch, border):
 check.overlap(smallest_overlap)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def smallest_overlap(patch, border):
     return 2 * border / patch
 
@@ -492,7 +491,7 @@ def field_mm(factors, spacing):
 check.receptive_field(field_mm)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def field_mm(factors, spacing):
     side, step = 1, 1
     for factor in factors:
@@ -548,7 +547,7 @@ table = pd.DataFrame({kind: recorded[kind] for kind in kinds}).T.infer_objects()
 columns = ["parameters", "steps", "lung_dice", "nodule_dice", "nodules_found", "false_objects"]
 table[columns].round({"nodules_found": 1, "false_objects": 1})
 
-# %% mystnb={"image": {"alt": "Three panels over 2D, 2.5D and 3D, each with a diamond and an interval; the two panels of Dice also have three small circles for the seeds, some of which coincide. Lung Dice falls slightly from 0.98 to 0.97. Nodule Dice falls from about 0.5 to below 0.4; of the circles of 2.5D two are the highest of all and one is the lowest. False nodules per patient: about one in 2D and 2.5D, about nine in 3D."}, "figure": {"caption": "Test patients, mean of three seeds. Diamond and bar: mean over patients with its 95 % interval. Small circles (Dice only): single seeds."}}
+# %% mystnb={"figure": {"caption": "Test patients, mean of three seeds. Diamond and bar: mean over patients with its 95 % interval. Small circles (Dice only): single seeds."}, "image": {"alt": "Three panels over 2D, 2.5D and 3D, each with a diamond and an interval; the two panels of Dice also have three small circles for the seeds, some of which coincide. Lung Dice falls slightly from 0.98 to 0.97. Nodule Dice falls from about 0.5 to below 0.4; of the circles of 2.5D two are the highest of all and one is the lowest. False nodules per patient: about one in 2D and 2.5D, about nine in 3D."}}
 with plotting.figure(1, 3, width=7.6, height=2.7) as (fig, axes):
     for ax, name in zip(axes.flat, ("lung_dice", "nodule_dice", "false_objects")):
         for x, kind in enumerate(kinds):
@@ -568,7 +567,7 @@ fig
 #
 # Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two are better than every 2D network, and one is far worse than all. The same patients, as pairs:
 
-# %% mystnb={"image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}, "figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval; hollow where it includes 0."}}
+# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
 by_patient = pd.DataFrame({kind: recorded[kind]["nodule_dice_by_patient"] for kind in kinds}).astype(float)
 gains = {"nodule": by_patient[["2.5D", "3D"]].sub(by_patient["2D"], axis=0)}
 plotting.show_differences(gains, "difference in Dice")
@@ -581,7 +580,7 @@ plotting.show_differences(gains, "difference in Dice")
 #
 # The test patients once more, in ml, and *one* network of each kind, since a clinic has one and not a mean of three: the middle one of the three seeds, by nodule Dice. A scatter plot of predicted against true volume always looks good: the lungs of a tall man are twice those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: between them 95 % of the differences are expected, if they scatter in the same way for small and large volumes. *Nodule* is the volume of all nodules of a patient.
 
-# %% mystnb={"image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: most dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}, "figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}}
+# %% mystnb={"figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}, "image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: most dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}}
 from unet_helpers.patches import limits_of_agreement
 
 

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -23,7 +22,7 @@ from unet_helpers.instances import draw_cells
 image, truth = draw_cells(count=60, seed=1)
 mask = truth > 0
 
-# %% mystnb={"image": {"alt": "Left, about sixty bright, roundish nuclei of uneven brightness on a dark ground, many of them in groups that touch. Right, the mask of the same picture: in each group the nuclei have run together into one white shape."}, "figure": {"caption": "Cell nuclei as under a fluorescence microscope, drawn by a program, and the mask: every pixel is right. Count the nuclei in the mask."}}
+# %% mystnb={"figure": {"caption": "Cell nuclei as under a fluorescence microscope, drawn by a program, and the mask: every pixel is right. Count the nuclei in the mask."}, "image": {"alt": "Left, about sixty bright, roundish nuclei of uneven brightness on a dark ground, many of them in groups that touch. Right, the mask of the same picture: in each group the nuclei have run together into one white shape."}}
 plotting.show_images([image, mask], ["image", "mask"], panel=3)
 
 # %% [markdown]
@@ -58,7 +57,7 @@ from unet_helpers.instances import label_objects
 pieces = label_objects(mask)
 print(f"Dice {dice(mask, pieces > 0):.2f}: {truth.max()} nuclei, {pieces.max()} pieces")
 
-# %% mystnb={"image": {"alt": "The picture twice with objects in color. Left, every nucleus has a color of its own. Right, whole groups of touching nuclei have one color and one outline."}, "figure": {"caption": "Left: the nuclei. Right: the pieces of the mask. Colors only tell neighbors apart."}}
+# %% mystnb={"figure": {"caption": "Left: the nuclei. Right: the pieces of the mask. Colors only tell neighbors apart."}, "image": {"alt": "The picture twice with objects in color. Left, every nucleus has a color of its own. Right, whole groups of touching nuclei have one color and one outline."}}
 masks = [plotting.color_objects(truth), plotting.color_objects(pieces)]
 plotting.show_images([image, image], ["60 nuclei", f"{pieces.max()} pieces"], masks, panel=3)
 
@@ -91,7 +90,7 @@ imperfect = {
 }
 titles = [f"{k}\nDice {dice(mask, m):.2f}, {label_objects(m).max()} pieces" for k, m in imperfect.items()]
 
-# %% mystnb={"image": {"alt": "Two masks over the picture, in color by piece. With gaps closed: Dice 0.96 and few, very large pieces. One pixel too narrow: Dice 0.86 and about twice as many pieces."}, "figure": {"caption": "Two imperfect masks of the same 60 nuclei, pieces in color."}}
+# %% mystnb={"figure": {"caption": "Two imperfect masks of the same 60 nuclei, pieces in color."}, "image": {"alt": "Two masks over the picture, in color by piece. With gaps closed: Dice 0.96 and few, very large pieces. One pixel too narrow: Dice 0.86 and about twice as many pieces."}}
 colored = [plotting.color_objects(label_objects(m)) for m in imperfect.values()]
 plotting.show_images([image, image], titles, colored, panel=3)
 
@@ -108,7 +107,7 @@ rows, columns = np.mgrid[:41, :61]
 two = (np.hypot(rows - 20, columns - 20) < 12) | (np.hypot(rows - 20, columns - 40) < 12)
 distance = ndimage.distance_transform_edt(two)
 
-# %% mystnb={"image": {"alt": "Left, two overlapping disks as contour lines of distance, with two peaks. Right, the distance along the line through both: it rises to 12, falls to about 7 between them and rises to 12 again."}, "figure": {"caption": "Distance to the background, in pixels. Left: contour lines. Right: along the dashed line."}}
+# %% mystnb={"figure": {"caption": "Distance to the background, in pixels. Left: contour lines. Right: along the dashed line."}, "image": {"alt": "Left, two overlapping disks as contour lines of distance, with two peaks. Right, the distance along the line through both: it rises to 12, falls to about 7 between them and rises to 12 again."}}
 with plotting.figure(1, 2, width=6.6, height=2.4) as (fig, axes):
     plotting.draw_image(axes[0, 0], distance, limits=(0, 12))
     axes[0, 0].contour(distance, levels=[1, 3, 5, 7, 9, 11], colors="#56B4E9", linewidths=0.8)
@@ -129,7 +128,7 @@ from unet_helpers.instances import split_touching
 split = split_touching(mask, neck=0.5)
 print(f"{truth.max()} nuclei, {split.max()} objects")
 
-# %% mystnb={"image": {"alt": "A slider for the neck above the mask with objects in color. At 0.05 pixels single nuclei fall into pieces; at 0.5 nearly every nucleus is one object; from 2 on groups stay together."}, "figure": {"caption": "Which neck is right? Watch single nuclei fall apart at the left end, and groups stick together at the right."}}
+# %% mystnb={"figure": {"caption": "Which neck is right? Watch single nuclei fall apart at the left end, and groups stick together at the right."}, "image": {"alt": "A slider for the neck above the mask with objects in color. At 0.05 pixels single nuclei fall into pieces; at 0.5 nearly every nucleus is one object; from 2 on groups stay together."}}
 from unet_helpers.widgets import explore
 
 necks = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
@@ -153,7 +152,7 @@ for neck in necks:
         rows.append([neck, found.max() - true.max(), *merges_and_splits(true, found), panoptic_quality(true, found).pq])
 by_neck = pd.DataFrame(rows, columns=["neck", "count error", "merged", "split", "PQ"]).groupby("neck").mean()
 
-# %% mystnb={"image": {"alt": "Two panels over the neck from 0.05 to 5 pixels. Left: merged objects rise up to a neck of 3 and fall a little at 5, split ones fall to zero, and the count error falls from above zero through zero to far below. Right: PQ is highest between 0.1 and 0.5 and falls to below 0.5."}, "figure": {"caption": "Perfect masks, split with each neck: mean of 20 pictures of 60 nuclei. PQ is explained below. A merged object can hold many nuclei."}}
+# %% mystnb={"figure": {"caption": "Perfect masks, split with each neck: mean of 20 pictures of 60 nuclei. PQ is explained below. A merged object can hold many nuclei."}, "image": {"alt": "Two panels over the neck from 0.05 to 5 pixels. Left: merged objects rise up to a neck of 3 and fall a little at 5, split ones fall to zero, and the count error falls from above zero through zero to far below. Right: PQ is highest between 0.1 and 0.5 and falls to below 0.5."}}
 with plotting.figure(1, 2, width=7.2, height=2.6) as (fig, axes):
     look = {"style": ["o-", "s--", "^:"], "color": ["#000000", "#D55E00", "#0072B2"], "markersize": 4}
     by_neck[["count error", "merged", "split"]].plot(ax=axes[0, 0], **look)
@@ -193,7 +192,7 @@ def table(true, found):
 check.table(table)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def table(true, found):
     ious = np.zeros((true.max(), found.max()))
     for t in range(1, true.max() + 1):
@@ -217,7 +216,7 @@ ious = iou_table(truth, pieces)
 for least in (0.5, 0.2):
     print(f"true nuclei with an IoU above {least} with one piece: at most", (ious > least).sum(axis=0).max())
 
-# %% mystnb={"image": {"alt": "The picture twice. Left, pieces: single nuclei are green, groups are orange with blue outlines of the nuclei inside, which count as missed. Right, split: nearly all nuclei are green, a few orange or blue."}, "figure": {"caption": "Matched with the truth at an IoU of 0.5, with perfect masks."}}
+# %% mystnb={"figure": {"caption": "Matched with the truth at an IoU of 0.5, with perfect masks."}, "image": {"alt": "The picture twice. Left, pieces: single nuclei are green, groups are orange with blue outlines of the nuclei inside, which count as missed. Right, split: nearly all nuclei are green, a few orange or blue."}}
 plotting.show_matches(image, truth, {"pieces": pieces, "split, neck 0.5": split}, panel=3.4)
 
 # %% [markdown]
@@ -246,7 +245,7 @@ def quality(ious, true, predicted):
 check.quality(quality)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def quality(ious, true, predicted):
     return sum(ious) / ((true + predicted) / 2)
 
@@ -275,7 +274,7 @@ pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T.round(2)
 #
 # An IoU of 0.5 is generous for a large object and strict for a small one. The Data Science Bowl of 2018, a competition on nuclei {cite:p}`caicedo2019nucleus`, counts at ten thresholds from 0.5 to 0.95. At each it takes pairs / (pairs + missed + false), and then the mean over the thresholds. The competition calls it average precision; in object detection that name stands for something else.
 
-# %% mystnb={"image": {"alt": "Three curves over the IoU threshold from 0.5 to 0.95. Perfect mask, split: high and flat up to 0.85. Perfect mask, pieces: flat and low. Narrow mask, split: as high as the first at 0.5, and at zero from about 0.85 on."}, "figure": {"caption": "Share of objects found, over what counts as found. The score of the competition is the mean of a curve."}}
+# %% mystnb={"figure": {"caption": "Share of objects found, over what counts as found. The score of the competition is the mean of a curve."}, "image": {"alt": "Three curves over the IoU threshold from 0.5 to 0.95. Perfect mask, split: high and flat up to 0.85. Perfect mask, pieces: flat and low. Narrow mask, split: as high as the first at 0.5, and at zero from about 0.85 on."}}
 from unet_helpers.instances import THRESHOLDS, average_precision
 
 contestants = {
@@ -316,7 +315,7 @@ def border(labels):
 check.border(border)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def border(labels):
     around = np.pad(labels, 1)
     found = np.zeros(labels.shape, int)
@@ -330,7 +329,7 @@ check.border(border)
 # %% [markdown]
 # A line of two pixels is hard to learn and easy to break. `border_targets` makes it twice as wide: every pixel from which another object is at most 2 pixels away. `objects_from_border` goes back: the pieces of the inside are seeds, and the border is shared out among them.
 
-# %% mystnb={"image": {"alt": "Three close-ups of a part of the picture: the image; the classes, nuclei in blue with orange bands where two touch; and the objects grown back from the inside, each in a color of its own."}, "figure": {"caption": "What the network learns from, and the way back, in a part of the picture; the count is that of the whole. Blue: inside. Orange: border."}}
+# %% mystnb={"figure": {"caption": "What the network learns from, and the way back, in a part of the picture; the count is that of the whole. Blue: inside. Orange: border."}, "image": {"alt": "Three close-ups of a part of the picture: the image; the classes, nuclei in blue with orange bands where two touch; and the objects grown back from the inside, each in a color of its own."}}
 from unet_helpers.instances import border_targets, objects_from_border
 
 classes = border_targets(truth)
@@ -418,7 +417,7 @@ assert (results.xs("pieces", level="way")["PQ"] < 0.5).all()
 assert results["PQ"]["touching", "watershed"] > 0.7
 assert results["PQ"]["overlapping", "border class"] > results["PQ"]["overlapping", "watershed"] + 0.05
 
-# %% mystnb={"image": {"alt": "One test picture with overlapping nuclei three times. Pieces: most of it is orange groups with blue outlines. Watershed: about half of the nuclei are green, the rest merged or cut. Border class: most nuclei are green."}, "figure": {"caption": "A test picture with overlapping nuclei. Blue outlines: nuclei without a partner."}}
+# %% mystnb={"figure": {"caption": "A test picture with overlapping nuclei. Blue outlines: nuclei without a partner."}, "image": {"alt": "One test picture with overlapping nuclei three times. Pieces: most of it is orange groups with blue outlines. Watershed: about half of the nuclei are green, the rest merged or cut. Border class: most nuclei are green."}}
 plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1] for name, found in ways.items()}, 2.5)
 
 # %% [markdown]
@@ -444,7 +443,7 @@ print(f"test: {images['test']} images in {fields['test']} fields, {recorded['nuc
 # %% [markdown]
 # The files do not say which experiment an image is from. So most experiments are in both training and test, and the numbers say how these methods do on *another image of a known experiment*, not on that of another laboratory.
 
-# %% mystnb={"image": {"alt": "Three panels with five rows. Dice: 1 for the true masks, 0.93 for the three ways with a network. PQ: the true mask has 0.87 as pieces and 0.95 with the watershed; the networks have 0.69 as pieces, 0.75 with the watershed and 0.70 with the border class. Error of the count: 13 and 4 percent for the true mask, 17, 11 and 15 percent for the networks."}, "figure": {"caption": "Real nuclei. Diamond: mean over test images and seeds. Gray: 95 % interval, drawn over fields. Circles: single seeds. Upper two rows: the masks that people drew, no network."}}
+# %% mystnb={"figure": {"caption": "Real nuclei. Diamond: mean over test images and seeds. Gray: 95 % interval, drawn over fields. Circles: single seeds. Upper two rows: the masks that people drew, no network."}, "image": {"alt": "Three panels with five rows. Dice: 1 for the true masks, 0.93 for the three ways with a network. PQ: the true mask has 0.87 as pieces and 0.95 with the watershed; the networks have 0.69 as pieces, 0.75 with the watershed and 0.70 with the border class. Error of the count: 13 and 4 percent for the true mask, 17, 11 and 15 percent for the networks."}}
 quantities = {"Dice": "dice", "PQ": "pq", "error of the count (%)": "count_error"}
 plotting.show_estimates(recorded["methods"], quantities, panel=2.5)
 
@@ -460,7 +459,7 @@ methods[["dice", "pq", "sq", "rq", "ap", "missed", "false", "merged", "split"]].
 # %% [markdown]
 # *ap* is the score of the competition. The last four columns are in percent of the true nuclei of an image. Two kinds of error add up. One is merging: for the pieces of the true masks it is the only one, and the watershed takes a good part of it away. The other is new with the networks: even after the watershed about a sixth of the nuclei have no partner, four times as many as with the true masks. More of them are merged, and some have an outline that is not good enough for an IoU of 0.5.
 
-# %% mystnb={"image": {"alt": "Three rows of differences in PQ. Watershed minus pieces: 0.05, interval above zero. Border class minus pieces: 0.01, hollow. Border class minus watershed: minus 0.04, interval below zero. The circles of the seeds lie close together in the first row and spread over several hundredths in the other two."}, "figure": {"caption": "The same images, as differences in PQ. Hollow: the interval includes 0."}}
+# %% mystnb={"figure": {"caption": "The same images, as differences in PQ. Hollow: the interval includes 0."}, "image": {"alt": "Three rows of differences in PQ. Watershed minus pieces: 0.05, interval above zero. Border class minus pieces: 0.01, hollow. Border class minus watershed: minus 0.04, interval below zero. The circles of the seeds lie close together in the first row and spread over several hundredths in the other two."}}
 plotting.show_estimates(recorded["differences"], {"difference in PQ": "pq"}, mark=0, panel=4.2)
 
 # %% [markdown]
@@ -471,7 +470,7 @@ plotting.show_estimates(recorded["differences"], {"difference in PQ": "pq"}, mar
 #
 # Now image by image, for the pieces of the network's masks:
 
-# %% mystnb={"image": {"alt": "Thirty dots, Dice from about 0.75 to 0.98 on the horizontal axis, error of the count on the vertical one. All dots but one lie on zero or below. Among those with a Dice above 0.9 the errors run from zero to about minus fifty percent."}, "figure": {"caption": "Test images, network, pieces; mean of three seeds. The line at 0 is a right count; the larger a dot, the more nuclei."}}
+# %% mystnb={"figure": {"caption": "Test images, network, pieces; mean of three seeds. The line at 0 is a right count; the larger a dot, the more nuclei."}, "image": {"alt": "Thirty dots, Dice from about 0.75 to 0.98 on the horizontal axis, error of the count on the vertical one. All dots but one lie on zero or below. Among those with a Dice above 0.9 the errors run from zero to about minus fifty percent."}}
 by_image = pd.DataFrame(recorded["by_image"])
 wrong = 100 * (by_image["pieces_counted"] / by_image["true"] - 1)
 with plotting.figure(width=4.6, height=2.9) as (fig, axes):
@@ -524,7 +523,7 @@ assert (counts["missed"] > counts["nodules"] / 4).all() and (counts["false"] > c
 #
 # The rule matters as well. A nodule of 8 mm is three pixels wide in these images, in which a pixel is nearly 3 mm. Shift its outline by one pixel and the IoU is one half at best: "found" turns on that pixel. With an IoU of 0.1, which asks for the right place only, fewer count as missed and as false; those who look for small objects often ask for no more than that {cite:p}`maierhein2024metrics`. Whichever rule you take, take it before you look, and report it.
 
-# %% mystnb={"image": {"alt": "Bars for four groups of nodules by diameter, share found with an IoU of 0.1 or more: up to 8 mm one of seven, from 8 to 10 mm about a quarter, from 10 to 14 mm about half, above 14 mm about nine in ten."}, "figure": {"caption": "Share of the nodules that were found, at an IoU of 0.1 or more, by their diameter in the slice (that of a disk of the same area). Above each bar: how many there are."}}
+# %% mystnb={"figure": {"caption": "Share of the nodules that were found, at an IoU of 0.1 or more, by their diameter in the slice (that of a disk of the same area). Above each bar: how many there are."}, "image": {"alt": "Bars for four groups of nodules by diameter, share found with an IoU of 0.1 or more: up to 8 mm one of seven, from 8 to 10 mm about a quarter, from 10 to 14 mm about half, above 14 mm about nine in ten."}}
 sizes, best = [], []
 for true, one, spacing in zip(nodules, found, chest.spacing):
     areas = np.bincount(true.ravel(), minlength=2)[1 : true.max() + 1] * np.prod(spacing)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -29,7 +28,7 @@ more = subset_of_patients([make_patient(0, index=index) for index in range(96, 1
 probabilities = predict_probabilities(model, more.images)
 predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
 
-# %% mystnb={"image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, a missed strip of lung in front of the heart, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing to see inside the nodule."}, "figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}}
+# %% mystnb={"figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}, "image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, a missed strip of lung in front of the heart, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing to see inside the nodule."}}
 from unet_helpers.calibration_figures import show_uncertainty
 
 nodule = more.masks == 2
@@ -125,7 +124,7 @@ def accuracy_per_bin(confidence, right, bins):
 check.accuracy_per_bin(accuracy_per_bin)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def accuracy_per_bin(confidence, right, bins):
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [right[index == b].mean() if (index == b).any() else np.nan for b in range(bins)]
@@ -136,7 +135,7 @@ check.accuracy_per_bin(accuracy_per_bin)
 # %% [markdown]
 # `reliability` does this, and keeps counts and mean confidence of each bin beside it.
 
-# %% mystnb={"image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve jumps, but from a confidence of 0.7 on it lies well below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}, "figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}}
+# %% mystnb={"figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}, "image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve jumps, but from a confidence of 0.7 on it lies well below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}}
 from unet_helpers.calibration import reliability
 from unet_helpers.calibration_figures import show_reliability
 
@@ -159,7 +158,7 @@ def calibration_error(counts, confidence, accuracy):
 check.calibration_error(calibration_error)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def calibration_error(counts, confidence, accuracy):
     return np.nansum(counts * np.abs(confidence - accuracy)) / counts.sum()
 
@@ -182,7 +181,7 @@ pd.DataFrame(rows, index=["calibration error", "confidence − accuracy"]).T.rou
 #
 # So far we asked about the winning class. One can also take the probability of *one* class, whoever wins: of the pixels to which the network gives a probability of 0.3 for nodule, how many are nodule?
 
-# %% mystnb={"image": {"alt": "A reliability diagram for the class nodule. Between probabilities of 0.3 and 0.9 the curve lies below the diagonal, in most bins well below; between 0.1 and 0.3 it lies above. The histogram shows nearly all pixels in the first bin and a small peak in the last."}, "figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}}
+# %% mystnb={"figure": {"caption": "The probability of nodule, and how often a pixel is nodule, in all pixels of the eight patients."}, "image": {"alt": "A reliability diagram for the class nodule. Between probabilities of 0.3 and 0.9 the curve lies below the diagonal, in most bins well below; between 0.1 and 0.3 it lies above. The histogram shows nearly all pixels in the first bin and a small peak in the last."}}
 show_reliability(
     {"nodule": reliability(probabilities, more.masks, of=2, bins=10)}, "probability of nodule", "is nodule"
 )
@@ -206,7 +205,7 @@ print(f"{recorded['epochs']} epochs, about {recorded['training_seconds']:.0f} s 
 for name, run in recorded["losses"].items():
     print(f"{name}: {len(run['temperature_seeds'])} networks")
 
-# %% mystnb={"image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies well above the dashed diagonal, the weighted sum a little above it, and the Dice loss well below it."}, "figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}}
+# %% mystnb={"figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}, "image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies well above the dashed diagonal, the weighted sum a little above it, and the Dice loss well below it."}}
 from unet_helpers.calibration_figures import show_reliability_together
 
 show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
@@ -257,7 +256,7 @@ def at_temperature(probabilities, temperature):
 check.temperature(at_temperature)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def at_temperature(probabilities, temperature):
     powers = probabilities ** (1 / temperature)
     return powers / powers.sum(axis=-1, keepdims=True)
@@ -279,7 +278,7 @@ round(temperature, 2)
 # %%
 assert (scaled.argmax(axis=-1) == predictions).all()
 
-# %% mystnb={"image": {"alt": "Two reliability diagrams for pixels near an outline. As it is: the curve lies a little above the diagonal. At the fitted temperature: it lies nearly on the diagonal."}, "figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}}
+# %% mystnb={"figure": {"caption": "Before and after the temperature, on patients on whom it was not fitted."}, "image": {"alt": "Two reliability diagrams for pixels near an outline. As it is: the curve lies a little above the diagonal. At the fitted temperature: it lies nearly on the diagonal."}}
 before, after = (reliability(p, more.masks, where=near) for p in (probabilities, scaled))
 show_reliability({"near, as it is": before, f"near, T = {temperature:.1f}": after})
 
@@ -294,7 +293,7 @@ pd.DataFrame(rows, index=["as it is", "at the temperature"]).T.rename_axis("cali
 #
 # Move the temperature, and see what it can change in the picture we began with, and what it cannot.
 
-# %% mystnb={"image": {"alt": "A slider for the temperature above a map of uncertainty of one slice. At low temperature only a thin line along the lungs is bright; at high temperature the line becomes broad and the lungs gray."}, "figure": {"caption": "1 − highest probability, of the slice of the first picture, at seven temperatures. White is two thirds, an even guess between three classes."}}
+# %% mystnb={"figure": {"caption": "1 − highest probability, of the slice of the first picture, at seven temperatures. White is two thirds, an even guess between three classes."}, "image": {"alt": "A slider for the temperature above a map of uncertainty of one slice. At low temperature only a thin line along the lungs is bright; at high temperature the line becomes broad and the lungs gray."}}
 from unet_helpers.widgets import explore
 
 temperatures = [0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0]
@@ -382,7 +381,7 @@ def mutual_information(samples):
 check.mutual_information(mutual_information)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def mutual_information(samples):
     of_mean = -(samples.mean(axis=0) * np.log(samples.mean(axis=0))).sum(axis=-1)
     each = -(samples * np.log(samples)).sum(axis=-1)
@@ -391,7 +390,7 @@ def mutual_information(samples):
 
 check.mutual_information(mutual_information)
 
-# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; the outline of the lung glows, in the mutual information only in places. Bottom: the missed nodule, dark in 1 − highest probability and in the flips, a small glowing spot in the two maps of dropout."}, "figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}}
+# %% mystnb={"figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}, "image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; the outline of the lung glows, in the mutual information only in places. Bottom: the missed nodule, dark in 1 − highest probability and in the flips, a small glowing spot in the two maps of dropout."}}
 from unet_helpers.calibration import entropy
 from unet_helpers.calibration import mutual_information as information
 
@@ -408,7 +407,7 @@ show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.7
 #
 # And the ensemble of five networks of the benchmark, on two slices chosen by the same rule among its patients:
 
-# %% mystnb={"image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a large, bright nodule, outlined well; the outline of the lung glows in 1 − highest probability and in the entropy, and hardly in the mutual information. Bottom: a gray nodule that was missed; it is faint in 1 − highest probability and in the dropout map, bright in the ensemble's entropy, and by far the brightest spot of its mutual information."}, "figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}}
+# %% mystnb={"figure": {"caption": "Recorded: the maps of an ensemble of five networks beside those of one of them, and the errors of that one."}, "image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a large, bright nodule, outlined well; the outline of the lung glows in 1 − highest probability and in the entropy, and hardly in the mutual information. Bottom: a gray nodule that was missed; it is faint in 1 − highest probability and in the dropout map, bright in the ensemble's entropy, and by far the brightest spot of its mutual information."}}
 with np.load(RESULTS / "uncertainty_slices.npz") as stored:
     kept = dict(stored)
 names = {"1 − highest": "1 − highest probability", "dropout: mutual inf.": "dropout: mutual information"}
@@ -475,7 +474,7 @@ def kept_risk(risk, uncertainty, share):
 check.kept_risk(kept_risk)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def kept_risk(risk, uncertainty, share):
     kept = np.argsort(uncertainty)[: round(share * len(risk))]
     return risk[kept].mean()
@@ -483,7 +482,7 @@ def kept_risk(risk, uncertainty, share):
 
 check.kept_risk(kept_risk)
 
-# %% mystnb={"image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins lowest. The black curve lies nearer to the best order. All meet at the right end. The four bands overlap."}, "figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over three networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}}
+# %% mystnb={"figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over three networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}, "image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins lowest. The black curve lies nearer to the best order. All meet at the right end. The four bands overlap."}}
 from unet_helpers.atlas_figures import show_bands
 
 curves = recorded["referral"]["curve"]
@@ -533,7 +532,7 @@ rows["another window"].append(cell(recorded["ensemble_other_window"], "near_over
 rows["the window of training"].append(cell(recorded["ensemble"], "near_overconfidence"))
 pd.DataFrame(rows, index=[*columns, "near, ensemble"]).T
 
-# %% mystnb={"image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: from a confidence of 0.5 on the curve lies on the diagonal. Another window: from 0.6 on it lies well below the diagonal, with long orange bars, and a little below it in the last bin, which holds most pixels."}, "figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}}
+# %% mystnb={"figure": {"caption": "Pixels near an outline, all networks together, each at the temperature of its validation patients."}, "image": {"alt": "Two reliability diagrams near an outline at the fitted temperature. The window of training: from a confidence of 0.5 on the curve lies on the diagonal. Another window: from 0.6 on it lies well below the diagonal, with long orange bars, and a little below it in the last bin, which holds most pixels."}}
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
@@ -546,7 +545,7 @@ show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items
 #
 # The phantom has one truth, because a program drew it. In real data the doubt that stays is also a doubt of people. In the LIDC data four radiologists outlined the same nodules {cite:p}`armato2011lidc`. Of the pixels that anybody marked, how many did one of them mark, two, three, or all four?
 
-# %% mystnb={"image": {"alt": "Four bars, the share of the marked pixels over the number of readers who marked them. One reader is by far the highest; all four, two and three follow in this order."}, "figure": {"caption": "LIDC: the pixels that at least one of four readers marked, by how many marked them."}}
+# %% mystnb={"figure": {"caption": "LIDC: the pixels that at least one of four readers marked, by how many marked them."}, "image": {"alt": "Four bars, the share of the marked pixels over the number of readers who marked them. One reader is by far the highest; all four, two and three follow in this order."}}
 from unet_helpers import plotting
 
 readers = recorded["readers"]

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -27,7 +26,7 @@ data = load_dataset("phantom")
 images = data.train.images[:64, ::2, ::2]
 targets = one_hot((data.train.masks[:64, ::2, ::2] > 0).astype("uint8"), 2)
 
-# %% mystnb={"image": {"alt": "Two rows. In each, four chest slices in a colored frame, an arrow to a box with a copy of the network, an arrow to a box with the gradient of its part. Both gradients lead into one box, mean, and from there an arrow to the words: same step in every copy."}, "figure": {"caption": "One training step on two workers. Split: the batch. Copied: the network. Averaged: the gradients."}}
+# %% mystnb={"figure": {"caption": "One training step on two workers. Split: the batch. Copied: the network. Averaged: the gradients."}, "image": {"alt": "Two rows. In each, four chest slices in a colored frame, an arrow to a box with a copy of the network, an arrow to a box with the gradient of its part. Both gradients lead into one box, mean, and from there an arrow to the words: same step in every copy."}}
 plotting.show_data_parallel(images[:16:2])
 
 # %% [markdown]
@@ -129,7 +128,7 @@ def combine(gradients, sizes):
 check.combine(combine)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def combine(gradients, sizes):
     return sum(size * part for size, part in zip(sizes, gradients)) / sum(sizes)
 
@@ -157,7 +156,7 @@ for kind, (network, loss) in kinds.items():
     parts = [gradient(network, loss, rows) for rows in halves]
     off[kind] = distance(combine(parts, [8, 8]), gradient(network, loss, batch))
 
-# %% mystnb={"image": {"alt": "Four bars: how far the mean of two halves is from the gradient of the whole batch. Cross-entropy and Dice of each image: no bar. Dice over the batch: a bar. With batch normalization: a bar."}, "figure": {"caption": "Distance of the mean of two halves from the gradient of the whole batch, in lengths of the gradient."}}
+# %% mystnb={"figure": {"caption": "Distance of the mean of two halves from the gradient of the whole batch, in lengths of the gradient."}, "image": {"alt": "Four bars: how far the mean of two halves is from the gradient of the whole batch. Cross-entropy and Dice of each image: no bar. Dice over the batch: a bar. With batch normalization: a bar."}}
 import pandas as pd
 
 off = pd.Series(off)
@@ -361,7 +360,7 @@ def shard(patients, workers, rank):
 check.shard(shard)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def shard(patients, workers, rank):
     return patients[rank::workers]
 
@@ -420,7 +419,7 @@ pd.Series(off, name="difference of the step").round(2).to_frame()
 #
 # Every step ends with an **all-reduce**: all workers have an array of their own, and afterwards all have the sum. If everyone sent everything to the first worker, its cable would be the bottleneck. The **ring** does better {cite:p}`patarasuk2009ring`: each array is cut into as many chunks as there are workers, and everyone sends one chunk to the next worker, the last to the first, all at the same time. To see who has been added, worker 0 contributes 1, worker 1 contributes 10, then 100 and 1,000:
 
-# %% mystnb={"image": {"alt": "Four tables of four workers by four chunks. At the beginning row 0 holds ones, row 1 tens, row 2 hundreds, row 3 thousands. After one step some are sums of two, such as 11. After three steps each row has one 1111. After six steps all are 1111."}, "figure": {"caption": "All-reduce over a ring. Rows: workers. Columns: chunks. 1111, white, is a chunk to which all four have contributed."}}
+# %% mystnb={"figure": {"caption": "All-reduce over a ring. Rows: workers. Columns: chunks. 1111, white, is a chunk to which all four have contributed."}, "image": {"alt": "Four tables of four workers by four chunks. At the beginning row 0 holds ones, row 1 tens, row 2 hundreds, row 3 thousands. After one step some are sums of two, such as 11. After three steps each row has one 1111. After six steps all are 1111."}}
 from unet_helpers.scaling import ring_all_reduce
 
 states = ring_all_reduce(np.repeat([[1], [10], [100], [1000]], 4, axis=1))
@@ -442,7 +441,7 @@ explore(frames, labels, "ring", start=2, width=300)
 #
 # On this machine the benchmark has measured it between two processes, for arrays of growing size:
 
-# %% mystnb={"image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are nearly level up to about a tenth of a megabyte, and beyond a megabyte rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}, "figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}}
+# %% mystnb={"figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}, "image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are nearly level up to about a tenth of a megabyte, and beyond a megabyte rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}}
 from unet_helpers.scaling import all_reduce_seconds
 
 ring = measured["all_reduce"]
@@ -481,7 +480,7 @@ def efficiency(one, many, workers):
 check.efficiency(efficiency)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def efficiency(one, many, workers):
     return one / (workers * many)
 
@@ -509,7 +508,7 @@ cases = {
 }
 print(f"{large / 1e6:.0f} MB of gradients per step, against {gradients / 1e6:.1f} MB")
 
-# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, strong scaling. The curve of the small network on processors stays near 1 for eight workers and is low at 128; that of GPUs with Ethernet falls at once, to about a third with two workers; that with a fast link falls a little earlier than the first. A diamond, below the first curve, marks the measured two processes."}, "figure": {"caption": "Strong scaling: one batch, divided. Lines are a model under the stated assumptions; only the diamond was measured."}}
+# %% mystnb={"figure": {"caption": "Strong scaling: one batch, divided. Lines are a model under the stated assumptions; only the diamond was measured."}, "image": {"alt": "Efficiency over 1 to 128 workers, strong scaling. The curve of the small network on processors stays near 1 for eight workers and is low at 128; that of GPUs with Ethernet falls at once, to about a third with two workers; that with a fast link falls a little earlier than the first. A diamond, below the first curve, marks the measured two processes."}}
 workers = 2 ** np.arange(8)
 strong = {
     name: (workers, efficiency(case["compute"], step_seconds(workers, **case), workers)) for name, case in cases.items()
@@ -519,7 +518,7 @@ plotting.show_scaling(strong, {"two processes": ([2], [efficiency(alone, both, 2
 # %% [markdown]
 # With weak scaling $n$ workers do $n$ times as much, so that the efficiency is the time of one step alone over that of one step together.
 
-# %% mystnb={"image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond, lower than the first curve, marks the measured two processes."}, "figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}}
+# %% mystnb={"figure": {"caption": "Weak scaling: each worker keeps its batch. The same model, the same assumptions."}, "image": {"alt": "Efficiency over 1 to 128 workers, weak scaling. The curves of the processors and of GPUs with the fast link stay near 1; GPUs with Ethernet fall to about a third and stay there. A diamond, lower than the first curve, marks the measured two processes."}}
 weak = {name: (workers, case["compute"] / step_seconds(workers, **case, weak=True)) for name, case in cases.items()}
 plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 
@@ -569,7 +568,7 @@ def who_am_i(environment):
 check.who_am_i(who_am_i)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def who_am_i(environment):
     return int(environment["SLURM_NTASKS"]), int(environment["SLURM_PROCID"])
 

@@ -1,9 +1,21 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # 15 Your own data
 #
 # How do I take the whole pipeline to a folder of my own images and masks?
 
-# %% mystnb={"image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}, "figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four training slices with the largest objects of the last class, one per patient."}}
+# %% mystnb={"figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four training slices with the largest objects of the last class, one per patient."}, "image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}}
 import os
 
 from unet_helpers import export_phantom, load_dataset, plotting, your_data
@@ -81,7 +93,7 @@ from unet_helpers.checks import your_own_data as check
 pattern = ...
 check.patient_pattern(pattern)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 pattern = r"(PAT\d+)"
 check.patient_pattern(pattern)
 
@@ -94,7 +106,7 @@ check.patient_pattern(pattern)
 mask_values = ...
 check.mask_values(mask_values)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 mask_values = {0: 0, 64: 1, 128: 1, 255: 2}
 check.mask_values(mask_values)
 
@@ -127,7 +139,7 @@ model, histories = your_data.train_recipe(data, recipe)
 # %% [markdown]
 # The line above is all that remains of the progress display. The curves say more.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}, "figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}}
+# %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}} tags=["nbval-ignore-output"]
 assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
 plotting.show_curves(histories[0])
 
@@ -152,7 +164,7 @@ point
 means = ...
 check.two_operating_points(means)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 means = (round(95 / 100 * 0.80, 2), round(86 / 100 * 0.80, 2))
 check.two_operating_points(means)
 
@@ -176,7 +188,7 @@ by_slice.round(3)
 # %% [markdown]
 # The same predictions, slice by slice, with the slices that hold no object kept apart: there the question is not *how well* but *whether*. A mean over all slices would mix the two.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}, "figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}}
+# %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}} tags=["nbval-ignore-output"]
 assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]

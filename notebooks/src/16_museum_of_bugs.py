@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -21,7 +20,7 @@ from unet_helpers import museum, plotting
 
 data = museum.lung_task(museum.museum_patients())
 
-# %% mystnb={"image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Split by slice: a slice that looks perfectly right."}, "figure": {"caption": "One training or validation pair as eight pipelines leave it. Blue: class 1; orange: class 2. The last one shows nothing, and is a mistake all the same."}}
+# %% mystnb={"figure": {"caption": "One training or validation pair as eight pipelines leave it. Blue: class 1; orange: class 2. The last one shows nothing, and is a mistake all the same."}, "image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Split by slice: a slice that looks perfectly right."}}
 bugs = {
     "as it is": data,
     "mispaired": museum.pair_by_sorting(data),
@@ -164,7 +163,7 @@ def mirror_at_random(image, mask, random):
 check.turn_together(mirror_at_random)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def mirror_at_random(image, mask, random):
     if random.random() < 0.5:
         return image[:, ::-1], mask[:, ::-1]
@@ -197,7 +196,7 @@ cost("labels inverted")
 #
 # In this exhibit 0 is background, 1 nodule and 2 lung (in the other notebooks 1 is lung and 2 nodule). The masks are halved with `skimage.transform.resize`, in its default settings, and cut to whole numbers. Half of 0 and half of 2 is 1.
 
-# %% mystnb={"image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}, "figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}}
+# %% mystnb={"figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}, "image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}}
 voted, resized = museum.three_class_task(museum.museum_patients()).train, bugs["interpolated"].train
 k = int((voted.masks == 1).sum(axis=(1, 2)).argmax())
 plotting.show_images(
@@ -230,7 +229,7 @@ def halve(mask):
 check.halve(halve)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def halve(mask):
     return mask[::2, ::2]
 
@@ -313,7 +312,7 @@ def with_sigmoid(model):
 check.sigmoid_in_place(with_sigmoid)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def with_sigmoid(model):
     last = keras.layers.Conv2D(1, 1, activation="sigmoid")
     repaired = keras.Model(model.input, last(model.layers[-1].input))
@@ -410,7 +409,7 @@ def normalize(train, other):
 check.normalize_by_training(normalize)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def normalize(train, other):
     mean, deviation = train.mean(), train.std()
     return (train - mean) / deviation, (other - mean) / deviation
@@ -468,7 +467,7 @@ def dice_of_batches(batches):
 check.dice_of_batches(dice_of_batches)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def dice_of_batches(batches):
     overlap = sum((truth & prediction).sum() for truth, prediction in batches)
     area = sum(truth.sum() + prediction.sum() for truth, prediction in batches)
@@ -482,7 +481,7 @@ check.dice_of_batches(dice_of_batches)
 #
 # All sixteen costs in one picture; the sixteenth exhibit, noise in place of the data, has the next section to itself. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
 
-# %% mystnb={"image": {"alt": "Sixteen rows of dots with a mean and an interval, on an axis of differences in Dice from -1 to 1. From the top: labels inverted at nearly -1, noise and the softmax over one channel at about -0.8, four bugs of the data between -0.7 and -0.46 with wide intervals, interpolated masks at -0.26 with a narrow one. The learning rate is hollow: all five dots lie left of zero, its interval reaches across. Missing skip connections at -0.06, fractions near -0.01. At zero, hollow and orange: patients on both sides, selection on the test set, averages over batches, each subset normalized by itself. Accuracy alone lies right of zero, filled."}, "figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much (for accuracy: accuracy minus Dice)."}}
+# %% mystnb={"figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much (for accuracy: accuracy minus Dice)."}, "image": {"alt": "Sixteen rows of dots with a mean and an interval, on an axis of differences in Dice from -1 to 1. From the top: labels inverted at nearly -1, noise and the softmax over one channel at about -0.8, four bugs of the data between -0.7 and -0.46 with wide intervals, interpolated masks at -0.26 with a narrow one. The learning rate is hollow: all five dots lie left of zero, its interval reaches across. Missing skip connections at -0.06, fractions near -0.01. At zero, hollow and orange: patients on both sides, selection on the test set, averages over batches, each subset normalized by itself. Accuracy alone lies right of zero, filled."}}
 plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.items() if one.measuring])
 
 # %% [markdown]
@@ -505,7 +504,7 @@ table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float
 # %% [markdown]
 # Row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two right: 50, at every epoch and to the last digit. Only **noise with half foreground** lives around 50 and moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and the dead one, beside the reported range:
 
-# %% mystnb={"image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}, "figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture go on climbing."}}
+# %% mystnb={"figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture go on climbing."}, "image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}}
 shown = [name for name in half if "half foreground" in name or "dead" in name]
 plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502), ylim=(0.49, 0.512))
 
@@ -595,7 +594,7 @@ def near_copies(train, validation):
 check.near_copies(near_copies)
 
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 def near_copies(train, validation):
     both = np.concatenate([train, validation]).reshape(len(train) + len(validation), -1)
     alike = np.corrcoef(both)[: len(train), len(train) :]
@@ -618,7 +617,7 @@ check.near_copies(near_copies)
 reports = {"A": ..., "B": ..., "C": ..., "D": ...}
 check.name_the_bug(reports)
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
 reports = {
     "A": "softmax over one channel",
     "B": "masks in 0 and 255",
