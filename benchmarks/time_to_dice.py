@@ -5,7 +5,7 @@ other, with the same patients and the same threads. The clock runs while a conte
 trains; it stands still while further patients are scored. Reached means reached and kept: no later score of the run
 falls below. Who reaches a goal is trained with further seeds, by turns, and ratios are those of the medians. Writes
 ``book/results/time_to_dice.json``. With ``--recipes`` it trains ours with
-one thing changed at a time, from which the recipe was chosen, and writes ``time_to_dice_recipes.json``.
+one thing changed at a time, on other patients, and writes ``time_to_dice_recipes.json``.
 
 Two peers need packages that the series does not use and are skipped, with a line that says so, where these are missing:
 keras-unet-collection (``pip install keras-unet-collection``), and PyTorch with MONAI in an environment of their own
@@ -97,8 +97,8 @@ def start(name, folder, arguments, seed):
 def save(folder, patients):
     """Training patients of the phantom and patients to score, for processes of any framework.
 
-    The data set's own seven validation patients are too few to see when a goal is reached: further patients of the same
-    family are scored: other ones for choosing a recipe than for comparing it with peers.
+    The data set's own seven validation patients are too few to see when a goal is reached. Further patients of the same
+    family are scored, other ones for choosing a recipe than for comparing it with peers.
     """
     from unet_helpers import load_dataset
     from unet_helpers.datasets import subset_of_patients
@@ -266,7 +266,7 @@ CONTESTANTS = {
 }
 TORCH = "MONAI BasicUNet"
 
-#: one thing changed at a time: what the recipe was chosen from
+#: one thing changed at a time
 RECIPES = {
     "the recipe": {},
     "whole slices": {"crop_size": 128, "batch_size": 8},

@@ -223,10 +223,11 @@ def test_an_average_that_is_none_is_refused(data, average):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_run_without_a_mean_is_not_resumed_with_one(data, tmp_path):
-    run(build(), data, epochs=1, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match=r"last-0001\.mean\.npz.*average=None"):
-        run(build(), data, epochs=2, checkpoint=tmp_path, resume=True, average=0.9)
+@pytest.mark.parametrize(("began", "goes_on", "had"), [(None, 0.9, "without"), (0.9, None, "with")])
+def test_a_run_is_resumed_with_a_mean_only_if_it_began_with_one(data, tmp_path, began, goes_on, had):
+    run(build(), data, epochs=1, checkpoint=tmp_path, average=began)
+    with pytest.raises(ValueError, match=f"began {had} average"):
+        run(build(), data, epochs=2, checkpoint=tmp_path, resume=True, average=goes_on)
 
 
 # --- interrupted and resumed ------------------------------------------------------------------

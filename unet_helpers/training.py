@@ -488,12 +488,11 @@ class _Keeper(keras.callbacks.Callback):
         pairs += zip(_seed_states(model), state["seeds"], strict=True)
         for variable, value in pairs:
             variable.assign(value)
+        path = _mean_of(self.folder / state["model"])
+        if path.is_file() != bool(self.mean):
+            had = "with" if path.is_file() else "without"
+            raise ValueError(f"the run in {self.folder} began {had} average: resume it so, or take another folder")
         if self.mean:
-            path = _mean_of(self.folder / state["model"])
-            if not path.is_file():
-                raise ValueError(
-                    f"there is no {path.name} in {self.folder}: resume this run with average=None, as it began"
-                )
             with np.load(path) as stored:
                 self.mean.mean = [stored[name] for name in stored.files]
         self.history.__dict__.update(state["history"])

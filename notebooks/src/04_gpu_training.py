@@ -295,7 +295,7 @@ for step in range(60):
 plotting.show_lines(range(61), {"weight": weights, "running mean": means}, "step", "weight")
 
 # %% [markdown]
-# The mean moves a tenth of the way to the new weight after each step, which is `average=0.9`. It lags behind a little, and it keeps still. `train` goes on with the weights themselves, but validates and keeps their mean {cite:p}`polyak1992averaging`. Then a `warmup` of 20 steps is enough.
+# The mean moves a tenth of the way to the new weight after each step, which is `average=0.9`. It lags behind a little, and it keeps still. `train` goes on with the weights themselves, but validates and keeps their mean {cite:p}`polyak1992averaging`. With `warmup=20` the rate is at its full height after 20 steps.
 #
 # ### Exercise 04.3: steps per epoch
 #
