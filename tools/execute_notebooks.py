@@ -75,6 +75,8 @@ def run(notebook, timeout):
     """Execute in a fresh kernel; exit with the cell's own message if one fails."""
     # no debugger that warns about frozen modules, no progress bars of a terminal
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    # also where a cell imports TensorFlow first; see unet_helpers/_quiet.py
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     client = NotebookClient(
         notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
     )

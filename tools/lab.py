@@ -21,8 +21,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "overrides.json").write_text(json.dumps(SETTINGS, indent=1))
     command = [sys.executable, "-m", "jupyter", "lab", "--LabApp.default_url=/lab/tree/notebooks/start_here.md"]
+    # also for a notebook that somebody begins with "import tensorflow"; see unet_helpers/_quiet.py
+    environment = {"TF_ENABLE_ONEDNN_OPTS": "1", **os.environ}
     try:
-        return subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, env=os.environ, check=False).returncode
+        return subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
     except KeyboardInterrupt:
         return 0
 

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ._quiet import warn_if_slow
 from .crops import make_crop_batches
 from .images import atomic_path
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
@@ -184,6 +185,7 @@ def train(
     num_outputs = model.output_shape[-1]
     _check_fit(model, data)
     _check_crops(model, crop_size, crop_class)
+    warn_if_slow()
     train_targets = make_targets(data.train.masks, num_outputs)
     if soft_readers:
         if data.train.readers is None or num_outputs != 1:
