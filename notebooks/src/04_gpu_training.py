@@ -170,7 +170,7 @@ student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=DiceCrossEntropy(), 
 # %% [markdown]
 # This is all of plain Keras that a training needs: an optimizer, a loss, metrics to look at, and `fit`. Along the way we keep some predictions.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 steps = [0, 2, 5, 10, 20, 30, 40, 50, 79]
 snapshots = {}
 
@@ -322,7 +322,7 @@ check.steps_per_epoch(steps_per_epoch)
 # %% [markdown]
 # Then we train. `train` is a thin layer over `model.fit`: it builds the batches, shows the time left, keeps the weights of the best epoch on *validation*, and returns the curves. It does not touch the test patients.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 from unet_helpers import train
 from unet_helpers.augmentation import make_augmenter
 from unet_helpers.training import start_at_class_shares
@@ -395,7 +395,7 @@ def only_lungs(subset):
 parts = {name: only_lungs(subset) for name, subset in data.subsets.items()}
 lungs = replace(data, class_names=("background", "lung"), **parts)
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 keras.utils.set_random_seed(0)
 simple = UNet((128, 128, 1), 2, base_filters=8)
 short = train(simple, lungs, loss="categorical_crossentropy", schedule="constant", epochs=3)
@@ -440,7 +440,7 @@ for name, ratios in recorded["ratios"].items():
 #
 # To practice, three trainings on small images (64×64). One of them has a learning rate of 1e-5, one sees a single slice near the apex of the lungs, one sees all patients and has a fitting learning rate.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 parts = {
     name: replace(s, images=s.images[:, ::2, ::2], masks=s.masks[:, ::2, ::2]) for name, s in lungs.subsets.items()
 }
@@ -483,7 +483,7 @@ check.which_curve(answer)
 # Laptops fall asleep and clusters end jobs. With a folder for **checkpoints**, `train` writes after each epoch what is needed to go on: weights, the state of the optimizer, the curves, and the number of the epoch.
 # Does a resumed training really arrive where an uninterrupted one would? Four epochs at once, against two, a new start, and two more:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 import tempfile
 from pathlib import Path
 
@@ -557,7 +557,7 @@ assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() an
 #
 # While the device computes, the processor must prepare the next batch. If it cannot keep up, the GPU waits. One epoch of batches, without any training:
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 import time
 
 from unet_helpers import make_batches

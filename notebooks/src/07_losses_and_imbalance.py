@@ -269,7 +269,7 @@ def learn(loss):
     return network
 
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 networks = {name: learn(losses[name]) for name in ("cross-entropy", "weighted, 10 to 1")}
 found = {name: predict_masks(network, data.validation.images) for name, network in networks.items()}
 

@@ -358,7 +358,7 @@ def lungs_64(subset):
 parts = {name: lungs_64(subset) for name, subset in data.subsets.items()}
 small = replace(data, class_names=("background", "lung"), **parts)
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 import keras
 
 from unet_helpers import UNet, start_at_class_shares, train
@@ -371,7 +371,7 @@ for name, augment in (("none", None), ("gray values", make_augmenter(**recipes["
     start_at_class_shares(networks[name], small.train.masks)
     train(networks[name], small, epochs=10, learning_rate=3e-3, augment=augment, keep="last")
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.03
 tests = {name: lungs_64(versions[name]) for name in ("standard", "wide field", "motion", "other window")}
 tests["archive"] = lungs_64(archive)
 table = pd.DataFrame()
@@ -446,7 +446,7 @@ print((few.train.masks == 2).sum(), "nodule pixels to learn from")
 # Both get the same budget, the same augmentation and the same loss. One thing differs on purpose, the **learning rate**. The weights of the trained network lie in a good place already, and large steps would carry them away from it; a common choice is a tenth to a quarter of the rate that was used to train it.
 
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 from unet_helpers.checkpoint import MODEL
 
 
@@ -460,7 +460,7 @@ scratch = UNet(**MODEL)
 start_at_class_shares(scratch, few.train.masks)
 learned = {"from scratch": adapt(scratch, 2e-3)}
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 keras.utils.set_random_seed(0)
 tuned = load_checkpoint()
 learned["fine-tuned"] = adapt(tuned, 5e-4)
@@ -468,7 +468,7 @@ learned["fine-tuned"] = adapt(tuned, 5e-4)
 # %% mystnb={"figure": {"caption": "The same twenty epochs on four patients."}, "image": {"alt": "Training and validation loss over twenty epochs in two panels. From scratch both begin high and fall, the validation loss after a tall peak in the first epochs; fine-tuned they begin low, the training loss falls further, and the validation loss hardly changes."}}
 plotting.show_trainings(learned)
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 rows = {}
 for name, network in (("as it is", model), ("from scratch", scratch), ("fine-tuned", tuned)):
     there, before = (dice_per_patient(subset, network).mean() for subset in (archive, reference))
@@ -489,7 +489,7 @@ assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 #
 # Is that chance? The same eight patients before and after are pairs again:
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive)[part] for part in ("lung", "nodule")}
 for part, gain in gains.items():
     print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
@@ -532,7 +532,7 @@ print(f"{trainable:,} of {half.count_params():,} parameters can still change")
 # %% [markdown]
 # Most of the parameters lie in the bottleneck and the expanding path, so freezing the contracting path fixes the smaller part. What it saves is time, since no gradients are needed there, and some forgetting. Keras does one thing more: a frozen `BatchNormalization` uses its stored averages instead of those of the batch.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 keras.utils.set_random_seed(0)
 before = half.get_layer("down1_conv1").get_weights()[0].copy()
 adapt(half, 5e-4)

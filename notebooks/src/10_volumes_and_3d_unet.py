@@ -350,7 +350,7 @@ data = Dataset(
     "patches", ("background", "lung"), patch_subset(0, 8, 160), patch_subset(8, 10, 16), patch_subset(10, 12, 8)
 )
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 import keras
 
 from unet_helpers import start_at_class_shares, train
@@ -415,7 +415,7 @@ blended = predict_sliding_window(network, images[k], shape, overlap=0.5)[..., 1]
 cuts = [tiles[:, middle], blended[:, middle]]
 plotting.show_images(cuts, ["tiles", "overlap 0.5"], spacings=[step] * 2, panel=3)
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.01
 scores = {name: dice(masks[k], probability > 0.5) for name, probability in (("tiles", tiles), ("overlap 0.5", blended))}
 for name, score in scores.items():
     print(f"{name:<12} Dice {score:.3f}")

@@ -179,20 +179,20 @@ print([device.name for device in tf.config.list_logical_devices("CPU")])
 # %% [markdown]
 # One device first. The 64 slices are 4 batches of 16, in the order of the patients; the optimizer is plain gradient descent with momentum.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 options = {"batch_size": 16, "epochs": 4, "shuffle": False, "verbose": 0}
 one_device = small_unet()
 one_device.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy")
 losses = {"one device": one_device.fit(images, targets, **options).history["loss"]}
 
-# %% tags=["nbval-ignore-output"]
+# %%
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     two_devices = small_unet()
     two_devices.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy")
 losses["two devices"] = two_devices.fit(images, targets, **options).history["loss"]
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.001
 table = pd.DataFrame(losses, index=pd.Index(range(1, 5), name="epoch"))
 table["difference"] = (table["two devices"] - table["one device"]).map("{:.0e}".format)
 table.round(4)
@@ -277,15 +277,15 @@ folder = tempfile.TemporaryDirectory()
 optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
 write_job(folder.name, small_unet(batch_norm=True), images, targets, optimizer)
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 run_one = train_in_processes(folder.name, 1, threads=2)
 print(f"{run_one.slices} slices read, {min(run_one.seconds[1:]):.2f} s per epoch")
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 run_two = train_in_processes(folder.name, 2, threads=1)
 print(f"{run_two.slices} slices read, {min(run_two.seconds[1:]):.2f} s per epoch")
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.001
 table = pd.DataFrame({"one process": run_one.loss, "two processes": run_two.loss}, index=table.index)
 table["difference"] = (table["two processes"] - table["one process"]).map("{:.0e}".format)
 table.round(4)

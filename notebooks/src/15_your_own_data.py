@@ -133,13 +133,13 @@ print(recipe)
 # `window` is the side of the square that the network sees. Here it is the whole slice.
 # In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0
 model, histories = your_data.train_recipe(data, recipe)
 
 # %% [markdown]
 # The line above is all that remains of the progress display. The curves say more.
 
-# %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}}
 assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
 plotting.show_curves(histories[0])
 
@@ -151,7 +151,7 @@ plotting.show_curves(histories[0])
 #
 # With several classes the most probable one wins, and the next cell shows nothing. With one class a threshold decides, and a second one may decide whether a slice holds an object at all: it trades missed objects for false alarms. Both are chosen here, on validation patients.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 point = your_data.choose_point(model, data, recipe)
 point
 
@@ -173,7 +173,7 @@ check.two_operating_points(means)
 #
 # Everything is decided. One case is one patient: all slices of a patient are counted together, as [notebook 05](05_evaluation.ipynb) explains.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 predictions = your_data.predict(model, data.test.images, recipe, point)
 evaluation = your_data.evaluate_test(data, predictions)
 evaluation.summary().round(3)
@@ -181,14 +181,14 @@ evaluation.summary().round(3)
 # %% [markdown]
 # Read the interval, not only the mean. Where patients differ, as with small objects, few of them leave it wide, and that is the honest answer to "how good is it?". A narrow one from three patients says that these three are alike, not that the next will be. A second model is compared patient by patient, as in notebook 05.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 by_slice = your_data.describe_slices(data, predictions)
 by_slice.round(3)
 
 # %% [markdown]
 # The same predictions, slice by slice, with the slices that hold no object kept apart: there the question is not *how well* but *whether*. A mean over all slices would mix the two.
 
-# %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}}
 assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]
@@ -201,7 +201,7 @@ plotting.show_predictions(part.images, part.masks, predictions[worst], titles=pa
 #
 # What a colleague needs: the data and what was left out, the recipe, the table with intervals, every case, and the worst slices.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.1
 folder = your_data.report_folder(source)
 notes = [str(recipe), *map(str, histories), str(point)]
 path = your_data.write_report(folder, data, evaluation, predictions, by_slice, notes)

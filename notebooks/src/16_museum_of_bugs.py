@@ -63,7 +63,7 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 #
 # The task is lung or not, at 64×64 pixels, with 24 synthetic patients to train on. The training is the one everybody writes first: compile, fit, no checks.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.01
 healthy = museum.fit(data, seed=0)
 {name: round(values[-1], 3) for name, values in healthy.history.items()}
 
@@ -281,7 +281,7 @@ cost("training and validation scaled differently")
 #
 # [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1, everywhere, and Keras warns of it, once, in a log that nobody reads. We silence the line, train all the same, and look at the loss.
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.01
 import warnings
 
 warnings.filterwarnings("ignore", "You are using a softmax over axis")
@@ -323,7 +323,7 @@ def with_sigmoid(model):
 check.sigmoid_in_place(with_sigmoid)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% nbval_tolerance=0.02
 def validation_dice(model):
     found = np.asarray(model(data.validation.images))[..., 0] > 0.5
     return museum.dice_of_patients(found, data.validation)
