@@ -115,7 +115,7 @@ def sigmoid_in_place(function):
     if repaired.output_shape != (None, 8, 8, 1):
         raise Wrong(f"the output has shape {repaired.output_shape}, not (None, 8, 8, 1).")
     given = np.asarray(repaired(image))
-    if (given == 1).all():
+    if np.allclose(given, 1, atol=1e-5):
         raise Wrong("the output is still 1 everywhere.")
     kernel, bias = (np.asarray(weight) for weight in last.get_weights())
     logits = np.asarray(inside(image)) @ kernel[0, 0] + bias
