@@ -2,8 +2,8 @@
 
 A plugin of pytest for ``pytest --nbval``, in force wherever the package is installed. A cell that shows what a
 network computed carries ``nbval_tolerance=0.01`` in its metadata: on another processor the last digits differ.
-Its words must still be those stored. Its numbers may differ by one in their last decimal, and beyond that by the
-tolerance, times the number where that is above 1; whole numbers, as counts of pixels, by the tolerance alone.
+Its words must still be those stored. Its numbers may differ by one in their last place, and beyond that by the
+tolerance, times the number where that is above 1: 0.98 may be 0.99, and with 0.01 a count of 6560 may be 6562.
 What a training says of its seconds and its best epoch, and a time per epoch or batch, is not compared at all.
 """
 
@@ -35,8 +35,8 @@ def _words(text):
 def _near(new, stored, tolerance):
     values = [float(found.group().replace("−", "-")) for found in (new, stored)]
     decimals = min(len(found.group(1) or "") for found in (new, stored))
-    last_decimal = 1.001 * 10.0**-decimals if decimals else 0
-    return abs(values[0] - values[1]) <= last_decimal + tolerance * max(1, abs(values[1]))
+    last_place = 1.001 * 10.0**-decimals
+    return abs(values[0] - values[1]) <= last_place + tolerance * max(1, abs(values[1]))
 
 
 def pytest_configure(config):
