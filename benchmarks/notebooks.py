@@ -1,0 +1,75 @@
+"""How long each notebook computes and how much memory its kernel takes at most: ``python benchmarks/notebooks.py``.
+
+Runs them one after the other from fresh kernels, without storing their outputs: about twenty minutes on two cores.
+The memory is that of the kernel and of the processes that it starts, looked at five times a second. Writes
+``book/results/notebooks.json``; numbers on the command line measure some of them and keep the rest of the file.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import execute_notebooks  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="numbers or stems; default: all")
+    arguments = parser.parse_args()
+    from unet_helpers.results import RESULTS, write_results
+
+    path = RESULTS / "notebooks.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["results"] if arguments.names and path.is_file() else {}
+    for source in execute_notebooks.find_sources(arguments.names):
+        rows[f"nb{source.stem[:2]}"] = measure(source)
+        print(source.stem, rows[f"nb{source.stem[:2]}"], flush=True)
+    write_results(
+        "notebooks", "Seconds and peak memory of each notebook, from a fresh kernel", dict(sorted(rows.items()))
+    )
+
+
+def measure(source):
+    """Seconds and gigabytes of one notebook."""
+    with PeakMemory() as memory:
+        began = time.perf_counter()
+        execute_notebooks.run(execute_notebooks.pair(source, None), timeout=1200)
+        seconds = time.perf_counter() - began
+    return {"seconds": round(seconds), "memory_gb": round(memory.peak / 1e9, 2)}
+
+
+class PeakMemory(threading.Thread):
+    """The most memory that the processes below this one held together, in bytes, while the block ran."""
+
+    def __init__(self, every=0.2):
+        super().__init__(daemon=True)
+        self.every, self.peak, self.over = every, 0, threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        while not self.over.wait(self.every):
+            self.peak = max(self.peak, sum(map(_resident, psutil.Process().children(recursive=True))))
+
+
+def _resident(process):
+    try:
+        return process.memory_info().rss
+    except psutil.Error:  # it has just ended
+        return 0
+
+
+if __name__ == "__main__":
+    main()
