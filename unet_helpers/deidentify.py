@@ -79,9 +79,8 @@ def deidentify(source, target):
     for patient, files in enumerate(patients, start=1):
         without_position = Counter(series for (series, position, *_), _ in files if position == -math.inf)
         if unsorted := sum(count for count in without_position.values() if count > 1):
-            warnings.append(
-                f"P{patient:03d}: {unsorted} pictures have no position, so their order is that of the files"
-            )
+            order = "their order is that of InstanceNumber and names"
+            warnings.append(f"P{patient:03d}: {unsorted} pictures have no position; {order}")
         for z, (_, path) in enumerate(sorted(files), start=1):
             name = f"P{patient:03d}_Z{z:04d}.nii.gz"
             try:
@@ -102,7 +101,7 @@ def reason_to_leave_out(dataset):
     By its SOP class (secondary captures such as dose reports, structured reports, PDF, segmentations, DICOMDIR), its
     ImageType (SECONDARY, SCREEN SAVE, LOCALIZER), SeriesDescription, ConversionType, BurnedInAnnotation, color where
     there is none, and overlays in the pixels. Reformatted slices stay that are DERIVED and PRIMARY and have a position
-    in the patient; DERIVED and SECONDARY stands on screen saves too. Of a tag that is not there nothing is concluded.
+    in the patient; DERIVED and SECONDARY stands on screen saves too. A missing tag says nothing, but for the class.
     """
     kind = _sop_class(dataset)
     if "ImageStorage" not in kind.keyword or re.search("SecondaryCapture|Hardcopy", kind.keyword):
