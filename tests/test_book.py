@@ -456,6 +456,13 @@ def test_numbers_in_prose_come_from_the_result_files(built):
     assert "Dice mean" in text
 
 
+def test_every_page_names_both_licenses(built):
+    for path in check_book.html_pages(built / build_book.SITE):
+        if path.name != "index.html":  # a redirect without a word
+            names = [link.get_text() for link in check_book.soup_of(path).select("footer a[rel=license]")]
+            assert names == ["BSD 3-Clause", "CC BY 4.0"], path.name
+
+
 def test_without_an_address_there_are_no_launch_buttons(built):
     text = (built / build_book.SITE / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
     assert "colab.research" not in text
