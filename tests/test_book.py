@@ -463,6 +463,11 @@ def test_every_page_names_both_licenses(built):
             assert names == ["BSD 3-Clause", "CC BY 4.0"], path.name
 
 
+def test_the_script_of_the_sliders_does_not_hold_up_the_page(built):
+    scripts = page(built, NOTEBOOK).find_all("script", src=lambda src: src and "html-manager/embed.js" in src)
+    assert [script.has_attr("defer") for script in scripts] == [True]
+
+
 def test_without_an_address_there_are_no_launch_buttons(built):
     text = (built / build_book.SITE / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
     assert "colab.research" not in text
