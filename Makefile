@@ -10,6 +10,10 @@ endif
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 
+# where relative names of folders start: with -C, which switches on -w unless there is -s, where the shell is
+FLAGS := $(firstword -$(MAKEFLAGS))
+CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CURDIR))
+
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -50,7 +54,7 @@ checkpoint: $(READY)
 	$(PY) -m unet_helpers checkpoint
 
 your-data: $(READY)
-	$(PY) tools/execute_notebooks.py 15 --output runs
+	$(PY) tools/execute_notebooks.py 15 --output runs --called-from "$(CALLED_FROM)"
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -456,6 +456,18 @@ def test_numbers_in_prose_come_from_the_result_files(built):
     assert "Dice mean" in text
 
 
+def test_every_page_names_both_licenses(built):
+    for path in check_book.html_pages(built / build_book.SITE):
+        if path.name != "index.html":  # a redirect without a word
+            names = [link.get_text() for link in check_book.soup_of(path).select("footer a[rel=license]")]
+            assert names == ["BSD 3-Clause", "CC BY 4.0"], path.name
+
+
+def test_the_script_of_the_sliders_does_not_hold_up_the_page(built):
+    scripts = page(built, NOTEBOOK).find_all("script", src=lambda src: src and "html-manager/embed.js" in src)
+    assert [script.has_attr("defer") for script in scripts] == [True]
+
+
 def test_without_an_address_there_are_no_launch_buttons(built):
     text = (built / build_book.SITE / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
     assert "colab.research" not in text

@@ -96,39 +96,169 @@ def test_pixels_and_spacing_are_those_of_the_slices_in_order(tmp_path):
     assert patient_ids_from_names([path.name.split(".")[0] for path in written])[0].tolist() == ["P001"] * 3
 
 
-def test_patients_are_numbered_whatever_their_files_and_in_no_order_of_theirs(tmp_path):
-    orders = set()
-    for k in range(3):
-        save_patient(tmp_path / "in" / f"folder {k}", name="same", PatientID=f"MRN-{k}", RescaleIntercept=k)
-    for attempt in range(20):
+def test_patients_are_numbered_in_the_order_of_their_files_and_alike_in_each_run(tmp_path):
+    for k, folder in enumerate(("folder 2", "folder 10", "folder 1")):
+        save_patient(tmp_path / "in" / folder, name="same", PatientID=f"MRN-{9 - k}", RescaleIntercept=k)
+    for attempt in range(3):
         written, _ = deidentify(tmp_path / "in", tmp_path / f"out{attempt}")
-        assert {path.name[:4] for path in written} == {"P001", "P002", "P003"}
-        orders.add(tuple(int(read_image(path)[0].min()) for path in written if "Z0001" in path.name))
-    assert len(orders) > 1
+        assert [path.name for path in written] == [f"P00{p}_Z000{z}.nii.gz" for p in (1, 2, 3) for z in (1, 2, 3)]
+        assert [read_image(path)[0].min() for path in written[::3]] == [2, 0, 1]
 
 
-def test_text_in_the_picture_is_warned_about_by_the_name_of_the_output(tmp_path):
-    save_patient(tmp_path / "in" / "a", PatientID="1", BurnedInAnnotation="YES")
-    save_patient(tmp_path / "in" / "b", PatientID="2", BurnedInAnnotation=None, Modality="US")
+def test_pairs_survive_a_scout_and_a_report_beside_the_images(tmp_path):
+    for k, patient in enumerate(("X9", "X10")):
+        for z in range(3):
+            for kind in ("images", "masks"):
+                # masks come from another tool: no position, a series of their own
+                tags = {} if kind == "images" else {"ImagePositionPatient": None, "series": f"9.{9 - k}"}
+                (tmp_path / "in" / kind).mkdir(parents=True, exist_ok=True)
+                file = tmp_path / "in" / kind / f"{patient}_{z}.dcm"
+                save_dicom(
+                    file, np.full((6, 8), 10 * k + z, np.uint8), z=z, PatientID=patient, InstanceNumber=z, **tags
+                )
+        scout = {"PatientID": patient, "series": "1.1", "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}
+        save_dicom(tmp_path / "in" / "images" / f"{patient}_0_scout.dcm", **scout)
+    for kind in ("images", "masks"):
+        _, warnings = deidentify(tmp_path / "in" / kind, tmp_path / "out" / kind)
+        assert len(warnings) == 2
+    assert (
+        "left out: 'X9_0_scout.dcm' (ImageType LOCALIZER"
+        in deidentify(tmp_path / "in" / "images", tmp_path / "o")[1][0]
+    )
+    assert "P001: 3 pictures have no position" in warnings[0]
+    values = {
+        kind: {path.name: read_image(path)[0].max() for path in (tmp_path / "out" / kind).iterdir()}
+        for kind in ("images", "masks")
+    }
+    assert len(values["images"]) == 6
+    assert values["images"] == values["masks"]
+
+
+def test_images_and_masks_are_not_numbered_through(tmp_path):
+    for kind in ("images", "masks"):
+        save_patient(tmp_path / "in" / kind)
+    with pytest.raises(DataError, match="holds 'images' and 'masks'; to keep pairs, deidentify one by one"):
+        deidentify(tmp_path / "in", tmp_path / "out")
+
+
+NO_ORIGINALS = {
+    "a screen save": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+    "screen saves of several frames": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.2"},
+    "a dose report (SR)": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67"},
+    "a PDF": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.104.1"},
+    "a presentation state": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.11.1"},
+    "a segmentation": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"},
+    "contours": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.481.3"},
+    "a class of the manufacturer": {"SOPClassUID": "1.3.12.2.1107.5.9.1"},
+    "the protocol as a CT image": {"ImageType": ["ORIGINAL", "SECONDARY", "OTHER", "CT_SOM5 PROT"]},
+    "a screen save as a CT image": {"ImageType": ["DERIVED", "PRIMARY", "SCREEN SAVE"]},
+    "a scout": {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER", "CT_SOM5 TOP"]},
+    "a scout by its name": {"SeriesDescription": "Topogram 0.6"},
+    "a dose report by its name": {"SeriesDescription": "Dose Report"},
+    "a digitized film": {"ConversionType": "DF"},
+    "burned-in text": {"BurnedInAnnotation": "YES"},
+    "a rendering": {"ImageType": ["DERIVED", "PRIMARY", "OTHER"], "ImagePositionPatient": None},
+    "an overlay in the pixels": {"OverlayRows": 6},
+}
+
+
+def save_overlay(path, *elements):
+    """Add elements of group 6000 and one of a manufacturer to a file."""
+    import pydicom
+
+    dataset = pydicom.dcmread(path)
+    for element in elements:
+        dataset.add_new(*element)
+    dataset.private_block(0x0009, "ACME", create=True).add_new(1, "LO", "Musterfrau")
+    dataset.save_as(path)
+
+
+@pytest.mark.parametrize("what", NO_ORIGINALS)
+def test_no_original_is_left_out_and_named_whatever_its_modality_says(tmp_path, what, capsys):
+    (tmp_path / "in").mkdir()
+    tags = dict(NO_ORIGINALS[what])
+    rows = tags.pop("OverlayRows", None)
+    save_dicom(tmp_path / "in" / "1_report.dcm", **tags)
+    if rows:
+        save_overlay(tmp_path / "in" / "1_report.dcm", (0x60000010, "US", rows), (0x60000102, "US", 15))
+    save_dicom(tmp_path / "in" / "2.dcm", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in written] == ["P001_Z0001.nii.gz"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("left out: '1_report.dcm' (")
+    COMMANDS["deidentify"]([str(tmp_path / "in"), str(tmp_path / "command")])
+    said = capsys.readouterr()
+    assert warnings[0] in said.err
+    assert "files left out: 1, other warnings: 0" in said.out
+
+
+@pytest.mark.parametrize(
+    "kind", [["DERIVED", "PRIMARY", "AXIAL"], ["DERIVED", "PRIMARY", "REFORMATTED", "AVERAGE"], None]
+)
+def test_a_reformatted_slice_is_written(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    save_dicom(tmp_path / "in" / "1.dcm", ImageType=kind, SeriesDescription="Low dose chest, 2nd reader's protocol")
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert len(written) == 1
+    assert not warnings
+
+
+def test_dicomdir_is_no_patient_and_a_folder_of_reports_gives_nothing(tmp_path):
+    from pydicom.dataset import FileDataset, FileMetaDataset
+
+    (tmp_path / "in").mkdir()
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    directory = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    directory.FileSetID = "CD"
+    directory.save_as(tmp_path / "in" / "DICOMDIR", enforce_file_format=True)
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert written == []
+    assert len(warnings) == 1
+    assert warnings[0].startswith("left out: 'DICOMDIR' (Media Storage Directory")
+    with pytest.raises(SystemExit) as ended:
+        COMMANDS["deidentify"]([str(tmp_path / "in"), str(tmp_path / "out")])
+    assert ended.value.code == 1
+
+
+def test_text_that_may_be_in_the_picture_is_warned_about_by_the_name_of_the_output(tmp_path):
+    ultrasound = "1.2.840.10008.5.1.4.1.1.6.1"
+    save_patient(tmp_path / "in" / "a", PatientID="1", BurnedInAnnotation=None, SOPClassUID=ultrasound, Modality="US")
+    save_patient(tmp_path / "in" / "b", PatientID="2", BurnedInAnnotation=None, SOPClassUID=ultrasound)
     save_patient(tmp_path / "in" / "c", PatientID="3", BurnedInAnnotation=None)
+    save_patient(tmp_path / "in" / "d", PatientID="4", RecognizableVisualFeatures="YES")
     _, warnings = deidentify(tmp_path / "in", tmp_path / "out")
-    assert sum("text is burned into" in warning for warning in warnings) == 3
-    assert sum("text may be burned into" in warning for warning in warnings) == 3
+    assert [warning[:4] for warning in warnings if "text may be burned into" in warning] == ["P001"] * 3 + ["P002"] * 3
+    assert [warning[:4] for warning in warnings if "a face can be recognized" in warning] == ["P004"] * 3
     assert all(re.match(r"P00\d_Z000\d\.nii\.gz: ", warning) for warning in warnings)
+
+
+def test_overlays_and_private_tags_are_not_copied(tmp_path):
+    (tmp_path / "in").mkdir()
+    save_dicom(tmp_path / "in" / "1.dcm", PatientID="1")
+    save_overlay(tmp_path / "in" / "1.dcm", (0x60020010, "US", 6), (0x60023000, "OW", b"Musterfrau"))
+    _, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert warnings == ["P001_Z0001.nii.gz: its overlay, text or drawings, is not copied"]
+    assert b"Musterfrau" not in everything_written(tmp_path / "out")
 
 
 def test_frames_color_and_missing_spacing(tmp_path):
     (tmp_path / "in").mkdir()
     color = np.stack([GRAY, GRAY + 1, GRAY + 2], -1)
+    ultrasound = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.1", "BurnedInAnnotation": "NO"}
     save_dicom(tmp_path / "in" / "a.dcm", VOLUME, PatientID="1", SpacingBetweenSlices=3, RescaleSlope=0.5)
-    save_dicom(tmp_path / "in" / "b.dcm", color, PatientID="2", PixelSpacing=None)
+    save_dicom(tmp_path / "in" / "b.dcm", color, PatientID="2", PixelSpacing=None, **ultrasound)
+    save_dicom(tmp_path / "in" / "c.dcm", color, PatientID="3")
     written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
     shapes = {read_image(path)[0].shape: read_image(path) for path in written}
     np.testing.assert_array_equal(shapes[3, 6, 8, 1][0][..., 0], VOLUME * 0.5 - 1024)
     assert shapes[3, 6, 8, 1][1] == (3.0, 0.75, 0.5)
     np.testing.assert_array_equal(shapes[6, 8, 3][0], color)
-    assert len(warnings) == 1
-    assert "no spacing" in warnings[0]
+    assert warnings[0] == "left out: 'c.dcm' (in color, as no CT Image Storage is)"
+    assert "P002_Z0001.nii.gz: the file says no spacing" in warnings[1]
+    assert len(warnings) == 2
 
 
 def test_the_command_names_files_that_are_no_picture_and_writes_the_rest(tmp_path, capsys):

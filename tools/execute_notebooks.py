@@ -3,6 +3,7 @@
 ``python tools/execute_notebooks.py`` builds every ``notebooks/NN_topic.ipynb`` from its pair
 ``notebooks/src/NN_topic.py``, runs it from top to bottom, and writes it back only if no cell failed
 and nothing went to stderr. Names on the command line choose some of them: ``01 05_evaluation``.
+Notebook 15 takes the folder named by ``UNET_DATA``.
 """
 
 import argparse
@@ -31,8 +32,19 @@ def main():
     )
     parser.add_argument("--output", type=Path, help="folder for the executed notebooks; default: notebooks/")
     parser.add_argument("--timeout", type=int, default=1200, help="seconds one cell may take")
+    parser.add_argument(
+        "--called-from", type=Path, default=Path(), help="where relative --output and UNET_DATA start; default: here"
+    )
     options = parser.parse_args()
-    for source in find_sources(options.names):
+    sources = find_sources(options.names)
+    # kernels work in notebooks/, so that a relative name would mean another place there
+    base = options.called_from
+    if options.output:
+        options.output = absolute(options.output, base)
+        os.environ["UNET_RUNS"] = str(options.output)
+    if os.environ.get("UNET_DATA") and not options.pair_only and any(s.stem.startswith("15") for s in sources):
+        os.environ["UNET_DATA"] = data_source(os.environ["UNET_DATA"], base)
+    for source in sources:
         target = NOTEBOOKS / f"{source.stem}.ipynb"
         if options.pair_only:
             write(pair(source, target), target)
@@ -51,6 +63,24 @@ def find_sources(names):
     if unknown:
         sys.exit(f"no notebook begins with {', '.join(unknown)}; there are {', '.join(s.stem for s in sources)}")
     return [source for source in sources if not names or any(source.stem.startswith(name) for name in names)]
+
+
+def absolute(name, base):
+    """The path of that name as seen from the folder ``base``; ``~`` is the home folder, links stay links."""
+    return Path(os.path.abspath(Path(base) / os.path.expanduser(name)))
+
+
+def data_source(name, base):
+    """The folder of that name, absolute, if there is one in the folder ``base``; else the name of a known data set."""
+    folder = absolute(name, base)
+    if folder.is_dir():
+        return str(folder)
+    from unet_helpers.downloads import SOURCES  # loads TensorFlow, for which a folder does not have to wait
+
+    known = ("phantom", *SOURCES)
+    if name in known:
+        return name
+    sys.exit(f"UNET_DATA names no folder: '{folder}'; check the path, or give a data set by name ({', '.join(known)})")
 
 
 def pair(source, target):

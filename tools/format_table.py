@@ -217,7 +217,9 @@ downloads once into the data folder (`UNET_DATA_DIR`), goes on where it broke of
 
 ## Without identity
 
-`python -m unet_helpers deidentify IN OUT` writes a folder of DICOM as NIfTI pictures with pixels and spacing and nothing else: no tag, no name of a file, patients numbered in random order. What lies in the pixels stays there: it warns of text that is or may be burned in, and the face in a scan of the head is yours to remove.
+`python -m unet_helpers deidentify IN OUT` writes a folder of DICOM as NIfTI pictures with pixels and spacing and nothing else: no tag, no overlay, no name of a file. What is no original image is left out and listed with the reason: screen saves such as the dose report of a CT, which shows the name in its pixels, structured reports, segmentations, scouts, anything that says `SECONDARY` or that text is burned in. Other text in the pixels stays there: it warns where there may be some, and the face in a scan of the head is yours to remove.
+
+Patients and pictures are numbered in the order of their files, the same in each run, so that images and masks, deidentified one folder after the other, stay pairs if both folders hold the same patients and slices. Whoever has the original folder can count out who is who; nobody else can.
 
 ## Archives
 

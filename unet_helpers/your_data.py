@@ -278,7 +278,10 @@ def describe_slices(data, predictions):
 
 
 def report_folder(source):
-    """``runs/<name of the source>`` beside the notebooks; in the data folder for the folder of the series."""
+    """``<name of the source>`` in ``UNET_RUNS``, or in ``runs/`` beside the notebooks.
+
+    For the folder of the series: in the data folder.
+    """
     if (Path(source) / "exported_by_unet_helpers.txt").is_file() or str(source) == "phantom":
         return data_folder() / "runs" / Path(source).name
-    return Path("..") / "runs" / Path(source).name
+    return Path(os.environ.get("UNET_RUNS") or Path("..") / "runs") / Path(source).name
