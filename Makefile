@@ -17,7 +17,7 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab book book-serve execute pairs checkpoint your-data lint unit nbval check-book test portable lock clean
+.PHONY: help setup lab book book-serve execute pairs checkpoint your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -25,6 +25,7 @@ help:
 	@echo "make book-serve  build the site and serve it on this machine"
 	@echo "make execute     run every notebook from a fresh kernel and store its outputs"
 	@echo "make test        lint, unit tests, notebooks, book"
+	@echo "make wheel       run every notebook from the built wheel, in a new environment"
 	@echo "make portable    unit tests and notebooks as other processors compute them (hours)"
 	@echo "make your-data UNET_DATA=folder   run notebook 15 on your data, result in runs/"
 	@echo "make checkpoint  train the model that ships with the package again"
@@ -71,6 +72,10 @@ check-book: book
 
 test: lint unit nbval check-book
 	@echo "all checks passed"
+
+# the notebooks as somebody has them who installed the package: empty environment, no checkout
+wheel: $(READY)
+	$(PY) tools/try_wheel.py
 
 # not part of make test: about a dozen times as long
 portable: $(READY)

@@ -15,10 +15,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main():
+    folder = Path(sys.argv[1])
+    install = install_locked_packages(folder)
+    # the build tool is in the lock too: nothing is fetched here
+    subprocess.run([*install, "--no-deps", "--no-build-isolation", "-e", "."], cwd=ROOT, check=True)
+    (folder / ".ready").touch()
+
+
+def install_locked_packages(folder):
+    """Create the environment if it is not there; return the command that installs more into it."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         found = ".".join(map(str, sys.version_info[:2]))
         sys.exit(f"Python {found} runs this; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 …")
-    folder = Path(sys.argv[1])
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not _runs(python):
         print(f"creating {folder} with Python {sys.version.split()[0]}", flush=True)
@@ -30,9 +38,7 @@ def main():
     else:
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--require-hashes", "-r", "requirements.lock"], cwd=ROOT, check=True)
-    # the build tool is in the lock too: nothing is fetched here
-    subprocess.run([*install, "--no-deps", "--no-build-isolation", "-e", "."], cwd=ROOT, check=True)
-    (folder / ".ready").touch()
+    return install
 
 
 def _runs(python):

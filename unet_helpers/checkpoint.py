@@ -58,8 +58,9 @@ def train_checkpoint(data, progress=True):
 
 def main(arguments=()):
     """Train, save, and write down what the model reaches on validation patients."""
-    from .results import write_results
+    from .results import require_checkout, write_results
 
+    require_checkout()
     data = load_dataset("phantom")
     model, history = train_checkpoint(data)
     with atomic_path(CHECKPOINT) as temporary:

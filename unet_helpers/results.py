@@ -1,4 +1,7 @@
-"""Write measured numbers for the book: each file says what, on which data, with which seed and device."""
+"""The measured numbers of the book: each file says what, on which data, with which seed and device.
+
+Notebooks read them from :data:`RESULTS`; benchmarks write them with :func:`write_results`.
+"""
 
 import datetime
 import json
@@ -10,7 +13,23 @@ import psutil
 
 from .images import atomic_path
 
-RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
+
+def find_results(package):
+    """The folder of the results: ``book/results`` of a checkout, or the copy that a wheel carries."""
+    copy, book = package / "book_results", package.parent / "book" / "results"
+    # the copy first: what is called "book" beside an installed package is somebody else's
+    for folder in (copy, book):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"the book's results are neither in '{copy}' nor in '{book}'; install the package with pip, "
+        "or keep it in a whole checkout"
+    )
+
+
+RESULTS = find_results(Path(__file__).resolve().parent)
+# None where the package was installed from a wheel
+CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 
 def describe_device():
@@ -39,8 +58,15 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     Returns
     -------
     Path
+
+    Raises
+    ------
+    RuntimeError
+        If no folder is named and the package was installed from a wheel, which has no book to write to.
     """
     import keras
+
+    require_checkout(folder)
 
     content = {
         "what": what,
@@ -58,11 +84,22 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     return path
 
 
+def require_checkout(folder=RESULTS):
+    """Raise ``RuntimeError`` if results for the book would go into an installed package."""
+    if Path(folder) == RESULTS and CHECKOUT is None:
+        raise RuntimeError(
+            f"results for the book are written from a checkout only, and this package is installed in "
+            f"'{RESULTS.parent}'; install it with pip install --no-deps -e . in the checkout"
+        )
+
+
 def _commit():
     """The commit of the code, with "-dirty" where files differ from it; other results do not count."""
+    if CHECKOUT is None:
+        return "unknown"
 
     def git(*command):
-        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=RESULTS.parents[1], check=False)
+        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=CHECKOUT, check=False)
 
     name = git("describe", "--always").stdout.strip()
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!book/results").stdout.strip()
