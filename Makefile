@@ -79,6 +79,7 @@ wheel: $(READY)
 
 # not part of make test: about a dozen times as long
 portable: $(READY)
+	$(PY) tools/try_wheel.py --borrow
 	$(PY) tools/portable.py
 
 # a new lock from pyproject.toml; needs uv

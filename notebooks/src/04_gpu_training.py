@@ -554,6 +554,18 @@ assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() an
 # - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower; on some older ones TensorFlow refuses, and the row stays empty. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
 # - **XLA.** A compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and on for a GPU.
 #
+# ### The kernels of the processor
+#
+# For a processor TensorFlow has two sets of **kernels**, the routines that compute a convolution: its own, and those of the library oneDNN. By itself it takes oneDNN only where the processor has certain AVX-512 instructions, and most laptops have none. So `import unet_helpers` turns it on, unless you have set `TF_ENABLE_ONEDNN_OPTS` yourself. One training step with batches of 16, by turns, recorded by `benchmarks/onednn.py`; the AVX2 columns hold oneDNN to what most laptops have:
+
+# %%
+kernels = json.loads((RESULTS / "onednn.json").read_text(encoding="utf-8"))["results"]
+print(kernels["processor"])
+pd.DataFrame(kernels["table"]).T
+
+# %% [markdown]
+# KERNELS_PROSE
+#
 # ### The input pipeline
 #
 # While the device computes, the processor must prepare the next batch. If it cannot keep up, the GPU waits. One epoch of batches, without any training:
