@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from .images import DataError
+from .images import FULL, DataError, user_path, writing
 
 LARGEST = 200 * 2**30  # bytes, unpacked
 
@@ -39,14 +39,16 @@ def extract(archive, folder, largest=LARGEST):
         If a member leads outside the folder, is a link or a device, stands twice, is encrypted or damaged, or if more
         comes out than ``largest`` or than the disk holds. Nothing is left on the disk then.
     """
-    archive, folder = Path(archive), Path(folder)
+    archive, folder = user_path(archive), user_path(folder)
     if not archive.is_file():
         raise FileNotFoundError(f"no archive '{archive}'; check the path")
     if folder.exists():
         raise FileExistsError(f"'{folder}' is there already; choose a new folder, or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    room = min(largest, shutil.disk_usage(folder.parent).free - 2**28)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        room = min(largest, shutil.disk_usage(folder.parent).free - 2**28)
+        around = tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-")
+    with writing(folder), around as temporary:
         try:
             if zipfile.is_zipfile(archive):
                 _extract_zip(archive, temporary, room)
@@ -59,6 +61,8 @@ def extract(archive, folder, largest=LARGEST):
         except tarfile.FilterError as error:
             raise DataError(f"'{archive.name}' is refused: {error}; do not use it") from error
         except Exception as error:  # EOFError, zlib.error, BadZipFile, RuntimeError for a password, …
+            if getattr(error, "errno", None) in FULL:
+                raise
             raise DataError(
                 f"'{archive.name}' cannot be unpacked: truncated or damaged? Download it again. "
                 f"({type(error).__name__}: {error})"
