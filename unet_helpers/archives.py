@@ -1,5 +1,6 @@
 """Unpack tar and zip archives that may be hostile: nothing outside the folder, no links, no more than announced."""
 
+import contextlib
 import os
 import shutil
 import tarfile
@@ -67,7 +68,8 @@ def extract(archive, folder, largest=LARGEST):
                 f"'{archive.name}' cannot be unpacked: truncated or damaged? Download it again. "
                 f"({type(error).__name__}: {error})"
             ) from error
-        os.chmod(temporary, 0o755)
+        with contextlib.suppress(OSError):  # a memory stick may know no permissions
+            os.chmod(temporary, 0o755)
         os.replace(temporary, folder)
         Path(temporary).mkdir()  # for the context manager to remove
     return folder

@@ -94,8 +94,8 @@ def _add_defects(images, masks):
 
     (masks / "ID_0001_Z_0007.png").unlink()  # an image without its mask
     (images / "ID_4_Z_8.png").unlink()  # a mask without its image
-    shutil.copy(images / "ID_0002_Z_0006.png", images / "ID_0002_Z_0060.png")  # the same slice twice
-    shutil.copy(masks / "ID_0002_Z_0006.png", masks / "ID_0002_Z_0060.png")
+    shutil.copyfile(images / "ID_0002_Z_0006.png", images / "ID_0002_Z_0060.png")  # the same slice twice
+    shutil.copyfile(masks / "ID_0002_Z_0006.png", masks / "ID_0002_Z_0060.png")
     _save(images / "ID_5_Z_9.tif", load(images / "ID_5_Z_9.png"))  # one name, two formats
     mask = load(masks / "ID_0006_Z_0008.png")
     _save(masks / "ID_0006_Z_0008.png", mask[: len(mask) - 4])  # another size
