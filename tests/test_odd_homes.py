@@ -7,8 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import execute_notebooks
+import lab
 
 from unet_helpers import DataError, datasets, export_phantom, load_dataset, pair_files
 from unet_helpers._quiet import _settle_home
@@ -262,6 +268,39 @@ def test_a_damaged_file_of_patients_is_made_again(drawn_patients, tmp_path, caps
     assert len(drawn_patients) == 2
     assert not capsys.readouterr().err
     assert list((tmp_path / "cache").iterdir()) == [path]
+
+
+# --- the tools ------------------------------------------------------------------------------------
+
+
+def test_a_notebook_that_cannot_be_written_is_named_and_leaves_no_part(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"01.ipynb' cannot be written \(.*choose another folder with --output"):
+        execute_notebooks.write(nbformat.v4.new_notebook(), tmp_path / "file" / "01.ipynb")
+    (tmp_path / "01.ipynb").mkdir()
+    with pytest.raises(SystemExit, match=r"01.ipynb' cannot be written"):
+        execute_notebooks.write(nbformat.v4.new_notebook(), tmp_path / "01.ipynb")
+    assert sorted(os.listdir(tmp_path)) == ["01.ipynb", "file"]
+
+
+def test_jupyter_without_a_home_folder_to_write_to_is_one_sentence(home, monkeypatch):
+    monkeypatch.delenv("JUPYTER_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(Path, "mkdir", refuse(errno.EACCES))
+    with pytest.raises(SystemExit, match=r"^Jupyter needs a home folder to write to \(.*in the variable HOME$"):
+        lab.check_home()
+
+
+def test_jupyterlab_opens_from_an_environment_that_is_closed_and_says_what_is_missing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(lab, "check_home", lambda: None)
+    monkeypatch.setattr(lab.subprocess, "run", lambda command, **options: subprocess.CompletedProcess(command, 0))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "share").touch()
+    assert lab.main() == 0
+    assert "settings' cannot be written" in capsys.readouterr().out
+    (tmp_path / "share").unlink()
+    assert lab.main() == 0
+    assert not capsys.readouterr().out
+    assert (tmp_path / "share" / "jupyter" / "lab" / "settings" / "overrides.json").is_file()
 
 
 # --- real processes -------------------------------------------------------------------------------
