@@ -35,7 +35,7 @@ def main():
     except OSError as error:  # the environment of another user, who may have opened it before
         if not (folder / "overrides.json").is_file():
             print(f"JupyterLab opens with settings of its own: '{folder}' cannot be written ({error.strerror})")
-    command = [sys.executable, "-m", "jupyter", "lab", "--LabApp.default_url=/lab/tree/notebooks/start_here.md"]
+    command = [sys.executable, "-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/start_here.md"]
     try:
         return subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, env=os.environ, check=False).returncode
     except KeyboardInterrupt:
