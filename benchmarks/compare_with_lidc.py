@@ -24,7 +24,7 @@ from scipy.signal import find_peaks
 from scipy.stats import wasserstein_distance
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 OUT = Path(__file__).resolve().parent / "out"
 PIXEL, CROP = 1.4, 64  # mm, pixels
 LUNG_HU, MUSCLE_HU = -850.0, 50.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from unet_helpers.results import write_results
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 
 
 def main():

@@ -39,7 +39,7 @@ from unet_helpers.intervals import bootstrap_interval
 from unet_helpers.metrics import dice
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 STEPS, BATCH, CROP, LEARNING_RATE = 250, 8, 128, 3e-3
 MODEL = {"base_filters": 8, "depth": 4, "dropout": 0.0}
 BORDER_WIDTH, BORDER_WEIGHTS = 2, (5, 15)

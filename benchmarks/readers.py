@@ -21,7 +21,7 @@ from unet_helpers.intervals import bootstrap_interval
 from unet_helpers.metrics import surface_dice
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 SIZES = (50, 200)  # pixels of the other masks' mean: below, between, above
 TOLERANCE = 1.0  # pixels: the pictures carry no spacing
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 FIELD = (80, 190)  # mm across a crop of 128 pixels: the nodules of the phantom are large, those of LIDC small
 SIDE = 48  # the network sees the middle of a crop, as in notebook 15
 FALSE_ALARMS = 0.4

@@ -37,7 +37,7 @@ LUNG, NODULE = 1, 2
 FLIPS = ((), (2,))  # as it is, and left and right exchanged
 SURE = 0.05  # a nodule is missed with certainty if no pixel of it gets more than this
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
 
 
 def main():

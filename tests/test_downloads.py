@@ -4,8 +4,10 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +140,46 @@ def test_every_source_has_a_checksum_a_license_and_a_citation():
         assert source.url.startswith("https://")
         assert source.license
         assert "doi" in source.citation
+
+
+def test_what_an_earlier_call_left_damaged_is_fetched_from_the_beginning(server, tmp_path):
+    downloads_folder = tmp_path / "cache" / "downloads"
+    downloads_folder.mkdir(parents=True)
+    for name, left in (("toy.tar.part", bytes(1000)), ("toy.tar", server.content[:1000])):
+        (downloads_folder / name).write_bytes(left)
+        assert (fetch("toy", progress=False) / "dataset.json").is_file()
+        assert not list(downloads_folder.iterdir())
+        shutil.rmtree(tmp_path / "cache" / "toy")
+    assert server.asked == ["bytes=1000-", None, None]
+
+
+def test_a_full_disk_is_named_and_leaves_no_part(server, tmp_path):
+    resource = pytest.importorskip("resource")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(DataError, match=r"toy\.tar' cannot be written \(.*make room.*UNET_DATA_DIR"):
+            fetch("toy", progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["downloads"]
+    assert (fetch("toy", progress=False) / "dataset.json").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_named(server, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "downloads").touch()
+    with pytest.raises(DataError, match=r"downloads' cannot be written \(a file stands where a folder is needed\)"):
+        fetch("toy", progress=False)
+
+
+def test_two_at_once_fetch_once(server, tmp_path):
+    pytest.importorskip("fcntl")
+    with ThreadPoolExecutor(3) as pool:
+        folders = list(pool.map(lambda _: fetch("toy", progress=False), range(3)))
+    assert folders == [tmp_path / "cache" / "toy"] * 3
+    assert server.asked == [None]
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["downloads", "toy"]
 
 
 # --- archives -------------------------------------------------------------------------------------

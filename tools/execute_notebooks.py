@@ -7,6 +7,7 @@ Notebook 15 takes the folder named by ``UNET_DATA``.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from lab import check_home
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +51,7 @@ def main():
         if options.pair_only:
             write(pair(source, target), target)
             continue
+        check_home()
         began = time.perf_counter()
         notebook = run(pair(source, None), options.timeout)
         target = options.output / target.name if options.output else target
@@ -157,11 +160,16 @@ def _number_the_widgets(notebook):
 
 def write(notebook, target):
     """Write whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.validate(notebook)
     temporary = target.with_suffix(".writing")
-    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    os.replace(temporary, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        os.replace(temporary, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        sys.exit(f"'{target}' cannot be written ({error.strerror}); choose another folder with --output FOLDER")
 
 
 if __name__ == "__main__":

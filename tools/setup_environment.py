@@ -50,3 +50,5 @@ if __name__ == "__main__":
         main()
     except subprocess.CalledProcessError as error:
         sys.exit(f"set-up stopped: {' '.join(error.cmd[:4])} … ended with {error.returncode}; see the lines above")
+    except OSError as error:
+        sys.exit(f"set-up stopped: {error}; make room, or copy the repository to a folder that you may write to")

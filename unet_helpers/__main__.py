@@ -3,6 +3,7 @@
 import sys
 
 from . import checkpoint, deidentify, export
+from .images import DataError
 
 COMMANDS = {"export": export.main, "checkpoint": checkpoint.main, "deidentify": deidentify.main}
 
@@ -11,7 +12,10 @@ def main():
     """Run the command named first on the command line with the rest as its arguments."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         sys.exit(f"usage: python -m unet_helpers {{{','.join(COMMANDS)}}} …")
-    COMMANDS[sys.argv[1]](sys.argv[2:])
+    try:
+        COMMANDS[sys.argv[1]](sys.argv[2:])
+    except DataError as error:  # one sentence; the lines of the program help nobody at a command line
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import sys
+import tempfile
 import warnings
 
 # TensorFlow reads it once, when it is imported
@@ -26,6 +27,15 @@ def _stderr_to_null():
         os.close(null)
 
 
+def _settle_home():
+    """An empty variable counts as unset; and without a home folder TensorFlow would make one named "~" right here."""
+    for name in ("HOME", "KERAS_HOME"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
+    if os.path.expanduser("~") == "~":
+        os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
+
+
 def load_tensorflow_quietly():
     """Import TensorFlow and touch its devices with the start-up notices silenced.
 
@@ -34,6 +44,7 @@ def load_tensorflow_quietly():
     to three times as long. An ImportError still reaches the reader. ``UNET_VERBOSE=1`` keeps every line.
     """
     os.environ.setdefault(ONEDNN, "1")
+    _settle_home()
     if os.environ.get("UNET_VERBOSE") == "1":
         import tensorflow  # noqa: F401
 

@@ -1,5 +1,6 @@
 """Unpack tar and zip archives that may be hostile: nothing outside the folder, no links, no more than announced."""
 
+import contextlib
 import os
 import shutil
 import tarfile
@@ -7,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from .images import DataError
+from .images import FULL, DataError, user_path, writing
 
 LARGEST = 200 * 2**30  # bytes, unpacked
 
@@ -39,14 +40,16 @@ def extract(archive, folder, largest=LARGEST):
         If a member leads outside the folder, is a link or a device, stands twice, is encrypted or damaged, or if more
         comes out than ``largest`` or than the disk holds. Nothing is left on the disk then.
     """
-    archive, folder = Path(archive), Path(folder)
+    archive, folder = user_path(archive), user_path(folder)
     if not archive.is_file():
         raise FileNotFoundError(f"no archive '{archive}'; check the path")
     if folder.exists():
         raise FileExistsError(f"'{folder}' is there already; choose a new folder, or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    room = min(largest, shutil.disk_usage(folder.parent).free - 2**28)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        room = min(largest, shutil.disk_usage(folder.parent).free - 2**28)
+        around = tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-")
+    with writing(folder), around as temporary:
         try:
             if zipfile.is_zipfile(archive):
                 _extract_zip(archive, temporary, room)
@@ -59,11 +62,14 @@ def extract(archive, folder, largest=LARGEST):
         except tarfile.FilterError as error:
             raise DataError(f"'{archive.name}' is refused: {error}; do not use it") from error
         except Exception as error:  # EOFError, zlib.error, BadZipFile, RuntimeError for a password, …
+            if getattr(error, "errno", None) in FULL:
+                raise
             raise DataError(
                 f"'{archive.name}' cannot be unpacked: truncated or damaged? Download it again. "
                 f"({type(error).__name__}: {error})"
             ) from error
-        os.chmod(temporary, 0o755)
+        with contextlib.suppress(OSError):  # a memory stick may know no permissions
+            os.chmod(temporary, 0o755)
         os.replace(temporary, folder)
         Path(temporary).mkdir()  # for the context manager to remove
     return folder

@@ -1,8 +1,10 @@
 """One door to every data source: a name or a folder in, three subsets split by patient out."""
 
+import contextlib
 import hashlib
 import os
 import re
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from . import layouts, preprocessing
 from .downloads import SOURCES, fetch
-from .images import DataError, atomic_path, read_image, read_mask, stem_of
+from .images import DataError, atomic_path, read_image, read_mask, stem_of, user_path, writing
 from .layouts import recognize_layout
 from .pairing import natural_key, pair_files, pair_suffixes
 from .preprocessing import encode_mask, resize_image, resize_mask, scale_to_unit
@@ -138,7 +140,7 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
 
 def source_folder(source):
     """The folder of a source, which is fetched first if it is the name of a public set."""
-    return fetch(source) if source in SOURCES and not Path(source).exists() else Path(source)
+    return fetch(source) if source in SOURCES and not Path(source).exists() else user_path(source)
 
 
 def split_by_patient(patient_ids, fractions=(0.7, 0.15, 0.15), seed=0):
@@ -276,6 +278,8 @@ def nodule_task(data, size=64):
 def phantom_arrays(*, size=128, seed=0, patients=48, slices=8, variety="class", workers=1):
     """Volumes and masks of the phantom patients, from the data folder if they are there already.
 
+    A damaged file is made again. Where nothing can be kept, the patients stay in memory, and a line on stderr says so.
+
     Returns
     -------
     volumes : ``(P, D, H, W)`` int16 HU
@@ -284,28 +288,57 @@ def phantom_arrays(*, size=128, seed=0, patients=48, slices=8, variety="class", 
     patient_ids : ``(P,)`` str
     """
     kind = "" if variety == "class" else f"_{variety}"
-    path = data_folder() / f"phantom_{phantom_version()}_{size}_{seed}_{patients}_{slices}{kind}.npz"
-    if not path.is_file():
+
+    def make():
         from .phantom import make_patients
 
         made = make_patients(n=patients, seed=seed, size=size, slices=slices, variety=variety, workers=workers)
-        arrays = {
+        return {
             "volumes": np.stack([patient.volume for patient in made]).round().astype(np.int16),
             "masks": np.stack([patient.masks for patient in made]),
             "spacing": np.array([patient.spacing for patient in made], dtype=float),
             "patient_ids": np.array([patient.patient_id for patient in made]),
         }
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+
+    name = f"phantom_{phantom_version()}_{size}_{seed}_{patients}_{slices}{kind}.npz"
+    return _made_once(name, make, ("volumes", "masks", "spacing", "patient_ids"))
+
+
+_IN_MEMORY = {}  # what could not be kept in the data folder
+
+
+def _made_once(name, make, keys):
+    """The arrays in a file of the data folder, or what ``make()`` returns, which is then kept there."""
+    # not there, cut or damaged, each with an error of its own: it is made again
+    with contextlib.suppress(Exception), np.load(data_folder() / name) as stored:
+        return tuple(stored[key] for key in keys)
+    arrays = _IN_MEMORY.get(name) or make()
+    try:
+        with atomic_path(data_folder() / name) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)
-    with np.load(path) as stored:
-        return tuple(stored[name] for name in ("volumes", "masks", "spacing", "patient_ids"))
+    except DataError as error:
+        if not _IN_MEMORY:
+            print(f"The synthetic patients stay in memory, and each kernel makes them anew: {error}.", file=sys.stderr)
+        _IN_MEMORY[name] = arrays
+    return tuple(arrays[key].copy() for key in keys)
 
 
 def data_folder():
-    """Where generated and fetched data are kept: ``UNET_DATA_DIR``, or a cache folder of the user."""
-    named = os.environ.get("UNET_DATA_DIR")
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unet_helpers"
-    base.mkdir(parents=True, exist_ok=True)
+    """Where generated and fetched data are kept: ``UNET_DATA_DIR``, or a cache folder of the user; made if missing."""
+    named, cache = (os.environ.get(variable, "") for variable in ("UNET_DATA_DIR", "XDG_CACHE_HOME"))
+    # an empty variable counts as unset, as does a cache folder without its whole path: so the XDG specification says
+    cache = cache if os.path.isabs(os.path.expanduser(cache)) else "~/.cache"
+    try:
+        base = user_path(named) if named else user_path(cache) / "unet_helpers"
+    except DataError as error:
+        if named:
+            raise DataError(f"UNET_DATA_DIR names no folder: {error}") from None
+        raise DataError(
+            "no home folder is known here in which data could be kept; name a folder in the environment variable "
+            "UNET_DATA_DIR"
+        ) from None
+    with writing(base):
+        base.mkdir(parents=True, exist_ok=True)
     return base
 
 
@@ -385,7 +418,7 @@ def load_pairs(
         report.append(f"{left_out} files left out: " + ", ".join(_left_out_names(blocking, unpaired)))
     if mask_folder is None:
         report.insert(0, f"recognized: {layouts.WHAT['suffixes']}")
-    folder = Path(image_folder) if mask_folder is None else Path(image_folder).parent
+    folder = user_path(image_folder) if mask_folder is None else user_path(image_folder).parent
     return folder.name, class_names, everything, report
 
 
@@ -426,7 +459,7 @@ def load_lidc(folder, *, size=None, consensus=2):
     consensus : int
         How many readers must have marked a pixel for it to count: 1 any, 2 half, 4 all of four.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     paths = sorted(folder.glob("*/nodule-*/images/*.png"), key=lambda path: natural_key(path.relative_to(folder)))
     if not paths:
         raise DataError(f"no <patient>/nodule-<n>/images/*.png in '{folder}'; is it the folder of the patients?")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .images import DataError, atomic_path
+from .images import DataError, atomic_path, user_path
 from .layouts import FOLDER_PAIRS
 from .pairing import natural_key
 from .volumes import geometry_of, open_dicom, pixels_of, spacing_of
@@ -64,7 +64,7 @@ def deidentify(source, target):
     FileNotFoundError, FileExistsError, DataError
         No such folder; the target is there already; no DICOM file in it, or a folder of images and one of masks.
     """
-    source, target = Path(source), Path(target)
+    source, target = user_path(source), user_path(target)
     if not source.is_dir():
         raise FileNotFoundError(f"no folder '{source}'; check the path")
     if target.exists():

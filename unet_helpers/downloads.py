@@ -1,12 +1,13 @@
 """Fetch public data sets: by name, with a checksum, cached in the data folder, and resumed where it broke off."""
 
+import contextlib
 import os
-import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from .archives import extract
-from .images import DataError
+from .images import DataError, writing
 
 ATTEMPTS = 3  # at one call; the next call goes on from there
 
@@ -67,63 +68,93 @@ def fetch(name, progress=True):
     Raises
     ------
     DataError
-        For an unknown name, a wrong checksum, or an archive that cannot be unpacked.
+        For an unknown name, a wrong checksum, an archive that cannot be unpacked, or a disk that does not hold it.
     ConnectionError
         Without a network, or when the download broke off; what has arrived stays, and the next call goes on.
     """
-    import pooch
-    import requests
-
     from .datasets import data_folder
 
     if name not in SOURCES:
         raise DataError(f"no data set '{name}' is known here; choose one of {', '.join(SOURCES)}")
     source, folder = SOURCES[name], data_folder() / name
     print(f"{name}: license {source.license}. Please cite: {source.citation}")
-    if not folder.is_dir():
-        pooch.get_logger().setLevel("WARNING")
-        archive = Path(source.url).name
-        try:
-            path = pooch.retrieve(
-                source.url, source.known_hash, archive, data_folder() / "downloads", downloader=_Resuming(progress)
-            )
-        except requests.exceptions.RequestException as error:
-            raise ConnectionError(
-                f"'{archive}' could not be fetched from {source.url} ({type(error).__name__}). Check the network and "
-                "call again: what has arrived is kept. Or bring the file from elsewhere to "
-                f"'{data_folder() / 'downloads'}'"
-            ) from error
-        except ValueError as error:
-            raise DataError(
-                f"'{archive}' is not the file that is meant: {source.known_hash.split(':')[0]} differs. It has been "
-                "deleted; call again, and if it comes again as it was, do not use it"
-            ) from error
-        _unpack(Path(path), folder, name)
+    if folder.is_dir():
+        return folder
+    downloads = data_folder() / "downloads"
+    with _alone(downloads):
+        if not folder.is_dir():  # another kernel may have fetched it meanwhile
+            _unpack(_retrieve(source, downloads, progress), folder, name)
     return folder
+
+
+def _retrieve(source, downloads, progress):
+    """The archive, fetched and compared with its checksum."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    archive, go_on = Path(source.url).name, _Resuming(progress)
+    try:
+        try:
+            return Path(pooch.retrieve(source.url, source.known_hash, archive, downloads, downloader=go_on))
+        except ValueError:
+            if not go_on.from_earlier:
+                raise
+            # what an earlier call had left was damaged: once more, from the beginning
+            return Path(pooch.retrieve(source.url, source.known_hash, archive, downloads, downloader=go_on))
+    except requests.exceptions.RequestException as error:
+        raise ConnectionError(
+            f"'{archive}' could not be fetched from {source.url} ({type(error).__name__}). Check the network and "
+            f"call again: what has arrived is kept. Or bring the file from elsewhere to '{downloads}'"
+        ) from error
+    except ValueError as error:
+        raise DataError(
+            f"'{archive}' is not the file that is meant: {source.known_hash.split(':')[0]} differs. It has been "
+            "deleted; call again, and if it comes again as it was, do not use it"
+        ) from error
+    except OSError:
+        with writing(downloads / archive):
+            raise
 
 
 def _unpack(archive, folder, name):
     """The folder inside the archive, without another folder of the same name around it."""
-    around = extract(archive, folder.with_name(f".unpacked-{os.getpid()}-{name}"))
-    inner = around / name
-    if inner.is_dir():
-        os.replace(inner, folder)
-        shutil.rmtree(around)
-    else:
-        os.replace(around, folder)
-    archive.unlink()  # the unpacked copy is enough
+    with writing(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacked-") as temporary:
+        around = extract(archive, Path(temporary) / name)
+        inner = around / name
+        os.replace(inner if inner.is_dir() else around, folder)
+        archive.unlink()  # the unpacked copy is enough
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Wait while another process of this machine is in here with the same folder, where the system has such locks."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    handle = None
+    try:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 class _Resuming:
     """Downloader for pooch: what arrives goes to ``<name>.part`` and is asked for from its end on."""
 
     def __init__(self, progress):
-        self.progress = progress
+        self.progress, self.from_earlier = progress, False
 
     def __call__(self, url, output_file, pooch):
         import requests
 
         part = Path(output_file).parent / f"{Path(url).name}.part"
+        self.from_earlier = part.is_file()
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._go_on(url, part)
@@ -131,6 +162,10 @@ class _Resuming:
             except requests.exceptions.RequestException:
                 if attempt == ATTEMPTS:
                     raise
+            except OSError:  # the disk is full: without the part it is less so
+                with contextlib.suppress(OSError):
+                    part.unlink()
+                raise
         os.replace(part, output_file)
 
     def _go_on(self, url, part):

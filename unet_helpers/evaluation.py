@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import astuple, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from .images import atomic_path
 from .intervals import bootstrap_interval
 from .metrics import Counts, boundary_metrics, confusion_counts, detect_objects, hausdorff95, volumes
 
@@ -119,7 +119,8 @@ class Evaluation:
         }
         text = json.dumps(content, indent=1)
         if path is not None:
-            Path(path).write_text(text + "\n")
+            with atomic_path(path) as temporary:
+                temporary.write_text(text + "\n")
         return text
 
     def to_nnunet(self, path=None):
@@ -148,7 +149,8 @@ class Evaluation:
         }
         text = json.dumps(content, indent=4, sort_keys=True)
         if path is not None:
-            Path(path).write_text(text + "\n")
+            with atomic_path(path) as temporary:
+                temporary.write_text(text + "\n")
         return text
 
 

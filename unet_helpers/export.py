@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .datasets import data_folder, phantom_arrays, phantom_version
-from .images import write_png
+from .images import user_path, writing
 from .preprocessing import window
 
 
@@ -40,7 +40,7 @@ def export_phantom(folder=None, *, patients=16, size=128, seed=0, clean=False, o
     if folder is None:
         name = f"phantom_{'clean' if clean else 'folder'}_{patients}_{size}_{seed}"
         folder = data_folder() / f"phantom_{phantom_version()}" / name
-    folder = Path(folder)
+    folder = user_path(folder)
     if folder.exists():
         if not overwrite:
             return folder
@@ -49,29 +49,40 @@ def export_phantom(folder=None, *, patients=16, size=128, seed=0, clean=False, o
     least = 1 if clean else 8
     if not least <= patients <= len(volumes):
         raise ValueError(f"{patients} patients asked for; give {least} to {len(volumes)}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # beside its place, and moved there when complete: an interrupted export leaves no half folder to be trusted
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as temporary:
-        written = Path(temporary) / "export"
-        _write(written, volumes[:patients], truths[:patients], clean)
-        if folder.exists():
-            os.replace(folder, Path(temporary) / "old")
-        os.replace(written, folder)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # beside its place, and moved there when complete: an interrupted export leaves no half folder to be trusted
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as temporary:
+            written = Path(temporary) / "export"
+            _write(written, volumes[:patients], truths[:patients], clean)
+            if folder.exists():
+                if not overwrite:  # another kernel was faster
+                    return folder
+                os.replace(folder, Path(temporary) / "old")
+            os.replace(written, folder)
     return folder
 
 
 def _write(folder, volumes, truths, clean):
     images, masks = folder / "2d_images", folder / "2d_masks"
+    images.mkdir(parents=True)
+    masks.mkdir()
     for k in range(len(volumes)):
         for z, (hu, mask) in enumerate(zip(volumes[k], truths[k], strict=True)):
             gray = (window(hu.astype(np.float32), -600, 1500) * 255).round().astype(np.uint8)
             padded = f"ID_{k + 1:04d}_Z_{z + 5:04d}.png"
             short = f"ID_{k + 1}_Z_{z + 5}.png"
-            write_png(images / (padded if k < 2 else short), gray)
-            write_png(masks / padded, mask)
+            _save(images / (padded if k < 2 else short), gray)
+            _save(masks / padded, mask)
     if not clean:
         _add_defects(images, masks)
     (folder / "exported_by_unet_helpers.txt").write_text("synthetic patients; may be written again\n")
+
+
+def _save(path, array):
+    from PIL import Image
+
+    Image.fromarray(array).save(path)
 
 
 def _add_defects(images, masks):
@@ -83,13 +94,13 @@ def _add_defects(images, masks):
 
     (masks / "ID_0001_Z_0007.png").unlink()  # an image without its mask
     (images / "ID_4_Z_8.png").unlink()  # a mask without its image
-    shutil.copy(images / "ID_0002_Z_0006.png", images / "ID_0002_Z_0060.png")  # the same slice twice
-    shutil.copy(masks / "ID_0002_Z_0006.png", masks / "ID_0002_Z_0060.png")
-    Image.fromarray(load(images / "ID_5_Z_9.png")).save(images / "ID_5_Z_9.tif")  # one name, two formats
+    shutil.copyfile(images / "ID_0002_Z_0006.png", images / "ID_0002_Z_0060.png")  # the same slice twice
+    shutil.copyfile(masks / "ID_0002_Z_0006.png", masks / "ID_0002_Z_0060.png")
+    _save(images / "ID_5_Z_9.tif", load(images / "ID_5_Z_9.png"))  # one name, two formats
     mask = load(masks / "ID_0006_Z_0008.png")
-    write_png(masks / "ID_0006_Z_0008.png", mask[: len(mask) - 4])  # another size
+    _save(masks / "ID_0006_Z_0008.png", mask[: len(mask) - 4])  # another size
     for path in sorted(masks.glob("ID_0007_*.png")):  # one patient's masks drawn with another tool
-        write_png(path, (load(path) > 0).astype(np.uint8) * 255)
+        _save(path, (load(path) > 0).astype(np.uint8) * 255)
     damaged = images / "ID_8_Z_10.png"  # a copy that broke off
     # cut at a fixed size: half of the file would be another number with another version of the PNG library
     damaged.write_bytes(damaged.read_bytes()[: min(2500, damaged.stat().st_size // 2)])
@@ -106,7 +117,7 @@ def main(arguments=()):
     parser = argparse.ArgumentParser(
         "python -m unet_helpers export", description=export_phantom.__doc__.splitlines()[0]
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=user_path)
     parser.add_argument("--patients", type=int, default=16)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)

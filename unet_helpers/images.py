@@ -5,6 +5,7 @@ What they refuse, each in its own way, becomes one :class:`DataError` with one s
 """
 
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -43,6 +44,15 @@ def check_size(path, shape):
             f"'{_name(path)}' is too large: its header announces {size} values, and {max_values()} are allowed. If the "
             f"file is what you expect, allow more with the environment variable UNET_MAX_VALUES={values}"
         )
+
+
+def user_path(named):
+    """The path that a person means: ``~`` at its beginning is the home folder, as in a shell."""
+    path = os.path.expanduser(named)
+    home = path.replace("\\", "/").partition("/")[0]
+    if path.startswith("~") and not os.path.exists(home):  # a file may well be named "~x.png"
+        raise DataError(f"'{named}' begins with {home}, but no such home folder is known here; write it in full")
+    return Path(path)
 
 
 def suffix_of(path):
@@ -131,25 +141,52 @@ def write_png(path, array):
         Image.fromarray(array).save(temporary, format="PNG")
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)  # a disk that takes no more
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turn the error of a system that refuses to write into one sentence: what, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        blocked = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "a file stands where a folder is needed" if blocked else error.strerror or str(error)
+        raise DataError(
+            f"'{path}' cannot be written ({why}); make room, or choose another folder (the environment variable "
+            "UNET_DATA_DIR names the one in which the series keeps its data)"
+        ) from None
+
+
 class atomic_path:
-    """Context manager: write to a temporary file beside ``path``, and move it there only on success."""
+    """Context manager: write to a temporary file beside ``path``, and move it there only on success.
+
+    A folder that may not be written and a full disk raise :class:`DataError`; no part of a file is left then.
+    """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = user_path(path)
 
     def __enter__(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-", suffix=suffix_of(self.path))
-        os.close(handle)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-", suffix=suffix_of(self.path))
+            os.close(handle)
         self.temporary = Path(name)
         return self.temporary
 
     def __exit__(self, kind, value, traceback):
-        if kind is None:
-            os.chmod(self.temporary, 0o644)  # mkstemp makes it private to its owner
-            os.replace(self.temporary, self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
+        try:
+            with writing(self.path):
+                if getattr(value, "errno", None) in FULL:
+                    raise value
+                if value is None:
+                    with contextlib.suppress(OSError):  # a memory stick may know no permissions
+                        os.chmod(self.temporary, 0o644)  # mkstemp makes it private to its owner
+                    os.replace(self.temporary, self.path)
+        finally:
+            with contextlib.suppress(OSError):
+                self.temporary.unlink(missing_ok=True)
 
 
 def _name(path):
@@ -158,7 +195,7 @@ def _name(path):
 
 def _read(path, as_mask=False):
     """Array with its channels in the last axis, ``(H, W, C)`` or ``(D, H, W, C)``, as stored; and spacing."""
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file '{path}'; check the path and the spelling")
     suffix = suffix_of(path)

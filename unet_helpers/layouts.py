@@ -5,13 +5,13 @@ come as volumes (Medical Segmentation Decathlon, BraTS, folders of NIfTI) or wit
 """
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import psutil
 
 from . import preprocessing
-from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of
+from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of, user_path
 from .pairing import is_mask_name, natural_key, pair_files
 from .preprocessing import encode_mask, resize_image, resize_mask, scale_to_unit
 
@@ -45,7 +45,7 @@ def recognize_layout(folder):
     FileNotFoundError, DataError
         If the folder is not there, or is none of these.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no data source '{folder}': neither a folder nor the name 'phantom'; check the path")
     if (folder / "dataset.json").is_file() and (folder / "imagesTr").is_dir():
@@ -97,7 +97,7 @@ def load_decathlon(folder, *, size=None, volumes=None, window=(-600, 1500)):
     size, volumes, window
         As for :func:`load_volumes`.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     try:
         content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         training = [(entry["image"], entry["label"]) for entry in content["training"]]
@@ -129,7 +129,7 @@ def load_brats(folder, *, size=None, volumes=None):
 
     The stored labels 0, 1, 2, 4 become the classes 0, 1, 2, 3.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     found = [path for path in folder.glob("*/*_flair.nii*") if not path.name.startswith(".")]
     cases = []
     for flair in sorted(found, key=lambda path: natural_key(path.name)):
@@ -301,7 +301,7 @@ def load_dsb2018(folder, *, size=None):
     The masks of an image are merged to one of class 1, and kept apart as numbers 1, 2, … in the subset's
     ``instances``. Where two overlap, the later in the order of names has the pixel, and the report counts them.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     ids = [path for path in folder.iterdir() if (path / "images").is_dir()]
     ids.sort(key=lambda path: natural_key(path.name))
     images, instances, overlap = [], [], 0

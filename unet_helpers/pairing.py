@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of
+from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of, user_path
 
 MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_segmentation", "_gt")
 
@@ -101,7 +101,7 @@ def pair_files(image_folder, mask_folder, check_contents=True):
         If a folder holds no file that can be read, or no name of one stands in the other.
     """
     pairing = Pairing()
-    image_folder, mask_folder = Path(image_folder), Path(mask_folder)
+    image_folder, mask_folder = user_path(image_folder), user_path(mask_folder)
     images = _list_folder(image_folder, pairing)
     masks = _list_folder(mask_folder, pairing)
     _pair(image_folder, images, mask_folder, masks, pairing)
@@ -117,7 +117,7 @@ def pair_suffixes(folder, check_contents=True):
     :func:`pair_files`.
     """
     pairing = Pairing()
-    folder = Path(folder)
+    folder = user_path(folder)
     names = _list_folder(folder, pairing)
     masks = [name for name in names if is_mask_name(name)]
     images = [name for name in names if not is_mask_name(name)]

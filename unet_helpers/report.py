@@ -1,12 +1,11 @@
 """Write what an evaluation found as a folder of files that a colleague can open."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .images import atomic_path
+from .images import atomic_path, user_path
 from .plotting import show_predictions
 
 
@@ -33,7 +32,7 @@ def write_report(folder, data, evaluation, predictions, by_slice, notes=(), wors
     -------
     Path of ``report.md``
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     with atomic_path(folder / "cases.csv") as temporary:
         evaluation.cases.to_csv(temporary, index=False)
     with atomic_path(folder / "evaluation.json") as temporary:

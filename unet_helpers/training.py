@@ -6,7 +6,6 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ import tensorflow as tf
 
 from ._quiet import warn_if_slow
 from .crops import make_crop_batches
-from .images import atomic_path
+from .images import atomic_path, user_path
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
 LOSSES = {
@@ -353,7 +352,7 @@ def _tensorboard(folder):
         import tensorboard  # noqa: F401
     except ImportError as error:
         raise ImportError("writing for TensorBoard needs the package: pip install tensorboard") from error
-    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
+    return keras.callbacks.TensorBoard(str(user_path(folder)), write_graph=False)
 
 
 class _StopOnNaN(keras.callbacks.Callback):
@@ -439,7 +438,7 @@ class _Keeper(keras.callbacks.Callback):
 
     def __init__(self, folder, patience, mean=None):
         super().__init__()
-        self.folder = Path(folder) if folder else None
+        self.folder = user_path(folder) if folder else None
         self.patience, self.mean = patience, mean
         self.history = History()
         self.best_value, self.best_weights = -math.inf, None

@@ -9,11 +9,10 @@ import io
 import math
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from .images import DataError, check_size, pillow_limit, suffix_of
+from .images import DataError, check_size, pillow_limit, suffix_of, user_path
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 LARGEST_NIFTI_HEADER = 2**24  # bytes before the voxels, extensions included
@@ -72,7 +71,7 @@ def read_series(folder, series=None):
         If there is no DICOM file, more than one series, a file without a position, two slices at one
         position, a gap between slices, or slices of different size or orientation; the files are named.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     files, left_out = dicom_files(folder)
@@ -106,7 +105,7 @@ def dicom_files(folder):
     """The DICOM files directly in a folder, by their first bytes and whatever their names, and the other files."""
     from pydicom.misc import is_dicom
 
-    visible = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
+    visible = [path for path in sorted(user_path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
     visible = [path for path in visible if path.name.upper() != "DICOMDIR"]
     files = [path for path in visible if path.suffix.lower() == ".dcm" or is_dicom(path)]
     return files, [path for path in visible if path not in set(files)]

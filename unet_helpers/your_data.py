@@ -18,6 +18,7 @@ from .evaluation import (
     probabilities_to_masks,
     slice_scores,
 )
+from .images import user_path
 from .losses import DiceCrossEntropy
 from .models import UNet
 from .report import worst_slices, write_report
@@ -47,7 +48,7 @@ def default_options(source):
         options.setdefault("size", 128)  # their images differ in size, or are too large for a first run
     if layout in ("pairs", "suffixes", "volumes"):
         options["problems"] = "leave_out"
-    if (Path(source) / "exported_by_unet_helpers.txt").is_file():
+    if (user_path(source) / "exported_by_unet_helpers.txt").is_file():
         options["class_names"] = ("background", "lung", "nodule")
         options["mask_values"] = {0: 0, 1: 1, 2: 2, 255: 1}
     return options
@@ -126,7 +127,7 @@ def default_recipe(data, epochs=None):
         one_map=data.num_classes == 2,
         all_orientations=crops,
         soft_readers=crops,
-        precision=os.environ.get("UNET_PRECISION", "float32"),
+        precision=os.environ.get("UNET_PRECISION") or "float32",
     )
 
 
@@ -282,6 +283,6 @@ def report_folder(source):
 
     For the folder of the series: in the data folder.
     """
-    if (Path(source) / "exported_by_unet_helpers.txt").is_file() or str(source) == "phantom":
+    if str(source) == "phantom" or (user_path(source) / "exported_by_unet_helpers.txt").is_file():
         return data_folder() / "runs" / Path(source).name
     return Path(os.environ.get("UNET_RUNS") or Path("..") / "runs") / Path(source).name
