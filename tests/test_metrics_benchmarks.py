@@ -85,15 +85,15 @@ def test_the_recorded_times_keep_their_promise():
 
 def test_a_thousand_masks_take_less_than_two_seconds_here_too():
     pairs = [metrics_speed.disks(np.random.default_rng(number), (512, 512)) for number in range(4)]
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(1000):
         confusion_counts(*pairs[number % 4]).ratios()
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_volume_is_measured_without_a_transform_of_the_whole():
     truth, found = metrics_speed.volumes()["a nodule and a false object"]
-    began = time.perf_counter()
+    began = time.process_time()
     measured = hausdorff95(truth, found, metrics_speed.SPACING)
-    assert time.perf_counter() - began < 1  # the transforms of both take more than that
+    assert time.process_time() - began < 1  # the transforms of both take more than that
     assert measured > 10  # the false object is far away

@@ -326,14 +326,14 @@ def test_a_folder_that_may_not_be_read_is_named(folders):
         masks.chmod(0o755)
 
 
-def test_ten_thousand_pairs_take_less_than_a_second(tmp_path):
+def test_ten_thousand_pairs_take_less_than_a_second_of_the_processor(tmp_path):
     for side in ("images", "masks"):
         (tmp_path / side).mkdir()
         for k in range(10_000):
             (tmp_path / side / f"P{k // 50}_Z_{k % 50}.png").touch()
-    began = time.perf_counter()
+    began = time.process_time()  # not the clock: the machine may be busy
     pairing = pair_files(tmp_path / "images", tmp_path / "masks", check_contents=False)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(pairing.pairs) == 10_000
     assert pairing.pairs[50][0].name == "P1_Z_0.png"
 

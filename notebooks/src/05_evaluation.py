@@ -362,7 +362,7 @@ plotting.show_confusion_matrix(matrix, data.class_names)
 # For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
 
 
-# %%
+# %% nbval_tolerance=0.01
 def mean_dice_of(masks, predicted, classes):
     return np.mean([dice(masks == index, predicted == index) for index in classes])
 
@@ -399,7 +399,7 @@ plotting.show_case_grid(numbered.pivot(index="patient", columns="slice", values=
 # The next function averages these very masks in five ways. (`mean` of pandas leaves `nan` out.)
 
 
-# %%
+# %% nbval_tolerance=0.01
 def averages(predicted, name):
     slices = evaluate(None, validation, data.class_names, by="slice", predictions=predicted)
     patients = evaluate(None, validation, data.class_names, by="patient", predictions=predicted)
@@ -433,7 +433,7 @@ ways.round(2)
 #
 # Take a slice of the same patient as above where truth and prediction are both empty, and let the network "see" nine pixels that are not there.
 
-# %%
+# %% nbval_tolerance=0.02
 empty = (nodule["true_pixels"] + nodule["predicted_pixels"] == 0).to_numpy()
 quiet = np.flatnonzero(empty & of_patient)[0]
 speckled = predictions.copy()
@@ -621,7 +621,7 @@ plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 # %% [markdown]
 # Dice hardly moves over most of the range. What the threshold buys is better seen in *objects*. An object is a connected piece of a mask; a true one is found if a pixel of it is predicted, and a predicted one is false if it holds no true pixel.
 
-# %%
+# %% nbval_tolerance=0.02
 from unet_helpers.metrics import detect_objects
 
 chosen = (0.02, 0.1, 0.3, 0.5, 0.9)
@@ -640,7 +640,7 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 #
 # Two ideas that might help, at no training: call everything nodule from 0.1 on; or predict each slice and its mirror image, and average the two. First their means beside the plain rule, each with its interval over the validation patients:
 
-# %%
+# %% nbval_tolerance=0.02
 mirrored = predict_probabilities(model, validation.images[:, :, ::-1])[:, :, ::-1]
 candidates = {
     "most probable class": predictions,
@@ -664,7 +664,7 @@ compared = {name: compare(plain, scored[name], method="t") for name in list(scor
 differences = {name: one.differences for name, one in compared.items()}
 plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35), method="t")
 
-# %%
+# %% nbval_tolerance=0.01
 rows = pd.concat({name: one.table for name, one in compared.items()})
 rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
 
@@ -681,7 +681,7 @@ rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round
 #
 # A score is too good if anything that led to the model has met the patients it is measured on. That is **leakage**, and it has undone published results in many fields (Kapoor and Narayanan 2023, below). It has degrees. The crudest is to test on the training patients:
 
-# %%
+# %% nbval_tolerance=0.01
 assert not set(data.train.patients) & {*validation.patients, *data.test.patients}
 seen = evaluate(model, data.train, data.class_names).summary(method="t")
 unseen = plain.summary(method="t")
@@ -726,7 +726,7 @@ plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limit
 #
 # Whoever changes one of these after seeing the test result, and tests again, has used the test patients for a choice. They are then validation patients, and a test set no longer exists. So the next cell runs once.
 
-# %%
+# %% nbval_tolerance=0.01
 test = data.test
 test_predictions = predict_masks(model, test.images)
 report = evaluate(model, test, data.class_names, by="patient", predictions=test_predictions)
@@ -749,7 +749,7 @@ plotting.show_cases(report, method="t")
 # %% [markdown]
 # The lung's dots are one cluster. The nodule's reach from 0 to 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie on the floor. Look them up:
 
-# %%
+# %% nbval_tolerance=0.02
 report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
 
 # %% [markdown]
@@ -757,7 +757,7 @@ report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].
 #
 # The same patients in IoU, and in mm:
 
-# %%
+# %% nbval_tolerance=0.02
 tables = {name: report.summary(name) for name in ("iou", "hd95")}
 pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 
@@ -767,7 +767,7 @@ pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 #
 # And as a second reader would count, nodule by nodule in each slice:
 
-# %%
+# %% nbval_tolerance=0.01
 pairs = list(zip(test.masks == 2, test_predictions == 2))
 nodules = sum(detect_objects(t, f) for t, f in pairs)
 print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(pairs)} slices")
@@ -796,7 +796,7 @@ plotting.show_predictions(
 #
 # With seven *other* patients the mean would have been another. How different? We cannot get new patients, but we can draw patients from those that we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws tells how much the mean owes to the choice of patients. This is the **bootstrap**.
 
-# %%
+# %% nbval_tolerance=0.01
 values = report.of_class("nodule")["dice"].dropna().to_numpy()
 rng = np.random.default_rng(0)
 drawn = rng.integers(len(values), size=(2000, len(values)))
@@ -822,7 +822,7 @@ fig
 # There are fifty-six test slices, and only seven patients. Fifty-six numbers promise a narrower interval. But the slices of one patient share one anatomy, one scan, one level of noise: they are not fifty-six independent witnesses.
 # To see what goes wrong, cut each patient into finer slices. Neighbors in a real scan are a millimeter apart and almost equal; the extreme is to count each slice ten times.
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers import bootstrap_interval
 
 slices = evaluate(None, test, data.class_names, by="slice", predictions=test_predictions)
@@ -863,7 +863,7 @@ plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the t
 # %% [markdown]
 # Slices drawn: wrong half of the time, and more patients do not mend it. (Where slices differ as much as patients, as in our phantom, the harm is small: the row *nodule, checkpoint* on [the page on metrics](../book/metrics.md).) Patients drawn with the plain bootstrap: too narrow for few patients, because it can only draw what it has, and nearly right from about twenty on. Student's t and the studentized bootstrap correct most of that. On our seven patients:
 
-# %%
+# %% nbval_tolerance=0.01
 ends = {method: bootstrap_interval(values, method=method) for method in ("percentile", "t", "studentized")}
 ends["studentized, other seed"] = bootstrap_interval(values, method="studentized", seed=3)
 pd.DataFrame(ends, index=["low", "high"]).T.round(2)

@@ -182,7 +182,7 @@ lost = {
 plotting.show_differences(lost, "difference in Dice")
 
 
-# %%
+# %% nbval_tolerance=0.01
 def summarize(differences):
     rows = {name: (values.mean(), *bootstrap_interval(values)) for name, values in differences.items()}
     return pd.DataFrame(rows, index=["mean", "low", "high"]).T.round(2) + 0.0
@@ -640,7 +640,7 @@ pd.Series({name: f"{network.count_params():,}" for name, network in counts.items
 # 2. **Measure the shift.** Some of it shows in the images alone, with no mask:
 
 
-# %%
+# %% nbval_tolerance=0.01
 def describe(subset):
     probabilities = np.asarray(model.predict(subset.images, verbose=0))
     return {

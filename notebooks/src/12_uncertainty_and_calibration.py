@@ -88,7 +88,7 @@ right = predictions == more.masks
 near = np.minimum(*(distance_to_outline(m, more.spacing) for m in (more.masks, predictions))) <= 10
 regions = {"all pixels": np.ones_like(near), "near an outline": near, "called nodule": predictions == 2}
 
-# %%
+# %% nbval_tolerance=0.02
 rows = {}
 for name, where in regions.items():
     sure = where & (confidence >= 0.99)
@@ -165,7 +165,7 @@ def calibration_error(counts, confidence, accuracy):
 
 check.calibration_error(calibration_error)
 
-# %%
+# %% nbval_tolerance=0.01
 rows = {}
 for name, where in regions.items():
     bins = reliability(probabilities, more.masks, where=where)
@@ -267,7 +267,7 @@ check.temperature(at_temperature)
 # %% [markdown]
 # Which temperature? The one with the lowest cross-entropy on the **validation** patients. Not on the training patients, whom the network knows too well; not on those on whom you report, because then the number would be fitted to them.
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers.calibration import fit_temperature
 
 on_validation = predict_probabilities(model, data.validation.images)
@@ -282,7 +282,7 @@ assert (scaled.argmax(axis=-1) == predictions).all()
 before, after = (reliability(p, more.masks, where=near) for p in (probabilities, scaled))
 show_reliability({"near, as it is": before, f"near, T = {temperature:.1f}": after})
 
-# %%
+# %% nbval_tolerance=0.01
 rows = {}
 for name, where in regions.items():
     rows[name] = [reliability(p, more.masks, where=where).error for p in (probabilities, scaled)]
@@ -349,7 +349,7 @@ dropped.shape, flipped.shape
 # %% [markdown]
 # Samples first, then slices, rows, columns, classes. Before you trust several answers, look at how good each is:
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers import dice
 
 rows = {f"dropout {i + 1}": dropped[i] for i in range(3)}
@@ -428,7 +428,7 @@ show_uncertainty(rows, crop=64, panel=1.75)
 #
 # A score needs a baseline, and the honest one is free: 1 − the highest probability of the single network. A second one should make you think. It is no uncertainty at all: the distance to the *predicted* outline, the nearer the less certain. Anybody can draw it with a pencil along the edge of the mask.
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers.calibration import error_auroc
 
 pencil = {"distance to the outline": -distance_to_outline(predictions, more.spacing)}

@@ -433,7 +433,7 @@ for label, key in (("honest Dice", "other_scanner_honest"), ("reported too much"
 #
 # The Dice function that is copied from repository to repository computes the Dice of one batch, with a 1, called `smooth`, above and below, so that an empty batch is not divided by zero: $(2\,|A \cap B| + 1) / (|A| + |B| + 1)$. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
 
-# %%
+# %% nbval_tolerance=0.02
 from unet_helpers import load_checkpoint, load_dataset, predict_masks
 
 whole = load_dataset("phantom").validation
@@ -450,7 +450,7 @@ def mean_over_batches(size):
 # %% [markdown]
 # The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
 
-# %%
+# %% nbval_tolerance=0.02
 round(museum.dice_of_patients(found > 0, whole, index=2), 2)
 
 # %% [markdown]
