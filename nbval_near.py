@@ -11,7 +11,7 @@ import os
 import re
 
 # not the 3 of "phantom-003" or "P3", which are names
-NUMBER = re.compile(r"(?<![\w.-])[-−]?\d+(?:\.(\d+))?(?:[eE][-+]?\d+)?(?!\w)")
+NUMBER = re.compile(r"(?<![\w.-])[-+−]?\d+(?:\.(\d+))?(?:[eE][-+]?\d+)?(?!\w)")
 # nbval sees the first line of a progress display, a notebook stores its last
 VARYING = {
     r"first step: building the computation …|\d+ epochs in \d+ s; best validation .*": "(progress of a training)",

@@ -20,6 +20,7 @@ from nbval_near import snap
         ("<td>9.99</td>", "<td>10.01</td>", 0.01),
         ("3e-07", "-1e-06", 1e-5),
         ("−0.12", "−0.10", 0.02),
+        ("gain -0.00", "gain +0.01", 0),
     ],
 )
 def test_near_numbers_pass(new, stored, tolerance):

@@ -118,7 +118,7 @@ plotting.show_images([one.images[at] for one in versions.values()], list(version
 #
 # The score is the one of notebook 05: Dice per patient, slices pooled.
 
-# %%
+# %% nbval_tolerance=0.01
 import pandas as pd
 
 from unet_helpers import bootstrap_interval, evaluate
@@ -136,7 +136,7 @@ pd.DataFrame({name: score.mean() for name, score in scores.items()}).T.round(2) 
 # %% [markdown]
 # Two rows stand out for the lung, motion and the window. For the nodule more seems to move, and some rows, the other window among them, even seem to *help*. But seven patients differ widely among themselves, so how much of this is chance? The intervals of nodule Dice on the standard scans and on those with motion:
 
-# %%
+# %% nbval_tolerance=0.02
 for name in ("standard", "motion"):
     print(name, *(f"{end:.2f}" for end in bootstrap_interval(scores[name]["nodule"])))
 
@@ -167,7 +167,7 @@ def paired(before, after):
 
 check.paired(paired)
 
-# %%
+# %% nbval_tolerance=0.02
 mean, (low, high) = paired(scores["standard"]["nodule"], scores["motion"]["nodule"])
 print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 
@@ -240,7 +240,7 @@ fig
 #
 # `variety="archive"` gives patients as a hospital's archive holds them: thin and obese, with effusions, consolidations, metal, arms beside the body, scanned in any way, from the neck to the kidneys. They are *other people*, so this time there are no pairs.
 
-# %%
+# %% nbval_tolerance=0.01
 archive_patients = [make_patient(1, index=index, variety="archive") for index in range(8)]
 archive = subset_of_patients(archive_patients)
 report = evaluate(model, archive, data.class_names)
@@ -314,7 +314,7 @@ def back_to_hu(gray, level, width):
 
 check.back_to_hu(back_to_hu)
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers import window
 
 hu = back_to_hu(scans["other window"].images, -400, 2200)
@@ -640,7 +640,7 @@ pd.Series({name: f"{network.count_params():,}" for name, network in counts.items
 # 2. **Measure the shift.** Some of it shows in the images alone, with no mask:
 
 
-# %% nbval_tolerance=0.01
+# %% nbval_tolerance=0.02
 def describe(subset):
     probabilities = np.asarray(model.predict(subset.images, verbose=0))
     return {

@@ -141,7 +141,7 @@ pd.DataFrame(rows, range(1, count + 1), ["slices", "slices found", "share found"
 #
 # With 64 slices there are two ways to one number: the Dice of each slice, averaged; or all voxels of the patient in one count.
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers import dice
 
 by_slice = {}
@@ -207,7 +207,7 @@ def milliliters(mask, spacing):
 
 check.volume(milliliters)
 
-# %%
+# %% nbval_tolerance=0.01
 from unet_helpers.patches import volume_ml
 
 lung, nodules = (
