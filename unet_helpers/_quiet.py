@@ -40,8 +40,8 @@ def load_tensorflow_quietly():
     """Import TensorFlow and touch its devices with the start-up notices silenced.
 
     Its oneDNN kernels are turned on unless the person has set ``TF_ENABLE_ONEDNN_OPTS``: by itself TensorFlow
-    uses them only on processors with certain AVX-512 instructions, and without them a training step takes two
-    to three times as long. An ImportError still reaches the reader. ``UNET_VERBOSE=1`` keeps every line.
+    uses them only on processors with certain AVX-512 instructions, and training is slower without them
+    (``book/results/onednn.json``). An ImportError still reaches the reader. ``UNET_VERBOSE=1`` keeps every line.
     """
     os.environ.setdefault(ONEDNN, "1")
     _settle_home()
@@ -69,7 +69,7 @@ def warn_if_slow():
     """Say in one sentence that TensorFlow was imported first, with its fast kernels off, and what to do."""
     if _CAME_LATE and platform.machine().lower() in ("x86_64", "amd64") and not onednn_is_on():
         warnings.warn(
-            "TensorFlow was imported before unet_helpers, with its oneDNN kernels off: training takes two to three "
-            f"times as long as it must. Restart and import unet_helpers first, or set {ONEDNN}=1.",
+            "TensorFlow was imported before unet_helpers, with its oneDNN kernels off: training takes longer than it "
+            f"must. Restart and import unet_helpers first, or set {ONEDNN}=1.",
             stacklevel=3,
         )

@@ -564,7 +564,7 @@ print(kernels["processor"])
 pd.DataFrame(kernels["table"]).T
 
 # %% [markdown]
-# KERNELS_PROSE
+# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the least and the most of the turns in brackets. With all that this processor has, oneDNN nearly halves the step. Held to AVX2 it gains less, for the largest of the three networks hardly anything. On your processor it may be another number: `python -m unet_helpers.benchmark` in a terminal prints the table of this notebook, and with `TF_ENABLE_ONEDNN_OPTS=0` set before, the same without oneDNN. The two sets add in another order, so the last digits of all results change with them; nothing else does.
 #
 # ### The input pipeline
 #

@@ -1,15 +1,14 @@
-"""How long each notebook computes and how much memory its kernel takes at most: ``python benchmarks/notebooks.py``.
+"""How much memory each notebook needs at most: ``python benchmarks/memory.py``, about twenty minutes on two cores.
 
-Runs them one after the other from fresh kernels, without storing their outputs: about twenty minutes on two cores.
-The memory is that of the kernel and of the processes that it starts, looked at five times a second. Writes
-``book/results/notebooks.json``; numbers on the command line measure some of them and keep the rest of the file.
+Runs the notebooks one after the other from fresh kernels, without storing their outputs, and looks five times a
+second at the memory of the kernel and of the processes that it starts. Writes ``book/results/memory.json``; numbers
+on the command line measure some of them and keep the rest of the file.
 """
 
 import argparse
 import json
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -25,23 +24,16 @@ def main():
     arguments = parser.parse_args()
     from unet_helpers.results import RESULTS, write_results
 
-    path = RESULTS / "notebooks.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["results"] if arguments.names and path.is_file() else {}
+    path = RESULTS / "memory.json"
+    peaks = json.loads(path.read_text(encoding="utf-8"))["results"] if arguments.names and path.is_file() else {}
     for source in execute_notebooks.find_sources(arguments.names):
-        rows[f"nb{source.stem[:2]}"] = measure(source)
-        print(source.stem, rows[f"nb{source.stem[:2]}"], flush=True)
+        with PeakMemory() as memory:
+            execute_notebooks.run(execute_notebooks.pair(source, None), timeout=1200)
+        peaks[f"nb{source.stem[:2]}"] = round(memory.peak / 1e9, 1)
+        print(source.stem, peaks[f"nb{source.stem[:2]}"], "GB", flush=True)
     write_results(
-        "notebooks", "Seconds and peak memory of each notebook, from a fresh kernel", dict(sorted(rows.items()))
+        "memory", "Peak memory of each notebook in gigabytes, from a fresh kernel", dict(sorted(peaks.items()))
     )
-
-
-def measure(source):
-    """Seconds and gigabytes of one notebook."""
-    with PeakMemory() as memory:
-        began = time.perf_counter()
-        execute_notebooks.run(execute_notebooks.pair(source, None), timeout=1200)
-        seconds = time.perf_counter() - began
-    return {"seconds": round(seconds), "memory_gb": round(memory.peak / 1e9, 2)}
 
 
 class PeakMemory(threading.Thread):
