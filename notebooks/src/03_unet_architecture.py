@@ -627,13 +627,13 @@ def without_skip(model, name):
 
 
 # %% nbval_tolerance=0.02
-from unet_helpers import predict_masks
 from unet_helpers.metrics import counts_per_class
 
 networks = {"all skips": trained}
 for name in ("skip1", "skip2", "skip3", "skip4"):
     networks[f"without {name}"] = without_skip(trained, name)
-predictions = {name: predict_masks(net, data.validation.images) for name, net in networks.items()}
+parts = np.array_split(data.validation.images, 8)  # all slices at once would take much memory
+predictions = {name: np.concatenate([net(part) for part in parts]).argmax(axis=-1) for name, net in networks.items()}
 counts = [counts_per_class(data.validation.masks, found, 3) for found in predictions.values()]
 rows = [[one.dice for one in both[1:]] for both in counts]
 scores = pd.DataFrame(rows, index=list(predictions), columns=["lung", "nodule"]).rename_axis(columns="Dice")

@@ -193,7 +193,7 @@ assert overfit.history["loss"][-1] < 0.2
 # %% mystnb={"figure": {"caption": "Loss on one slice, learned by heart."}, "image": {"alt": "The training loss over 120 steps on one slice: it falls from 2 to almost 0."}}
 plotting.show_lines(range(1, 121), {"loss": overfit.history["loss"]}, "step", "loss")
 
-# %% mystnb={"figure": {"caption": "The same slice while it is learned."}, "image": {"alt": "Five copies of one slice. Ground truth; after 3 steps a meaningless prediction; then the lungs appear; at the end lungs and nodule match the ground truth."}}
+# %% mystnb={"figure": {"caption": "The same slice while it is learned."}, "image": {"alt": "Five copies of one slice. Ground truth; after 3 and after 21 steps predictions without meaning; after 41 steps lungs and nodule with ragged edges; at the end both match the ground truth."}}
 shown = [2, 20, 40, 119]
 plotting.show_images(
     [one.images[0]] * 5,
