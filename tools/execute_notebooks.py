@@ -113,6 +113,8 @@ def run(notebook, timeout):
     client = NotebookClient(
         notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
     )
+    # it warns that messages are not encrypted, which never leave this machine
+    client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
     client.execute()
     clean(notebook)
     for cell in notebook.cells:
