@@ -39,11 +39,8 @@ def trainable(model):
 # ------------------------------------------------------------------ against papers and other implementations
 
 
-def test_they_agree_with_papers_and_other_implementations():
+def test_they_agree_with_papers_and_other_implementations_and_the_page_says_so():
     assert [row for row in model_table.agreements() if row[1] != row[2]] == []
-
-
-def test_the_page_of_the_networks_is_in_step():
     assert model_table.PAGE.read_text(encoding="utf-8") == model_table.page(), "run python tools/model_table.py"
 
 

@@ -5,6 +5,8 @@
 
 # ruff: noqa: E501 - a paragraph of the page is one line
 
+import gc
+import math
 import os
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,7 @@ PAGE = Path(__file__).resolve().parents[1] / "book" / "networks.md"
 
 def trainable(model):
     """Weights that training changes: what papers count."""
-    return sum(weight.numpy().size for weight in model.trainable_weights)
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 @cache
@@ -40,6 +42,8 @@ def sizes():
         call = name + (f"(stride={options['stride']})" if "stride" in options else "")
         output = "×".join(str(side) for side in large.output_shape[1:])
         table.append((call, idea, trainable(large), trainable(small), output, reference))
+        del large
+        gc.collect()  # up to half a gigabyte each
     return table
 
 
@@ -78,12 +82,16 @@ def agreements():
 
     classifier = keras.applications.VGG16(weights=None, classes=1)
     body = classifier.count_params() - classifier.layers[-1].count_params()
+    del classifier, encoder, plain, volume, paper
+    gc.collect()
     for stride in (32, 8):
         model = models.FCN((224, 224, 3), 21, stride=stride, batch_norm=False)
         scores = sum(layer.count_params() for layer in model.layers if layer.name.startswith("scores"))
         rows.append(
             (f"FCN-{stride}s without its scores", model.count_params() - scores, body, "keras.applications.VGG16")
         )
+        del model
+        gc.collect()
 
     rows.append(("FCN without its scores, in millions", round(body / 1e6), 134, "paper, table 1"))
 
