@@ -68,6 +68,8 @@ def ran(monkeypatch, tmp_path):
 
     ran_with = [5, 0, 0]
     monkeypatch.setattr(portable, "KEPT", tmp_path)
+    for name in ("UNET_JITTER", "TF_ENABLE_ONEDNN_OPTS"):  # make portable runs this test, too
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(portable.subprocess, "run", run)
     monkeypatch.setattr(sys, "argv", ["portable.py", "seed 2", "off"])
     return calls, ran_with
