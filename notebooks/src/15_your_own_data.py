@@ -181,7 +181,7 @@ evaluation.summary().round(3)
 # %% [markdown]
 # Read the interval, not only the mean. Where patients differ, as with small objects, few of them leave it wide, and that is the honest answer to "how good is it?". A narrow one from three patients says that these three are alike, not that the next will be. A second model is compared patient by patient, as in notebook 05.
 
-# %% nbval_tolerance=0.1
+# %% tags=["nbval-ignore-output"]
 by_slice = your_data.describe_slices(data, predictions)
 by_slice.round(3)
 
