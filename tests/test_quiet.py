@@ -63,8 +63,6 @@ def test_kernels_of_nbval_have_it_unless_the_person_chose(tmp_path, monkeypatch)
             sys.executable,
             "-m",
             "pytest",
-            "-p",
-            "conftest",
             "--nbval",
             "--nbval-current-env",
             "-q",
