@@ -52,7 +52,7 @@ pairs: $(READY)
 	$(PY) tools/execute_notebooks.py --pair-only
 
 checkpoint: $(READY)
-	$(PY) -m unet_helpers checkpoint
+	$(PY) benchmarks/train_checkpoint.py
 
 your-data: $(READY)
 	$(PY) tools/execute_notebooks.py 15 --output runs --called-from "$(CALLED_FROM)"

@@ -13,6 +13,7 @@ beside it. Takes about 27 minutes on two free cores; every network runs in a pro
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -39,7 +40,9 @@ def main():
     if arguments.child:
         print(json.dumps({"memory": measure_memory, "train": measure_network}[arguments.child](arguments)))
         return
-    from unet_helpers.results import RESULTS, write_results
+    from record import write_results
+
+    from unet_helpers.teaching import RESULTS
 
     if arguments.resume:
         Path(arguments.resume).mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def parse(words):
 
 def list_settings():
     """What is trained, by name: five networks at equal width, then those that need another width, then the ablation."""
-    from unet_helpers.comparison import NETWORKS, build_network, count_parameters, width_for
+    from unet_helpers.models import NETWORKS, build_network, count_parameters, width_for
 
     settings = {name: {"network": name, "base_filters": BASE_FILTERS, "options": {}} for name in NETWORKS}
     target = count_parameters(build_network("U-Net", base_filters=BASE_FILTERS))
@@ -123,7 +126,7 @@ def run_child(name, settings, arguments, folder):
 
 def build(settings):
     """The untrained network of the settings."""
-    from unet_helpers.comparison import build_network
+    from unet_helpers.models import build_network
 
     return build_network(settings["network"], base_filters=settings["base_filters"], **settings["options"])
 
@@ -135,7 +138,6 @@ def measure_memory(arguments):
     """MB per image in a training step: counted from the layers, and by how far the memory of the process rises."""
     from volumes_3d import peak_during
 
-    from unet_helpers.comparison import count_activations
     from unet_helpers.training import compile_model
 
     network = build(json.loads(arguments.settings))
@@ -156,8 +158,9 @@ def measure_memory(arguments):
 def measure_network(arguments):
     """What one network costs, which learning rate suits it, and what it reaches with each seed."""
     from unet_helpers import load_dataset, predict_masks
-    from unet_helpers.augmentation import make_augmenter
-    from unet_helpers.comparison import TimedTrainer, count_multiply_adds, count_parameters, measure_latency
+    from unet_helpers.data import make_augmenter
+    from unet_helpers.models import count_multiply_adds, count_parameters
+    from unet_helpers.training import TimedTrainer
 
     settings = json.loads(arguments.settings)
     data, held_out = load_dataset("phantom"), load_held_out(Path(arguments.folder) / "held_out.npz")
@@ -196,7 +199,7 @@ def measure_network(arguments):
 
 def make_held_out(path):
     """Patients that nobody trained on, written to ``path`` for the other processes."""
-    from unet_helpers.datasets import subset_of_patients
+    from unet_helpers.data import subset_of_patients
     from unet_helpers.phantom import make_patient
 
     subset = subset_of_patients([make_patient(0, index=index) for index in HELD_OUT])
@@ -206,7 +209,7 @@ def make_held_out(path):
 
 def load_held_out(path):
     """What :func:`make_held_out` wrote."""
-    from unet_helpers.datasets import Subset
+    from unet_helpers.data import Subset
 
     with np.load(path) as stored:
         return Subset(**dict(stored))
@@ -220,7 +223,7 @@ def pick_slices(subset):
 
 def mean_dice(masks, subset):
     """Mean of lung and nodule Dice over patients."""
-    from unet_helpers.comparison import dice_by_patient
+    from unet_helpers.evaluation import dice_by_patient
 
     return float(np.mean([np.nanmean(dice_by_patient(masks, subset, index)) for index in CLASSES.values()]))
 
@@ -228,7 +231,7 @@ def mean_dice(masks, subset):
 def score(masks, subset):
     """Dice of each patient and class; HD95 of the lungs in mm; nodules found by size; false ones by slice."""
     from unet_helpers import hausdorff95
-    from unet_helpers.comparison import dice_by_patient
+    from unet_helpers.evaluation import dice_by_patient
     from unet_helpers.failures import tabulate_objects
 
     index = CLASSES["nodule"]
@@ -252,7 +255,7 @@ def score(masks, subset):
 
 def assemble(measured, arguments, held_out):
     """The content of the result file: settings, the two tables by name, and each network with its intervals."""
-    from unet_helpers.comparison import NETWORKS
+    from unet_helpers.models import NETWORKS
 
     narrow = {row["network"]: name for name, row in measured.items() if row["base_filters"] != BASE_FILTERS}
     first = [name for name in NETWORKS if name in measured]
@@ -270,7 +273,7 @@ def assemble(measured, arguments, held_out):
 
 def summarize(row, reference):
     """Means over seeds and patients with their intervals, and the differences to the U-Net with their own."""
-    from unet_helpers.comparison import interval_of_difference, interval_of_mean
+    from unet_helpers.evaluation import interval_of_difference, interval_of_mean
 
     summary = {}
     for name, quantity in {**{name: f"{name}_dice" for name in CLASSES}, "lung_hd95": "lung_hd95"}.items():
@@ -312,6 +315,26 @@ def show(row):
         "slices_with_false_nodule",
     )
     return means | {key: row[key] for key in keys if key in row}
+
+
+def count_activations(model):
+    """Numbers that all layers put out for one image: what a training step keeps for the way back, and more."""
+    return sum(math.prod(tensor.shape[1:]) for layer in model.layers for tensor in _as_list(layer.output))
+
+
+def _as_list(output):
+    return list(output) if isinstance(output, (list, tuple)) else [output]
+
+
+def measure_latency(model, repeats=30, warm_up=5):
+    """Median of the seconds from one image in to its probabilities out; the first ``warm_up`` calls do not count."""
+    image = np.random.default_rng(0).random((1, *model.input_shape[1:]), dtype=np.float32)
+    seconds = []
+    for _ in range(warm_up + repeats):
+        began = time.perf_counter()
+        model.predict_on_batch(image)
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds[warm_up:]))
 
 
 if __name__ == "__main__":

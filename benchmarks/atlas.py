@@ -52,8 +52,9 @@ def main(arguments):
     if set(parts) - {"atlas", "robustness"}:
         sys.exit(f"choose atlas, robustness or both, not {' '.join(parts)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from record import write_results
+
     from unet_helpers import load_checkpoint
-    from unet_helpers.results import write_results
 
     model = load_checkpoint()
     measures = {
@@ -122,7 +123,7 @@ def _make_changed(index, findings, acquisition):
 
 
 def _known(name, patient, truth, cut, dense=None):
-    from unet_helpers.preprocessing import window
+    from unet_helpers.data import window
 
     dense = np.zeros(truth.shape, bool) if dense is None else dense
     images = window(patient.volume, -600, 1500).astype(np.float32)
@@ -142,8 +143,9 @@ def sort_planted(patients, contrast, predictions=None, seed=0, wanted=PLANTED):
 
     The predictions are right but for the planted error, or, with ``predictions``, the network's own beside it.
     """
-    from unet_helpers.atlas import ATLAS, sort_errors
-    from unet_helpers.planted import NoRoomError, plant
+    from planted import NoRoomError, plant
+
+    from unet_helpers.failures import ATLAS, sort_errors
 
     rng, rows = np.random.default_rng(seed), []
     for expected in ATLAS:
@@ -209,7 +211,7 @@ def nodule_at(patient, slice_index, area):
 
 def sort_own_errors(patient, predicted, contrast):
     """Every piece of at least :data:`LEAST` pixels, with what the atlas says and what the phantom knows."""
-    from unet_helpers.atlas import sort_errors
+    from unet_helpers.failures import sort_errors
 
     table, pieces = sort_errors(patient.truth, predicted, patient.images, patient.spacing[1:], contrast=contrast)
     causes = []
@@ -224,7 +226,7 @@ def sort_own_errors(patient, predicted, contrast):
 
 def judge(table):
     """Pieces with one cause or none known, and the name as it is judged: any kind that names no cause is the same."""
-    from unet_helpers.atlas import CAUSES
+    from unet_helpers.failures import CAUSES
 
     table = table[table["expected"] != "several"]
     return table.assign(judged=table["kind"].where(table["kind"].isin(CAUSES), NO_CAUSE))
@@ -232,7 +234,7 @@ def judge(table):
 
 def choose_contrast(patients, predictions):
     """The contrast at which the rules agree best with what the phantom knows, on development patients."""
-    from unet_helpers.atlas import balanced_accuracy
+    from unet_helpers.failures import balanced_accuracy
 
     scores = {}
     for contrast in CONTRASTS:
@@ -328,8 +330,8 @@ def _risk_curve(table, order):
 
 
 def measure_atlas(model):
-    from unet_helpers.atlas import ATLAS, CAUSES, balanced_accuracy
     from unet_helpers.evaluation import predict_probabilities
+    from unet_helpers.failures import ATLAS, CAUSES, balanced_accuracy
 
     cohorts, beliefs = {}, {}
     for part in ("development", "scored"):
@@ -396,8 +398,8 @@ def with_interval(name, triple):
 
 
 def measure_robustness(model):
-    from unet_helpers.datasets import subset_of_patients
-    from unet_helpers.robustness import DISTURBANCES, disturb, summarize_change
+    from unet_helpers.data import subset_of_patients
+    from unet_helpers.failures import DISTURBANCES, disturb
 
     patients = make_all(make_class, ROBUSTNESS)
     subset = subset_of_patients(patients, window=None)
@@ -428,8 +430,7 @@ def make_class(index):
 def dice_by_patient(model, subset):
     """``{class: {patient: Dice}}`` of a subset in HU."""
     from unet_helpers import evaluate
-    from unet_helpers.datasets import PHANTOM_CLASSES
-    from unet_helpers.preprocessing import window
+    from unet_helpers.data import PHANTOM_CLASSES, window
 
     subset = replace(subset, images=window(subset.images, -600, 1500))
     cases = evaluate(model, subset, PHANTOM_CLASSES).cases
@@ -443,6 +444,30 @@ def in_lists(unit, levels, runs, summarize):
         rows = [summarize(run[name], runs[0][name]) for run in runs]
         found |= {f"{name}_{key}": [row[key] for row in rows] for key in rows[0]}
     return found
+
+
+def summarize_change(dice, undisturbed):
+    """Mean Dice over patients with its 95 % interval, and that of the change for the same patients.
+
+    Parameters
+    ----------
+    dice, undisturbed : ``{patient: Dice}`` or pandas.Series
+        nan is left out.
+
+    Returns
+    -------
+    dict of str to float
+        ``dice``, ``dice_low``, ``dice_high``, ``change``, ``change_low``, ``change_high``, three digits.
+    """
+    from unet_helpers.evaluation import bootstrap_interval
+
+    dice = pd.Series(dice, dtype=float)
+    change = (dice - pd.Series(undisturbed, dtype=float)).dropna()
+    found = {}
+    for name, values in (("dice", dice.dropna()), ("change", change)):
+        low, high = bootstrap_interval(values, method="t")  # a dozen patients: drawing them would be too narrow
+        found |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+    return {name: round(float(value), 3) for name, value in found.items()}
 
 
 if __name__ == "__main__":

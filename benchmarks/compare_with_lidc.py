@@ -313,7 +313,7 @@ def main():
     }
     report(results)
     if arguments.record:
-        from unet_helpers.results import write_results
+        from record import write_results
 
         what = (
             "Archive phantom beside LIDC slices in pixels of about 1.4 mm: median, 5 % and 95 % over crops; "

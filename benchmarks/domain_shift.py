@@ -32,8 +32,9 @@ SHIFTS = {
 
 def main():
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    from record import write_results
+
     from unet_helpers import load_dataset
-    from unet_helpers.results import write_results
 
     began = time.perf_counter()
     data = lungs_64(load_dataset("phantom"))
@@ -59,7 +60,7 @@ def main():
 
 def make_tests(patient_ids):
     """The test patients scanned in each way, in 64×64: ``{name: Subset}``; and eight patients of the archive."""
-    from unet_helpers.datasets import subset_of_patients
+    from unet_helpers.data import subset_of_patients
     from unet_helpers.phantom import Acquisition, make_patient
 
     def rescan(changes, window=WINDOW):
@@ -94,7 +95,7 @@ def dice_of_run(data, tests, options, seed):
     import keras
 
     from unet_helpers import UNet, evaluate, start_at_class_shares, train
-    from unet_helpers.augmentation import make_augmenter
+    from unet_helpers.data import make_augmenter
 
     keras.utils.set_random_seed(seed)
     network = UNet((64, 64, 1), 2, base_filters=8, depth=3)

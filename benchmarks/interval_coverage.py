@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from unet_helpers.intervals import METHODS, bootstrap_interval
+from unet_helpers.evaluation import METHODS, bootstrap_interval
 
 PATIENTS = (5, 10, 20, 50)
 LEVEL, DRAWS, DATA_SETS = 0.95, 1000, 2000
@@ -24,7 +24,7 @@ NODULE = {"mean": 0.65, "between": 4, "within": 10, "missed": 0.15}
 
 def main():
     data_sets = int(sys.argv[1]) if len(sys.argv) > 1 else DATA_SETS
-    from unet_helpers.results import write_results
+    from record import write_results
 
     began = time.perf_counter()
     populations = {"lung": made(**LUNG), "nodule": made(**NODULE), "nodule, checkpoint": measured()}

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from unet_helpers.results import write_results
+from record import write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")

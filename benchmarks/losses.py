@@ -21,7 +21,7 @@ LEARNING_RATES = (3e-5, 3e-4, 3e-2, 3e-1)
 
 def make_losses():
     """The losses that are compared, by the names that notebook 07 shows."""
-    from unet_helpers.losses import DiceCrossEntropy, DiceLoss, FocalCrossEntropy, TverskyLoss
+    from unet_helpers.training import DiceCrossEntropy, DiceLoss, FocalCrossEntropy, TverskyLoss
 
     return {
         "cross-entropy": FocalCrossEntropy(gamma=0),
@@ -36,11 +36,12 @@ def make_losses():
 
 def main():
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    from record import write_results
+
     from unet_helpers import load_dataset
-    from unet_helpers.datasets import nodule_crops, nodule_task, subset_of_patients
-    from unet_helpers.losses import DiceCrossEntropy
+    from unet_helpers.data import nodule_crops, nodule_task, subset_of_patients
     from unet_helpers.phantom import make_patient
-    from unet_helpers.results import write_results
+    from unet_helpers.training import DiceCrossEntropy
 
     began = time.perf_counter()
     data = nodule_task(load_dataset("phantom"))
@@ -106,8 +107,7 @@ def measure(
     import keras
 
     from unet_helpers import make_batches, start_at_class_shares
-    from unet_helpers.losses import make_targets
-    from unet_helpers.training import compile_model
+    from unet_helpers.training import compile_model, make_targets
 
     keras.backend.clear_session()
     network = build(0, dropout)

@@ -22,7 +22,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="numbers or stems; default: all")
     arguments = parser.parse_args()
-    from unet_helpers.results import RESULTS, write_results
+    from record import write_results
+
+    from unet_helpers.teaching import RESULTS
 
     path = RESULTS / "memory.json"
     peaks = json.loads(path.read_text(encoding="utf-8"))["results"] if arguments.names and path.is_file() else {}

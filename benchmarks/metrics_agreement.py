@@ -37,12 +37,12 @@ LIMIT = 1e-6
 
 def ours(truth, found, spacing, tolerance=TOLERANCE):
     """Our metrics under the names of ``peer_metrics``; with a percentile and surface elements as others mean them."""
-    from unet_helpers import metrics
+    from unet_helpers import evaluation
 
-    counts = metrics.confusion_counts(truth, found)
-    surface = metrics.boundary_metrics(truth, found, spacing, tolerance)
-    touching = metrics.detect_objects(truth, found)
-    matched = metrics.detect_objects(truth, found, MIN_IOU)
+    counts = evaluation.confusion_counts(truth, found)
+    surface = evaluation.boundary_metrics(truth, found, spacing, tolerance)
+    touching = evaluation.detect_objects(truth, found)
+    matched = evaluation.detect_objects(truth, found, MIN_IOU)
     pixels = int(found.sum()) - int(truth.sum())
     values = {
         **{name: getattr(counts, name.lower()) for name in COUNTS},
@@ -62,14 +62,14 @@ def ours(truth, found, spacing, tolerance=TOLERANCE):
         "objects false": touching.false,
         "objects found, IoU": matched.found,
         "objects false, IoU": matched.false,
-        "objects found, one to one": metrics.detect_objects(truth, found, 1e-9).sensitivity,
+        "objects found, one to one": evaluation.detect_objects(truth, found, 1e-9).sensitivity,
     }
     if truth.ndim == 3:
-        ml = metrics.volumes(truth, found, spacing)
+        ml = evaluation.volumes(truth, found, spacing)
         values |= {"volume, ml": ml.true_ml, "volume difference, ml": ml.difference_ml}
         values["volume difference, relative"] = ml.relative_difference
     if truth.any() and found.any():
-        values["HD95, pooled"] = np.percentile(np.concatenate(metrics.surface_distances(truth, found, spacing)), 95)
+        values["HD95, pooled"] = np.percentile(np.concatenate(evaluation.surface_distances(truth, found, spacing)), 95)
         if truth.ndim == 2:
             values["surface Dice, by area"] = surface_dice_by_length(truth, found, spacing, tolerance)
     return values
@@ -226,7 +226,7 @@ def main():
     parser.add_argument("--torch-python", help="Python of an environment with torch and monai")
     parser.add_argument("--peer-python", help="Python of an environment with medpy and surface-distance")
     arguments = parser.parse_args()
-    from unet_helpers.results import write_results
+    from record import write_results
 
     libraries = {name: (peer_metrics.measure, peer_metrics.versions()[name]) for name in peer_metrics.present()}
     environments = [peer_metrics.Environment(p) for p in (arguments.torch_python, arguments.peer_python) if p]

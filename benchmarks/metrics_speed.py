@@ -29,8 +29,9 @@ def main():
     parser.add_argument("--peer-python", help="Python of an environment with medpy and surface-distance")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     arguments = parser.parse_args()
-    from unet_helpers.metrics import confusion_counts, hausdorff95
-    from unet_helpers.results import write_results
+    from record import write_results
+
+    from unet_helpers.evaluation import confusion_counts, hausdorff95
 
     environments = [peer_metrics.Environment(p) for p in (arguments.torch_python, arguments.peer_python) if p]
     libraries = dict.fromkeys(["scikit-learn"], peer_metrics.seconds)

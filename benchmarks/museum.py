@@ -1,8 +1,10 @@
 """What sixteen bugs cost, which of them a doctor names, and which cause gives 50 % accuracy for fifty epochs.
 
-``python benchmarks/museum.py bugs`` trains each exhibit of ``unet_helpers.museum`` and its healthy counterpart with
-five seeds, measures both on 24 patients that no run has seen, and asks ``unet_helpers.diagnosis.diagnose`` about every
-run and about twenty healthy runs of other kinds. Intervals are t intervals of the paired differences over the seeds.
+``python benchmarks/museum.py bugs`` trains each exhibit of ``unet_helpers.teaching.museum`` and its healthy counterpart
+with five seeds, measures both on 24 patients that no run has seen, and asks ``unet_helpers.failures.diagnose`` about
+every run and about twenty healthy runs of other kinds. Intervals are t intervals of the paired differences over the
+seeds.
+
 ``python benchmarks/museum.py half`` trains for fifty epochs under each explanation of a run that stood at 50.05 to
 50.2 % accuracy. Without a word it does both. Writes ``book/results/museum.json`` and ``museum_half.json`` and takes
 about half an hour on two cores.
@@ -23,8 +25,9 @@ HALF_EPOCHS, RANGE = 50, (0.5005, 0.502)
 
 
 def main():
-    from unet_helpers.museum import EPOCHS
-    from unet_helpers.results import write_results
+    from record import write_results
+
+    from unet_helpers.teaching.museum import EPOCHS
 
     began, world = time.perf_counter(), make_world()
     if sys.argv[1:] != ["half"]:
@@ -42,8 +45,9 @@ def main():
 
 def make_world():
     """The data of all runs: tasks by name, and the patients that no run has seen."""
-    from unet_helpers.datasets import subset_of_patients
-    from unet_helpers.museum import (
+    from unet_helpers.data import subset_of_patients
+    from unet_helpers.phantom import make_patient
+    from unet_helpers.teaching.museum import (
         lung_task,
         lungs_of,
         museum_patients,
@@ -52,7 +56,6 @@ def make_world():
         three_class_task,
         three_classes_of,
     )
-    from unet_helpers.phantom import make_patient
 
     full = museum_patients()
     patients = [make_patient(0, index=index) for index in HELD_OUT]
@@ -75,7 +78,7 @@ def make_world():
 
 def measure_bugs(world, seeds):
     """Train every exhibit and its healthy counterpart; effects, what was seen, and what the doctor says."""
-    from unet_helpers.museum import EXHIBITS
+    from unet_helpers.teaching.museum import EXHIBITS
 
     healthy = [train_healthy(world, seed) for seed in seeds]
     scores = [round(run["validation_dice"], 3) for run in healthy]
@@ -117,7 +120,7 @@ _compiled = {}
 
 def train(key, data, seed, **options):
     """``museum.fit``, with the compiled network of an earlier run of the same kind."""
-    from unet_helpers.museum import fit
+    from unet_helpers.teaching.museum import fit
 
     run = fit(data, seed=seed, compiled=_compiled.get(key), **options)
     _compiled[key] = run.model
@@ -129,8 +132,8 @@ def train_healthy(world, seed):
     import keras
 
     from unet_helpers import predict_probabilities
-    from unet_helpers.diagnosis import diagnose
-    from unet_helpers.museum import mean_dice
+    from unet_helpers.failures import diagnose
+    from unet_helpers.teaching.museum import mean_dice
 
     held_out, epochs = world["lung held out"], []
 
@@ -157,8 +160,8 @@ def train_exhibit(name, exhibit, world, seeds, healthy):
 
 def train_one(name, exhibit, world, seed, healthy):
     """One exhibit with one seed."""
-    from unet_helpers.diagnosis import diagnose
-    from unet_helpers.museum import mean_dice, normalize
+    from unet_helpers.failures import diagnose
+    from unet_helpers.teaching.museum import mean_dice, normalize
 
     clean, held_out = world[exhibit.task], world[f"{exhibit.task} held out"]
     data = exhibit.change(clean, seed) if exhibit.change else clean
@@ -204,7 +207,7 @@ def train_one(name, exhibit, world, seed, healthy):
 
 def select_on_test(healthy, held_out, seed):
     """The best epoch and threshold of a run by the Dice of twelve patients, and the same choice on twelve others."""
-    from unet_helpers.museum import dice_of_patients
+    from unet_helpers.teaching.museum import dice_of_patients
 
     patients = np.random.default_rng(seed).permutation(held_out.patients)
     halves = [np.isin(held_out.patient_ids, part) for part in np.array_split(patients, 2)]
@@ -222,7 +225,7 @@ def select_on_test(healthy, held_out, seed):
 
 def ask_healthy_runs(world):
     """Twenty healthy runs of other sizes, widths, tasks and settings: what the doctor says of each."""
-    from unet_helpers.diagnosis import diagnose
+    from unet_helpers.failures import diagnose
 
     rows = []
     for seed, (name, make) in enumerate(healthy_settings(world).items(), start=101):
@@ -241,8 +244,8 @@ def healthy_settings(world):
 
     from unet_helpers import AttentionUNet, UNet, load_dataset, start_at_class_shares
     from unet_helpers import train as train_quietly
-    from unet_helpers.datasets import nodule_task
-    from unet_helpers.museum import (
+    from unet_helpers.data import nodule_task
+    from unet_helpers.teaching.museum import (
         Run,
         augment_together,
         build_network,
@@ -250,7 +253,6 @@ def healthy_settings(world):
         lung_task,
         museum_patients,
         normalize_by_training,
-        quarter_task,
         split_again_by_patient,
     )
 
@@ -332,13 +334,7 @@ def healthy_settings(world):
 
 def reproduce_half(world, seeds):
     """Fifty epochs under each explanation: the accuracy of every epoch, and how many lie in the reported range."""
-    from unet_helpers.museum import (
-        build_dead_channels,
-        build_softmax_over_one,
-        pair_by_sorting,
-        placeholder_task,
-        quarter_task,
-    )
+    from unet_helpers.teaching.museum import build_softmax_over_one, pair_by_sorting
 
     lungs = quarter_task(world["lung"])
 
@@ -418,6 +414,44 @@ def interval(name, values):
 def rounded(values, digits=4):
     """Numbers as JSON has them."""
     return [None if not np.isfinite(value) else round(float(value), digits) for value in values]
+
+
+def build_dead_channels(data):
+    """Two channels whose last ReLU gives 0 for every pixel: a softmax of equal numbers, and no gradient."""
+    import keras
+
+    from unet_helpers import UNet
+
+    network = UNet(data.train.images.shape[1:], 2, base_filters=4, depth=2, dropout=0.0)
+    x = keras.layers.Conv2D(2, 1, bias_initializer=keras.initializers.Constant(-100.0))(network.layers[-2].output)
+    return keras.Model(network.input, keras.layers.Softmax()(keras.layers.ReLU()(x)))
+
+
+def quarter_task(data, count=64):
+    """Slices whose lungs cover about a quarter of the picture, cut to the middle: the report's share of foreground."""
+    from unet_helpers.teaching.museum import _each
+
+    def cut(part):
+        middle = replace(part, images=part.images[:, 8:56, 8:56], masks=part.masks[:, 8:56, 8:56])
+        share = middle.masks.mean(axis=(1, 2))
+        return middle[np.argsort(np.abs(share - 0.25))[: min(count, len(part))]]
+
+    return _each(data, cut)
+
+
+def placeholder_task(slices, size=64, seed=0, share=0.5):
+    """Random images and random masks with a share of foreground; a quarter as many again for validation."""
+    from unet_helpers import Dataset, Subset
+
+    random = np.random.default_rng(seed)
+
+    def noise(n):
+        masks = (random.random((n, size, size)) < share).astype(np.uint8)
+        ids = np.array([f"N{k:04d}" for k in range(n)])
+        return Subset(random.random((n, size, size, 1), dtype=np.float32), masks, ids, ids, np.ones((n, 2)))
+
+    parts = [noise(slices), noise(max(slices // 4, 1)), noise(1)]
+    return Dataset("noise", ("background", "coin"), *parts)
 
 
 if __name__ == "__main__":

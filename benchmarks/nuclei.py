@@ -22,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_helpers.datasets import split_by_patient
-from unet_helpers.images import read_image, read_mask
-from unet_helpers.instances import (
+from unet_helpers.data import split_by_patient
+from unet_helpers.evaluation import (
     average_precision,
+    bootstrap_interval,
     border_targets,
+    dice,
     drop_small,
     label_objects,
     match_instances,
@@ -35,8 +36,7 @@ from unet_helpers.instances import (
     panoptic_quality,
     split_touching,
 )
-from unet_helpers.intervals import bootstrap_interval
-from unet_helpers.metrics import dice
+from unet_helpers.files import read_image, read_mask
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
@@ -55,7 +55,7 @@ def main():
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
         sys.exit(f"skipped: no folder {arguments.folder}; name the folder stage1_train of the DSB2018 images")
-    from unet_helpers.results import write_results
+    from record import write_results
 
     began = time.perf_counter()
     images, labels = read_fluorescence(arguments.folder)
@@ -199,8 +199,7 @@ def train_network(pictures, labels, training, seed, steps, border=None):
     import keras
 
     from unet_helpers import UNet, start_at_class_shares
-    from unet_helpers.losses import DiceCrossEntropy, make_targets
-    from unet_helpers.training import compile_model
+    from unet_helpers.training import DiceCrossEntropy, compile_model, make_targets
 
     targets = [border_targets(labels[i], BORDER_WIDTH) if border else (labels[i] > 0) * np.uint8(1) for i in training]
     classes = 3 if border else 2

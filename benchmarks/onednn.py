@@ -19,7 +19,8 @@ KERNELS = {
     "on": {"TF_ENABLE_ONEDNN_OPTS": "1"},
     "on, AVX2": {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"},
 }
-STEP = "import json, unet_helpers.benchmark as b; print(json.dumps(b.measure_step(base_filters={}, size={}, steps={})))"
+STEP = "import json; from unet_helpers.teaching import step_cost as b; "
+STEP += "print(json.dumps(b.measure_step(base_filters={}, size={}, steps={})))"
 
 
 def main():
@@ -27,7 +28,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8, help="timed steps in each process; the fastest counts")
     arguments = parser.parse_args()
-    from unet_helpers.results import write_results
+    from record import write_results
 
     seconds = {size: {kernels: [] for kernels in KERNELS} for size in SIZES}
     for _ in range(arguments.rounds):

@@ -1,13 +1,13 @@
 """Predictions with one known error, planted into true masks: what an atlas of failures is examined with.
 
 Each operation takes a patient's true masks (0 background, 1 an organ, 2 small objects in it) and the images, and makes
-one mistake of a kind of :data:`unet_helpers.atlas.ATLAS` in one slice, of random size at a random place.
+one mistake of a kind of :data:`unet_helpers.failures.ATLAS` in one slice, of random size at a random place.
 """
 
 import numpy as np
 from scipy import ndimage
 
-from .atlas import ATLAS, NEIGHBORS, field_of_view
+from unet_helpers.failures import ATLAS, NEIGHBORS, field_of_view
 
 ORGAN, OBJECT = 1, 2
 BRIGHT = 0.75  # an object above this image value is plain to see; -225 HU in the lung window
@@ -23,7 +23,7 @@ def plant(kind, truth, images, rng):
     Parameters
     ----------
     kind : str
-        A name of :data:`unet_helpers.atlas.ATLAS`.
+        A name of :data:`unet_helpers.failures.ATLAS`.
     truth : ``(D, H, W)`` uint8
     images : ``(D, H, W)`` float
         In 0–1. A low contrast is planted into a copy of them, too.

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_helpers.datasets import load_lidc, split_by_patient
-from unet_helpers.intervals import bootstrap_interval
-from unet_helpers.metrics import surface_dice
+from unet_helpers.data import load_lidc, split_by_patient
+from unet_helpers.evaluation import bootstrap_interval, surface_dice
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "data")
@@ -32,7 +31,7 @@ def main():
     folder = parser.parse_args().folder
     if not folder.is_dir():
         sys.exit(f"skipped: no folder {folder}; name the folder of the LIDC slices")
-    from unet_helpers.results import write_results
+    from record import write_results
 
     began = time.perf_counter()
     subset = load_lidc(folder)[2]

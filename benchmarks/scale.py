@@ -37,7 +37,7 @@ def main():
             print(f"{factor:>2}×: " + ", ".join(f"{name} {value:.0f}" for name, value in measured.items()))
     results["training_images_per_second"] = round(in_fresh_process("train", None)["images_per_second"], 1)
     print(f"training, base 8, {SIZE}×{SIZE}: {results['training_images_per_second']:.0f} images/s")
-    from unet_helpers.results import write_results
+    from record import write_results
 
     path = write_results("scale", "Pairing 100,000 files, and streaming folders of growing size", results, data="noise")
     print(f"written: {path.name}")
@@ -51,7 +51,7 @@ def write_names(folder, count):
 
 
 def write_pictures(folder, count):
-    from unet_helpers.images import write_png
+    from unet_helpers.files import write_png
 
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (SIZE * 2, SIZE * 2), np.uint8)
@@ -81,8 +81,8 @@ def in_fresh_process(task, folder):
 
 def measure(task, folder):
     from unet_helpers import pair_files
-    from unet_helpers.benchmark import measure_step
-    from unet_helpers.streaming import stream_pairs
+    from unet_helpers.teaching.step_cost import measure_step
+    from unet_helpers.training import stream_pairs
 
     if task == "train":
         return {"images_per_second": measure_step(size=SIZE, batch_size=BATCH, steps=3)["images/s"]}

@@ -35,8 +35,9 @@ SIZES = [2**k for k in range(12, 27, 2)]
 
 
 def main():
-    from unet_helpers.results import RESULTS, write_results
-    from unet_helpers.scaling import divide_processor
+    from record import write_results
+
+    from unet_helpers.teaching import RESULTS, divide_processor
 
     divide_processor(2)
     parts = {part.__name__.removeprefix("measure_"): part for part in PARTS}
@@ -78,8 +79,8 @@ def measure_same():
     import keras
     import tensorflow as tf
 
-    from unet_helpers.losses import DiceCrossEntropy
-    from unet_helpers.scaling import train_in_processes, write_job
+    from unet_helpers.teaching import train_in_processes, write_job
+    from unet_helpers.training import DiceCrossEntropy
 
     def one_number(y_true, y_pred):
         return keras.ops.mean(keras.losses.categorical_crossentropy(y_true, y_pred))
@@ -136,7 +137,7 @@ def measure_same():
 def measure_speed():
     import keras
 
-    from unet_helpers.scaling import train_in_processes, write_job
+    from unet_helpers.teaching import train_in_processes, write_job
 
     images, targets = lungs(SPEED_SLICES, 128)
     seconds = {name: [] for name in SPEED}
@@ -173,7 +174,7 @@ def on_cores(count):
 
 
 def measure_all_reduce():
-    from unet_helpers.scaling import fit_line, run_workers
+    from unet_helpers.teaching import run_workers
 
     output = run_workers([sys.executable, __file__, "--all-reduce-worker"], 2)[0]
     seconds = json.loads(output.splitlines()[-1])
@@ -256,6 +257,23 @@ def rounded(value):
 
 
 PARTS = (measure_same, measure_speed, measure_all_reduce, measure_multi_worker)
+
+
+def fit_line(sizes, seconds):
+    """Latency (s) and bandwidth (bytes/s) of ``seconds = latency + size / bandwidth``, by relative least squares.
+
+    Raises
+    ------
+    ValueError
+        If the times do not grow with the sizes.
+    """
+    sizes, seconds = np.asarray(sizes, dtype=float), np.asarray(seconds, dtype=float)
+    design = np.stack([1 / seconds, sizes / seconds], axis=1)
+    (latency, per_byte), *_ = np.linalg.lstsq(design, np.ones(len(seconds)), rcond=None)
+    if per_byte <= 0:
+        raise ValueError("the times do not grow with the sizes; measure larger ones")
+    return max(float(latency), 0.0), float(1 / per_byte)
+
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -31,7 +31,7 @@ def main():
         print(json.dumps(keras_round(arguments.steps)))
         return
 
-    from unet_helpers.results import write_results
+    from record import write_results
 
     commands = {"Keras": [sys.executable, str(HERE / "throughput.py"), "--round"]}
     if arguments.torch_python:

@@ -66,7 +66,7 @@ def main():
                 if not scores or not any(rows[-1][f"{goal}_reached"] for goal in GOALS):
                     names.remove(name)
     if arguments.record:
-        from unet_helpers.results import write_results
+        from record import write_results
 
         results = {"limit_seconds": arguments.limit, "goals": GOALS, "runs": rows, "ratios": ratios(rows)}
         name = "time_to_dice_recipes" if arguments.recipes else "time_to_dice"
@@ -101,7 +101,7 @@ def save(folder, patients):
     family are scored, other ones for choosing a recipe than for comparing it with peers.
     """
     from unet_helpers import load_dataset
-    from unet_helpers.datasets import subset_of_patients
+    from unet_helpers.data import subset_of_patients
     from unet_helpers.phantom import make_patient
 
     scored = subset_of_patients([make_patient(0, index=index) for index in patients])
@@ -178,11 +178,16 @@ def ours(train, *, seed=0, model=None, policy="float32", augmented=True, **chang
     import keras
 
     from unet_helpers import UNet, start_at_class_shares
-    from unet_helpers.augmentation import make_augmenter
-    from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
-    from unet_helpers.crops import make_crop_batches
-    from unet_helpers.losses import DiceCrossEntropy
-    from unet_helpers.training import RunningMean, compile_model
+    from unet_helpers.data import make_augmenter
+    from unet_helpers.training import (
+        AUGMENTATION,
+        MODEL,
+        TRAINING,
+        DiceCrossEntropy,
+        RunningMean,
+        compile_model,
+        make_crop_batches,
+    )
 
     recipe = TRAINING | changes
     keras.config.set_dtype_policy(policy)

@@ -23,10 +23,10 @@ def main():
     began = time.perf_counter()
     # imported here, because the processes that make the patients import this file too
     import keras
+    from display_network import for_any_size
+    from record import write_results
 
     from unet_helpers import load_dataset
-    from unet_helpers.display import for_any_size
-    from unet_helpers.results import write_results
 
     data = load_dataset(
         "phantom",
@@ -100,10 +100,9 @@ def fit(network, data, arguments, deadline, batch_size=8):
     """Train until the deadline; the learning rate falls with the time that has passed, not with steps."""
     import keras
     import tensorflow as tf
+    from display_network import make_display_augmenter
 
-    from unet_helpers.display import make_display_augmenter
-    from unet_helpers.losses import DiceCrossEntropy
-    from unet_helpers.training import start_at_class_shares
+    from unet_helpers.training import DiceCrossEntropy, start_at_class_shares
 
     lung = (data.train.masks > 0).astype(np.uint8)
     start_at_class_shares(network, lung)
@@ -146,8 +145,8 @@ def fit(network, data, arguments, deadline, batch_size=8):
 
 def score(model, data, arguments):
     """Dice per slice on the test patients, each slice in a random window; by difficulty and by level."""
-    from unet_helpers.display import show_in_random_windows
-    from unet_helpers.metrics import dice
+    from unet_helpers.data import show_in_random_windows
+    from unet_helpers.evaluation import dice
     from unet_helpers.phantom import make_patient
 
     test = data.test

@@ -36,8 +36,9 @@ def main():
     if not arguments.folder.is_dir():
         raise SystemExit(f"skipped: no folder {arguments.folder}; name the folder of the LIDC slices")
 
+    from record import write_results
+
     from unet_helpers import load_dataset
-    from unet_helpers.results import write_results
 
     began = time.perf_counter()
     real = load_dataset(arguments.folder, consensus=2)
@@ -119,7 +120,7 @@ def _crops_of_patient(index):
 
 def center(arrays):
     """The central 48 × 48 of (N, H, W, …)."""
-    from unet_helpers.your_data import center as cut
+    from unet_helpers.teaching.your_data import center as cut
 
     return cut(arrays, SIDE)
 
@@ -145,9 +146,8 @@ def fit(network, images, targets, steps, seed, batch_size=16, learning_rate=1e-3
     """Train for a number of steps with the loss, the augmentation and the schedule of notebook 15."""
     import tensorflow as tf
 
-    from unet_helpers.losses import DiceCrossEntropy
-    from unet_helpers.training import compile_model
-    from unet_helpers.your_data import crop_augmenter
+    from unet_helpers.teaching.your_data import crop_augmenter
+    from unet_helpers.training import DiceCrossEntropy, compile_model
 
     loss = DiceCrossEntropy(crossentropy_weight=20.0, squared=True)
     compile_model(network, learning_rate, loss, schedule="cosine", steps_per_epoch=steps, epochs=1)
@@ -159,7 +159,7 @@ def fit(network, images, targets, steps, seed, batch_size=16, learning_rate=1e-3
 def score(network, real, patients, start, seed):
     """One row: Dice and false positives on the test patients, at the point chosen on validation patients."""
     from unet_helpers.evaluation import choose_operating_point, slice_scores
-    from unet_helpers.your_data import default_recipe, predict_whole
+    from unet_helpers.teaching.your_data import default_recipe, predict_whole
 
     recipe = replace(default_recipe(real), window=SIDE)
     found = {name: predict_whole(network, real.subsets[name].images, recipe)[..., 0] for name in ("validation", "test")}

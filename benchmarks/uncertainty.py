@@ -56,7 +56,9 @@ def main():
                 sys.exit("stopped; call again with the same folder")
         results, slices = assemble(folder)
     results["readers"] = read_readers(arguments.lidc) or recorded_readers()
-    from unet_helpers.results import RESULTS, write_results
+    from record import write_results
+
+    from unet_helpers.teaching import RESULTS
 
     path = write_results("uncertainty", "Calibration and maps of uncertainty", results, seed=list(MEMBERS))
     np.savez_compressed(RESULTS / "uncertainty_slices.npz", **slices)
@@ -101,7 +103,7 @@ def load(folder, name):
 
 def make_held_out(_):
     """Further patients, in the window of training and in another one."""
-    from unet_helpers.datasets import subset_of_patients
+    from unet_helpers.data import subset_of_patients
     from unet_helpers.phantom import make_patient
 
     patients = [make_patient(0, index=index) for index in HELD_OUT]
@@ -116,7 +118,7 @@ COMPILED = {}
 def run(loss, seed, folder):
     """Train one network; its temperature, and its probabilities on the held-out patients, several ways."""
     from unet_helpers import load_dataset, predict_probabilities
-    from unet_helpers.calibration import fit_temperature, predict_with_dropout, predict_with_flips
+    from unet_helpers.evaluation import fit_temperature, predict_with_dropout, predict_with_flips
 
     data, held_out = load_dataset("phantom"), load(folder, "held_out")
     network, seconds = fit(loss, seed, data)
@@ -142,11 +144,17 @@ def fit(loss, seed, data):
     import keras
 
     from unet_helpers import UNet, start_at_class_shares
-    from unet_helpers.augmentation import make_augmenter
-    from unet_helpers.checkpoint import AUGMENTATION, MODEL, TRAINING
-    from unet_helpers.crops import make_crop_batches
-    from unet_helpers.losses import DiceCrossEntropy, make_targets
-    from unet_helpers.training import RunningMean, compile_model
+    from unet_helpers.data import make_augmenter
+    from unet_helpers.training import (
+        AUGMENTATION,
+        MODEL,
+        TRAINING,
+        DiceCrossEntropy,
+        RunningMean,
+        compile_model,
+        make_crop_batches,
+        make_targets,
+    )
 
     size, batch_size = TRAINING["crop_size"], TRAINING["batch_size"]
     per_epoch = -(-data.train.images[..., 0].size // (batch_size * size**2))
@@ -180,9 +188,9 @@ def fit(loss, seed, data):
 
 def assemble(folder):
     """The content of the result file, and the maps of two slices."""
-    from unet_helpers.calibration import distance_to_outline
-    from unet_helpers.checkpoint import TRAINING
-    from unet_helpers.datasets import Subset
+    from unet_helpers.data import Subset
+    from unet_helpers.evaluation import distance_to_outline
+    from unet_helpers.training import TRAINING
 
     arrays = load(folder, "held_out")
     arrays.pop("shifted")
@@ -219,7 +227,7 @@ def assemble(folder):
 
 def measure_group(predictions, runs, held_out, near_truth, temperature=True):
     """Dice, Brier score and calibration of the networks of one group, as they are and at their temperatures."""
-    from unet_helpers.calibration import brier, distance_to_outline, scale_temperature
+    from unet_helpers.evaluation import distance_to_outline, scale_temperature
 
     masks = [probabilities.argmax(axis=-1).astype(np.uint8) for probabilities in predictions]
     result = {}
@@ -262,8 +270,8 @@ def dice_by_patient(masks, held_out, index):
 
 
 def bins_by_patient(probabilities, held_out, where):
-    """``(patients, 3, bins)``: counts, promised and kept of :func:`unet_helpers.calibration.reliability`."""
-    from unet_helpers.calibration import reliability
+    """``(patients, 3, bins)``: counts, promised and kept of :func:`unet_helpers.evaluation.reliability`."""
+    from unet_helpers.evaluation import reliability
 
     found = []
     for rows in rows_of(held_out):
@@ -330,7 +338,7 @@ def mean_of_patients(name, runs):
 
 def maps_of(members, seed, masks, spacing):
     """Maps of uncertainty for the prediction of one network: ``{name: (N, H, W)}``; higher is less certain."""
-    from unet_helpers.calibration import distance_to_outline, entropy, mutual_information
+    from unet_helpers.evaluation import distance_to_outline, entropy, mutual_information
 
     run = members[seed]
     dropout, flips = run["dropout"].astype(np.float32), run["flips"].astype(np.float32)
@@ -349,7 +357,7 @@ def maps_of(members, seed, masks, spacing):
 
 def score_maps(members, held_out, near_truth):
     """AUROC of error per patient for each map, on the errors of single networks; and the maps of two slices."""
-    from unet_helpers.calibration import error_auroc
+    from unet_helpers.evaluation import error_auroc
 
     scores, slices = {}, {}
     for seed in MAPPED:
@@ -404,7 +412,7 @@ def expected_dice_loss(probability, mask):
 
 def refer(members, held_out):
     """Risk over coverage for the nodules of a patient, by several scores; the risk is that of single networks."""
-    from unet_helpers.calibration import disagreement, risk_coverage
+    from unet_helpers.evaluation import disagreement, risk_coverage
 
     groups, risks, scores = rows_of(held_out), [], {}
     others = np.stack([member["plain"].argmax(axis=-1) == NODULE for member in members])
@@ -479,7 +487,7 @@ def read_readers(folder):
     if not folder.is_dir():
         print(f"readers: no folder {folder}; the earlier record is kept")
         return None
-    from unet_helpers.datasets import load_lidc
+    from unet_helpers.data import load_lidc
 
     subset = load_lidc(folder)[2]
     return rounded(measure_readers(subset.readers, subset.patient_ids))
@@ -532,6 +540,24 @@ def rounded(value, digits=4):
     if isinstance(value, (float, np.floating)):
         return round(float(value), digits) if np.isfinite(value) else None
     return int(value) if isinstance(value, np.integer) else value
+
+
+def brier(probabilities, truth, *, where=None):
+    """Mean over pixels of the squared distance between the probabilities and the one-hot truth (Brier 1950).
+
+    0 for certain and right, 2 for certain and wrong. It is lowest for the true probabilities, so that it rewards being
+    calibrated and being sharp at once. nan if no pixel counts.
+    """
+    from unet_helpers.evaluation.calibration import _check
+
+    probabilities, truth = _check(probabilities, truth)
+    if where is not None:
+        probabilities, truth = probabilities[where], truth[where]
+    if not truth.size:
+        return float("nan")
+    of_truth = np.take_along_axis(probabilities, truth[..., np.newaxis].astype(int), axis=-1)[..., 0]
+    # the sum of (p - y)² over the classes, without a one-hot copy
+    return float(np.mean((probabilities**2).sum(axis=-1, dtype=float) - 2 * of_truth + 1))
 
 
 if __name__ == "__main__":

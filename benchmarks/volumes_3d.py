@@ -27,7 +27,7 @@ CUBES = (32, 48, 64, 80)
 
 def main():
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
-    from unet_helpers.results import write_results
+    from record import write_results
 
     began = time.perf_counter()
     memory = {f"{side}": memory_of_step(side) for side in CUBES}
@@ -62,7 +62,7 @@ def main():
 def make_data():
     """``(P, D, H, W)`` gray values in 0–1, masks, and ``(P, 3)`` spacing."""
     from unet_helpers import window
-    from unet_helpers.datasets import phantom_arrays
+    from unet_helpers.data import phantom_arrays
 
     options = {"size": 128, "seed": FAMILY, "patients": TRAINING + TEST, "slices": 64, "workers": 2}
     hu, masks, spacing, _ = phantom_arrays(**options)
@@ -81,8 +81,7 @@ def build_network(kind):
 
 def draw_batch(kind, inputs, masks, count, seed):
     """``count`` batches for a kind of network, half of the patches around a nodule."""
-    from unet_helpers.losses import make_targets
-    from unet_helpers.patches import draw_patches
+    from unet_helpers.training import draw_patches, make_targets
 
     size, shape = PATCHES[kind]
     images, patch_masks = draw_patches(inputs, masks, shape, count * size, seed=seed, index=2)
@@ -94,7 +93,7 @@ def draw_batch(kind, inputs, masks, count, seed):
 
 def as_input(volume, kind):
     """A volume with the channels that a kind of network takes."""
-    from unet_helpers.patches import neighbors_as_channels
+    from unet_helpers.training import neighbors_as_channels
 
     return neighbors_as_channels(volume, 3) if kind == "2.5D" else volume[..., np.newaxis]
 
@@ -115,8 +114,7 @@ def steps_in_budget(kind, volumes, masks, tries=6):
 def compiled(kind, masks, steps):
     """A new network with its loss and a cosine schedule over ``steps``."""
     from unet_helpers import start_at_class_shares
-    from unet_helpers.losses import DiceCrossEntropy
-    from unet_helpers.training import compile_model
+    from unet_helpers.training import DiceCrossEntropy, compile_model
 
     network = build_network(kind)
     start_at_class_shares(network, masks)
@@ -154,7 +152,7 @@ def measures(predicted, masks, spacing):
     from scipy import ndimage
 
     from unet_helpers import dice
-    from unet_helpers.patches import volume_ml
+    from unet_helpers.evaluation import volume_ml
 
     table = {}
     neighbors = np.ones((3, 3, 3))

@@ -1,11 +1,15 @@
 """What several test files share: hand-drawn pictures, small folders, small datasets."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# tests of benchmarks import them by name
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 # the same examples on every machine and no folder left behind
 settings.register_profile(
@@ -35,7 +39,7 @@ def write_folder(tmp_path):
 
     An array that is None leaves an empty file, bytes are written as they are.
     """
-    from unet_helpers.images import write_png
+    from unet_helpers.files import write_png
 
     def write(name, files):
         folder = tmp_path / name
@@ -72,7 +76,7 @@ def gray():
 
 def make_disks(patients=6, slices=2, size=32, seed=0, num_classes=2):
     """A dataset of bright disks on a dark ground: easy enough to learn in seconds."""
-    from unet_helpers.datasets import Dataset, Subset, split_by_patient
+    from unet_helpers.data import Dataset, Subset, split_by_patient
 
     random = np.random.default_rng(seed)
     n = patients * slices

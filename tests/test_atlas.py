@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unet_helpers.atlas import ATLAS, balanced_accuracy, field_of_view, sort_errors, tabulate_atlas
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
+from unet_helpers.failures import ATLAS, balanced_accuracy, field_of_view, sort_errors, tabulate_atlas
 
 ROOM = 5  # pixels around a drawing, so that nothing lies at the edge of the image
 

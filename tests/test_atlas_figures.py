@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from unet_helpers import atlas_figures as figures
+from unet_helpers.plotting import errors
 
 matplotlib.use("agg")
 
@@ -20,7 +20,7 @@ def no_figure_stays_open():
 
 def test_the_sorting_shows_counts_and_frames_the_right_names():
     rows = {"hole": [8, 0, 2], "other": [1, 3, 0]}
-    fig = figures.show_sorting(rows, ["hole", "split", "merged"], {"other": ("split", "merged")})
+    fig = errors.show_sorting(rows, ["hole", "split", "merged"], {"other": ("split", "merged")})
     fig.canvas.draw()
     (ax,) = fig.axes
     assert [text.get_text() for text in ax.texts] == ["8", "2", "1", "3"]
@@ -32,7 +32,7 @@ def test_the_sorting_shows_counts_and_frames_the_right_names():
 def test_with_and_without_stand_in_one_row_and_intervals_end_at_0_and_1():
     row = {"name": "thin", "dice": 0.8, "dice_low": 0.7, "dice_high": 1.2}
     row |= {"without": 0.9, "without_low": 0.85, "without_high": 0.95}
-    fig = figures.show_with_and_without([row, row | {"name": "obese"}], "Dice")
+    fig = errors.show_with_and_without([row, row | {"name": "obese"}], "Dice")
     fig.canvas.draw()
     (ax,) = fig.axes
     assert [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1] == [0.9, 0.8] * 2
@@ -46,7 +46,7 @@ def test_bands_have_a_panel_each_and_a_band_where_there_is_an_interval():
         "noise": ([0, 50, 400], "HU", {"lung": (y, y - 0.1, y + 0.1), "nodule": (y / 2,)}),
         "risk": (np.linspace(0.1, 1, 10), "coverage", {"ordered": (np.linspace(0, 1, 10),)}),
     }
-    fig = figures.show_bands(panels, "Dice", columns=2)
+    fig = errors.show_bands(panels, "Dice", columns=2)
     fig.canvas.draw()
     noise, risk = fig.axes
     assert [text.get_text() for text in noise.get_xticklabels()] == ["0", "50", "400"]

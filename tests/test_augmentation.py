@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unet_helpers import dice, make_batches, one_hot
-from unet_helpers.augmentation import augment_arrays, make_augmenter
+from unet_helpers.data import augment_arrays, make_augmenter
 
 OPTIONS = {"rotation": 25, "zoom": 0.2, "translation": 0.1, "flip": "horizontal_and_vertical"}
 

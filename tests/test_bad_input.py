@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unet_helpers import UNet, encode_mask, evaluate, iou, load_dataset, one_hot, window
-from unet_helpers.images import read_image, read_mask
+from unet_helpers.files import read_image, read_mask
 
 
 def test_a_file_that_is_not_there(tmp_path):

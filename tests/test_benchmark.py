@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from unet_helpers import benchmark
+from unet_helpers.teaching import step_cost
 
 
 def test_a_step_is_timed_and_the_first_takes_longer():
-    cost = benchmark.measure_step(base_filters=2, size=32, batch_size=2, steps=2)
-    assert list(cost) == benchmark.COLUMNS
+    cost = step_cost.measure_step(base_filters=2, size=32, batch_size=2, steps=2)
+    assert list(cost) == step_cost.COLUMNS
     assert cost["first (s)"] > cost["step (s)"] > 0
     assert cost["images/s"] == pytest.approx(2 / cost["step (s)"])
 
@@ -18,10 +18,10 @@ def test_a_variant_that_the_device_does_not_have_stays_in_the_table_without_numb
     def measure(policy="float32", **options):
         if policy != "float32":
             raise tf.errors.AbortedError(None, None, "oneDNN: unimplemented")
-        return dict(zip(benchmark.COLUMNS, (4.0, 0.5, 32.0, 1.0), strict=True))
+        return dict(zip(step_cost.COLUMNS, (4.0, 0.5, 32.0, 1.0), strict=True))
 
-    monkeypatch.setattr(benchmark, "measure_step", measure)
-    table = benchmark.measure_steps({"float32": {}, "mixed_bfloat16": {"policy": "mixed_bfloat16"}})
+    monkeypatch.setattr(step_cost, "measure_step", measure)
+    table = step_cost.measure_steps({"float32": {}, "mixed_bfloat16": {"policy": "mixed_bfloat16"}})
     assert table.loc["float32", "per image"] == 1
     assert np.isnan(table.loc["mixed_bfloat16 (not on this device)"].astype(float)).all()
     assert list(table.dropna().index) == ["float32"]
@@ -31,6 +31,6 @@ def test_another_error_is_not_swallowed(monkeypatch):
     def fail(**options):
         raise ValueError("no such policy")
 
-    monkeypatch.setattr(benchmark, "measure_step", fail)
+    monkeypatch.setattr(step_cost, "measure_step", fail)
     with pytest.raises(ValueError, match="no such policy"):
-        benchmark.measure_steps({"float32": {}})
+        step_cost.measure_steps({"float32": {}})

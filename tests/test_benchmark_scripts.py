@@ -13,7 +13,7 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from unet_helpers import load_dataset
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -44,7 +44,7 @@ def test_training_on_archive_patients_stops_at_the_deadline_and_has_learned(tmp_
     ticks = itertools.count()
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: 0.05 * next(ticks)))
     assert module.fit(network, data, arguments, deadline=25) == pytest.approx(25, abs=0.5)
-    from unet_helpers.display import show_in_random_windows
+    from unet_helpers.data import show_in_random_windows
 
     found = network.predict(show_in_random_windows(data.train.images), verbose=0)[..., 0]
     assert found[lung].mean() > found[~lung].mean() + 0.2
@@ -199,7 +199,7 @@ def test_the_tables_of_the_network_benchmark_share_a_run_where_the_width_is_the_
 
 
 def test_every_network_of_the_benchmark_is_built_and_the_widths_bring_the_parameters_together():
-    from unet_helpers.comparison import count_parameters
+    from unet_helpers.models import count_parameters
 
     module = script("architectures")
     settings = module.list_settings()
@@ -381,11 +381,9 @@ def test_difficulties_of_few_patients_are_left_out():
 
 
 def test_robustness_is_written_as_one_list_per_quantity():
-    from unet_helpers.robustness import summarize_change
-
     module = script("atlas")
     runs = [{"lung": {"A": d, "B": d}, "nodule": {"A": d / 2, "B": d / 4}} for d in (0.9, 0.5)]
-    found = module.in_lists("HU", (0, 50), runs, summarize_change)
+    found = module.in_lists("HU", (0, 50), runs, module.summarize_change)
     assert (found["unit"], found["levels"], found["lung_dice"]) == ("HU", [0, 50], [0.9, 0.5])
     assert found["lung_change"] == [0, -0.4]
     assert found["nodule_dice_low"][1] < found["nodule_dice"][1] == 0.188
@@ -418,7 +416,7 @@ def test_a_count_of_nuclei_is_in_percent_of_the_true_count(draw):
 
 
 def test_the_network_with_a_border_class_trains_on_crops_and_predicts_images_of_any_size(monkeypatch):
-    from unet_helpers.instances import draw_cells
+    from unet_helpers.teaching import draw_cells
 
     module = script("nuclei")
     monkeypatch.setattr(module, "CROP", 32)

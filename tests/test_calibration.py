@@ -7,10 +7,10 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from uncertainty import brier
 
 from unet_helpers import UNet, predict_probabilities
-from unet_helpers.calibration import (
-    brier,
+from unet_helpers.evaluation import (
     disagreement,
     distance_to_outline,
     entropy,

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from unet_helpers.checks import architecture_comparison as check
-from unet_helpers.comparison import build_network, count_multiply_adds, count_parameters
+from unet_helpers.models import build_network, count_multiply_adds, count_parameters
+from unet_helpers.teaching.checks import architecture_comparison as check
 
 
 def said(capsys, run, *answers):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from unet_helpers.checks import data_pairing as check
+from unet_helpers.teaching.checks import data_pairing as check
 
 
 def key(path):

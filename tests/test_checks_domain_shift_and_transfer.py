@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from unet_helpers import bootstrap_interval, window
-from unet_helpers.checks import domain_shift_and_transfer as check
+from unet_helpers.teaching.checks import domain_shift_and_transfer as check
 
 
 def said(capsys, task, *answers):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unet_helpers import bootstrap_interval, iou
-from unet_helpers.checks import evaluation as check
+from unet_helpers.teaching.checks import evaluation as check
 
 NAN = float("nan")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from unet_helpers.atlas import sort_errors
-from unet_helpers.checks import failure_analysis as check
+from unet_helpers.failures import sort_errors
+from unet_helpers.teaching.checks import failure_analysis as check
 
 
 def said(capsys, task, *answers):

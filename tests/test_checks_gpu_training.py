@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import gpu_training as check
+from unet_helpers.teaching.checks import gpu_training as check
 
 STORED = np.zeros((2, 4, 4, 1), dtype=np.int64)
 STORED[:, 1:3, 1:3] = 255

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import instances as check
-from unet_helpers.instances import border_targets, iou_table
+from unet_helpers.evaluation import border_targets, iou_table
+from unet_helpers.teaching.checks import instances as check
 
 
 def said(capsys, run, answer):

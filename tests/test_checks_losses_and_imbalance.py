@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import losses_and_imbalance as check
-from unet_helpers.losses import TverskyLoss
+from unet_helpers.teaching.checks import losses_and_imbalance as check
+from unet_helpers.training import TverskyLoss
 
 
 def said(capsys, run, *answers):

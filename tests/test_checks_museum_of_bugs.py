@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from unet_helpers.checks import museum_of_bugs as check
+from unet_helpers.teaching.checks import museum_of_bugs as check
 
 NAMES = {
     "A": "softmax over one channel",

@@ -5,7 +5,7 @@ import pytest
 from skimage.transform import resize
 
 from unet_helpers import window
-from unet_helpers.checks import preprocessing as check
+from unet_helpers.teaching.checks import preprocessing as check
 
 
 def back(gray, level, width):

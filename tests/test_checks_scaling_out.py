@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import scaling_out as check
+from unet_helpers.teaching.checks import scaling_out as check
 
 
 def said(capsys, run, answer):

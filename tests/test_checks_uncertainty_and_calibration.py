@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import uncertainty_and_calibration as check
+from unet_helpers.teaching.checks import uncertainty_and_calibration as check
 
 
 def said(capsys, task, *answers):

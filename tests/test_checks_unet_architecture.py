@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from unet_helpers.checks import unet_architecture as check
+from unet_helpers.teaching.checks import unet_architecture as check
 
 
 def said(capsys, run, answer):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import unet_helpers
-from unet_helpers.checks._verdict import NotYet, Wrong, call, exercise
+from unet_helpers.teaching.checks._verdict import NotYet, Wrong, call, exercise
 
 MODULES = [info.name for info in pkgutil.walk_packages(unet_helpers.__path__, "unet_helpers.")]
 MODULES = [name for name in MODULES if not name.endswith("__main__")]

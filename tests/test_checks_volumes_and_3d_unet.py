@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers.checks import volumes_and_3d_unet as check
+from unet_helpers.teaching.checks import volumes_and_3d_unet as check
 
 
 def said(capsys, run, answer):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unet_helpers.checks import your_own_data as check
+from unet_helpers.teaching.checks import your_own_data as check
 
 
 @pytest.mark.parametrize("task", [check.patient_pattern, check.mask_values, check.two_operating_points])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet_helpers.crops import draw_crops, make_crop_batches
+from unet_helpers.training import draw_crops, make_crop_batches
 
 
 def some(n=6, size=20, seed=0):

@@ -4,16 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_helpers import load_dataset, split_by_patient
-from unet_helpers.datasets import (
+from unet_helpers.data import (
     Subset,
     check_no_overlap,
-    data_folder,
     nodule_crops,
     nodule_task,
     patient_ids_from_names,
     phantom_arrays,
     recognize_layout,
 )
+from unet_helpers.files import data_folder
 
 # --- split ------------------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from format_samples import GRAY, VOLUME, save_dicom
 
 from unet_helpers.__main__ import COMMANDS
-from unet_helpers.datasets import patient_ids_from_names
-from unet_helpers.deidentify import deidentify
-from unet_helpers.images import DataError, read_image
+from unet_helpers.data import patient_ids_from_names
+from unet_helpers.files import DataError, read_image
+from unet_helpers.files.deidentify import deidentify
 
 IDENTITY = {
     "PatientName": "Musterfrau^Erika",

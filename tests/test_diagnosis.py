@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from test_museum import disks
 
-from unet_helpers import UNet, museum
-from unet_helpers.datasets import Dataset
-from unet_helpers.diagnosis import CANNOT_SEE, better_than_swapped, diagnose, gray_information, neighbor_correlation
+from unet_helpers import UNet
+from unet_helpers.data import Dataset
+from unet_helpers.failures import CANNOT_SEE, better_than_swapped, diagnose, gray_information, neighbor_correlation
+from unet_helpers.teaching import museum
 from unet_helpers.training import History
 
 HEALTHY = {"loss": [0.6, 0.3, 0.2], "val_loss": [0.9, 0.4, 0.3], "dice": [0.5, 0.8, 0.9], "val_dice": [0.4, 0.7, 0.9]}

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from display_network import for_any_size, make_display_augmenter
 
 from unet_helpers import dice, prepare_display_slice
-from unet_helpers.display import WINDOWS, draw_window, for_any_size, make_display_augmenter, show_in_random_windows
+from unet_helpers.data import WINDOWS, draw_window, show_in_random_windows
 from unet_helpers.phantom import make_patient
 
 SHAPE = (64, 64)

@@ -17,10 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from format_samples import HOSTILE_ARCHIVES, tar_of, zip_of
 
-from unet_helpers import downloads, fetch, load_dataset
-from unet_helpers.archives import extract
-from unet_helpers.images import DataError
-from unet_helpers.your_data import default_options
+from unet_helpers import fetch, load_dataset
+from unet_helpers.files import DataError, downloads, extract
+from unet_helpers.teaching.your_data import default_options
 
 # --- fetching -------------------------------------------------------------------------------------
 

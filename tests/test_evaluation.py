@@ -6,17 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
 from unet_helpers.evaluation import (
+    METHODS,
     Case,
     bootstrap_interval,
+    compare,
+    dice,
     evaluate,
     evaluate_cases,
+    hausdorff95,
     predict_masks,
     probabilities_to_masks,
 )
-from unet_helpers.intervals import METHODS, compare
-from unet_helpers.metrics import dice, hausdorff95
 
 NAMES = ("background", "lung")
 

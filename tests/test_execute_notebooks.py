@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import execute_notebooks  # noqa: E402
 
-from unet_helpers.your_data import report_folder  # noqa: E402
+from unet_helpers.teaching.your_data import report_folder  # noqa: E402
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from unet_helpers import export as export_module
 from unet_helpers import export_phantom, load_dataset, pair_files
-from unet_helpers.datasets import phantom_arrays
-from unet_helpers.images import read_image, read_mask
-from unet_helpers.preprocessing import window
+from unet_helpers.data import export as export_module
+from unet_helpers.data import phantom_arrays, window
+from unet_helpers.files import read_image, read_mask
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
 
-from unet_helpers.datasets import Subset
-from unet_helpers.failures import (
-    error_map,
-    tabulate_objects,
-    why_black,
-)
+from unet_helpers.data import Subset
+from unet_helpers.evaluation import error_map
+from unet_helpers.failures import tabulate_objects, why_black
 
 
 def subset_of(masks, spacing=(1.0, 1.0), images=None):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import format_table
 from format_samples import BAD_FILES, FORMATS, GRAY, SAMPLES, patch_tiff, save_dicom, save_tiff, write_sample
 
-from unet_helpers.images import DataError, max_values, read_image, read_mask
+from unet_helpers.files import DataError, max_values, read_image, read_mask
 
 
 def test_the_page_is_what_the_readers_do():

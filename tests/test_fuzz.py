@@ -14,8 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from format_samples import SAMPLES, tar_of, write_sample, zip_of
 
-from unet_helpers.archives import extract
-from unet_helpers.images import DataError, read_image, read_mask
+from unet_helpers.files import DataError, extract, read_image, read_mask
 
 positions = st.floats(0, 1, exclude_max=True)
 flips = st.tuples(st.just("flip"), positions, st.integers(1, 255))

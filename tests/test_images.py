@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from unet_helpers.images import atomic_path, read_image, read_mask, stem_of, suffix_of, write_png
+from unet_helpers.files import atomic_path, read_image, read_mask, stem_of, suffix_of, write_png
 
 
 def test_nii_gz_is_one_suffix():

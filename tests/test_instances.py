@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from unet_helpers.instances import (
+from unet_helpers.evaluation import (
     THRESHOLDS,
     average_precision,
     border_targets,
-    draw_cells,
+    detect_objects,
     drop_small,
+    iou,
     iou_table,
     label_objects,
     match_instances,
@@ -24,7 +25,7 @@ from unet_helpers.instances import (
     panoptic_quality,
     split_touching,
 )
-from unet_helpers.metrics import detect_objects, iou
+from unet_helpers.teaching import draw_cells
 
 planes = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=7)
 masks = array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6).flatmap(lambda shape: arrays(bool, shape))

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from format_samples import save_nifti
 
 from unet_helpers import load_dataset
-from unet_helpers.images import DataError
-from unet_helpers.layouts import recognize_layout
-from unet_helpers.your_data import default_options
+from unet_helpers.data import recognize_layout
+from unet_helpers.files import DataError
+from unet_helpers.teaching.your_data import default_options
 
 
 def everything(data):

@@ -6,9 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unet_helpers import UNet, metrics, one_hot
-from unet_helpers.losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
-from unet_helpers.training import LOSSES, compile_model
+from unet_helpers import UNet, evaluation, one_hot
+from unet_helpers.training import (
+    LOSSES,
+    DiceCrossEntropy,
+    DiceLoss,
+    DiceMetric,
+    FocalCrossEntropy,
+    TverskyLoss,
+    compile_model,
+    make_targets,
+)
 
 SIZE = 16
 
@@ -52,7 +60,7 @@ def test_an_empty_truth_left_empty_costs_nothing_and_keras_own_dice_1(num_output
 def test_dice_loss_of_hard_masks_is_1_minus_dice():
     truth, found = disk(5), np.roll(disk(5), 3, axis=2)
     loss = value(DiceLoss(smooth=1e-7), channels(truth, 2), channels(found, 2))
-    assert loss == pytest.approx(1 - metrics.dice(truth, found), abs=1e-6)
+    assert loss == pytest.approx(1 - evaluation.dice(truth, found), abs=1e-6)
 
 
 def test_pooled_and_per_image_dice_loss_worked_out_by_hand():
@@ -214,7 +222,7 @@ def test_the_metric_is_pooled_dice_however_the_batches_are_cut(truth, found, cut
     metric = DiceMetric(3)
     for part in (slice(0, cut), slice(cut, None)):
         metric.update_state(one_hot(truth[part], 3), one_hot(found[part], 3) * 0.8 + 0.1)
-    per_class = [metrics.dice(truth == index, found == index) for index in (1, 2)]
+    per_class = [evaluation.dice(truth == index, found == index) for index in (1, 2)]
     assert float(metric.result()) == pytest.approx(np.nan_to_num(per_class, nan=0).mean(), abs=1e-6)
 
 
@@ -223,7 +231,7 @@ def test_the_metric_of_one_sigmoid_map_is_dice_at_one_half(truth, found):
     truth, found = truth > 0, found > 0
     metric = DiceMetric(1)
     metric.update_state(truth[..., None].astype(np.float32), np.where(found, 0.51, 0.49)[..., None])
-    assert float(metric.result()) == pytest.approx(np.nan_to_num(metrics.dice(truth, found), nan=0), abs=1e-6)
+    assert float(metric.result()) == pytest.approx(np.nan_to_num(evaluation.dice(truth, found), nan=0), abs=1e-6)
 
 
 def test_the_metric_starts_anew_after_a_reset():

@@ -10,8 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from unet_helpers import distances
-from unet_helpers.metrics import (
+from unet_helpers.evaluation import (
     Counts,
     Detections,
     average,
@@ -22,6 +21,7 @@ from unet_helpers.metrics import (
     counts_per_class,
     detect_objects,
     dice,
+    distances,
     hausdorff,
     hausdorff95,
     iou,

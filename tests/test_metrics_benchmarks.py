@@ -14,8 +14,12 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import interval_coverage  # noqa: E402
 import metrics_speed  # noqa: E402
 
-from unet_helpers.intervals import METHODS  # noqa: E402
-from unet_helpers.metrics import confusion_counts, dice, hausdorff95  # noqa: E402
+from unet_helpers.evaluation import (  # noqa: E402
+    METHODS,
+    confusion_counts,
+    dice,
+    hausdorff95,
+)
 
 
 def recorded(name):

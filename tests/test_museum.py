@@ -7,10 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from museum import build_dead_channels, placeholder_task
 
-from unet_helpers import museum
-from unet_helpers.datasets import Dataset, Subset
-from unet_helpers.museum import EXHIBITS
+from unet_helpers.data import Dataset, Subset, subsets
+from unet_helpers.teaching import museum
+from unet_helpers.teaching.museum import EXHIBITS
 
 
 def disks(patients, slices=4, size=32, seed=0):
@@ -106,7 +107,7 @@ def test_the_other_data_bugs_change_what_they_say(data):
     noise = museum.use_placeholders(data, 5).train
     assert noise.masks.mean() == pytest.approx(0.5, abs=0.01)
     assert np.corrcoef(noise.images[..., 0].ravel(), noise.masks.ravel())[0, 1] == pytest.approx(0, abs=0.02)
-    assert museum.placeholder_task(8, share=0.25).train.masks.mean() == pytest.approx(0.25, abs=0.01)
+    assert placeholder_task(8, share=0.25).train.masks.mean() == pytest.approx(0.25, abs=0.01)
 
 
 def test_a_softmax_over_one_channel_says_1_everywhere(data):
@@ -117,7 +118,7 @@ def test_a_softmax_over_one_channel_says_1_everywhere(data):
 
 
 def test_dead_channels_are_half_right_under_binary_accuracy(data):
-    answers = np.asarray(museum.build_dead_channels(data)(data.train.images[:4]))
+    answers = np.asarray(build_dead_channels(data)(data.train.images[:4]))
     targets = museum.make_plain_targets(data.train.masks[:4], 2)
     assert answers == pytest.approx(0.5, abs=1e-6)
     assert float(keras.metrics.BinaryAccuracy()(targets, answers)) == 0.5
@@ -168,7 +169,7 @@ def test_every_exhibit_says_how_it_shows_and_what_would_have_caught_it():
 
 
 def test_joined_subsets_keep_the_order(data):
-    joined = museum.join([data.train, data.test])
+    joined = subsets.join([data.train, data.test])
     assert joined.case_ids.tolist() == [*data.train.case_ids, *data.test.case_ids]
     assert joined.readers is None
 

@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import execute_notebooks
 import lab
 
-from unet_helpers import DataError, datasets, export_phantom, load_dataset, pair_files
+from unet_helpers import DataError, export_phantom, load_dataset, pair_files
 from unet_helpers._quiet import _settle_home
-from unet_helpers.datasets import data_folder, phantom_arrays
-from unet_helpers.images import atomic_path, read_image, user_path
+from unet_helpers.data import phantom_arrays, synthetic
+from unet_helpers.files import atomic_path, data_folder, read_image, user_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {"size": 16, "patients": 3, "slices": 1}
@@ -61,7 +61,7 @@ def full_disk():
 
 @pytest.fixture(autouse=True)
 def nothing_in_memory(monkeypatch):
-    monkeypatch.setattr(datasets, "_IN_MEMORY", {})
+    monkeypatch.setattr(synthetic, "_IN_MEMORY", {})
 
 
 # --- which folder ---------------------------------------------------------------------------------
@@ -307,10 +307,11 @@ def test_jupyterlab_opens_from_an_environment_that_is_closed_and_says_what_is_mi
 
 PACKAGE = "from unet_helpers import load_checkpoint, load_dataset; load_checkpoint()"
 WITHOUT_TENSORFLOW = f"""
-import sys, types
-sys.modules["unet_helpers"] = package = types.ModuleType("unet_helpers")
-package.__path__ = [{str(ROOT / "unet_helpers")!r}]
-from unet_helpers.datasets import load_dataset
+import os, sys, types
+for name in ("unet_helpers", "unet_helpers.data"):  # without what their doors load
+    sys.modules[name] = package = types.ModuleType(name)
+    package.__path__ = [os.path.join({str(ROOT)!r}, *name.split("."))]
+from unet_helpers.data.load import load_dataset
 """
 LOAD = """
 import hashlib

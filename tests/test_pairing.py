@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_helpers import pair_files
-from unet_helpers.pairing import natural_key, pair_suffixes, plain_name, without_leading_zeros
+from unet_helpers.files import natural_key, pair_suffixes, plain_name, without_leading_zeros
 
 
 @pytest.fixture

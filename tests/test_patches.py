@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unet_helpers.patches import (
-    draw_patches,
+from unet_helpers.evaluation import (
     limits_of_agreement,
-    neighbors_as_channels,
     predict_sliding_window,
     volume_ml,
     window_starts,
     window_weights,
 )
+from unet_helpers.training import draw_patches, neighbors_as_channels
 
 shapes = st.tuples(*[st.integers(1, 12)] * 3)
 overlaps = st.floats(0, 0.9)
@@ -222,7 +221,7 @@ def test_a_3d_network_learns_from_patches_with_the_losses_of_the_package():
     import keras
 
     from unet_helpers import Dataset, UNet3D, train
-    from unet_helpers.datasets import Subset
+    from unet_helpers.data import Subset
 
     rng = np.random.default_rng(0)
     masks = np.zeros((4, 16, 16, 16), np.uint8)
@@ -242,8 +241,8 @@ def test_a_3d_network_learns_from_patches_with_the_losses_of_the_package():
 @pytest.mark.parametrize("name", ["DiceLoss", "DiceCrossEntropy", "DiceMetric"])
 def test_a_volume_costs_what_its_slices_cost_side_by_side(name):
     """Pooled over all voxels: it must not matter how they are laid out."""
-    from unet_helpers import losses
-    from unet_helpers.preprocessing import one_hot
+    from unet_helpers.data import one_hot
+    from unet_helpers.training import losses
 
     rng = np.random.default_rng(0)
     truth = one_hot(rng.integers(0, 3, (2, 4, 6, 5)).astype(np.uint8), 3)

@@ -6,8 +6,7 @@ from scipy import stats
 from skimage.measure import label
 from skimage.transform import iradon, radon
 
-from unet_helpers.phantom import Acquisition, make_patient, make_patients, scanner
-from unet_helpers.phantom.nodules import Nodule
+from unet_helpers.phantom import Acquisition, Nodule, make_patient, make_patients, scanner
 
 QUIET = Acquisition(photons=1e9, field_of_view=360)  # so many photons that the noise is far below 1 HU
 

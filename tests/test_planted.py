@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from planted import PLANTS, NoRoomError, plant
 
-from unet_helpers.atlas import ATLAS, sort_errors
+from unet_helpers.data import window
+from unet_helpers.failures import ATLAS, sort_errors
 from unet_helpers.phantom import Acquisition, make_patient
 from unet_helpers.phantom.patients import outside_circle
-from unet_helpers.planted import PLANTS, NoRoomError, plant
-from unet_helpers.preprocessing import window
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from unet_helpers import plotting
-from unet_helpers.failures import error_map
+from unet_helpers.evaluation import error_map
 from unet_helpers.training import History
 
 matplotlib.use("agg")
@@ -281,7 +281,7 @@ def test_runs_in_a_range_show_both_curves_of_each_seed_and_may_be_cut():
 
 
 def test_neighbors_are_drawn_in_different_colors_and_no_object_in_that_of_the_background():
-    from unet_helpers.instances import draw_cells
+    from unet_helpers.teaching import draw_cells
 
     _, labels = draw_cells(30, 96, seed=1)
     colors = plotting.color_objects(labels)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from unet_helpers.preprocessing import encode_mask, one_hot, resize_image, resize_mask, scale_to_unit, window
+from unet_helpers.data import encode_mask, one_hot, resize_image, resize_mask, scale_to_unit, window
 
 label_maps = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9), elements=st.integers(0, 3))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unet_helpers import evaluate
-from unet_helpers.datasets import Subset
-from unet_helpers.report import CARD_SECTIONS, fill_model_card
+from unet_helpers.data import Subset
+from unet_helpers.teaching.report import CARD_SECTIONS, fill_model_card
 
 WORDS = {name: f"About {name.lower()}." for name in CARD_SECTIONS}
 

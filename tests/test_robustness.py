@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from atlas import summarize_change
 
-from unet_helpers.datasets import Subset
-from unet_helpers.robustness import DISTURBANCES, disturb, summarize_change
+from unet_helpers.data import Subset
+from unet_helpers.failures import DISTURBANCES, disturb
 
 
 def subset(seed=0):

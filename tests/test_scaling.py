@@ -9,9 +9,11 @@ import time
 import keras
 import numpy as np
 import pytest
+from scaling import fit_line
 
-from unet_helpers import UNet, jax_worker, scaling
-from unet_helpers.losses import DiceCrossEntropy
+from unet_helpers import UNet
+from unet_helpers.teaching import all_reduce, jax_worker, workers
+from unet_helpers.training import DiceCrossEntropy
 
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="JAX joins no processes under Windows")
 
@@ -24,7 +26,7 @@ def test_each_worker_is_told_who_it_is_and_who_comes_first():
     code = (
         "import os, json; print(json.dumps({k[19:]: v for k, v in os.environ.items() if k.startswith('KERAS_DISTR')}))"
     )
-    told = [json.loads(text) for text in scaling.run_workers(python(code), 1 if sys.platform == "win32" else 3)]
+    told = [json.loads(text) for text in workers.run_workers(python(code), 1 if sys.platform == "win32" else 3)]
     assert [one["PROCESS_ID"] for one in told] == [str(k) for k in range(len(told))]
     assert {one["NUM_PROCESSES"] for one in told} == {str(len(told))}
     (address,) = {one["JOB_ADDRESSES"] for one in told}
@@ -64,7 +66,7 @@ def one_of_two(does, other="time.sleep(60)"):
 def test_a_worker_that_fails_or_is_killed_ends_the_others_and_its_error_is_shown(started, end, said):
     began = time.monotonic()
     with pytest.raises(RuntimeError, match=f"(?s)worker 1 of 2 {said}"):
-        scaling.run_workers(one_of_two(end), 2)
+        workers.run_workers(one_of_two(end), 2)
     assert time.monotonic() - began < 30
     assert started[0].returncode == -9
 
@@ -72,7 +74,7 @@ def test_a_worker_that_fails_or_is_killed_ends_the_others_and_its_error_is_shown
 @needs_processes
 def test_a_worker_that_hangs_is_ended_at_the_time_limit_and_named(started):
     with pytest.raises(TimeoutError, match=r"after 1 s worker (0 and )?1 of 2 had not finished"):
-        scaling.run_workers(one_of_two("time.sleep(60)", other="pass"), 2, timeout=1)
+        workers.run_workers(one_of_two("time.sleep(60)", other="pass"), 2, timeout=1)
     assert started[1].returncode == -9
 
 
@@ -81,9 +83,9 @@ def test_who_interrupts_the_cell_leaves_no_worker_behind(started, monkeypatch):
     def interrupt(seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scaling.time, "sleep", interrupt)
+    monkeypatch.setattr(workers.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        scaling.run_workers(python("import time; time.sleep(60)"), 2)
+        workers.run_workers(python("import time; time.sleep(60)"), 2)
     assert [worker.returncode for worker in started] == [-9, -9]
 
 
@@ -98,13 +100,13 @@ def test_a_second_worker_that_cannot_start_ends_the_first(started, monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", start_once)
     with pytest.raises(OSError, match="too many"):
-        scaling.run_workers(python("import time; time.sleep(60)"), 2)
+        workers.run_workers(python("import time; time.sleep(60)"), 2)
     assert [worker.returncode for worker in started] == [-9]
 
 
 def test_a_worker_leaves_when_its_launcher_was_killed():
-    worker = "from unet_helpers.jax_worker import leave_with_the_launcher as f; f(); print('here', flush=True); "
-    worker += "import time; time.sleep(120)"
+    worker = "from unet_helpers.teaching.jax_worker import leave_with_the_launcher as f; f(); "
+    worker += "print('here', flush=True); import time; time.sleep(120)"
     launcher = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
     with subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "here\n"
@@ -115,28 +117,28 @@ def test_a_worker_leaves_when_its_launcher_was_killed():
 
 
 def test_a_worker_that_writes_much_does_not_stop():
-    (text,) = scaling.run_workers(python("import sys; print('x' * 10**6); print('y' * 10**6, file=sys.stderr)"), 1)
+    (text,) = workers.run_workers(python("import sys; print('x' * 10**6); print('y' * 10**6, file=sys.stderr)"), 1)
     assert len(text) > 10**6
 
 
 def test_windows_is_told_where_to_go(monkeypatch):
-    monkeypatch.setattr(scaling.sys, "platform", "win32")
+    monkeypatch.setattr(workers.sys, "platform", "win32")
     with pytest.raises(OSError, match="WSL2"):
-        scaling.run_workers(python("pass"), 2)
+        workers.run_workers(python("pass"), 2)
 
 
 @pytest.mark.parametrize(("slices", "batch_size"), [(32, 15), (30, 16)])
 def test_uneven_parts_are_refused_before_anything_starts(tmp_path, slices, batch_size):
     np.save(tmp_path / "images.npy", np.zeros((slices, 8, 8, 1), np.float32))
     with pytest.raises(ValueError, match="cannot be divided evenly among 2 processes"):
-        scaling.train_in_processes(tmp_path, 2, batch_size=batch_size)
+        workers.train_in_processes(tmp_path, 2, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", DiceCrossEntropy(class_weights=(1, 3))])
 def test_a_worker_builds_what_the_job_holds(tmp_path, loss):
     network = UNet((16, 16, 1), 2, base_filters=4, depth=1)
     optimizer = keras.optimizers.SGD(0.3, momentum=0.5)
-    scaling.write_job(tmp_path, network, np.zeros((2, 16, 16, 1)), np.zeros((2, 16, 16, 2)), optimizer, loss)
+    workers.write_job(tmp_path, network, np.zeros((2, 16, 16, 1)), np.zeros((2, 16, 16, 2)), optimizer, loss)
     built = jax_worker.load_model(tmp_path)
     for one, other in zip(network.get_weights(), built.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -157,8 +159,8 @@ def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_nor
     keras.utils.set_random_seed(0)
     network = UNet((16, 16, 1), 2, base_filters=4, depth=1, dropout=0)
     start = network.get_weights()[0]
-    scaling.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
-    two = scaling.train_in_processes(tmp_path, 2, batch_size=8, epochs=2)
+    workers.write_job(tmp_path, network, images, targets, keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
+    two = workers.train_in_processes(tmp_path, 2, batch_size=8, epochs=2)
     network.compile(keras.optimizers.SGD(0.1), keras.losses.Dice(axis=None))
     loss = network.fit(images, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
     assert two.slices == [8, 8]
@@ -173,7 +175,7 @@ def test_two_processes_on_jax_arrive_where_one_on_tensorflow_does_with_batch_nor
 @pytest.mark.parametrize("workers", [1, 2, 3, 4, 7])
 def test_the_ring_leaves_every_worker_with_the_sum(workers):
     values = np.random.default_rng(0).integers(0, 100, (workers, workers))
-    states = scaling.ring_all_reduce(values)
+    states = all_reduce.ring_all_reduce(values)
     assert len(states) == 2 * (workers - 1) + 1
     np.testing.assert_array_equal(states[-1], np.tile(values.sum(axis=0), (workers, 1)))
     for before, after in itertools.pairwise(states):
@@ -183,42 +185,42 @@ def test_the_ring_leaves_every_worker_with_the_sum(workers):
 
 def test_a_ring_needs_as_many_chunks_as_workers():
     with pytest.raises(ValueError, match="3 workers need as many chunks"):
-        scaling.ring_all_reduce(np.zeros((3, 4)))
+        all_reduce.ring_all_reduce(np.zeros((3, 4)))
 
 
 def test_the_model_of_a_step_has_the_limits_it_must_have():
     link = {"size": 8e6, "bandwidth": 1e9, "latency": 1e-3}
-    assert scaling.step_seconds(1, 2.0, **link) == 2.0
+    assert all_reduce.step_seconds(1, 2.0, **link) == 2.0
     # each of two sends half of the bytes twice
-    assert scaling.step_seconds(2, 2.0, **link) == pytest.approx(1 + 2 * (1e-3 + 4e-3))
-    assert scaling.step_seconds(2, 2.0, **link, weak=True) == pytest.approx(2 + 0.01)
+    assert all_reduce.step_seconds(2, 2.0, **link) == pytest.approx(1 + 2 * (1e-3 + 4e-3))
+    assert all_reduce.step_seconds(2, 2.0, **link, weak=True) == pytest.approx(2 + 0.01)
     # many workers: twice the bytes, however many they are
-    many = scaling.all_reduce_seconds(10**6, 8e6, 1e9, 0)
+    many = all_reduce.all_reduce_seconds(10**6, 8e6, 1e9, 0)
     assert many == pytest.approx(0.016, rel=1e-3)
     np.testing.assert_allclose(
-        scaling.step_seconds(np.array([1, 2]), 2.0, **link), [2.0, scaling.step_seconds(2, 2.0, **link)]
+        all_reduce.step_seconds(np.array([1, 2]), 2.0, **link), [2.0, all_reduce.step_seconds(2, 2.0, **link)]
     )
 
 
 def test_latency_and_bandwidth_are_found_again():
     sizes = 2.0 ** np.arange(10, 27, 4)
-    latency, bandwidth = scaling.fit_line(sizes, 3e-4 + sizes / 2e9)
+    latency, bandwidth = fit_line(sizes, 3e-4 + sizes / 2e9)
     assert latency == pytest.approx(3e-4, rel=1e-6)
     assert bandwidth == pytest.approx(2e9, rel=1e-6)
     with pytest.raises(ValueError, match="do not grow"):
-        scaling.fit_line([1, 10, 100], [3, 2, 1])
+        fit_line([1, 10, 100], [3, 2, 1])
 
 
 def test_the_slurm_script_asks_for_what_was_said_and_bash_can_read_it(tmp_path):
-    text = scaling.slurm_script("python train.py", nodes=4, tasks_per_node=2, cpus=8, gpus=1, minutes=90, port=29501)
+    text = all_reduce.slurm_script("python train.py", nodes=4, tasks_per_node=2, cpus=8, gpus=1, minutes=90, port=29501)
     for line in ("nodes=4", "ntasks-per-node=2", "cpus-per-task=8", "gpus-per-task=1", "time=01:30:00"):
         assert f"#SBATCH --{line}\n" in text
     assert text.startswith("#!/bin/bash\n#SBATCH")
     # sbatch's number of cores does not reach the tasks by itself, and each sees its own GPU as the first
     assert "srun --cpus-per-task=8 " in text
     assert "export JAX_LOCAL_DEVICE_IDS=0\n" in text
-    assert "export JAX_LOCAL_DEVICE_IDS=0,1\n" in scaling.slurm_script("python train.py", gpus=2)
-    without = scaling.slurm_script("python train.py")
+    assert "export JAX_LOCAL_DEVICE_IDS=0,1\n" in all_reduce.slurm_script("python train.py", gpus=2)
+    without = all_reduce.slurm_script("python train.py")
     assert "gpus" not in without
     assert "DEVICE_IDS" not in without
     if sys.platform != "win32":
@@ -239,7 +241,7 @@ def test_the_slurm_script_tells_each_task_its_own_number(tmp_path):
         (tmp_path / name).chmod(0o755)
     code = "import os; print(*(os.environ['KERAS_' + k] for k in ('BACKEND', 'DISTRIBUTION_JOB_ADDRESSES', "
     code += "'DISTRIBUTION_NUM_PROCESSES', 'DISTRIBUTION_PROCESS_ID')))"
-    script = scaling.slurm_script([sys.executable, "-c", code], nodes=2)
+    script = all_reduce.slurm_script([sys.executable, "-c", code], nodes=2)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_NODELIST": "node[07-9999]", "SLURM_NTASKS": "2"}
     done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["jax node07:29500 2 0", "jax node07:29500 2 1"]
@@ -248,4 +250,4 @@ def test_the_slurm_script_tells_each_task_its_own_number(tmp_path):
 @pytest.mark.parametrize("wrong", [{"nodes": 0}, {"cpus": -1}, {"minutes": 0}, {"gpus": -1}, {"port": 80}])
 def test_the_slurm_script_refuses_what_cannot_be(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        scaling.slurm_script("python train.py", **wrong)
+        all_reduce.slurm_script("python train.py", **wrong)

@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 
 from unet_helpers import UNet, pair_files
-from unet_helpers.images import DataError, read_image
-from unet_helpers.streaming import stream_pairs
-from unet_helpers.training import compile_model
+from unet_helpers.files import DataError, read_image
+from unet_helpers.training import compile_model, stream_pairs
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def test_a_stream_in_order_holds_the_files(pairing, gray):
 
 
 def test_only_a_few_files_are_read_ahead(pairing, monkeypatch):
-    from unet_helpers import streaming
+    from unet_helpers.training import streaming
 
     read = []
     monkeypatch.setattr(streaming, "read_image", lambda path: (read.append(path), read_image(path))[1])

@@ -13,10 +13,9 @@ import pytest
 import tensorflow as tf
 
 from unet_helpers import UNet, dice, make_batches, one_hot, predict_masks, train
-from unet_helpers import training as training_module
-from unet_helpers.augmentation import make_augmenter
-from unet_helpers.datasets import Dataset
-from unet_helpers.training import compile_model
+from unet_helpers.data import Dataset, make_augmenter
+from unet_helpers.files import paths
+from unet_helpers.training import callbacks, compile_model, loop
 
 SIZE = 16
 
@@ -146,7 +145,7 @@ def test_it_stops_when_the_validation_dice_no_longer_rises(data):
 
 def test_an_epoch_of_crops_has_the_pixels_of_the_slices(data, monkeypatch):
     counted = []
-    monkeypatch.setattr(training_module._StopOnNaN, "on_train_batch_end", lambda *given, **more: counted.append(1))
+    monkeypatch.setattr(callbacks._StopOnNaN, "on_train_batch_end", lambda *given, **more: counted.append(1))
     run(build(size=None), data, epochs=2, batch_size=4, crop_size=8, crop_class=1)
     assert len(counted) == 2 * math.ceil(len(data.train) * SIZE**2 / (4 * 8**2))
 
@@ -192,7 +191,7 @@ class Recorded(keras.callbacks.Callback):
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_the_averaged_weights_are_validated_kept_and_saved(data, tmp_path, monkeypatch, keep):
     recorded = Recorded()
-    monkeypatch.setattr(training_module, "_tensorboard", lambda folder: recorded)
+    monkeypatch.setattr(loop, "_tensorboard", lambda folder: recorded)
     model = build()
     options = {"average": 0.7, "keep": keep, "checkpoint": tmp_path, "tensorboard": "recorded here"}
     history = run(model, data, schedule="constant", learning_rate=0.02, **options)
@@ -238,14 +237,14 @@ class PowerCut(KeyboardInterrupt):
 
 
 def cut_after(monkeypatch, epoch):
-    save = training_module._Keeper._save_state
+    save = callbacks._Keeper._save_state
 
     def save_then_fail(self, number):
         save(self, number)
         if number == epoch:
             raise PowerCut
 
-    monkeypatch.setattr(training_module._Keeper, "_save_state", save_then_fail)
+    monkeypatch.setattr(callbacks._Keeper, "_save_state", save_then_fail)
 
 
 @pytest.mark.parametrize("kind", ["plain", "augmented", "crops", "averaged"])
@@ -289,14 +288,14 @@ def test_resume_without_a_state_starts_from_the_beginning(data, tmp_path):
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_kill_between_any_two_writes_leaves_a_state_that_resumes(data, tmp_path, monkeypatch):
-    written, move = [], training_module.atomic_path.__exit__
+    written, move = [], paths.atomic_path.__exit__
 
     def copy_then_move(self, *error):
         written.append(shutil.copytree(self.path.parent, tmp_path / f"killed {len(written)}"))
         return move(self, *error)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training_module.atomic_path, "__exit__", copy_then_move)
+        patch.setattr(paths.atomic_path, "__exit__", copy_then_move)
         expected = run(build(), data, checkpoint=tmp_path / "whole")
     assert len(written) >= 7  # a state and a model for each of three epochs, and a best model
     epochs = []
@@ -323,7 +322,7 @@ def test_the_checkpoint_folder_holds_the_best_and_the_last_only(data, tmp_path):
 KILLED = """
 import sys, keras
 from unet_helpers import UNet, train
-from unet_helpers.augmentation import make_augmenter
+from unet_helpers.data import make_augmenter
 sys.path.insert(0, sys.argv[2])
 from conftest import make_disks
 keras.utils.set_random_seed(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_benchmark_scripts import script
 
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
 
 CLASSES = 3
 
@@ -126,8 +126,8 @@ def test_three_readers_forecast_the_fourth(module):
 
 
 def test_every_figure_is_drawn():
-    from unet_helpers.calibration import reliability
-    from unet_helpers.calibration_figures import show_reliability, show_reliability_together, show_uncertainty
+    from unet_helpers.evaluation import reliability
+    from unet_helpers.plotting import show_reliability, show_reliability_together, show_uncertainty
 
     masks = np.zeros((1, 32, 32), np.uint8)
     masks[0, 8:20, 8:20] = 1

@@ -10,8 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from format_samples import GRAY, VOLUME, save_dicom, save_nifti, save_picture, save_tiff
 
-from unet_helpers.images import DataError, read_image, read_mask
-from unet_helpers.volumes import read_series
+from unet_helpers.files import DataError, read_image, read_mask, read_series
 
 
 @pytest.fixture

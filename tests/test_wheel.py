@@ -7,8 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import record
 
-from unet_helpers import results
+from unet_helpers.teaching import recorded
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -61,24 +62,25 @@ def test_an_environment_with_the_editable_package_is_not_taken_for_the_wheel(tmp
 
 
 def test_a_checkout_reads_and_writes_its_own_book():
-    assert results.RESULTS == ROOT / "book" / "results"
-    assert results.CHECKOUT == ROOT
+    assert recorded.RESULTS == ROOT / "book" / "results"
+    assert recorded.CHECKOUT == ROOT
 
 
 def test_an_installed_package_reads_its_copy_though_a_book_lies_beside_it(tmp_path):
     (tmp_path / "book" / "results").mkdir(parents=True)
     (tmp_path / "unet_helpers" / "book_results").mkdir(parents=True)
-    assert results.find_results(tmp_path / "unet_helpers") == tmp_path / "unet_helpers" / "book_results"
+    assert recorded.find_results(tmp_path / "unet_helpers") == tmp_path / "unet_helpers" / "book_results"
 
 
 def test_a_package_that_was_copied_alone_says_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"book's results are neither in .* install the package with pip"):
-        results.find_results(tmp_path / "unet_helpers")
+        recorded.find_results(tmp_path / "unet_helpers")
 
 
 def test_an_installed_package_refuses_to_write_results_of_the_book(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "CHECKOUT", None)
+    monkeypatch.setattr(recorded, "CHECKOUT", None)
+    monkeypatch.setattr(record, "CHECKOUT", None)
     with pytest.raises(RuntimeError, match="written from a checkout only"):
-        results.write_results("x", "what", {"a": 1})
-    path = results.write_results("x", "what", {"a": 1}, folder=tmp_path)
+        record.write_results("x", "what", {"a": 1})
+    path = record.write_results("x", "what", {"a": 1}, folder=tmp_path)
     assert '"commit": "unknown"' in path.read_text(encoding="utf-8")

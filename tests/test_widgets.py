@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from unet_helpers.plotting import figure
-from unet_helpers.widgets import explore, explore_two
+from unet_helpers.plotting.widgets import explore, explore_two
 
 FRAMES = [np.full((4, 6), value) for value in (0.0, 0.5, 1.0)]
 

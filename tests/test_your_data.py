@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from unet_helpers import UNet, your_data
-from unet_helpers.datasets import Dataset, Subset
+from unet_helpers import UNet
+from unet_helpers.data import Dataset, Subset
 from unet_helpers.evaluation import OperatingPoint, choose_operating_point, slice_scores
+from unet_helpers.teaching import your_data
 
 
 def subset(masks, readers=None):

@@ -78,7 +78,7 @@ def data_source(name, base):
     folder = absolute(name, base)
     if folder.is_dir():
         return str(folder)
-    from unet_helpers.downloads import SOURCES  # loads TensorFlow, for which a folder does not have to wait
+    from unet_helpers.files import SOURCES  # loads TensorFlow, for which a folder does not have to wait
 
     known = ("phantom", *SOURCES)
     if name in known:

@@ -25,11 +25,8 @@ from format_samples import (
     write_sample,
 )
 
-from unet_helpers.archives import extract
-from unet_helpers.datasets import load_dataset
-from unet_helpers.downloads import SOURCES
-from unet_helpers.images import DataError, read_image, read_mask
-from unet_helpers.layouts import WHAT, recognize_layout
+from unet_helpers.data import WHAT, load_dataset, recognize_layout
+from unet_helpers.files import SOURCES, DataError, extract, read_image, read_mask
 
 PAGE = Path(__file__).resolve().parents[1] / "book" / "formats.md"
 # words of an error -> the kind of refusal in the table; an error that is none of these stops the making of the page
@@ -187,7 +184,7 @@ Arrays are (rows, columns, channels), with the slices first for a volume; spacin
 
 {good}
 
-JPEG changes values when it is written: use it for no mask. A folder with the slices of one DICOM series is read by `unet_helpers.volumes.read_series`, sorted by position; gaps and doubles are refused. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Where 0 is white (MONOCHROME1), values are turned around, so that more is brighter.
+JPEG changes values when it is written: use it for no mask. A folder with the slices of one DICOM series is read by `unet_helpers.files.read_series`, sorted by position; gaps and doubles are refused. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Where 0 is white (MONOCHROME1), values are turned around, so that more is brighter.
 
 ## Bad files
 
@@ -203,7 +200,7 @@ LIDC and DSB2018 masks say yes or no, so any value above 0 is the object; and th
 
 {meanings}
 
-Volumes are cut into axial slices, and a patient is a volume. All slices are held in memory; of pictures in pairs, `unet_helpers.streaming.stream_pairs` reads a batch at a time, so that the folder may be larger than the memory:
+Volumes are cut into axial slices, and a patient is a volume. All slices are held in memory; of pictures in pairs, `unet_helpers.training.stream_pairs` reads a batch at a time, so that the folder may be larger than the memory:
 
 {{{{ table.scale }}}}
 
@@ -223,7 +220,7 @@ Patients and pictures are numbered in the order of their files, the same in each
 
 ## Archives
 
-`fetch` unpacks what it downloads, and `unet_helpers.archives.extract` any other archive: whole, or not at all.
+`fetch` unpacks what it downloads, and `unet_helpers.files.extract` any other archive: whole, or not at all.
 
 {archives}
 

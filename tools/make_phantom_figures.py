@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from unet_helpers import plotting
-from unet_helpers.display import prepare_display_slice
+from unet_helpers.data import prepare_display_slice, window
 from unet_helpers.phantom import Acquisition, painting, scanner, variety
 from unet_helpers.phantom.anatomy import Chest, draw_anatomy
 from unet_helpers.phantom.vessels import grow_lung_trees
-from unet_helpers.preprocessing import window
 
 FIGURES = Path(__file__).resolve().parents[1] / "book" / "figures"
 SIZE, FIELD = 192, 380.0  # pixels, mm
@@ -62,8 +62,8 @@ def draw_surfaces(chest, tree):
             if abs(start[1] - 5) < 25:
                 ax.plot(*np.stack([start, end])[:, [0, 2]].T, color="#0072B2", linewidth=0.5 * radius.mean())
         ax.set_title("from the front", fontsize=9)
-        handles = [plotting.Line2D([], [], color=color, label=name) for name, color in COLORS.items()]
-        handles.append(plotting.Line2D([], [], color="#0072B2", label="vessels of the lungs"))
+        handles = [Line2D([], [], color=color, label=name) for name, color in COLORS.items()]
+        handles.append(Line2D([], [], color="#0072B2", label="vessels of the lungs"))
         fig.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     return fig
 

@@ -162,8 +162,7 @@ What the numbers of this series mean, and how far they can be trusted: against o
 
 ```python
 from unet_helpers import evaluate
-from unet_helpers.intervals import compare
-from unet_helpers.metrics import boundary_metrics, confusion_counts, detect_objects, volumes
+from unet_helpers.evaluation import boundary_metrics, compare, confusion_counts, detect_objects, volumes
 
 confusion_counts(truth, predicted).ratios(beta=2)              # accuracy, precision, recall, …, IoU, Dice
 boundary_metrics(truth, predicted, spacing=(5, 0.7, 0.7), tolerance=2)   # HD, HD95, ASD, surface Dice, in mm

@@ -1,21 +1,48 @@
-"""Helpers for the series on medical image segmentation with U-Net. Importing loads TensorFlow quietly."""
+"""Helpers for the series on medical image segmentation with U-Net. Importing loads TensorFlow quietly.
+
+Nine folders tell the way of the data; imports go down this list only, never up:
+
+``teaching``    what only the lessons need
+``training``    from a network and a data set to a trained network
+``plotting``    pictures
+``failures``    where a network is wrong, and why
+``data``        every source as three subsets of slices with their masks
+``evaluation``  from a model and masks to numbers, and how sure they are
+``models``      one file per network
+``phantom``     synthetic patients
+``files``       from the disk to arrays
+"""
 
 from ._quiet import load_tensorflow_quietly
 
 load_tensorflow_quietly()
 
-from .checkpoint import load_checkpoint, train_checkpoint  # noqa: E402
-from .datasets import Dataset, Subset, load_dataset, split_by_patient  # noqa: E402
-from .display import prepare_display_slice  # noqa: E402
-from .downloads import fetch  # noqa: E402
-from .evaluation import bootstrap_interval, evaluate, predict_masks, predict_probabilities  # noqa: E402
-from .export import export_phantom  # noqa: E402
-from .images import DataError  # noqa: E402
-from .metrics import confusion_counts, dice, hausdorff95, iou  # noqa: E402
+from .data import (  # noqa: E402
+    Dataset,
+    Subset,
+    encode_mask,
+    export_phantom,
+    load_dataset,
+    one_hot,
+    prepare_display_slice,
+    resize_image,
+    resize_mask,
+    split_by_patient,
+    window,
+)
+from .evaluation import (  # noqa: E402
+    bootstrap_interval,
+    confusion_counts,
+    dice,
+    evaluate,
+    hausdorff95,
+    iou,
+    predict_masks,
+    predict_probabilities,
+)
+from .files import DataError, fetch, pair_files  # noqa: E402
 from .models import FCN, AttentionUNet, DeepLabV3Plus, SegNet, UNet, UNet3D  # noqa: E402
-from .pairing import pair_files  # noqa: E402
-from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, window  # noqa: E402
-from .training import make_batches, start_at_class_shares, train  # noqa: E402
+from .training import load_checkpoint, make_batches, start_at_class_shares, train, train_checkpoint  # noqa: E402
 
 __all__ = [
     "FCN",

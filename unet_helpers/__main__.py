@@ -1,11 +1,12 @@
-"""Commands: ``python -m unet_helpers export FOLDER``, ``… checkpoint`` and ``… deidentify IN OUT``."""
+"""Commands: ``python -m unet_helpers export FOLDER`` and ``… deidentify IN OUT``."""
 
 import sys
 
-from . import checkpoint, deidentify, export
-from .images import DataError
+from .data.export import main as export
+from .files.deidentify import main as deidentify
+from .files.paths import DataError
 
-COMMANDS = {"export": export.main, "checkpoint": checkpoint.main, "deidentify": deidentify.main}
+COMMANDS = {"export": export, "deidentify": deidentify}
 
 
 def main():

@@ -45,7 +45,7 @@ naive = list(zip(sorted(images), sorted(masks)))
 
 # %% mystnb={"figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}, "image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}}
 from unet_helpers import plotting
-from unet_helpers.images import read_image, read_mask
+from unet_helpers.files import read_image, read_mask
 
 image, wrong_mask = next(pair for pair in naive if pair[0].name.startswith("ID_10_"))
 right_mask = folder / "2d_masks" / "ID_0010_Z_0010.png"
@@ -156,7 +156,7 @@ print(f"{len(wrong)} of {len(naive)} pairs are wrong")
 # Write a function that counts the pairs in which image and mask come from two *different patients*. (A mask from a neighboring slice of the same patient is wrong too, but that is not counted here.)
 
 # %%
-from unet_helpers.checks import data_pairing as check
+from unet_helpers.teaching.checks import data_pairing as check
 
 
 def count_other_patient(pairs):
@@ -365,7 +365,7 @@ def overlay(step):
 
 
 # %%
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 explore([overlay(step) for step in steps], labels, "mask taken from", start=3)
 
@@ -436,7 +436,7 @@ per_patient.describe().loc[["min", "50%", "max"]].round(0).astype(int)
 # We can measure it without any network. Take the most stupid model there is: for each test slice, find the training slice with the most similar pixels and *copy its mask*. It understands nothing; it only remembers. To see neighbors we take 16 patients with many slices, 64×64 pixels.
 
 # %%
-from unet_helpers.datasets import phantom_arrays
+from unet_helpers.data import phantom_arrays
 
 volumes, truth, spacing, names = phantom_arrays(size=64, patients=16, slices=48)
 slices = window(volumes.astype(np.float32), level=-600, width=1500).reshape(-1, 64, 64)

@@ -112,7 +112,7 @@ for index, name in enumerate(data.class_names):
 # Move both sliders. Find the nodule; find a rib; find the settings at which fat and muscle look alike.
 
 # %%
-from unet_helpers.widgets import explore_two
+from unet_helpers.plotting.widgets import explore_two
 
 levels, widths = (-900, -600, -250, 50, 400), (150, 350, 800, 1500, 2500)
 frames = [[window(hu, level, width) for width in widths] for level in levels]
@@ -127,7 +127,7 @@ explore_two(frames, labels, ("level", "width"), start=(1, 3))
 # Write `to_gray(hu, level, width)` with NumPy, from the formula above. It must work on numbers and on arrays.
 
 # %%
-from unet_helpers.checks import preprocessing as check
+from unet_helpers.teaching.checks import preprocessing as check
 
 
 def to_gray(hu, level, width):
@@ -262,7 +262,7 @@ slope, intercept, float(by_hand.min()), float(by_hand.max())
 # $\mathrm{HU} = \text{slope} \cdot \text{stored} + \text{intercept}$. Whoever forgets this line trains on numbers that are off by 1024. `read_image` does it for us; do both agree?
 
 # %%
-from unet_helpers.images import read_image
+from unet_helpers.files import read_image
 
 real, real_spacing = read_image(path)
 bool((real[..., 0] == by_hand).all()), real_spacing
@@ -495,7 +495,7 @@ check.last_layer(last_layer)
 # Patients are few. **Augmentation** shows the network each training image in many small variations: turned, enlarged, shifted. What moves the image must move the mask in the same way. `augment_arrays` does both at once. The corners that come in from outside get the gray of air:
 
 # %%
-from unet_helpers.augmentation import augment_arrays
+from unet_helpers.data import augment_arrays
 
 image = window(hu, -600, 1500)
 air = float(window(np.array(-1000.0), -600, 1500))
@@ -609,7 +609,7 @@ check.apply_to(apply_to)
 
 # %%
 from unet_helpers import make_batches
-from unet_helpers.augmentation import make_augmenter
+from unet_helpers.data import make_augmenter
 
 images = window(patients.images, -600, 1500)
 targets = one_hot(patients.masks, num_classes=3)

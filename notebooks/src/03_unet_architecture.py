@@ -122,7 +122,7 @@ np.array_equal(np.squeeze(same_as_keras), result)
 # Write the number of weights and biases of a `Conv2D` layer as a formula of kernel size, incoming channels and outgoing channels.
 
 # %%
-from unet_helpers.checks import unet_architecture as check
+from unet_helpers.teaching.checks import unet_architecture as check
 
 
 def parameters_of_conv(size, channels_in, channels_out):
@@ -599,7 +599,7 @@ plotting.show_maps(shown, [name for name in ("down1", "bottleneck", "up1") for _
 # At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values: some are bright where lung is, others where the nodule is, or outside the body. Move through all nine blocks:
 
 # %%
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 frames = [plotting.show_maps(liveliest(features[name]), columns=4, panel=1.5) for name in names]
 labels = [f"{name}: {maps.shape[2]} maps of {maps.shape[0]}×{maps.shape[1]}" for name, maps in features.items()]
@@ -627,7 +627,7 @@ def without_skip(model, name):
 
 
 # %% nbval_tolerance=0.02
-from unet_helpers.metrics import counts_per_class
+from unet_helpers.evaluation import counts_per_class
 
 networks = {"all skips": trained}
 for name in ("skip1", "skip2", "skip3", "skip4"):

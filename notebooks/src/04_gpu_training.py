@@ -57,7 +57,7 @@ plotting.show_images([case.images[0]] * 4, ["slice", "untrained", "trained", "gr
 # %% tags=["nbval-ignore-output"]
 import tensorflow as tf
 
-from unet_helpers.results import describe_device
+from unet_helpers.teaching import describe_device
 
 print([device.name for device in tf.config.list_physical_devices()], describe_device())
 
@@ -88,7 +88,7 @@ plotting.show_images([case.images[0]] * 4, list(predictions), list(predictions.v
 import pandas as pd
 
 from unet_helpers import one_hot
-from unet_helpers.losses import DiceLoss
+from unet_helpers.training import DiceLoss
 
 losses = {"cross-entropy": keras.losses.CategoricalCrossentropy(), "Dice loss": DiceLoss()}
 target = one_hot(truth, 3)[None]
@@ -110,7 +110,7 @@ pd.DataFrame(table, index=list(predictions)).round(2)
 # Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
 
 # %%
-from unet_helpers.checks import gpu_training as check
+from unet_helpers.teaching.checks import gpu_training as check
 
 
 def output_and_loss(num_classes):
@@ -158,7 +158,7 @@ plotting.show_lines(range(21), {f"learning rate {rate}": descend(rate) for rate 
 # We take the training slice with the largest nodule, no dropout, and a high learning rate that falls along a cosine to 0, so that the last steps are small.
 
 # %%
-from unet_helpers.losses import DiceCrossEntropy
+from unet_helpers.training import DiceCrossEntropy
 
 one = data.train[(data.train.masks == 2).sum(axis=(1, 2)).argmax()]
 
@@ -208,7 +208,7 @@ plotting.show_images(
 # The loss goes almost to 0, and the mask becomes the ground truth, nodule included. At the beginning the areas mean nothing; then they gather about the right places; the edges come last. Move through it:
 
 # %%
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 pictures = [plotting.paint_mask(one.images[0], mask) for mask in (one.masks[0], *snapshots.values())]
 frames = [np.hstack([pictures[0], picture]) for picture in pictures[1:]]
@@ -255,7 +255,7 @@ check.repaired_targets(repaired)
 # Now all training patients. The recipe is short, and it is the one by which the checkpoint of this series was made:
 
 # %%
-from unet_helpers.checkpoint import AUGMENTATION, MODEL, SEED, TRAINING
+from unet_helpers.training import AUGMENTATION, MODEL, SEED, TRAINING
 
 print(f"model {MODEL}\ntraining {TRAINING}\naugmentation {AUGMENTATION}")
 
@@ -274,7 +274,7 @@ print(", ".join(f"{name} {share:.4f}" for name, share in zip(data.class_names, s
 # %% mystnb={"figure": {"caption": "What the network is shown. The crops are drawn anew all the time; where one reaches over the border, it is filled with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
 from itertools import islice
 
-from unet_helpers.crops import draw_crops
+from unet_helpers.training import draw_crops
 
 crops = list(islice(draw_crops(data.train.images, one_hot(data.train.masks, 3), 64, around=2), 6))
 shares = [f"{(target[..., 2] > 0).mean():.1%} nodule" for _, target in crops]
@@ -325,7 +325,7 @@ check.steps_per_epoch(steps_per_epoch)
 
 # %% nbval_tolerance=0
 from unet_helpers import train
-from unet_helpers.augmentation import make_augmenter
+from unet_helpers.data import make_augmenter
 from unet_helpers.training import start_at_class_shares
 
 keras.utils.set_random_seed(SEED)
@@ -415,7 +415,7 @@ assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 # %% mystnb={"figure": {"caption": "Dice against seconds of training on two cores, one line for each training. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}, "image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}}
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "time_to_dice.json").read_text(encoding="utf-8"))["results"]
 plotting.show_time_to_dice(recorded["runs"], recorded["goals"])
@@ -534,10 +534,10 @@ pd.DataFrame(rows, columns=["base_filters", "size", "batch", "weights (GB)", "fe
 #
 # ### Time
 #
-# What does one step cost here, on the device that runs this page? `measure_steps` builds the network once for each variant, times its steps on noise, and reports the fastest. `python -m unet_helpers.benchmark` prints the same table.
+# What does one step cost here, on the device that runs this page? `measure_steps` builds the network once for each variant, times its steps on noise, and reports the fastest. `python -m unet_helpers.teaching.step_cost` prints the same table.
 
 # %% tags=["nbval-ignore-output"]
-from unet_helpers.benchmark import measure_steps
+from unet_helpers.teaching.step_cost import measure_steps
 
 table = measure_steps(steps=5)
 table.round(2)
@@ -564,7 +564,7 @@ print(kernels["processor"])
 pd.DataFrame(kernels["table"]).T
 
 # %% [markdown]
-# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the least and the most of the turns in brackets. With all that this processor has, oneDNN nearly halves the step. Held to AVX2 it gains less, for the largest of the three networks hardly anything. On your processor it may be another number: `python -m unet_helpers.benchmark` in a terminal prints the table of this notebook, and with `TF_ENABLE_ONEDNN_OPTS=0` set before, the same without oneDNN. The two sets add in another order, so the last digits of all results change with them; nothing else does.
+# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the least and the most of the turns in brackets. With all that this processor has, oneDNN nearly halves the step. Held to AVX2 it gains less, for the largest of the three networks hardly anything. On your processor it may be another number: `python -m unet_helpers.teaching.step_cost` in a terminal prints the table of this notebook, and with `TF_ENABLE_ONEDNN_OPTS=0` set before, the same without oneDNN. The two sets add in another order, so the last digits of all results change with them; nothing else does.
 #
 # ### The input pipeline
 #

@@ -120,7 +120,7 @@ print(f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / both:.3f}; package 
 # Write `dice_of(tp, fp, fn)`. Think of what it should return when both masks are empty: there is nothing to find, and nothing was found. (`float("nan")` is Python's "not a number".)
 
 # %%
-from unet_helpers.checks import evaluation as check
+from unet_helpers.teaching.checks import evaluation as check
 
 
 def dice_of(tp, fp, fn):
@@ -475,7 +475,7 @@ check.iou_with_policy(iou_with)
 # Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
 
 # %% mystnb={"figure": {"caption": "The same truth, the same number of errors. Green: found; red: too much. Left, the boundary is one pixel off on one side; right, there is a false island far away."}, "image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}}
-from unet_helpers.failures import error_map
+from unet_helpers.evaluation import error_map
 
 square = np.zeros((32, 32), int)
 square[10:22, 6:18] = 1
@@ -495,7 +495,7 @@ fig
 # A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
 
 # %%
-from unet_helpers.metrics import boundary_metrics
+from unet_helpers.evaluation import boundary_metrics
 
 rows = {name: {"dice": dice(square, mask)} | boundary_metrics(square, mask, (1, 1)) for name, mask in spoiled.items()}
 pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
@@ -531,7 +531,7 @@ distances.round(2)
 # Draw disks of growing size, and shift each by one pixel: the same small error of the boundary.
 
 # %% mystnb={"figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}, "image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}}
-from unet_helpers.metrics import surface_dice
+from unet_helpers.evaluation import surface_dice
 
 place = np.hypot(*np.mgrid[-40:41, -40:41])
 diameters = [3, 5, 7, 9, 13, 21, 31, 45, 61]
@@ -585,7 +585,8 @@ check.metric_for(answers)
 # The network gives a probability for each class, and so far each pixel took the most probable one. For a class that is rare, and costly to miss, one may ask for less: call it a nodule from a **threshold** on. Move the slider and watch the green and the red.
 
 # %%
-from unet_helpers import predict_probabilities, widgets
+from unet_helpers import predict_probabilities
+from unet_helpers.plotting import widgets
 
 probabilities = predict_probabilities(model, validation.images)
 probability = probabilities[..., 2]
@@ -622,7 +623,7 @@ plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 # Dice hardly moves over most of the range. What the threshold buys is better seen in *objects*. An object is a connected piece of a mask; a true one is found if a pixel of it is predicted, and a predicted one is false if it holds no true pixel.
 
 # %% nbval_tolerance=0.02
-from unet_helpers.metrics import detect_objects
+from unet_helpers.evaluation import detect_objects
 
 chosen = (0.02, 0.1, 0.3, 0.5, 0.9)
 found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, probability)) for t in chosen]
@@ -655,7 +656,7 @@ means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 # The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them, and these are the same patients. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
 
 # %%
-from unet_helpers.intervals import compare
+from unet_helpers.evaluation import compare
 
 plain = scored["most probable class"]
 compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
@@ -851,7 +852,7 @@ pd.DataFrame(table).T.round(3)
 # %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}}
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["results"]
 coverage = pd.DataFrame(recorded["coverage"]["nodule"]).T
@@ -962,7 +963,7 @@ pd.DataFrame({"network": own, "a reader": [reader[key] for key in keys]}, index=
 # %%
 from IPython.display import Markdown
 
-from unet_helpers.report import fill_model_card
+from unet_helpers.teaching.report import fill_model_card
 
 words = {
     "Model details": "U-Net, 2D, trained in this series on two cores; `load_checkpoint()`.",

@@ -149,7 +149,7 @@ assert per_edge.idxmax() in (3, 4) and dice_by_height.idxmin() in (0, 7)
 # For nodules the question is first whether they are found at all. The validation patients have too few of them to say at which size the network begins to see. With patients you would now go and annotate more. The phantom can simply be asked for more: patients 49 to 72 of the same family, whom neither training nor test has seen. `tabulate_objects` lists every true object with its size and the share of it that was predicted.
 
 # %% nbval_tolerance=0.02
-from unet_helpers.datasets import subset_of_patients
+from unet_helpers.data import subset_of_patients
 from unet_helpers.failures import tabulate_objects
 from unet_helpers.phantom import make_patient
 
@@ -221,7 +221,7 @@ assert solid["found"].all() and nodules.loc[nodules["kind"] == "ground-glass", "
 # "Wrong" is no diagnosis. An atlas gives every error a name, and so that the name is the same tomorrow and for everybody, each name is a rule that a program applies. The rules are asked from top to bottom; the first that holds gives the name.
 
 # %%
-from unet_helpers.atlas import ATLAS
+from unet_helpers.failures import ATLAS
 
 for kind, rule in ATLAS.items():
     print(f"{kind.upper()}: {rule}")
@@ -230,7 +230,7 @@ for kind, rule in ATLAS.items():
 # What gets a name is one connected **piece** of wrong pixels in one slice. The tolerance is one and a half pixels; where a rule says *hardly*, the code has a number (`CONTRAST` for the contrast: 375 HU). Three of the names hint at a cause: the field of view, the end of an object, the contrast. The others are facts about two masks. `tabulate_atlas` sorts the pieces of all patients, and marks which pixel belongs to which piece.
 
 # %% nbval_tolerance=0.02
-from unet_helpers.atlas import tabulate_atlas
+from unet_helpers.failures import tabulate_atlas
 
 errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
 errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
@@ -264,7 +264,7 @@ plotting.show_kinds(examples, columns=4, panel=2.3)
 # Six pairs of masks, each with one error. Write the name of the kind beside each letter.
 
 # %% mystnb={"figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}, "image": {"alt": "Six small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right. E: a bar joins two disks. F: a vertical gap runs through a true ellipse."}}
-from unet_helpers.checks import failure_analysis as check
+from unet_helpers.teaching.checks import failure_analysis as check
 
 blank = np.full((32, 32, 1), 0.3)
 riddles = {letter: (blank, *pair, pair[0] != pair[1]) for letter, pair in check.riddles().items()}
@@ -333,8 +333,8 @@ costs.round(2)
 # %% mystnb={"figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}, "image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}}
 import json
 
-from unet_helpers.atlas_figures import show_sorting
-from unet_helpers.results import RESULTS
+from unet_helpers.plotting import show_sorting
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["results"]
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
@@ -360,7 +360,7 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
 
 # %% mystnb={"figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}, "image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: more than half under its own name, the others mostly under boundary shift, missed object and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}}
-from unet_helpers.atlas import CAUSES
+from unet_helpers.failures import CAUSES
 
 no_cause = [kind for kind in ATLAS if kind not in CAUSES]
 show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
@@ -410,7 +410,7 @@ print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(o
 # The patients so far are simple. Those in the archive of a hospital are not: they are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such *archive patients* too, and notes which slices show what. This network has never seen one.
 
 # %% mystnb={"figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), with 95 % intervals over patients, on 24 archive patients, for whom the network was not trained."}, "image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without, and only for emphysema are the bars apart."}}
-from unet_helpers.atlas_figures import show_with_and_without
+from unet_helpers.plotting import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
 show_with_and_without(rows, "lung Dice per slice")
@@ -426,7 +426,7 @@ show_with_and_without(rows, "lung Dice per slice")
 # If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; of an empty mask, one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
 # %% mystnb={"figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}, "image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty is near 0.05 up to a share of 0.3, then rises to 0.27, and stays a little above the best order; keeping at random is a flat line at 0.27. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.29; the best order stays at 0 up to there."}}
-from unet_helpers.atlas_figures import show_bands
+from unet_helpers.plotting import show_bands
 
 panels = {}
 for name, title in (("lung", "lung, archive patients"), ("nodule", "nodule, simple patients")):
@@ -445,7 +445,7 @@ show_bands(panels, "mean of 1 − Dice", panel=2.9)
 # Comparing patients scanned with little dose to patients scanned with much would mix up the dose with everything else in which these patients differ. A phantom allows the experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
 # %% mystnb={"figure": {"caption": "Dice under growing disturbance, mean over the same patients, with 95 % intervals. Left in each panel: no disturbance. Dose: photons per detector element and angle; 100k is a standard scan."}, "image": {"alt": "Eight panels with the Dice of lung and nodule over growing strength. Dose: both flat, and the nodule falls at the lowest dose. Noise: the nodule falls to zero, the lung to a third. Contrast: both fall to zero, the lung late. Blur, resolution, missing rows: the nodule falls to a fifth or less, the lung stays above 0.8. Rotation and shift: both flat."}}
-from unet_helpers.robustness import DISTURBANCES
+from unet_helpers.failures import DISTURBANCES
 
 robustness = json.loads((RESULTS / "robustness.json").read_text(encoding="utf-8"))["results"]
 panels = {}
@@ -467,9 +467,9 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # Move the sliders, and watch one slice give way: first noise, then missing rows. Where do the first false pixels appear, and what becomes of the nodule?
 
 # %% mystnb={"figure": {"caption": "What the network makes of one slice under six disturbances: blue lung, orange nodule."}, "image": {"alt": "Two sliders, for the disturbance and its strength, above a chest slice with the predicted lungs and nodules."}}
-from unet_helpers.preprocessing import window
-from unet_helpers.robustness import disturb
-from unet_helpers.widgets import explore_two
+from unet_helpers.data import window
+from unet_helpers.failures import disturb
+from unet_helpers.plotting.widgets import explore_two
 
 k = int((more.masks == 2).sum(axis=(1, 2)).argmax())
 hu = subset_of_patients(more_patients, window=None)[k : k + 1]

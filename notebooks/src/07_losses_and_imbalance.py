@@ -36,8 +36,8 @@
 
 # %%
 from unet_helpers import load_dataset, plotting
-from unet_helpers.datasets import nodule_task
-from unet_helpers.losses import DiceCrossEntropy, DiceLoss, FocalCrossEntropy, TverskyLoss
+from unet_helpers.data import nodule_task
+from unet_helpers.training import DiceCrossEntropy, DiceLoss, FocalCrossEntropy, TverskyLoss
 
 data = nodule_task(load_dataset("phantom"))
 k = abs(data.train.masks.sum(axis=(1, 2)) - 40.0).argmin()
@@ -140,7 +140,7 @@ plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pu
 # Write the Dice loss of a mask of 0 and 1 and an array of probabilities of the same shape, with NumPy. Since $2\,\text{TP}+\text{FP}+\text{FN} = \sum y + \sum p$, two sums and an overlap are enough. Add 1 above and below the line (the *smoothing*), so that an empty mask that is left empty costs nothing.
 
 # %%
-from unet_helpers.checks import losses_and_imbalance as check
+from unet_helpers.teaching.checks import losses_and_imbalance as check
 
 
 def soft_dice_loss(y, p):
@@ -176,7 +176,7 @@ check.tversky_weights(weights)
 # Move through the states of a training and through the losses. Left: what the network believes, right: where the loss pulls. (For the first state, the outlined nodule has the same probability as all else.)
 
 # %% mystnb={"figure": {"caption": "Belief (left) and pull (right) for five losses in four states."}, "image": {"alt": "Two sliders, for the loss and for the state of the training, above two pictures: the probabilities, and a map of red and blue that shows where the loss pulls."}}
-from unet_helpers.widgets import explore_two
+from unet_helpers.plotting.widgets import explore_two
 
 lost, found = np.where(truth == 1, 0.001, 0.02), np.where(truth == 1, 0.9, 0.02)
 states = {"at the start": 0 * truth + 0.003, "nodule lost": lost, "halfway": belief, "nodule found": found}
@@ -274,7 +274,7 @@ networks = {name: learn(losses[name]) for name in ("cross-entropy", "weighted, 1
 found = {name: predict_masks(network, data.validation.images) for name, network in networks.items()}
 
 # %%
-from unet_helpers.metrics import confusion_counts
+from unet_helpers.evaluation import confusion_counts
 
 counts = {name: confusion_counts(data.validation.masks, masks) for name, masks in found.items()}
 assert all(0.2 < count.dice < 0.9 for count in counts.values())
@@ -295,7 +295,7 @@ plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m i
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 measured = json.loads((RESULTS / "losses.json").read_text(encoding="utf-8"))["results"]
 {key: measured[key] for key in ("training_crops", "epochs", "learning_rate", "held_out_patients")}

@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 
 from unet_helpers import plotting
-from unet_helpers.comparison import NETWORKS
-from unet_helpers.datasets import subset_of_patients
+from unet_helpers.data import subset_of_patients
+from unet_helpers.models import NETWORKS
 from unet_helpers.phantom import make_patient
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "architectures.json").read_text(encoding="utf-8"))["results"]
 drawn = dict(np.load(RESULTS / "architectures_slices.npz"))
@@ -83,7 +83,7 @@ plotting.show_schemes()
 # The page [The networks](../book/networks.md) says how each was checked against its paper. All are built alike:
 
 # %%
-from unet_helpers.comparison import build_network
+from unet_helpers.models import build_network
 
 networks = {name: build_network(name, size=128, num_classes=3, base_filters=8) for name in NETWORKS}
 networks["FCN-8s"].output_shape
@@ -97,7 +97,7 @@ networks["FCN-8s"].output_shape
 # Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more. **Stride** is the number of pixels per score, along one side:
 
 # %%
-from unet_helpers.comparison import best_from_coarse_map
+from unet_helpers.teaching import best_from_coarse_map
 
 shown = slice_of(small)
 nodule = shown.masks[0] == 2
@@ -167,7 +167,7 @@ pd.Series(recorded["networks"]["U-Net"]["nodules"], name="nodules by diameter").
 # A padded convolution of stride 1 takes an image of `height × width` with `inside` channels to `out` channels, with a kernel of `kernel × kernel`. How many multiplications is that? (The bias is added, not multiplied.)
 
 # %%
-from unet_helpers.checks import architecture_comparison as check
+from unet_helpers.teaching.checks import architecture_comparison as check
 
 
 def multiplications(height, width, kernel, inside, out):
@@ -188,7 +188,7 @@ check.multiplications(multiplications)
 # Each multiplication comes with an addition; together they are two **FLOPs** (floating-point operations). Papers count now the one and now the other, and the factor of two between them is a common mistake. `count_multiply_adds` adds up all layers.
 
 # %%
-from unet_helpers.comparison import count_multiply_adds, count_parameters
+from unet_helpers.models import count_multiply_adds, count_parameters
 
 costs = {
     name: (count_parameters(network) / 1e6, count_multiply_adds(network) / 1e6) for name, network in networks.items()
@@ -199,7 +199,7 @@ pd.DataFrame(costs, index=["million parameters", "million multiplications"]).T.r
 # FCN-8s has four times the parameters of the U-Net and little more than half of its multiplications. Where do they sit? The largest layer of each:
 
 # %%
-from unet_helpers.comparison import count_of_layer
+from unet_helpers.models import count_of_layer
 
 largest = {}
 for name, network in networks.items():
@@ -269,7 +269,8 @@ training, validation = halve(data.train), halve(data.validation)
 
 # %% tags=["nbval-ignore-output"]
 from unet_helpers import predict_masks
-from unet_helpers.comparison import TimedTrainer, dice_by_patient
+from unet_helpers.evaluation import dice_by_patient
+from unet_helpers.training import TimedTrainer
 
 live, steps = {}, {}
 for name in ("U-Net", "FCN-8s"):
@@ -310,7 +311,7 @@ def gain_per_patient(runs, others):
 check.gain_per_patient(gain_per_patient)
 
 # %% tags=["nbval-ignore-output"]
-from unet_helpers.comparison import interval_of_difference, interval_of_mean
+from unet_helpers.evaluation import interval_of_difference, interval_of_mean
 
 for name, runs in live.items():
     print(

@@ -21,7 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
-from unet_helpers.datasets import subset_of_patients
+from unet_helpers.data import subset_of_patients
 from unet_helpers.phantom import Acquisition, make_patient
 
 data = load_dataset("phantom")
@@ -149,7 +149,7 @@ for name in ("standard", "motion"):
 # Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient without a value in one of them is left out.
 
 # %%
-from unet_helpers.checks import domain_shift_and_transfer as check
+from unet_helpers.teaching.checks import domain_shift_and_transfer as check
 
 
 def paired(before, after):
@@ -216,7 +216,7 @@ print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.
 # A cause is no switch. Turn the dose down, in steps, for one patient. Where does the outline give way?
 
 # %% mystnb={"figure": {"caption": "Prediction at falling dose."}, "image": {"alt": "A slider for the number of photons above a chest slice with the predicted lungs and nodule; with fewer photons the slice becomes grainy, and the outlines become ragged."}}
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 doses = [100_000, 10_000, 3_000, 1_000, 300, 100]
 dosed = {dose: subset_of_patients(scan([patient], photons=dose))[level] for dose in doses}
@@ -332,7 +332,7 @@ pd.DataFrame({"standard": scores["standard"].mean(), "repaired": dice_per_patien
 # If the network relies on what never varied, let it vary. **Augmentation** changes the training images at random ([notebook 04](04_gpu_training.ipynb)): *geometry* turns, scales and shifts image and mask together; *gray values* change brightness and contrast of the image alone. The second is a crude imitation of another window:
 
 # %% mystnb={"figure": {"caption": "One training slice as it is, and augmented in three ways."}, "image": {"alt": "Four versions of one small chest slice with its lung outlined: as it is, enlarged and shifted, with so much contrast that the soft parts are all white, and both."}}
-from unet_helpers.augmentation import augment_arrays
+from unet_helpers.data import augment_arrays
 
 GEOMETRY = {"rotation": 15, "zoom": 0.3, "translation": 0.1}
 GRAY = {"brightness": 0.2, "contrast": 0.4}
@@ -362,7 +362,7 @@ small = replace(data, class_names=("background", "lung"), **parts)
 import keras
 
 from unet_helpers import UNet, start_at_class_shares, train
-from unet_helpers.augmentation import make_augmenter
+from unet_helpers.data import make_augmenter
 
 networks = {}
 for name, augment in (("none", None), ("gray values", make_augmenter(**recipes["gray values"]))):
@@ -392,7 +392,7 @@ assert table.loc["other window", "gray values"] > table.loc["other window", "non
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 measured = json.loads((RESULTS / "domain_shift.json").read_text(encoding="utf-8"))
 print(measured["what"], "| seeds", measured["seed"], "|", measured["results"]["epochs"], "epochs each")
@@ -447,7 +447,7 @@ print((few.train.masks == 2).sum(), "nodule pixels to learn from")
 
 
 # %% nbval_tolerance=0
-from unet_helpers.checkpoint import MODEL
+from unet_helpers.training import MODEL
 
 
 def adapt(network, learning_rate):

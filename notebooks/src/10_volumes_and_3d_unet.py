@@ -106,7 +106,7 @@ model = load_checkpoint()
 predicted = predict_masks(model, gray[..., np.newaxis])
 
 # %% mystnb={"figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}, "image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the tips of the lungs to the diaphragm."}}
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 levels = range(0, 64, 4)
 frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
@@ -189,7 +189,7 @@ print(f"{len(inner) + 2} slices: mean of slices {of_slices:.2f}, whole ball {dic
 # Write `milliliters(mask, spacing)`: the volume of a 0/1 mask `(D, H, W)` in ml; `spacing` holds three lengths in mm.
 
 # %%
-from unet_helpers.checks import volumes_and_3d_unet as check
+from unet_helpers.teaching.checks import volumes_and_3d_unet as check
 
 
 def milliliters(mask, spacing):
@@ -208,7 +208,7 @@ def milliliters(mask, spacing):
 check.volume(milliliters)
 
 # %% nbval_tolerance=0.01
-from unet_helpers.patches import volume_ml
+from unet_helpers.evaluation import volume_ml
 
 lung, nodules = (
     [volume_ml(m, patient.spacing) for m in pair]
@@ -292,7 +292,7 @@ print(f"a whole scan: about {per_voxel * 304 * 512 * 512 / 1024:,.0f} GB")
 # %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: how far the process's memory rises at most."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}}
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "volumes_3d.json").read_text(encoding="utf-8"))["results"]
 memory = pd.DataFrame(recorded["memory"]).T
@@ -321,7 +321,7 @@ masks = [(one.masks > 0).astype(np.uint8) for one in smaller]
 print("spacing of the first:", tuple(round(side, 1) for side in smaller[0].spacing), "mm")
 
 # %%
-from unet_helpers.patches import draw_patches
+from unet_helpers.training import draw_patches
 
 shape = (16, 32, 32)
 patches, patch_masks = draw_patches(images[:8], masks[:8], shape, 96, index=1)
@@ -337,7 +337,7 @@ plotting.show_images(patches[:8, 8], None, patch_masks[:8, 8], columns=8, panel=
 
 # %%
 from unet_helpers import Dataset
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
 
 
 def patch_subset(first, last, count):
@@ -372,7 +372,7 @@ plotting.show_curves(history)
 # The network takes 16×32×32 voxels, the volume has 48×64×64. Simplest is to lay windows side by side, like tiles:
 
 # %%
-from unet_helpers.patches import predict_sliding_window
+from unet_helpers.evaluation import predict_sliding_window
 
 k = 10
 tiles = predict_sliding_window(network, images[k], shape, overlap=0)[..., 1]
@@ -395,7 +395,7 @@ fig
 # The remedy: let the windows **overlap**, and average the predictions, with weights: the middle of a window counts more than its face.
 
 # %% mystnb={"figure": {"caption": "Windows of 16 voxels that overlap by half, along one axis. Left: weights. Right: shares, which sum to one in every voxel."}, "image": {"alt": "Two panels along one axis of 48 voxels. Left: five bell curves, one per window, that overlap by half. Right: the same curves divided by their sum, shares that go smoothly from one window to the next and add up to one everywhere."}}
-from unet_helpers.patches import window_starts, window_weights
+from unet_helpers.evaluation import window_starts, window_weights
 
 starts = window_starts(48, 16, 0.5)
 weights = np.zeros((len(starts), 48))
@@ -530,7 +530,7 @@ for name in ("down1_relu2", "down2_relu2", "down3_relu2", "bottleneck_relu2"):
 # Between the two there is a compromise. A **2.5D** network is a 2D network whose input channels are a slice and its neighbors; it predicts the slice in the middle.
 
 # %%
-from unet_helpers.patches import neighbors_as_channels
+from unet_helpers.training import neighbors_as_channels
 
 neighbors_as_channels(gray, 3).shape
 
@@ -581,7 +581,7 @@ plotting.show_differences(gains, "difference in Dice")
 # The test patients once more, in ml, and *one* network of each kind, since a clinic has one and not a mean of three: the middle one of the three seeds, by nodule Dice. A scatter plot of predicted against true volume always looks good: the lungs of a tall man are twice those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: between them 95 % of the differences are expected, if they scatter in the same way for small and large volumes. *Nodule* is the volume of all nodules of a patient.
 
 # %% mystnb={"figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}, "image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: most dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}}
-from unet_helpers.patches import limits_of_agreement
+from unet_helpers.evaluation import limits_of_agreement
 
 
 def volumes_of(part, kind):

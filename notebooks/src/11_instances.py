@@ -17,7 +17,7 @@
 
 # %%
 from unet_helpers import plotting
-from unet_helpers.instances import draw_cells
+from unet_helpers.teaching import draw_cells
 
 image, truth = draw_cells(count=60, seed=1)
 mask = truth > 0
@@ -52,7 +52,7 @@ plotting.show_images([image, mask], ["image", "mask"], panel=3)
 
 # %%
 from unet_helpers import dice
-from unet_helpers.instances import label_objects
+from unet_helpers.evaluation import label_objects
 
 pieces = label_objects(mask)
 print(f"Dice {dice(mask, pieces > 0):.2f}: {truth.max()} nuclei, {pieces.max()} pieces")
@@ -123,13 +123,13 @@ fig
 # On real outlines every dent makes a small peak of its own, and each would become an object. So a peak counts only if the way to a higher one goes down by a few tenths of a pixel, or more. `split_touching` calls this number `neck`. It is the depth of the saddle, not the width of the neck.
 
 # %%
-from unet_helpers.instances import split_touching
+from unet_helpers.evaluation import split_touching
 
 split = split_touching(mask, neck=0.5)
 print(f"{truth.max()} nuclei, {split.max()} objects")
 
 # %% mystnb={"figure": {"caption": "Which neck is right? Watch single nuclei fall apart at the left end, and groups stick together at the right."}, "image": {"alt": "A slider for the neck above the mask with objects in color. At 0.05 pixels single nuclei fall into pieces; at 0.5 nearly every nucleus is one object; from 2 on groups stay together."}}
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 necks = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
 objects = [split_touching(mask, neck) for neck in necks]
@@ -142,7 +142,7 @@ explore(frames, [f"{neck:g} px: {one.max()} objects" for neck, one in zip(necks,
 # %%
 import pandas as pd
 
-from unet_helpers.instances import merges_and_splits, panoptic_quality
+from unet_helpers.evaluation import merges_and_splits, panoptic_quality
 
 scenes = [draw_cells(count=60, seed=seed) for seed in range(20)]
 rows = []
@@ -182,7 +182,7 @@ by_neck.round({"count error": 1, "merged": 1, "split": 1, "PQ": 2})
 # Write `table(true, found)`: two label images with objects 1…T and 1…P in, a table of T rows and P columns with the IoU of each pair out. The background is no object.
 
 # %%
-from unet_helpers.checks import instances as check
+from unet_helpers.teaching.checks import instances as check
 
 
 def table(true, found):
@@ -205,12 +205,12 @@ def table(true, found):
 check.table(table)
 
 # %% [markdown]
-# Two loops over all pairs are slow for thousands of objects. The package counts the pairs of numbers of all pixels once, `unet_helpers.instances.iou_table`, with the same result.
+# Two loops over all pairs are slow for thousands of objects. The package counts the pairs of numbers of all pixels once, `unet_helpers.evaluation.iou_table`, with the same result.
 #
 # Why 0.5? Because *above* 0.5 there is never a choice. Who shares more than half with me leaves less than half for all others, so that no object has two partners. With a lower threshold one has to decide who gets whom.
 
 # %%
-from unet_helpers.instances import iou_table
+from unet_helpers.evaluation import iou_table
 
 ious = iou_table(truth, pieces)
 for least in (0.5, 0.2):
@@ -275,7 +275,7 @@ pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T.round(2)
 # An IoU of 0.5 is generous for a large object and strict for a small one. The Data Science Bowl of 2018, a competition on nuclei {cite:p}`caicedo2019nucleus`, counts at ten thresholds from 0.5 to 0.95. At each it takes pairs / (pairs + missed + false), and then the mean over the thresholds. The competition calls it average precision; in object detection that name stands for something else.
 
 # %% mystnb={"figure": {"caption": "Share of objects found, over what counts as found. The score of the competition is the mean of a curve."}, "image": {"alt": "Three curves over the IoU threshold from 0.5 to 0.95. Perfect mask, split: high and flat up to 0.85. Perfect mask, pieces: flat and low. Narrow mask, split: as high as the first at 0.5, and at zero from about 0.85 on."}}
-from unet_helpers.instances import THRESHOLDS, average_precision
+from unet_helpers.evaluation import THRESHOLDS, average_precision
 
 contestants = {
     "perfect mask, split": split,
@@ -330,7 +330,7 @@ check.border(border)
 # A line of two pixels is hard to learn and easy to break. `border_targets` makes it twice as wide: every pixel from which another object is at most 2 pixels away. `objects_from_border` goes back: the pieces of the inside are seeds, and the border is shared out among them.
 
 # %% mystnb={"figure": {"caption": "What the network learns from, and the way back, in a part of the picture; the count is that of the whole. Blue: inside. Orange: border."}, "image": {"alt": "Three close-ups of a part of the picture: the image; the classes, nuclei in blue with orange bands where two touch; and the objects grown back from the inside, each in a color of its own."}}
-from unet_helpers.instances import border_targets, objects_from_border
+from unet_helpers.evaluation import border_targets, objects_from_border
 
 classes = border_targets(truth)
 back = objects_from_border(classes)
@@ -343,7 +343,7 @@ plotting.show_images([image[corner]] * 3, ["image", "three classes", f"{back.max
 
 # %%
 from unet_helpers import Dataset
-from unet_helpers.datasets import Subset
+from unet_helpers.data import Subset
 
 
 def pictures(seeds, size, count, to_classes):
@@ -390,7 +390,7 @@ assert bordered_dice > 0.6
 
 # %%
 from unet_helpers import predict_masks
-from unet_helpers.instances import drop_small
+from unet_helpers.evaluation import drop_small
 
 test = plain_data.test
 found_mask, found_classes = predict_masks(plain, test.images), predict_masks(bordered, test.images)
@@ -433,7 +433,7 @@ plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1]
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "nuclei.json").read_text(encoding="utf-8"))["results"]
 images, fields = recorded["images"], recorded["fields"]
@@ -494,7 +494,7 @@ print(f"their counts are wrong by {wrong[good].min():.0f} to {wrong[good].max():
 
 # %%
 from unet_helpers import load_checkpoint
-from unet_helpers.datasets import subset_of_patients
+from unet_helpers.data import subset_of_patients
 from unet_helpers.phantom import make_patient
 
 chest = subset_of_patients([make_patient(0, index=index) for index in range(144, 160)])
@@ -502,7 +502,7 @@ predicted = predict_masks(load_checkpoint(), chest.images)
 nodules, found = ([label_objects(one == 2) for one in masks] for masks in (chest.masks, predicted))
 
 # %% nbval_tolerance=0.05
-from unet_helpers.instances import match_instances
+from unet_helpers.evaluation import match_instances
 
 rules = {"an IoU of 0.5 or more": 0.5, "an IoU of 0.1 or more": 0.1}
 rows = {}

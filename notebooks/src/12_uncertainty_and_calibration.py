@@ -19,7 +19,7 @@
 import numpy as np
 
 from unet_helpers import load_checkpoint, load_dataset, predict_probabilities
-from unet_helpers.datasets import subset_of_patients
+from unet_helpers.data import subset_of_patients
 from unet_helpers.phantom import make_patient
 
 data = load_dataset("phantom")
@@ -29,7 +29,7 @@ probabilities = predict_probabilities(model, more.images)
 predictions, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
 
 # %% mystnb={"figure": {"caption": "Of eight further patients, the slice with the largest nodule on which the network finds nothing of it. Yellow: ground truth; dashed: prediction. Blue: missed; orange: too much. Right: 1 − the highest probability of each pixel, bright where the network is unsure."}, "image": {"alt": "Three pictures of a chest slice. Left: the lungs and a small nodule outlined in yellow; the dashed line of the prediction follows the lungs, and there is none around the nodule. Middle: the nodule filled in blue as missed, a missed strip of lung in front of the heart, and a thin line of errors along the lungs. Right: a black map with bright lines along the outlines of the lungs, and nothing to see inside the nodule."}}
-from unet_helpers.calibration_figures import show_uncertainty
+from unet_helpers.plotting import show_uncertainty
 
 nodule = more.masks == 2
 found = (nodule & (predictions == 2)).any(axis=(1, 2))
@@ -82,7 +82,7 @@ round(float(confidence[missed][nodule[missed]].mean()), 2)
 # %%
 import pandas as pd
 
-from unet_helpers.calibration import distance_to_outline
+from unet_helpers.evaluation import distance_to_outline
 
 right = predictions == more.masks
 near = np.minimum(*(distance_to_outline(m, more.spacing) for m in (more.masks, predictions))) <= 10
@@ -114,7 +114,7 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # Given the confidence of each pixel, whether it is right, and a number of bins of equal width from 0 to 1: return the share that is right in each bin, `np.nan` where a bin is empty. A confidence of exactly 1 belongs to the last bin.
 
 # %%
-from unet_helpers.checks import uncertainty_and_calibration as check
+from unet_helpers.teaching.checks import uncertainty_and_calibration as check
 
 
 def accuracy_per_bin(confidence, right, bins):
@@ -136,8 +136,8 @@ check.accuracy_per_bin(accuracy_per_bin)
 # `reliability` does this, and keeps counts and mean confidence of each bin beside it.
 
 # %% mystnb={"figure": {"caption": "Top: share that is right over confidence; on the dashed line promises are kept. Orange bars: too much was promised; blue: too little. Bottom: how many pixels have which confidence (logarithmic). Three classes, so no confidence is below a third."}, "image": {"alt": "Three reliability diagrams with a histogram under each. All pixels, and pixels near an outline: the curve lies a little above the diagonal, with small blue bars. Called nodule: the curve jumps, but from a confidence of 0.7 on it lies well below the diagonal, with long orange bars. In all three histograms the last bin towers over the others, on a logarithmic axis."}}
-from unet_helpers.calibration import reliability
-from unet_helpers.calibration_figures import show_reliability
+from unet_helpers.evaluation import reliability
+from unet_helpers.plotting import show_reliability
 
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
@@ -197,7 +197,7 @@ show_reliability(
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "uncertainty.json").read_text(encoding="utf-8"))["results"]
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} with a nodule")
@@ -206,7 +206,7 @@ for name, run in recorded["losses"].items():
     print(f"{name}: {len(run['temperature_seeds'])} networks")
 
 # %% mystnb={"figure": {"caption": "Three losses: reliability in the pixels near an outline, seeds and patients together."}, "image": {"alt": "Reliability curves of three losses near an outline. Between 0.6 and 0.95 cross-entropy lies well above the dashed diagonal, the weighted sum a little above it, and the Dice loss well below it."}}
-from unet_helpers.calibration_figures import show_reliability_together
+from unet_helpers.plotting import show_reliability_together
 
 show_reliability_together({name: run["curve"]["near"] for name, run in recorded["losses"].items()})
 
@@ -268,7 +268,7 @@ check.temperature(at_temperature)
 # Which temperature? The one with the lowest cross-entropy on the **validation** patients. Not on the training patients, whom the network knows too well; not on those on whom you report, because then the number would be fitted to them.
 
 # %% nbval_tolerance=0.01
-from unet_helpers.calibration import fit_temperature
+from unet_helpers.evaluation import fit_temperature
 
 on_validation = predict_probabilities(model, data.validation.images)
 temperature = fit_temperature(on_validation, data.validation.masks)
@@ -294,7 +294,7 @@ pd.DataFrame(rows, index=["as it is", "at the temperature"]).T.rename_axis("cali
 # Move the temperature, and see what it can change in the picture we began with, and what it cannot.
 
 # %% mystnb={"figure": {"caption": "1 − highest probability, of the slice of the first picture, at seven temperatures. White is two thirds, an even guess between three classes."}, "image": {"alt": "A slider for the temperature above a map of uncertainty of one slice. At low temperature only a thin line along the lungs is bright; at high temperature the line becomes broad and the lungs gray."}}
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 temperatures = [0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0]
 frames = [1.5 * (1 - at_temperature(probabilities[missed], t).max(axis=-1)) for t in temperatures]
@@ -339,7 +339,7 @@ np.allclose(predict_probabilities(victim, more.images), probabilities, atol=0.01
 # `False`: after one such call the network *predicts* differently, by more than a hundredth somewhere, although nobody has trained it. `predict_with_dropout` switches on the dropout layers and nothing else, in a copy.
 
 # %%
-from unet_helpers.calibration import predict_with_dropout, predict_with_flips
+from unet_helpers.evaluation import predict_with_dropout, predict_with_flips
 
 dropped = predict_with_dropout(model, more.images, samples=10)
 flipped = predict_with_flips(model, more.images)
@@ -391,8 +391,8 @@ def mutual_information(samples):
 check.mutual_information(mutual_information)
 
 # %% mystnb={"figure": {"caption": "Top: the slice with the largest nodule that was found at least in part. Bottom: the missed nodule of the first picture. Each map has one scale for both rows, from black (0) to its highest value; the yellow line in the maps is the true nodule."}, "image": {"alt": "Two rows of close-ups with the image, the errors and four maps. Top: a bright nodule near the tip of the lung, outlined well; the outline of the lung glows, in the mutual information only in places. Bottom: the missed nodule, dark in 1 − highest probability and in the flips, a small glowing spot in the two maps of dropout."}}
-from unet_helpers.calibration import entropy
-from unet_helpers.calibration import mutual_information as information
+from unet_helpers.evaluation import entropy
+from unet_helpers.evaluation import mutual_information as information
 
 maps = unsure | {
     "dropout: entropy": entropy(dropped.mean(axis=0)),
@@ -429,7 +429,7 @@ show_uncertainty(rows, crop=64, panel=1.75)
 # A score needs a baseline, and the honest one is free: 1 − the highest probability of the single network. A second one should make you think. It is no uncertainty at all: the distance to the *predicted* outline, the nearer the less certain. Anybody can draw it with a pencil along the edge of the mask.
 
 # %% nbval_tolerance=0.01
-from unet_helpers.calibration import error_auroc
+from unet_helpers.evaluation import error_auroc
 
 pencil = {"distance to the outline": -distance_to_outline(predictions, more.spacing)}
 rows = {}
@@ -483,7 +483,7 @@ def kept_risk(risk, uncertainty, share):
 check.kept_risk(kept_risk)
 
 # %% mystnb={"figure": {"caption": "Risk over coverage for the nodules of the benchmark's patients, mean over three networks, with 95 % intervals over patients. Gray: a random order; dotted: the best order, which only the truth knows."}, "image": {"alt": "Four panels of risk over the share of patients kept, for the softmax, dropout, flips and the ensemble. In each the black curve rises to the right and lies between a flat gray line, the random order, and a green dotted line, the best order, which begins lowest. The black curve lies nearer to the best order. All meet at the right end. The four bands overlap."}}
-from unet_helpers.atlas_figures import show_bands
+from unet_helpers.plotting import show_bands
 
 curves = recorded["referral"]["curve"]
 coverage, panels = curves["coverage"], {}

@@ -19,7 +19,7 @@
 import numpy as np
 
 from unet_helpers import UNet, load_dataset, one_hot, plotting
-from unet_helpers.scaling import divide_processor
+from unet_helpers.teaching import divide_processor
 
 divide_processor(2)  # for later; it can only be done before the first computation
 data = load_dataset("phantom")
@@ -59,7 +59,7 @@ plotting.show_data_parallel(images[:16:2])
 import keras
 import tensorflow as tf
 
-from unet_helpers.losses import DiceLoss
+from unet_helpers.training import DiceLoss
 
 
 def small_unet(batch_norm=False):
@@ -118,7 +118,7 @@ print(f"the plain mean of both from the whole batch: {distance(np.mean(uneven, a
 # Write `combine(gradients, sizes)`: a list of gradients (arrays), and how many slices each of them is the mean of. Return the gradient of all slices together.
 
 # %%
-from unet_helpers.checks import scaling_out as check
+from unet_helpers.teaching.checks import scaling_out as check
 
 
 def combine(gradients, sizes):
@@ -214,7 +214,7 @@ assert all(np.allclose(a, b, atol=1e-3) for a, b in pairs)
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 measured = json.loads((RESULTS / "scaling.json").read_text(encoding="utf-8"))["results"]
 number = measured["same"].pop("crossentropy returned as one number")
@@ -255,7 +255,7 @@ print(measured["multi_worker"]["fit_says"])
 # %%
 import inspect
 
-from unet_helpers import jax_worker
+from unet_helpers.teaching import jax_worker
 
 print(inspect.getsource(jax_worker.train))
 
@@ -271,7 +271,7 @@ print(inspect.getsource(jax_worker.train))
 # %%
 import tempfile
 
-from unet_helpers.scaling import train_in_processes, write_job
+from unet_helpers.teaching import train_in_processes, write_job
 
 folder = tempfile.TemporaryDirectory()
 optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
@@ -378,7 +378,7 @@ assert [name.decode() for name in names.as_numpy_iterator()] == shard(patients, 
 # Each of three workers streams its own patients, a batch at a time, as for a folder that does not fit into memory (`stream_pairs` reads the files while the network computes):
 
 # %%
-from unet_helpers.streaming import stream_pairs
+from unet_helpers.training import stream_pairs
 
 for rank in range(3):
     own = [pair for pair in files if pair[1].name[:7] in shard(patients, 3, rank)]
@@ -420,7 +420,7 @@ pd.Series(off, name="difference of the step").round(2).to_frame()
 # Every step ends with an **all-reduce**: all workers have an array of their own, and afterwards all have the sum. If everyone sent everything to the first worker, its cable would be the bottleneck. The **ring** does better {cite:p}`patarasuk2009ring`: each array is cut into as many chunks as there are workers, and everyone sends one chunk to the next worker, the last to the first, all at the same time. To see who has been added, worker 0 contributes 1, worker 1 contributes 10, then 100 and 1,000:
 
 # %% mystnb={"figure": {"caption": "All-reduce over a ring. Rows: workers. Columns: chunks. 1111, white, is a chunk to which all four have contributed."}, "image": {"alt": "Four tables of four workers by four chunks. At the beginning row 0 holds ones, row 1 tens, row 2 hundreds, row 3 thousands. After one step some are sums of two, such as 11. After three steps each row has one 1111. After six steps all are 1111."}}
-from unet_helpers.scaling import ring_all_reduce
+from unet_helpers.teaching import ring_all_reduce
 
 states = ring_all_reduce(np.repeat([[1], [10], [100], [1000]], 4, axis=1))
 added = np.vectorize(lambda value: str(value).count("1"))(states)
@@ -428,7 +428,7 @@ shown = {0: "beginning", 1: "after 1 step", 3: "after 3 steps", 6: "after 6 step
 plotting.show_numbers([states[k] for k in shown], list(shown.values()), panel=2.3, shades=[added[k] for k in shown])
 
 # %%
-from unet_helpers.widgets import explore
+from unet_helpers.plotting.widgets import explore
 
 frames = [plotting.show_numbers([states[k]], [""], panel=2.6, shades=[added[k], added[0], added[6]]) for k in range(7)]
 labels = ["beginning", *(f"step {k}: {'adding' if k <= 3 else 'handing on'}" for k in range(1, 7))]
@@ -442,7 +442,7 @@ explore(frames, labels, "ring", start=2, width=300)
 # On this machine the benchmark has measured it between two processes, for arrays of growing size:
 
 # %% mystnb={"figure": {"caption": "Seconds of an all-reduce between two processes of one machine."}, "image": {"alt": "Seconds over the size of the array, both on logarithmic axes. Measured points are nearly level up to about a tenth of a megabyte, and beyond a megabyte rise at least in proportion to the size; the line of the model follows them but for the last, which lies above it."}}
-from unet_helpers.scaling import all_reduce_seconds
+from unet_helpers.teaching import all_reduce_seconds
 
 ring = measured["all_reduce"]
 link = {"bandwidth": ring["bandwidth_bytes_per_second"], "latency": ring["latency_seconds"]}
@@ -498,7 +498,7 @@ print(f"measured, two processes with one core each: efficiency {efficiency(alone
 # - *the same, fast link*: the same GPUs, and we assume 100 GB/s and 10 µs, as within a machine for that purpose.
 
 # %%
-from unet_helpers.scaling import step_seconds
+from unet_helpers.teaching import step_seconds
 
 large = 4 * UNet(num_classes=2).count_params()
 cases = {
@@ -534,7 +534,7 @@ plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 # On a shared cluster nobody starts programs on machines by hand. One writes what is needed into a script, and a **scheduler** runs it when so many machines are free. Slurm is the most common. With `train.py` a program like that of the worker above, for two machines with two GPUs each:
 
 # %%
-from unet_helpers.scaling import slurm_script
+from unet_helpers.teaching import slurm_script
 
 print(slurm_script("python train.py", nodes=2, tasks_per_node=2, cpus=8, gpus=1, minutes=120))
 

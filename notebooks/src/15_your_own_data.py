@@ -18,7 +18,8 @@
 # %% mystnb={"figure": {"caption": "The first thing to do with a folder: look at images with their masks. These are the four training slices with the largest objects of the last class, one per patient."}, "image": {"alt": "Four slices from the folder with their masks drawn over them as contours and translucent fill, so that one sees at once whether masks and images belong together."}}
 import os
 
-from unet_helpers import export_phantom, load_dataset, plotting, your_data
+from unet_helpers import export_phantom, load_dataset, plotting
+from unet_helpers.teaching import your_data
 
 source = os.environ.get("UNET_DATA") or export_phantom()
 options = your_data.default_options(source)
@@ -88,7 +89,7 @@ for name, value in options.items():
 # A clinic names its slices `20240117_PAT0042_axial_017.tif`: date, patient, plane, slice. The default rule takes everything before the last number. Write a regular expression whose one group is the patient id.
 
 # %%
-from unet_helpers.checks import your_own_data as check
+from unet_helpers.teaching.checks import your_own_data as check
 
 pattern = ...
 check.patient_pattern(pattern)

@@ -16,7 +16,8 @@
 # Which mistake is it, what does it cost, and what would have caught it?
 
 # %%
-from unet_helpers import museum, plotting
+from unet_helpers import plotting
+from unet_helpers.teaching import museum
 
 data = museum.lung_task(museum.museum_patients())
 
@@ -79,7 +80,7 @@ assert healthy_dice > 0.9
 # %%
 import json
 
-from unet_helpers.results import RESULTS
+from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "museum.json").read_text(encoding="utf-8"))["results"]
 
@@ -123,7 +124,7 @@ round(museum.dice_of_patients(np.broadcast_to(average, data.validation.masks.sha
 # Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together. `gray_information` measures how much the gray value of a pixel tells about its mask, for every image with every mask:
 
 # %%
-from unet_helpers.diagnosis import better_than_swapped, gray_information, spread_out, thumbnails
+from unet_helpers.failures import better_than_swapped, gray_information, spread_out, thumbnails
 
 
 def kept_by_swapping(one):
@@ -153,7 +154,7 @@ cost("image and mask augmented apart")
 # Write a function that mirrors image `(H, W)` and mask `(H, W)` left to right with probability one half. `random.random()` of a NumPy generator gives a number between 0 and 1.
 
 # %%
-from unet_helpers.checks import museum_of_bugs as check
+from unet_helpers.teaching.checks import museum_of_bugs as check
 
 
 def mirror_at_random(image, mask, random):
@@ -538,7 +539,7 @@ ends = {name: np.mean([curve[-1] for curve in half[name]["val_accuracy_curves"]]
 # Most of what caught a bug so far can be asked by a program, the *doctor*: `diagnose` takes the model, its curves and the data, nothing else, and names the likely bug, with its evidence and the test that decides.
 
 # %%
-from unet_helpers.diagnosis import diagnose
+from unet_helpers.failures import diagnose
 
 print(diagnose(healthy.model, healthy.history, data))
 

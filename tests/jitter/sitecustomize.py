@@ -59,7 +59,7 @@ def jitter_checkpoint(module):
 
 AFTER_IMPORT = {
     "keras.src.initializers.random_initializers": jitter_initializers,
-    "unet_helpers.checkpoint": jitter_checkpoint,
+    "unet_helpers.training.checkpoint": jitter_checkpoint,
 }
 
 

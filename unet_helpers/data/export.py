@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .datasets import data_folder, phantom_arrays, phantom_version
-from .images import user_path, writing
+from ..files.paths import data_folder, user_path, writing
 from .preprocessing import window
+from .synthetic import phantom_arrays, phantom_version
 
 
 def export_phantom(folder=None, *, patients=16, size=128, seed=0, clean=False, overwrite=False):

@@ -6,10 +6,7 @@ probability of class 1. Several predictions of the same images stand along a fir
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-
-from .evaluation import predict_probabilities
 
 FLOOR = 1e-30  #: below any softmax in float32 that is not 0; keeps logarithms finite
 
@@ -96,22 +93,6 @@ def expected_calibration_error(probabilities, truth, *, bins=15, where=None, of=
     return reliability(probabilities, truth, bins=bins, where=where, of=of).error
 
 
-def brier(probabilities, truth, *, where=None):
-    """Mean over pixels of the squared distance between the probabilities and the one-hot truth (Brier 1950).
-
-    0 for certain and right, 2 for certain and wrong. It is lowest for the true probabilities, so that it rewards being
-    calibrated and being sharp at once. nan if no pixel counts.
-    """
-    probabilities, truth = _check(probabilities, truth)
-    if where is not None:
-        probabilities, truth = probabilities[where], truth[where]
-    if not truth.size:
-        return float("nan")
-    of_truth = np.take_along_axis(probabilities, truth[..., np.newaxis].astype(int), axis=-1)[..., 0]
-    # the sum of (p - y)² over the classes, without a one-hot copy
-    return float(np.mean((probabilities**2).sum(axis=-1, dtype=float) - 2 * of_truth + 1))
-
-
 def scale_temperature(probabilities, temperature):
     """Probabilities at another temperature: above 1 softer, below 1 sharper; the most probable class stays.
 
@@ -171,76 +152,6 @@ def fit_temperature(probabilities, truth, *, where=None):
 
 
 # --- several predictions of one image -------------------------------------------------------------
-
-
-def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
-    """Predict several times with the dropout layers at work and everything else as at prediction.
-
-    Monte-Carlo dropout, after Gal and Ghahramani (2016).
-
-    ``model(images, training=True)`` would be wrong: batch normalization would then use the mean and variance of the
-    batch, so that the answer for one image depends on the others, and it would change what it stores.
-
-    Parameters
-    ----------
-    model : keras.Model
-        With dropout layers of its own. It is left as it is.
-    images : ``(N, H, W, C)``
-    samples, seed : int
-        The same seed gives the same samples.
-
-    Returns
-    -------
-    ``(samples, N, H, W, K)`` float32
-
-    Raises
-    ------
-    ValueError
-        If the model has no dropout layer.
-    """
-    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
-    if not dropouts:
-        raise ValueError("the model has no dropout layer, so all samples would be alike; build it with dropout > 0")
-    numbers = {layer.name: seed * 1000 + i for i, layer in enumerate(dropouts)}
-
-    def replace(layer):
-        if layer.name not in numbers:
-            return layer  # the very layer, with its weights
-        return _always_on(layer, numbers[layer.name])
-
-    stochastic = keras.models.clone_model(model, clone_function=replace)
-    return np.stack([predict_probabilities(stochastic, images, batch_size) for _ in range(samples)])
-
-
-def _always_on(layer, seed):
-    """A copy of a dropout layer that drops also at prediction; a model's own ``training=False`` does not reach it."""
-
-    class AlwaysOn(type(layer)):
-        def call(self, inputs, training=False):
-            return super().call(inputs, training=True)
-
-    return AlwaysOn.from_config(layer.get_config() | {"seed": seed})
-
-
-def predict_with_flips(model, images, axes=((), (2,), (1,), (1, 2)), *, batch_size=32):
-    """Predict flipped images and flip the answers back: test-time augmentation.
-
-    Parameters
-    ----------
-    model : keras.Model
-    images : ``(N, H, W, C)``
-    axes : sequence of tuple of int
-        The axes flipped for each prediction: 1 up and down, 2 left and right, both, or none. A network answers flipped
-        images well only if it saw such images in training.
-
-    Returns
-    -------
-    ``(len(axes), N, H, W, K)`` float32
-    """
-    images = np.asarray(images)
-    return np.stack(
-        [np.flip(predict_probabilities(model, np.flip(images, axis), batch_size), axis) for axis in map(tuple, axes)]
-    )
 
 
 def entropy(probabilities):

@@ -6,37 +6,13 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import pandas as pd
 
-from .images import atomic_path
+from ..files.paths import atomic_path
+from .agreement import volumes
+from .distances import boundary_metrics, hausdorff95
 from .intervals import bootstrap_interval
-from .metrics import Counts, boundary_metrics, confusion_counts, detect_objects, hausdorff95, volumes
-
-
-def predict_probabilities(model, images, batch_size=32):
-    """Class probabilities of images ``(N, H, W, C)``: ``(N, H, W, K)`` float32."""
-    return np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
-
-
-def probabilities_to_masks(probabilities, threshold=0.5):
-    """The decision: the most probable class, or 1 from ``threshold`` on where there is one map.
-
-    Parameters
-    ----------
-    probabilities : ``(…, K)`` float
-    threshold : float
-        For K = 1 and K = 2 (the probability of class 1); ignored for more classes.
-
-    Returns
-    -------
-    ``(…)`` uint8
-    """
-    if probabilities.shape[-1] <= 2:
-        return (probabilities[..., -1] >= threshold).astype(np.uint8)
-    return probabilities.argmax(axis=-1).astype(np.uint8)
-
-
-def predict_masks(model, images, threshold=0.5, batch_size=32):
-    """Class indices ``(N, H, W)`` uint8 that a model gives for images ``(N, H, W, C)``."""
-    return probabilities_to_masks(predict_probabilities(model, images, batch_size), threshold)
+from .matching import detect_objects
+from .overlap import Counts, confusion_counts
+from .prediction import predict_masks
 
 
 @dataclass
@@ -106,7 +82,7 @@ class Evaluation:
 
     def plot(self, metric="dice", seed=0):
         """Every case as a dot per class, with the mean and its interval: :func:`unet_helpers.plotting.show_cases`."""
-        from .plotting import show_cases
+        from ..plotting.scores import show_cases
 
         return show_cases(self, metric, seed)
 
@@ -261,7 +237,7 @@ def evaluate_cases(cases, class_names, *, tolerance=1.0):
     Evaluation
         As that of :func:`evaluate`, with the distances of the whole case (inf where one mask is empty) and the
         columns ``hd``, ``asd`` (mm), ``surface_dice``, ``objects``, ``found``, ``false`` (see
-        :func:`unet_helpers.metrics.detect_objects`), and for volumes ``true_ml``, ``predicted_ml``. Without spacing
+        :func:`unet_helpers.evaluation.detect_objects`), and for volumes ``true_ml``, ``predicted_ml``. Without spacing
         the distances are in pixels and the volumes nan.
     """
     rows = []
@@ -311,83 +287,3 @@ def _check_classes(mask, name, class_names):
 def _records(table):
     rows = table.to_dict("records")
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """Two thresholds that turn foreground probabilities into masks.
-
-    threshold : float
-        A pixel belongs to the object from this probability on ...
-    presence : float
-        ... in a slice whose highest probability reaches this one; other slices stay empty.
-    """
-
-    threshold: float = 0.5
-    presence: float = 0.5
-
-    def decide(self, foreground):
-        """``(N, H, W)`` probabilities to ``(N, H, W)`` uint8 masks."""
-        present = foreground.max(axis=(1, 2), keepdims=True) >= self.presence
-        return ((foreground >= self.threshold) & present).astype(np.uint8)
-
-
-def choose_operating_point(foreground, masks, false_alarms=0.45):
-    """Choose both thresholds on validation slices.
-
-    The presence threshold is the lowest that leaves at most ``false_alarms`` of the empty slices with
-    a prediction; the pixel threshold is then the one of best mean Dice over the slices with an object.
-
-    Parameters
-    ----------
-    foreground : ``(N, H, W)`` float
-        Probabilities of the object on validation slices.
-    masks : ``(N, H, W)`` 0/1
-    false_alarms : float
-        Share of the empty slices, in [0, 1].
-
-    Returns
-    -------
-    OperatingPoint
-        Without empty slices both thresholds are the best pixel threshold.
-    """
-    has_object = masks.any(axis=(1, 2))
-    if not has_object.any():
-        raise ValueError("no validation slice holds an object; use more patients, or another seed for the split")
-    highest = foreground.max(axis=(1, 2))
-    presence = 0.0
-    if not has_object.all():
-        # the next float above the quantile, so that the slice which defines it stays empty too
-        quantile = np.quantile(highest[~has_object], 1 - false_alarms, method="higher")
-        presence = float(np.nextafter(np.float32(quantile), np.float32(2)))
-    grid = np.round(np.arange(0.1, 0.91, 0.05), 2)
-    scores = [slice_scores(OperatingPoint(t, max(presence, t)).decide(foreground), masks)["dice"] for t in grid]
-    best = float(grid[int(np.argmax(scores))])
-    return OperatingPoint(best, max(presence, best))
-
-
-def slice_scores(predicted, masks):
-    """What a binary segmentation does per slice, with empty slices kept apart.
-
-    Parameters
-    ----------
-    predicted, masks : ``(N, H, W)`` 0/1
-
-    Returns
-    -------
-    dict
-        ``dice``: mean over slices with an object (a missed one counts 0), ``median_dice``, ``missed``: share of
-        those slices without any prediction, ``false_alarms``: share of the empty slices with a prediction
-        (nan if none is empty), and ``slices_with_object``, ``empty_slices``.
-    """
-    has_object, has_prediction = masks.any(axis=(1, 2)), predicted.any(axis=(1, 2))
-    cases = zip(masks[has_object], predicted[has_object], strict=True)
-    scores = np.array([confusion_counts(truth, found).dice for truth, found in cases])
-    return {
-        "dice": float(scores.mean()),
-        "median_dice": float(np.median(scores)),
-        "missed": float((~has_prediction[has_object]).mean()),
-        "false_alarms": float(has_prediction[~has_object].mean()) if not has_object.all() else float("nan"),
-        "slices_with_object": int(has_object.sum()),
-        "empty_slices": int((~has_object).sum()),
-    }

@@ -7,7 +7,7 @@ nothing is defined (nan); if one is, its distance is infinite and no part of the
 
 import numpy as np
 
-from ._binary import binary_pair, check_spacing
+from .binary import binary_pair, check_spacing
 
 DIRECTIONS = ("symmetric", "mean of both", "true_to_pred", "pred_to_true")
 
@@ -29,7 +29,7 @@ def surface_distances(y_true, y_pred, spacing=None):
     Raises
     ------
     ValueError
-        As :func:`unet_helpers.metrics.confusion_counts`; also if the spacing does not fit the dimensions.
+        As :func:`unet_helpers.evaluation.confusion_counts`; also if the spacing does not fit the dimensions.
     """
     y_true, y_pred = binary_pair(y_true, y_pred)
     spacing = check_spacing(spacing, y_true.ndim)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .overlap import dice
+
 METHODS = ("percentile", "bca", "studentized", "t")
 
 
@@ -118,7 +120,7 @@ class Comparison:
 
     def plot(self, seed=0):
         """A dot per patient and class: :func:`unet_helpers.plotting.show_differences`."""
-        from .plotting import show_differences
+        from ..plotting.scores import show_differences
 
         name = {"dice": "Dice", "iou": "IoU", "hd95": "HD95"}.get(self.metric, self.metric)
         return show_differences(
@@ -176,3 +178,80 @@ def compare(a, b, metric="dice", *, seed=0, method="percentile"):
         rows.append((name, mean, low, high, p, *counts))
     columns = ["class", "mean", "low", "high", "p", "patients", "better", "worse", "left_out"]
     return Comparison(by_patient, pd.DataFrame(rows, columns=columns).set_index("class"), metric, method)
+
+
+def dice_by_patient(predictions, subset, index):
+    """Dice of one class for each patient, slices pooled: ``(P,)`` in the order of ``subset.patients``.
+
+    nan for a patient whose ground truth has nothing of the class, also where something was predicted: so the patients
+    that count are the same for every network.
+    """
+    values = []
+    for patient in subset.patients:
+        own = subset.patient_ids == patient
+        truth, found = subset.masks[own] == index, np.asarray(predictions)[own] == index
+        values.append(dice(truth, found) if truth.any() else np.nan)
+    return np.array(values)
+
+
+def interval_of_mean(runs, *, level=0.95, repeats=2000, seed=0):
+    """Bootstrap interval of a mean over seeds and patients, both drawn with replacement.
+
+    Parameters
+    ----------
+    runs : ``(S, P)`` float
+        One row per seed, one column per patient. Columns with nan are left out.
+    level : float
+    repeats, seed : int
+
+    Returns
+    -------
+    (low, high) : float
+        (nan, nan) with fewer than two patients. With one seed the interval is over patients only; with three it is
+        still too narrow, because three seeds show too little of how seeds vary.
+    """
+    means = _draw_means([runs], repeats, seed)
+    return _quantiles(means[0], level)
+
+
+def interval_of_difference(runs, others, *, level=0.95, repeats=2000, seed=0):
+    """Bootstrap interval of the mean difference ``runs - others`` of two networks on the same patients.
+
+    The patients drawn are the same for both, because a hard patient is hard for both; the seeds are drawn for each on
+    its own, because seed 0 of one network has nothing in common with seed 0 of another.
+
+    Parameters as in :func:`interval_of_mean`; the two may differ in the number of seeds, not of patients.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of patients differ.
+    """
+    shapes = [np.atleast_2d(np.asarray(one, float)).shape for one in (runs, others)]
+    if shapes[0][1] != shapes[1][1]:
+        raise ValueError(f"{shapes[0][1]} and {shapes[1][1]} patients; a paired difference needs the same patients")
+    means = _draw_means([runs, others], repeats, seed)
+    return _quantiles(means[0] - means[1], level)
+
+
+def _draw_means(tables, repeats, seed):
+    """Means of bootstrap draws for each table, ``(T, repeats)``: one draw of patients for all, seeds for each."""
+    tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in tables]
+    complete = np.all([np.isfinite(table).all(axis=0) for table in tables], axis=0)
+    tables = [table[:, complete] for table in tables]
+    patients = tables[0].shape[1]
+    if patients < 2:
+        return np.full((len(tables), repeats), np.nan)
+    random = np.random.default_rng(seed)
+    patient_weights = random.multinomial(patients, np.full(patients, 1 / patients), size=repeats) / patients
+    means = []
+    for table in tables:
+        count = len(table)
+        seed_weights = random.multinomial(count, np.full(count, 1 / count), size=repeats) / count
+        means.append(np.einsum("rs,sp,rp->r", seed_weights, table, patient_weights))
+    return np.array(means)
+
+
+def _quantiles(means, level):
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

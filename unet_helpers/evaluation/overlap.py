@@ -1,10 +1,8 @@
-"""Segmentation metrics on masks: overlap, volumes, averages. NumPy only; no deep learning here.
+"""Segmentation metrics on masks: overlap and averages. NumPy only; no deep learning here.
 
 Every overlap metric is read off one table of four counts. Where the table gives 0/0 the metric is
 undefined and the function returns nan. What an average makes of that, the caller says: :func:`average`
 leaves such cases out or counts them as a number, and reports how many there are in both cases.
-Distances in mm are in :mod:`unet_helpers.distances`, objects in :mod:`unet_helpers.objects`; both can be
-imported from here.
 """
 
 from dataclasses import dataclass
@@ -12,38 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._binary import binary_pair, check_spacing
-from .distances import (
-    average_surface_distance,
-    boundary_metrics,
-    hausdorff,
-    hausdorff95,
-    surface_dice,
-    surface_distances,
-)
-from .objects import Detections, detect_objects
-
-__all__ = [
-    "Average",
-    "Counts",
-    "Detections",
-    "Volumes",
-    "average",
-    "average_surface_distance",
-    "boundary_metrics",
-    "class_means",
-    "confusion_counts",
-    "counts_per_class",
-    "detect_objects",
-    "dice",
-    "hausdorff",
-    "hausdorff95",
-    "iou",
-    "pool",
-    "surface_dice",
-    "surface_distances",
-    "volumes",
-]
+from .binary import binary_pair
 
 
 @dataclass(frozen=True)
@@ -272,45 +239,22 @@ def class_means(cases, metric="dice", *, pooled=False, empty=np.nan):
     return [average([getattr(table, metric) for table in tables], empty=empty) for tables in zip(*cases, strict=True)]
 
 
-@dataclass(frozen=True)
-class Volumes:
-    """Volumes of truth and prediction in ml."""
-
-    true_ml: float
-    predicted_ml: float
-
-    @property
-    def difference_ml(self):
-        """Predicted minus true volume: above 0 if the prediction is too large."""
-        return self.predicted_ml - self.true_ml
-
-    @property
-    def relative_difference(self):
-        """The difference as a share of the true volume; nan if both are empty, inf if only the truth is."""
-        if not self.true_ml:
-            return float("inf") if self.predicted_ml else float("nan")
-        return self.difference_ml / self.true_ml
+def _ratio(part, whole):
+    return part / whole if whole else float("nan")
 
 
-def volumes(y_true, y_pred, spacing):
-    """Volumes of two binary 3D masks; two volumes may agree although the masks do not overlap.
+def error_map(y_true, y_pred):
+    """Label every pixel: 0 true negative, 1 true positive, 2 false positive, 3 false negative.
 
     Parameters
     ----------
-    y_true, y_pred : ``(D, H, W)`` binary masks
-    spacing : (float, float, float)
-        Slice distance, row and column spacing in mm.
+    y_true, y_pred : binary masks of one shape
 
     Returns
     -------
-    Volumes
+    uint8 array of the same shape
     """
-    y_true, y_pred = binary_pair(y_true, y_pred)
-    if y_true.ndim != 3:
-        raise ValueError(f"a volume has 3 dimensions but the masks have shape {y_true.shape}; stack the slices")
-    voxel = float(np.prod(check_spacing(spacing, 3))) / 1000
-    return Volumes(np.count_nonzero(y_true) * voxel, np.count_nonzero(y_pred) * voxel)
-
-
-def _ratio(part, whole):
-    return part / whole if whole else float("nan")
+    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
+    return np.select([y_true & y_pred, y_pred, y_true], [1, 2, 3], 0).astype(np.uint8)

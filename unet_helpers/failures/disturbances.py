@@ -6,7 +6,6 @@ They change images in Hounsfield units, before the window; where the picture mov
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 
 AIR = -1000.0
@@ -99,27 +98,3 @@ def _rotate(image, degrees, spacing, order, fill):
 
 def _shift(image, millimeters, spacing, order, fill):
     return ndimage.shift(image, (-millimeters / spacing[0], 0), order=order, cval=fill)
-
-
-def summarize_change(dice, undisturbed):
-    """Mean Dice over patients with its 95 % interval, and that of the change for the same patients.
-
-    Parameters
-    ----------
-    dice, undisturbed : ``{patient: Dice}`` or pandas.Series
-        nan is left out.
-
-    Returns
-    -------
-    dict of str to float
-        ``dice``, ``dice_low``, ``dice_high``, ``change``, ``change_low``, ``change_high``, three digits.
-    """
-    from .intervals import bootstrap_interval
-
-    dice = pd.Series(dice, dtype=float)
-    change = (dice - pd.Series(undisturbed, dtype=float)).dropna()
-    found = {}
-    for name, values in (("dice", dice.dropna()), ("change", change)):
-        low, high = bootstrap_interval(values, method="t")  # a dozen patients: drawing them would be too narrow
-        found |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
-    return {name: round(float(value), 3) for name, value in found.items()}

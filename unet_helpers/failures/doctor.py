@@ -1,7 +1,7 @@
 """A doctor for training runs: from the model, its curves and its data to the likely bug.
 
-It reads what everybody has after a training, knows fifteen mistakes of :mod:`unet_helpers.museum` and a few others by
-their traces, and says what it cannot see. It does not know what was done to the data or the network.
+It reads what everybody has after a training, knows fifteen mistakes of :mod:`unet_helpers.teaching.museum` and a few
+others by their traces, and says what it cannot see. It does not know what was done to the data or the network.
 """
 
 import re
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from .evaluation import probabilities_to_masks
+from ..evaluation.prediction import probabilities_to_masks
 
 SLICES = 48
 """How many slices of a subset are looked at."""

@@ -1,27 +1,8 @@
-"""Where a prediction is wrong, which objects are missed, and why a mask may come out black."""
-
-from dataclasses import dataclass
+"""Which objects are missed, and how far wrong pixels lie from the boundary."""
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-
-
-def error_map(y_true, y_pred):
-    """Label every pixel: 0 true negative, 1 true positive, 2 false positive, 3 false negative.
-
-    Parameters
-    ----------
-    y_true, y_pred : binary masks of one shape
-
-    Returns
-    -------
-    uint8 array of the same shape
-    """
-    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
-    return np.select([y_true & y_pred, y_pred, y_true], [1, 2, 3], 0).astype(np.uint8)
 
 
 def distance_to_boundary(mask, spacing=(1.0, 1.0)):
@@ -70,96 +51,3 @@ def tabulate_objects(subset, predictions, index):
             rows.append((case, patient, row, column, pixels, diameter, contrast, covered, covered > 0))
     columns = ["case", "patient", "row", "column", "pixels", "diameter_mm", "contrast", "covered", "found"]
     return pd.DataFrame(rows, columns=columns)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One answer of the decision tree: what was tested, whether it is the cause, and the next step."""
-
-    question: str
-    suspicious: bool
-    evidence: str
-    remedy: str
-
-    def __str__(self):
-        mark = "✗" if self.suspicious else "✓"
-        return f"{mark} {self.question} {self.evidence}" + (f"\n    → {self.remedy}" if self.suspicious else "")
-
-
-def why_black(model, images, masks, displayed=None):
-    """The decision tree for "my mask is all black": asked in order, cheapest and most frequent first.
-
-    Parameters
-    ----------
-    model : keras.Model
-    images : ``(N, H, W, C)`` as given to the model
-    masks : ``(N, H, W)`` as used for training
-    displayed : array, optional
-        What was handed to the picture viewer, if that is where black was seen.
-
-    Returns
-    -------
-    list of Finding
-        Print them one a line; those that are suspicious carry a remedy.
-    """
-    images, masks = np.asarray(images, dtype=np.float32), np.asarray(masks)
-    findings = [_ask_display(displayed), _ask_mask_values(masks), _ask_empty_masks(masks), _ask_image_range(images)]
-    if findings[1].suspicious:
-        return findings  # the questions below need class indices
-    probabilities = np.asarray(model.predict(images, verbose=0))
-    findings += [_ask_constant(probabilities), _ask_threshold(probabilities, masks)]
-    return findings
-
-
-def _ask_display(displayed):
-    question = "Is it only the display?"
-    if displayed is None:
-        return Finding(question, False, "nothing handed over to look at", "")
-    top = float(np.max(displayed))
-    hidden = 0 < top <= 20 and np.issubdtype(np.asarray(displayed).dtype, np.integer)
-    remedy = "class indices 1, 2 look black beside 255: show them with vmax=num_classes - 1"
-    return Finding(question, bool(hidden), f"values reach {top:g}", remedy)
-
-
-def _ask_mask_values(masks):
-    found = np.unique(masks)
-    suspicious = bool(found.max() > 20 or not np.allclose(found, np.round(found)))
-    shown = ", ".join(f"{value:g}" for value in found[:5])
-    return Finding("Are the mask values class indices?", suspicious, f"they are {shown}", "encode the masks to 0, 1, …")
-
-
-def _ask_empty_masks(masks):
-    share = float((np.asarray(masks) > 0).any(axis=(1, 2)).mean())
-    remedy = "no mask has an object: the pairing, the folder or the threshold of the masks is wrong"
-    return Finding("Do the masks hold an object?", share == 0, f"{share:.0%} of them do", remedy)
-
-
-def _ask_image_range(images):
-    low, high, spread = float(images.min()), float(images.max()), float(images.std())
-    suspicious = not (low >= -10 and high <= 10 and spread >= 1e-3)  # written so that NaN is suspicious
-    remedy = "scale to 0–1 exactly as in training; a constant image shows nothing"
-    return Finding("Are the images in the range of training?", suspicious, f"{low:.2f} to {high:.2f}", remedy)
-
-
-def _ask_constant(probabilities):
-    question = "Does the output vary over the picture?"
-    spread = float(np.ptp(probabilities, axis=(1, 2)).max())  # not the deviation: a small object moves few pixels
-    if not np.isfinite(spread):
-        remedy = "the weights or the images hold NaN: build the model anew and train with a tenth of the learning rate"
-        return Finding(question, True, "it holds NaN", remedy)
-    remedy = "the output is the same for every pixel: overfit one image first, then check loss and learning rate"
-    return Finding(question, spread < 0.02, f"by {spread:.3f}", remedy)
-
-
-def _ask_threshold(probabilities, masks):
-    question = "Would a lower threshold show it?"
-    foreground = probabilities[..., 0] if probabilities.shape[-1] == 1 else 1 - probabilities[..., 0]
-    truth = masks > 0
-    top = float(foreground.max())
-    inside = float(foreground[truth].mean()) if truth.any() else float("nan")
-    outside = float(foreground[~truth].mean()) if (~truth).any() else float("nan")
-    suspicious = bool(top < 0.5 and inside > 2 * outside)
-    evidence = f"highest probability {top:.2f}, mean {inside:.2f} on the object against {outside:.2f} beside it"
-    return Finding(
-        question, suspicious, evidence, "it ranks right but stays below 0.5: weigh the object or train longer"
-    )

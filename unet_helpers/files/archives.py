@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from .images import FULL, DataError, user_path, writing
+from .paths import FULL, DataError, user_path, writing
 
 LARGEST = 200 * 2**30  # bytes, unpacked
 

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .images import DataError, atomic_path, user_path
-from .layouts import FOLDER_PAIRS
-from .pairing import natural_key
-from .volumes import geometry_of, open_dicom, pixels_of, spacing_of
+from .pairing import FOLDER_PAIRS, natural_key
+from .paths import DataError, atomic_path, user_path
+from .scans import geometry_of, open_dicom, pixels_of, spacing_of
 
 # beginnings of the keywords of the SOP classes whose images are gray slices, into which no device writes text
 SLICES = ("CTImage", "MRImage", "PositronEmissionTomographyImage", "NuclearMedicineImage")

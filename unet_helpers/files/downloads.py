@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archives import extract
-from .images import DataError, writing
+from .paths import DataError, writing
 
 ATTEMPTS = 3  # at one call; the next call goes on from there
 
@@ -63,7 +63,7 @@ def fetch(name, progress=True):
     -------
     Path
         ``<data folder>/<name>``, to be passed to :func:`unet_helpers.load_dataset`. The data folder is that of
-        :func:`unet_helpers.datasets.data_folder` and moved with ``UNET_DATA_DIR``.
+        :func:`unet_helpers.files.data_folder` and moved with ``UNET_DATA_DIR``.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def fetch(name, progress=True):
     ConnectionError
         Without a network, or when the download broke off; what has arrived stays, and the next call goes on.
     """
-    from .datasets import data_folder
+    from .paths import data_folder
 
     if name not in SOURCES:
         raise DataError(f"no data set '{name}' is known here; choose one of {', '.join(SOURCES)}")

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .images import READABLE, DataError, read_image, read_mask, stem_of, suffix_of, user_path
+from .images import read_image, read_mask
+from .paths import READABLE, DataError, stem_of, suffix_of, user_path
 
 MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_segmentation", "_gt")
 
@@ -305,3 +306,6 @@ def _unlike_the_others(values):
         for paths, odd in is_255.items()
         if odd
     ]
+
+
+FOLDER_PAIRS = (("2d_images", "2d_masks"), ("images", "masks"), ("imagesTr", "labelsTr"), ("image", "mask"))

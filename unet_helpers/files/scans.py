@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .images import DataError, check_size, pillow_limit, suffix_of, user_path
+from .paths import DataError, check_size, suffix_of, user_path
+from .pictures import pillow_limit
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 LARGEST_NIFTI_HEADER = 2**24  # bytes before the voxels, extensions included

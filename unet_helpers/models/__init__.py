@@ -1,6 +1,18 @@
-"""Segmentation networks, one file per architecture."""
+"""Segmentation networks, one file per architecture.
+
+``unet``            the U-Net
+``unet3d``          the U-Net in three dimensions
+``attention_unet``  the U-Net with attention gates
+``encoder_unet``    a U-Net on a trained encoder
+``fcn``             the fully convolutional network
+``segnet``          SegNet
+``deeplab``         DeepLab v3+
+``blocks``          what they share
+``costs``           what each costs: parameters, multiplications, equal widths
+"""
 
 from .attention_unet import AttentionUNet
+from .costs import NETWORKS, build_network, count_multiply_adds, count_of_layer, count_parameters, width_for
 from .deeplab import DeepLabV3Plus
 from .encoder_unet import encoder_unet
 from .fcn import FCN
@@ -8,4 +20,19 @@ from .segnet import SegNet
 from .unet import UNet, valid_output_size
 from .unet3d import UNet3D
 
-__all__ = ["FCN", "AttentionUNet", "DeepLabV3Plus", "SegNet", "UNet", "UNet3D", "encoder_unet", "valid_output_size"]
+__all__ = [
+    "FCN",
+    "NETWORKS",
+    "AttentionUNet",
+    "DeepLabV3Plus",
+    "SegNet",
+    "UNet",
+    "UNet3D",
+    "build_network",
+    "count_multiply_adds",
+    "count_of_layer",
+    "count_parameters",
+    "encoder_unet",
+    "valid_output_size",
+    "width_for",
+]

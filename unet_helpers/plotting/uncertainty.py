@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .plotting import PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
+from .canvas import PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
 
 
 def show_reliability(curves, xlabel="confidence", ylabel="share that is right", panel=2.5):
@@ -14,7 +14,7 @@ def show_reliability(curves, xlabel="confidence", ylabel="share that is right", 
     Parameters
     ----------
     curves : dict of str to Reliability or dict
-        By title; :func:`unet_helpers.calibration.reliability`, or a dict with its ``counts``, ``confidence`` and
+        By title; :func:`unet_helpers.evaluation.reliability`, or a dict with its ``counts``, ``confidence`` and
         ``accuracy``, None where a bin is empty.
     xlabel, ylabel : str
     panel : float

@@ -1,4 +1,4 @@
-"""One worker of a training on several processes: Keras on JAX. :func:`unet_helpers.scaling.run_workers` starts it.
+"""One worker of a training on several processes: Keras on JAX. :func:`unet_helpers.teaching.run_workers` starts it.
 
 Every worker runs this file. It has the whole network and its share of the slices.
 """
@@ -53,7 +53,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def load_model(folder):
-    """The network of :func:`unet_helpers.scaling.write_job`: its weights, its optimizer, its loss."""
+    """The network of :func:`unet_helpers.teaching.write_job`: its weights, its optimizer, its loss."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     model = keras.models.model_from_json(json.dumps(job["model"]))
     with np.load(folder / "start.npz") as weights:

@@ -6,19 +6,20 @@ walks through the rooms; ``benchmarks/museum.py`` measures what each bug costs.
 """
 
 import warnings
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 from keras import ops
 from scipy import ndimage
 
-from .datasets import Dataset, Subset, load_dataset, split_by_patient
-from .evaluation import predict_masks
-from .losses import DiceMetric
-from .metrics import confusion_counts
-from .models import UNet
-from .preprocessing import one_hot
+from ..data.load import load_dataset
+from ..data.preprocessing import one_hot
+from ..data.subsets import Dataset, join, split_by_patient
+from ..evaluation.overlap import confusion_counts
+from ..evaluation.prediction import predict_masks
+from ..models import UNet
+from ..training.losses import DiceMetric
 
 TRAINING_PATIENTS, EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 6, 8, 3e-3
 
@@ -422,47 +423,7 @@ EXHIBITS = {
 }
 
 
-# --- the run that stood at 50 % ----------------------------------------------------------------
-
-
-def build_dead_channels(data):
-    """Two channels whose last ReLU gives 0 for every pixel: a softmax of equal numbers, and no gradient."""
-    network = UNet(data.train.images.shape[1:], 2, base_filters=4, depth=2, dropout=0.0)
-    x = keras.layers.Conv2D(2, 1, bias_initializer=keras.initializers.Constant(-100.0))(network.layers[-2].output)
-    return keras.Model(network.input, keras.layers.Softmax()(keras.layers.ReLU()(x)))
-
-
-def quarter_task(data, count=64):
-    """Slices whose lungs cover about a quarter of the picture, cut to the middle: the report's share of foreground."""
-
-    def cut(part):
-        middle = replace(part, images=part.images[:, 8:56, 8:56], masks=part.masks[:, 8:56, 8:56])
-        share = middle.masks.mean(axis=(1, 2))
-        return middle[np.argsort(np.abs(share - 0.25))[: min(count, len(part))]]
-
-    return _each(data, cut)
-
-
-def placeholder_task(slices, size=64, seed=0, share=0.5):
-    """Random images and random masks with a share of foreground; a quarter as many again for validation."""
-    random = np.random.default_rng(seed)
-
-    def noise(n):
-        masks = (random.random((n, size, size)) < share).astype(np.uint8)
-        ids = np.array([f"N{k:04d}" for k in range(n)])
-        return Subset(random.random((n, size, size, 1), dtype=np.float32), masks, ids, ids, np.ones((n, 2)))
-
-    parts = [noise(slices), noise(max(slices // 4, 1)), noise(1)]
-    return Dataset("noise", ("background", "coin"), *parts)
-
-
 # --- help -------------------------------------------------------------------------------------
-
-
-def join(subsets):
-    """Several subsets as one."""
-    columns = zip(*([getattr(part, column.name) for column in fields(Subset)] for part in subsets), strict=True)
-    return Subset(*(None if any(value is None for value in values) else np.concatenate(values) for values in columns))
 
 
 def _parts(data):

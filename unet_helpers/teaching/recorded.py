@@ -1,17 +1,12 @@
 """The measured numbers of the book: each file says what, on which data, with which seed and device.
 
-Notebooks read them from :data:`RESULTS`; benchmarks write them with :func:`write_results`.
+Notebooks read them from :data:`RESULTS`; ``benchmarks/record.py`` writes them.
 """
 
-import datetime
-import json
 import platform
-import subprocess
 from pathlib import Path
 
 import psutil
-
-from .images import atomic_path
 
 
 def find_results(package):
@@ -27,7 +22,7 @@ def find_results(package):
     )
 
 
-RESULTS = find_results(Path(__file__).resolve().parent)
+RESULTS = find_results(Path(__file__).resolve().parents[1])
 # None where the package was installed from a wheel
 CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
@@ -43,47 +38,6 @@ def describe_device():
     return ", ".join([*devices, f"{cores} cores {platform.machine()}"])
 
 
-def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
-    """Write ``<name>.json`` into the book's results.
-
-    Parameters
-    ----------
-    name, what : str
-        File stem, and one line that says what was measured.
-    results : dict of str to number, str or list
-    data : str
-    seed : int or list of int
-    folder : Path
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    RuntimeError
-        If no folder is named and the package was installed from a wheel, which has no book to write to.
-    """
-    import keras
-
-    require_checkout(folder)
-
-    content = {
-        "what": what,
-        "data": data,
-        "seed": seed,
-        "commit": _commit(),
-        "device": describe_device(),
-        "software": f"Python {platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",
-        "date": datetime.date.today().isoformat(),
-        "results": results,
-    }
-    path = Path(folder) / f"{name}.json"
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
-
-
 def require_checkout(folder=RESULTS):
     """Raise ``RuntimeError`` if results for the book would go into an installed package."""
     if Path(folder) == RESULTS and CHECKOUT is None:
@@ -91,16 +45,3 @@ def require_checkout(folder=RESULTS):
             f"results for the book are written from a checkout only, and this package is installed in "
             f"'{RESULTS.parent}'; install it with pip install --no-deps -e . in the checkout"
         )
-
-
-def _commit():
-    """The commit of the code, with "-dirty" where files differ from it; other results do not count."""
-    if CHECKOUT is None:
-        return "unknown"
-
-    def git(*command):
-        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=CHECKOUT, check=False)
-
-    name = git("describe", "--always").stdout.strip()
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!book/results").stdout.strip()
-    return name + ("-dirty" if changed else "") if name else "unknown"

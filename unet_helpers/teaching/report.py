@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from .images import atomic_path, user_path
-from .plotting import show_predictions
+from ..files.paths import atomic_path, user_path
+from ..plotting.canvas import show_predictions
 
 
 def write_report(folder, data, evaluation, predictions, by_slice, notes=(), worst=4):

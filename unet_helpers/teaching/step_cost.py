@@ -1,4 +1,4 @@
-"""What one training step costs on this device: ``python -m unet_helpers.benchmark`` prints the table."""
+"""What one training step costs on this device: ``python -m unet_helpers.teaching.step_cost`` prints the table."""
 
 import gc
 import time
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from .models import UNet
-from .training import compile_model
+from ..models import UNet
+from ..training.loop import compile_model
 
 VARIANTS = {
     "float32, batch 16": {},

@@ -8,22 +8,19 @@ import keras
 import numpy as np
 import pandas as pd
 
-from . import plotting
-from .augmentation import make_augmenter
-from .datasets import data_folder, recognize_layout, source_folder
-from .evaluation import (
-    choose_operating_point,
-    evaluate,
-    predict_probabilities,
-    probabilities_to_masks,
-    slice_scores,
-)
-from .images import user_path
-from .losses import DiceCrossEntropy
-from .models import UNet
+from .. import plotting
+from ..data.augmentation import make_augmenter
+from ..data.layouts import recognize_layout
+from ..data.load import source_folder
+from ..evaluation.cases import evaluate
+from ..evaluation.prediction import predict_probabilities, probabilities_to_masks
+from ..evaluation.thresholds import choose_operating_point, slice_scores
+from ..files.paths import data_folder, user_path
+from ..models import UNet
+from ..plotting.widgets import explore
+from ..training.loop import start_at_class_shares, train
+from ..training.losses import DiceCrossEntropy
 from .report import worst_slices, write_report
-from .training import start_at_class_shares, train
-from .widgets import explore
 
 __all__ = ["worst_slices", "write_report"]
 

@@ -1,21 +1,18 @@
-"""The trained U-Net that ships with the package, and the command that makes it again.
+"""The trained U-Net that ships with the package, and the recipe that makes it again.
 
-``python -m unet_helpers checkpoint`` trains on the phantom exactly as notebook 04 does, writes the
-model into the package, and its validation figures into ``book/results/phantom_checkpoint.json``.
+``python benchmarks/train_checkpoint.py`` trains on the phantom exactly as notebook 04 does, and writes the model into
+the package.
 """
 
 from pathlib import Path
 
 import keras
 
-from .augmentation import make_augmenter
-from .datasets import load_dataset
-from .evaluation import evaluate
-from .images import atomic_path
-from .models import UNet
-from .training import start_at_class_shares, train
+from ..data.augmentation import make_augmenter
+from ..models import UNet
+from .loop import start_at_class_shares, train
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "phantom_unet.keras"
+CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "phantom_unet.keras"
 
 MODEL = {"input_shape": (None, None, 1), "num_classes": 3, "base_filters": 8}
 TRAINING = {"epochs": 10, "batch_size": 16, "learning_rate": 4e-3, "class_weights": (1, 1, 10)}
@@ -54,29 +51,3 @@ def train_checkpoint(data, progress=True):
     start_at_class_shares(model, data.train.masks)
     history = train(model, data, augment=make_augmenter(**AUGMENTATION), seed=SEED, progress=progress, **TRAINING)
     return model, history
-
-
-def main(arguments=()):
-    """Train, save, and write down what the model reaches on validation patients."""
-    from .results import require_checkout, write_results
-
-    require_checkout()
-    data = load_dataset("phantom")
-    model, history = train_checkpoint(data)
-    with atomic_path(CHECKPOINT) as temporary:
-        # loaded and saved once more without the optimizer, which is two thirds of the file
-        model.save(temporary)
-        keras.saving.load_model(temporary, compile=False).save(temporary)
-    summary = evaluate(model, data.validation, data.class_names).summary()
-    results = {
-        "parameters": model.count_params(),
-        "training_seconds": round(sum(history.seconds)),
-        "training_patients": len(data.train.patients),
-        "validation_patients": len(data.validation.patients),
-    }
-    for name, row in summary.iterrows():
-        results[f"{name}_dice"] = round(float(row["mean"]), 3)
-        results[f"{name}_dice_low"] = round(float(row["low"]), 3)
-        results[f"{name}_dice_high"] = round(float(row["high"]), 3)
-    path = write_results("phantom_checkpoint", "U-Net trained on the phantom, Dice per validation patient", results)
-    print(f"{history}\n{summary.round(3)}\nwritten: {CHECKPOINT.name}, {path.name}")

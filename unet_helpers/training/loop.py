@@ -1,19 +1,14 @@
-"""Input pipeline and training: quiet progress, early stopping, atomic checkpoints, resume."""
+"""The training itself: compile, fit, stop early, resume."""
 
-import json
 import math
-import sys
-import time
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ._quiet import warn_if_slow
-from .crops import make_crop_batches
-from .images import atomic_path, user_path
+from .._quiet import warn_if_slow
+from .batches import make_batches, make_crop_batches
+from .callbacks import RunningMean, _Keeper, _Progress, _StopOnNaN, _tensorboard
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
 LOSSES = {
@@ -24,67 +19,6 @@ LOSSES = {
     "binary_crossentropy": keras.losses.BinaryCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
 }
-
-
-def make_batches(images, targets, batch_size=16, *, shuffle=True, augment=None, seed=0):
-    """The ``tf.data`` pipeline: shuffle, batch, augment, prefetch.
-
-    Parameters
-    ----------
-    images : ``(N, H, W, C)`` float32
-    targets : ``(N, H, W, K)`` float32
-    batch_size : int
-    shuffle : bool
-        Another order each epoch; the same orders for the same ``seed`` after the same
-        ``keras.utils.set_random_seed``, which TensorFlow mixes in.
-    augment : function ``(images, targets) -> (images, targets)``, optional
-        From :func:`unet_helpers.augmentation.make_augmenter`.
-    seed : int
-
-    Returns
-    -------
-    tf.data.Dataset of batches, one epoch; the last batch may be smaller.
-    """
-    with tf.device("CPU"):
-        batches = tf.data.Dataset.from_tensor_slices((images, targets))
-        if shuffle:
-            batches = batches.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-        batches = batches.batch(batch_size)
-        if augment is not None:
-            # one call at a time: parallel calls would draw random numbers in another order each run
-            batches = batches.map(augment)
-        return batches.prefetch(2)
-
-
-@dataclass
-class History:
-    """Curves of a training: one list per quantity, one number per epoch."""
-
-    curves: dict = field(default_factory=dict)
-    seconds: list = field(default_factory=list)
-    best_epoch: int | None = None
-    stopped_early: bool = False
-
-    def __getitem__(self, name):
-        return self.curves[name]
-
-    @property
-    def epochs(self):
-        """Number of epochs run."""
-        return len(self.seconds)
-
-    def __str__(self):
-        text = f"{self.epochs} epochs in {sum(self.seconds):.0f} s"
-        if "val_dice" in self.curves:
-            best = max(self.curves["val_dice"])
-            text += f"; best validation Dice {best:.3f} at epoch {self.best_epoch}"
-        return text + ("; stopped early" if self.stopped_early else "")
-
-    def plot(self):
-        """Figure of the curves, training and validation: :func:`unet_helpers.plotting.show_curves`."""
-        from .plotting import show_curves
-
-        return show_curves(self)
 
 
 def train(
@@ -135,13 +69,13 @@ def train(
         while the learning rate is high. 0.9 looks back over about ten steps: after each step the mean moves a
         tenth of the way to the new weights (:class:`RunningMean`).
     augment : function, optional
-        From :func:`unet_helpers.augmentation.make_augmenter`; training images only.
+        From :func:`unet_helpers.data.make_augmenter`; training images only.
     crop_size : int, optional
         Train on square crops of this side, drawn anew all the time, instead of whole slices: less work a step, and
         more of it where it matters. The model must take any size, ``input_shape=(None, None, C)``; it is still
         validated on whole slices. An epoch then has as many pixels as one pass over the slices.
     crop_class : int, optional
-        Half of the crops hold a pixel of this class, :func:`unet_helpers.crops.draw_crops`.
+        Half of the crops hold a pixel of this class, :func:`unet_helpers.training.draw_crops`.
     patience : int, optional
         Stop when the validation Dice has not risen for so many epochs.
     checkpoint : str or Path, optional
@@ -345,223 +279,3 @@ def _memory_advice(shape, batch_size):
         "keras.config.set_dtype_policy('mixed_bfloat16') before the model is built. Start with a fresh kernel: the "
         "memory of the failed step may still be taken"
     )
-
-
-def _tensorboard(folder):
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise ImportError("writing for TensorBoard needs the package: pip install tensorboard") from error
-    return keras.callbacks.TensorBoard(str(user_path(folder)), write_graph=False)
-
-
-class _StopOnNaN(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(
-                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}. Usual causes: a learning "
-                "rate too high (try a tenth), masks in 0/255 (encode them), images not scaled to 0–1"
-            )
-
-
-class RunningMean(keras.callbacks.Callback):
-    """A mean of the weights over the last steps, which is validated in their place.
-
-    After each step ``mean = momentum * mean + (1 - momentum) * weights``. It is kept in NumPy: Keras's own ``use_ema``
-    computes the same inside the training step, which then takes a second or two longer to build.
-
-    Parameters
-    ----------
-    momentum : float in (0, 1)
-        0.9 looks back over about ten steps.
-
-    Raises
-    ------
-    ValueError
-        If momentum is not between 0 and 1.
-
-    References
-    ----------
-    Polyak and Juditsky 1992, doi 10.1137/0330046, for the plain mean over all steps.
-    """
-
-    def __init__(self, momentum):
-        super().__init__()
-        if not 0 < momentum < 1:
-            raise ValueError(f"average is {momentum}; give a number between 0 and 1, as 0.9, or None for no average")
-        self.momentum, self.mean = momentum, None
-
-    def on_train_batch_end(self, batch, logs=None):
-        weights = _trainable_weights(self.model)
-        if self.mean is None:
-            self.mean = weights
-        else:
-            for mean, weight in zip(self.mean, weights, strict=True):
-                mean += (1 - self.momentum) * (weight - mean)
-
-    def on_test_begin(self, logs=None):
-        self.meanwhile = self.inside(self.model)
-        self.meanwhile.__enter__()
-
-    def on_test_end(self, logs=None):
-        self.meanwhile.__exit__(None, None, None)
-
-    def put_into(self, model):
-        """Set the weights of a model to the mean."""
-        _assign(model.trainable_variables, self.mean)
-
-    @contextmanager
-    def inside(self, model):
-        """Meanwhile the mean stands in the model; then the weights of the last step are there again, to the bit."""
-        weights = _trainable_weights(model)
-        self.put_into(model)
-        try:
-            yield
-        finally:
-            _assign(model.trainable_variables, weights)
-
-
-def _trainable_weights(model):
-    return [np.asarray(variable).copy() for variable in model.trainable_variables]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-class _Keeper(keras.callbacks.Callback):
-    """Keeps the curves, the best weights, and on disk everything that a resumed run needs."""
-
-    def __init__(self, folder, patience, mean=None):
-        super().__init__()
-        self.folder = user_path(folder) if folder else None
-        self.patience, self.mean = patience, mean
-        self.history = History()
-        self.best_value, self.best_weights = -math.inf, None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        for name, value in logs.items():
-            self.history.curves.setdefault(name, []).append(float(value))
-        self.history.seconds.append(time.perf_counter() - self.started)
-        if logs["val_dice"] > self.best_value:
-            self.best_value, self.history.best_epoch = float(logs["val_dice"]), epoch + 1
-            with self.mean.inside(self.model) if self.mean else nullcontext():
-                self.best_weights = self.model.get_weights()
-                if self.folder:
-                    _save(self.model, self.folder / "best.keras")
-        if self.patience and epoch + 1 - self.history.best_epoch >= self.patience:
-            self.model.stop_training = self.history.stopped_early = True
-        if self.folder:
-            self._save_state(epoch + 1)
-
-    def _save_state(self, epoch):
-        # the json names the files: whichever moment a crash picks, they belong together
-        last = self.folder / f"last-{epoch:04d}.keras"
-        _save(self.model, last)
-        if self.mean:
-            with atomic_path(_mean_of(last)) as temporary, open(temporary, "wb") as file:
-                np.savez(file, *self.mean.mean)
-        seeds = [np.asarray(variable).tolist() for variable in _seed_states(self.model)]
-        state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "seeds": seeds}
-        state["history"] = vars(self.history)
-        with atomic_path(self.folder / "state.json") as temporary:
-            temporary.write_text(json.dumps(state))
-        for old in self.folder.glob("last-*"):
-            if old not in (last, _mean_of(last)):
-                old.unlink()
-
-    def resume(self, model):
-        path = self.folder / "state.json"
-        if not path.is_file():
-            return 0
-        state = json.loads(path.read_text())
-        saved = keras.saving.load_model(self.folder / state["model"])
-        model.optimizer.build(model.trainable_variables)
-        pairs = [*zip(model.weights, saved.weights, strict=True)]
-        pairs += zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
-        pairs += zip(_seed_states(model), state["seeds"], strict=True)
-        for variable, value in pairs:
-            variable.assign(value)
-        path = _mean_of(self.folder / state["model"])
-        if path.is_file() != bool(self.mean):
-            had = "with" if path.is_file() else "without"
-            raise ValueError(f"the run in {self.folder} began {had} average: resume it so, or take another folder")
-        if self.mean:
-            with np.load(path) as stored:
-                self.mean.mean = [stored[name] for name in stored.files]
-        self.history.__dict__.update(state["history"])
-        self.best_value = state["best_value"]
-        if (self.folder / "best.keras").is_file():
-            self.best_weights = keras.saving.load_model(self.folder / "best.keras").get_weights()
-        return state["epoch"]
-
-    def restore_best(self, model):
-        if self.best_weights is not None:
-            model.set_weights(self.best_weights)
-
-
-def _mean_of(last):
-    """Where the running mean lies that belongs to a saved model."""
-    return last.with_suffix(".mean.npz")
-
-
-def _seed_states(model):
-    """Where the random numbers of the dropout layers stand; a saved Keras model does not carry it."""
-    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
-
-
-def _save(model, path):
-    with atomic_path(path) as temporary:
-        model.save(temporary)
-
-
-class _Progress(keras.callbacks.Callback):
-    """One line, rewritten in place: in a notebook through its display, in a terminal on stderr."""
-
-    def __init__(self, epochs, history):
-        super().__init__()
-        self.epochs, self.history = epochs, history
-        self.show = None
-
-    def on_train_begin(self, logs=None):
-        self.show = _line_display()
-        self.shown_at, self.began = 0.0, time.perf_counter()
-        self.first_epoch = len(self.history.seconds)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        now = time.perf_counter()
-        if now - self.shown_at < 1:
-            return
-        self.shown_at = now
-        steps = self.params.get("steps") or 1
-        done = (self.epoch - self.first_epoch + (batch + 1) / steps) / (self.epochs - self.first_epoch)
-        left = (now - self.began) * (1 - done) / done
-        dice = self.history.curves.get("val_dice", [math.nan])[-1]
-        self.show(f"epoch {self.epoch + 1}/{self.epochs}, validation Dice {dice:.3f}, about {left:.0f} s left")
-
-    def on_train_end(self, logs=None):
-        self.show(str(self.history), last=True)
-
-
-def _line_display():
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        get_ipython = lambda: None  # noqa: E731
-    if get_ipython() is not None and "ZMQ" in type(get_ipython()).__name__:
-        handle = display({"text/plain": "first step: building the computation …"}, raw=True, display_id=True)
-        return lambda text, last=False: handle.update({"text/plain": text}, raw=True)
-    if sys.stderr.isatty():
-        return lambda text, last=False: print(f"\r{text:<79}", end="\n" if last else "", file=sys.stderr, flush=True)
-    return lambda text, last=False: print(text, flush=True) if last else None

@@ -7,7 +7,7 @@ in the denominator only) and pools the classes; here an empty case that is left 
 import keras
 from keras import ops
 
-from .preprocessing import one_hot
+from ..data.preprocessing import one_hot
 
 
 @keras.saving.register_keras_serializable(package="unet_helpers")

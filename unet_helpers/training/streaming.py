@@ -5,9 +5,10 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from .images import DataError, read_image, read_mask
+from ..data.preprocessing import encode_mask, resize_image, resize_mask
+from ..files.images import read_image, read_mask
+from ..files.paths import DataError
 from .losses import make_targets
-from .preprocessing import encode_mask, resize_image, resize_mask
 
 
 def stream_pairs(
@@ -39,7 +40,7 @@ def stream_pairs(
     clip : bool
         Cut values outside of the range, as a window does; without it they are an error that names the file.
     mask_values : dict of int to int, optional
-        As in :func:`unet_helpers.preprocessing.encode_mask`.
+        As in :func:`unet_helpers.data.encode_mask`.
     shuffle, augment, seed
         As in :func:`unet_helpers.make_batches`.
 

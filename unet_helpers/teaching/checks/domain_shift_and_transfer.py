@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..evaluation import bootstrap_interval
-from ..preprocessing import window
+from ...data.preprocessing import window
+from ...evaluation.intervals import bootstrap_interval
 from ._verdict import NotYet, Wrong, call, exercise
-
-# ---------------------------------------------------------------- paired differences
 
 
 @exercise
@@ -51,8 +49,6 @@ def _three_numbers(result):
     return float(mean), float(low), float(high)
 
 
-# ---------------------------------------------------------------- riddles
-
 CAUSES = ("low dose", "motion", "wide field of view", "soft-tissue window")
 ANSWERS = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": "wide field of view"}
 CLUES = {
@@ -65,7 +61,7 @@ CLUES = {
 
 def mystery_scans(size=128):
     """One slice of one patient, scanned or shown in four ways: ``{letter: image (size, size)}``, 0–1."""
-    from ..phantom import Acquisition, make_patient
+    from ...phantom import Acquisition, make_patient
 
     changes = {
         "low dose": {"photons": 2e3},
@@ -96,9 +92,6 @@ def name_the_cause(names):
     return "Each of them leaves its own trace, and you saw it without any network."
 
 
-# ---------------------------------------------------------------- windows
-
-
 @exercise
 def back_to_hu(function):
     """A function of gray values in 0–1 and the window's level and width that gives HU."""
@@ -123,15 +116,12 @@ def back_to_hu(function):
     return "As long as nothing was cut off at the ends, a known window costs nothing."
 
 
-# ---------------------------------------------------------------- freezing
-
-
 @exercise
 def frozen(function):
     """A function that makes the contracting path of a U-Net untrainable and returns the network."""
     import keras
 
-    from ..models import UNet
+    from ...models import UNet
 
     keras.utils.set_random_seed(0)
     network = UNet((32, 32, 1), 2, base_filters=2, depth=2)

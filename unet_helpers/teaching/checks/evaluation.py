@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..evaluation import bootstrap_interval
+from ...evaluation.intervals import bootstrap_interval
 from ._verdict import NotYet, Wrong, call, exercise
 
 

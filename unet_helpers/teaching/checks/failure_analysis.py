@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from ..atlas import ATLAS
-from ..preprocessing import window
+from ...data.preprocessing import window
+from ...failures.atlas import ATLAS
 from ._verdict import NotYet, Wrong, call, exercise
 
 
@@ -46,7 +46,7 @@ HINTS = (
 
 @exercise
 def name_the_kind(names):
-    """A dict from the letter of a riddle to one of :data:`unet_helpers.atlas.ATLAS`."""
+    """A dict from the letter of a riddle to one of :data:`unet_helpers.failures.ATLAS`."""
     open_letters = [letter for letter in ANSWERS if names.get(letter, ...) in (None, ...)]
     if open_letters:
         raise NotYet(f"{', '.join(open_letters)} still without a name.")

@@ -4,8 +4,6 @@ import numpy as np
 
 from ._verdict import NotYet, Wrong, call, exercise
 
-# ---------------------------------------------------------------- soft Dice
-
 TRUTH = np.array([1.0, 1.0, 0.0, 0.0])
 HALF = np.array([0.8, 0.4, 0.2, 0.0])  # overlap 1.2, sum 1.4
 
@@ -43,9 +41,6 @@ def _number(value):
     if value.size != 1:
         raise Wrong(f"it returns shape {value.shape}; sum over all pixels, and return one number.")
     return float(value.reshape(()))
-
-
-# ---------------------------------------------------------------- two suspects
 
 
 def _tversky(truth, found, false_positive, false_negative):
@@ -95,9 +90,6 @@ def four_pixels(truth, found, wrong):
             f"{weight}. Work the loss out by hand with that weight, and see who agrees."
         )
     return f"On your pixels A says {a:.2f} and B says {b:.2f}; A has the two weights exchanged."
-
-
-# ---------------------------------------------------------------- weights
 
 
 @exercise

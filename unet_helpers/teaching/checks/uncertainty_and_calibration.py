@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..calibration import mutual_information as right_information
-from ..calibration import risk_coverage as right_curve
-from ..calibration import scale_temperature
+from ...evaluation.calibration import mutual_information as right_information
+from ...evaluation.calibration import risk_coverage as right_curve
+from ...evaluation.calibration import scale_temperature
 from ._verdict import Wrong, call, exercise
 
 

@@ -1,0 +1,64 @@
+"""Write what was measured into the book's results: each file says what, on which data, with which seed and device."""
+
+import datetime
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+from unet_helpers.files import atomic_path
+from unet_helpers.teaching import CHECKOUT, RESULTS, describe_device, require_checkout
+
+
+def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
+    """Write ``<name>.json`` into the book's results.
+
+    Parameters
+    ----------
+    name, what : str
+        File stem, and one line that says what was measured.
+    results : dict of str to number, str or list
+    data : str
+    seed : int or list of int
+    folder : Path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    RuntimeError
+        If no folder is named and the package was installed from a wheel, which has no book to write to.
+    """
+    import keras
+
+    require_checkout(folder)
+
+    content = {
+        "what": what,
+        "data": data,
+        "seed": seed,
+        "commit": _commit(),
+        "device": describe_device(),
+        "software": f"Python {platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",
+        "date": datetime.date.today().isoformat(),
+        "results": results,
+    }
+    path = Path(folder) / f"{name}.json"
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _commit():
+    """The commit of the code, with "-dirty" where files differ from it; other results do not count."""
+    if CHECKOUT is None:
+        return "unknown"
+
+    def git(*command):
+        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=CHECKOUT, check=False)
+
+    name = git("describe", "--always").stdout.strip()
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!book/results").stdout.strip()
+    return name + ("-dirty" if changed else "") if name else "unknown"

@@ -1,0 +1,64 @@
+"""Every source as three subsets of slices with their masks.
+
+``load``             one door: a name or a folder in, a data set out
+``subsets``          what every source becomes, split by patient
+``layouts``          recognize how a folder is laid out
+``picture_folders``  read folders of pictures
+``volume_folders``   read folders of volumes
+``synthetic``        the phantom as a data set
+``preprocessing``    window, resize, encode
+``augmentation``     one random change for image and mask together
+``display``          pictures in unknown display windows
+``export``           the phantom as a folder, with what goes wrong in such folders
+"""
+
+from .augmentation import augment_arrays, make_augmenter
+from .display import (
+    BRIGHTEST,
+    DARKEST,
+    WHOLE_RANGE,
+    WINDOWS,
+    draw_window,
+    prepare_display_slice,
+    show_in_random_windows,
+)
+from .export import export_phantom
+from .layouts import WHAT, recognize_layout
+from .load import load_dataset
+from .picture_folders import load_lidc, patient_ids_from_names
+from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, scale_to_unit, window
+from .subsets import Dataset, Subset, check_no_overlap, split_by_patient
+from .synthetic import PHANTOM_CLASSES, nodule_crops, nodule_task, phantom_arrays, subset_of_patients
+
+__all__ = [
+    "BRIGHTEST",
+    "DARKEST",
+    "PHANTOM_CLASSES",
+    "WHAT",
+    "WHOLE_RANGE",
+    "WINDOWS",
+    "Dataset",
+    "Subset",
+    "augment_arrays",
+    "check_no_overlap",
+    "draw_window",
+    "encode_mask",
+    "export_phantom",
+    "load_dataset",
+    "load_lidc",
+    "make_augmenter",
+    "nodule_crops",
+    "nodule_task",
+    "one_hot",
+    "patient_ids_from_names",
+    "phantom_arrays",
+    "prepare_display_slice",
+    "recognize_layout",
+    "resize_image",
+    "resize_mask",
+    "scale_to_unit",
+    "show_in_random_windows",
+    "split_by_patient",
+    "subset_of_patients",
+    "window",
+]

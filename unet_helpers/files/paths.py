@@ -1,0 +1,130 @@
+"""Paths, names and suffixes of files; what is refused becomes one sentence; files are written whole or not at all."""
+
+import contextlib
+import errno
+import math
+import os
+import tempfile
+from pathlib import Path
+
+READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".dcm", ".nii", ".nii.gz")
+
+
+class DataError(ValueError):
+    """A file or folder that cannot be used; the message names it and says what to do."""
+
+
+def max_values():
+    """The most pixels × channels that one file may unfold to: 2**29 (2 GiB as float32), or ``UNET_MAX_VALUES``.
+
+    A damaged or hostile header can announce more than any machine has; the limit is checked before the memory is
+    taken.
+    """
+    named = os.environ.get("UNET_MAX_VALUES", str(2**29))
+    if not named.isdecimal() or int(named) == 0:
+        raise DataError(f"UNET_MAX_VALUES is {named!r}; give a whole number of pixels above 0")
+    return int(named)
+
+
+def check_size(path, shape):
+    """Raise :class:`DataError` if an array of this shape is larger than :func:`max_values`."""
+    values = math.prod(int(n) for n in shape)
+    if values > max_values():
+        size = "×".join(str(n) for n in shape)
+        raise DataError(
+            f"'{_name(path)}' is too large: its header announces {size} values, and {max_values()} are allowed. If the "
+            f"file is what you expect, allow more with the environment variable UNET_MAX_VALUES={values}"
+        )
+
+
+def user_path(named):
+    """The path that a person means: ``~`` at its beginning is the home folder, as in a shell."""
+    path = os.path.expanduser(named)
+    home = path.replace("\\", "/").partition("/")[0]
+    if path.startswith("~") and not os.path.exists(home):  # a file may well be named "~x.png"
+        raise DataError(f"'{named}' begins with {home}, but no such home folder is known here; write it in full")
+    return Path(path)
+
+
+def suffix_of(path):
+    """The format suffix in lower case, with ``.nii.gz`` as one piece."""
+    name = os.path.basename(path).lower()
+    stem, dot, end = name.rpartition(".")
+    return ".nii.gz" if name.endswith(".nii.gz") else dot + end if stem.strip(".") else ""
+
+
+def stem_of(path):
+    """The file name without its format suffix."""
+    name = os.path.basename(path)
+    return name[: len(name) - len(suffix_of(name))]
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)  # a disk that takes no more
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turn the error of a system that refuses to write into one sentence: what, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        blocked = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "a file stands where a folder is needed" if blocked else error.strerror or str(error)
+        raise DataError(
+            f"'{path}' cannot be written ({why}); make room, or choose another folder (the environment variable "
+            "UNET_DATA_DIR names the one in which the series keeps its data)"
+        ) from None
+
+
+class atomic_path:
+    """Context manager: write to a temporary file beside ``path``, and move it there only on success.
+
+    A folder that may not be written and a full disk raise :class:`DataError`; no part of a file is left then.
+    """
+
+    def __init__(self, path):
+        self.path = user_path(path)
+
+    def __enter__(self):
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-", suffix=suffix_of(self.path))
+            os.close(handle)
+        self.temporary = Path(name)
+        return self.temporary
+
+    def __exit__(self, kind, value, traceback):
+        try:
+            with writing(self.path):
+                if getattr(value, "errno", None) in FULL:
+                    raise value
+                if value is None:
+                    with contextlib.suppress(OSError):  # a memory stick may know no permissions
+                        os.chmod(self.temporary, 0o644)  # mkstemp makes it private to its owner
+                    os.replace(self.temporary, self.path)
+        finally:
+            with contextlib.suppress(OSError):
+                self.temporary.unlink(missing_ok=True)
+
+
+def _name(path):
+    return Path(path).name
+
+
+def data_folder():
+    """Where generated and fetched data are kept: ``UNET_DATA_DIR``, or a cache folder of the user; made if missing."""
+    named, cache = (os.environ.get(variable, "") for variable in ("UNET_DATA_DIR", "XDG_CACHE_HOME"))
+    # an empty variable counts as unset, as does a cache folder without its whole path: so the XDG specification says
+    cache = cache if os.path.isabs(os.path.expanduser(cache)) else "~/.cache"
+    try:
+        base = user_path(named) if named else user_path(cache) / "unet_helpers"
+    except DataError as error:
+        if named:
+            raise DataError(f"UNET_DATA_DIR names no folder: {error}") from None
+        raise DataError(
+            "no home folder is known here in which data could be kept; name a folder in the environment variable "
+            "UNET_DATA_DIR"
+        ) from None
+    with writing(base):
+        base.mkdir(parents=True, exist_ok=True)
+    return base

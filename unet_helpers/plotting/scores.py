@@ -1,0 +1,308 @@
+"""Figures of scores: counts, cases, differences and their intervals, objects and their matches."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+
+from .canvas import CLASS_COLORS, ERROR_COLORS, draw_image, figure
+
+
+def show_counts(truth, prediction):
+    """Two small masks pixel by pixel, and which of the four counts each pixel goes to.
+
+    Parameters
+    ----------
+    truth, prediction : ``(H, W)`` 0/1, small enough to read letters in the pixels
+    """
+    from ..evaluation.overlap import error_map
+
+    errors, names = error_map(truth, prediction), ("TN", "TP", "FP", "FN")
+    palette = ("#FFFFFF", *ERROR_COLORS.values())
+    with figure(1, 3) as (fig, axes):
+        panels = {"ground truth": truth, "prediction": prediction, "compared": errors}
+        for ax, (title, cells) in zip(axes.flat, panels.items(), strict=True):
+            cells, compared = np.asarray(cells).astype(int), title == "compared"
+            for (row, column), value in np.ndenumerate(cells):
+                color = palette[value] if compared else ("#FFFFFF", "#888888")[value]
+                ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor=color, edgecolor="#555555"))
+                text, ink = names[value] if compared else value, "white" if value else "#777777"
+                ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
+            ax.set(xlim=(-0.03, cells.shape[1] + 0.03), ylim=(cells.shape[0] + 0.03, -0.03), aspect="equal")
+            ax.set_title(title, fontsize=10)
+            ax.set_axis_off()
+    return fig
+
+
+def show_confusion_matrix(matrix, class_names):
+    """Pixels by true class (row) and predicted class (column); the shade is the share of the row."""
+    matrix = np.asarray(matrix)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    with figure(width=4.2, height=3.2) as (fig, axes):
+        ax = axes[0, 0]
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(matrix):
+            ink = "white" if shares[row, column] > 0.6 else "black"
+            text = f"{count}\n{shares[row, column]:.1%}"
+            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
+        ax.set_xticks(range(len(class_names)), class_names)
+        ax.set_yticks(range(len(class_names)), class_names)
+        ax.set_xlabel("prediction")
+        ax.set_ylabel("ground truth")
+    return fig
+
+
+def show_case_grid(table, title=None):
+    """A table of scores in 0–1 as colored cells with their numbers; an undefined score (nan) is an empty gray cell.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per patient, one column per slice.
+    title : str, optional
+    """
+    values = table.to_numpy(dtype=float)
+    height, width = values.shape
+    with figure(width=0.6 * width + 1.4, height=0.36 * height + 0.9) as (fig, axes):
+        ax = axes[0, 0]
+        ax.set_facecolor("#DDDDDD")
+        ax.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                ink = "white" if value < 0.5 else "black"
+                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=ink)
+        ax.set_xticks(np.arange(width), table.columns)
+        ax.set_yticks(np.arange(height), table.index)
+        ax.set_xticks(np.arange(width + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(height + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color="white", linewidth=1.5)
+        ax.tick_params(which="both", length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_xlabel(table.columns.name or "slice")
+        ax.set_title(title or "", fontsize=10)
+    return fig
+
+
+def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
+    """Every case as a dot per class; beside it the mean and its 95 % bootstrap interval over patients.
+
+    Parameters
+    ----------
+    evaluation : unet_helpers.evaluation.Evaluation
+    metric : str
+        A column of ``evaluation.cases``.
+    seed : int
+        Of the bootstrap.
+    method : str
+        Of the interval: see :func:`unet_helpers.bootstrap_interval`.
+    """
+    summary = evaluation.summary(metric, seed=seed, method=method)
+    with figure(width=1.9 * len(summary) + 1, height=3) as (fig, axes):
+        ax = axes[0, 0]
+        for x, (name, row) in enumerate(summary.iterrows()):
+            values = evaluation.of_class(name)[metric].to_numpy()
+            values = np.sort(values[np.isfinite(values)])
+            color = CLASS_COLORS[(x + 1) % len(CLASS_COLORS)]
+            beside = x - 0.12 + 0.07 * (np.arange(len(values)) % 3 - 1)
+            ax.scatter(beside, values, color=color, edgecolor="black", linewidth=0.5, s=30, zorder=3)
+            ax.plot([x + 0.16] * 2, [row["low"], row["high"]], color="black", linewidth=2)
+            ax.plot(x + 0.16, row["mean"], "D", color="black", markersize=5)
+            ax.text(x + 0.21, row["mean"], f"{row['mean']:.2f}", va="center", fontsize=9)
+        ax.set_xticks(range(len(summary)), summary.index)
+        ax.set_xlim(-0.5, len(summary) - 0.5)
+        if metric in ("dice", "iou", "precision", "recall"):
+            ax.set_ylim(0, 1.02)
+        ax.set_ylabel({"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)"}.get(metric, metric))
+        ax.set_title(f"each dot a {evaluation.unit}; mean and 95 % interval", fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6, method="percentile"):
+    """Paired differences: one row per column of the table, a dot per patient, and the mean with its 95 % interval.
+
+    A row whose interval includes 0 is drawn hollow.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        One panel each, all with the same columns; a row per patient, nan is left out.
+    xlabel : str
+    limits : (float, float), optional
+        Of the horizontal axis.
+    seed : int
+        Of the bootstrap.
+    method : str
+        Of the interval: see :func:`unet_helpers.bootstrap_interval`.
+    """
+    from ..evaluation.intervals import bootstrap_interval
+
+    rows = len(next(iter(tables.values())).columns)
+    with figure(1, len(tables), panel=panel, height=0.36 * rows + 0.9, sharey=True) as (fig, axes):
+        for k, (ax, (title, table)) in enumerate(zip(axes.flat, tables.items(), strict=True)):
+            ax.axvline(0, color="#999999", linewidth=1)
+            for y, name in enumerate(table.columns):
+                values = table[name].dropna().to_numpy()
+                low, high = bootstrap_interval(values, seed=seed, method=method)
+                color = CLASS_COLORS[(k + 1) % len(CLASS_COLORS)]
+                ax.scatter(values, np.full(len(values), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
+                ax.plot([low, high], [y - 0.1] * 2, color="black", linewidth=2)
+                fill = "white" if low <= 0 <= high else "black"
+                look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
+                ax.plot(values.mean(), y - 0.1, "D", **look)
+            ax.set(xlabel=xlabel, xlim=limits)
+            ax.set_title(title, fontsize=10)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_yticks(range(rows), table.columns)
+        axes[0, 0].set_ylim(rows - 0.5, -0.5)  # the dots of the last row clear of the axis
+    return fig
+
+
+def show_estimates(runs, quantities, limits=None, panel=2.9, mark=None):
+    """Recorded results, one row per run: the mean over its seeds, a dot for each seed, an interval where there is one.
+
+    Parameters
+    ----------
+    runs : dict of str to dict
+        By name, with lists ``"dice_seeds"`` and so on (None where a seed has no value), and perhaps ``"dice_low"`` and
+        ``"dice_high"``.
+    quantities : dict of str to str
+        Title of a panel, and the quantity it shows, as ``{"Dice per patient": "dice"}``.
+    limits : (float, float), optional
+        Of the horizontal axes.
+    mark : float, optional
+        Draw a line here, such as 0 for differences; a mean whose interval includes it is hollow.
+    """
+    with figure(1, len(quantities), panel=panel, height=0.34 * len(runs) + 0.8, sharey=True) as (fig, axes):
+        for ax, (title, key) in zip(axes.flat, quantities.items(), strict=True):
+            if mark is not None:
+                ax.axvline(mark, color="#999999", linewidth=1)
+            for y, run in enumerate(runs.values()):
+                dots = [value for value in run[f"{key}_seeds"] if value is not None]
+                if run.get(f"{key}_low") is not None:
+                    ax.plot([run[f"{key}_low"], run[f"{key}_high"]], [y, y], color="#AAAAAA", linewidth=2)
+                ax.scatter(dots, np.full(len(dots), y), color="white", edgecolor="#0072B2", s=22, zorder=3)
+                if dots:
+                    undecided = mark is not None and run[f"{key}_low"] <= mark <= run[f"{key}_high"]
+                    fill = "white" if undecided else "black"
+                    ax.plot(np.mean(dots), y, "D", color="black", markerfacecolor=fill, markersize=5, zorder=4)
+            ax.set(xlabel=title, xlim=limits)
+            ax.grid(axis="x", color="#DDDDDD", linewidth=0.8)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0, 0].set_yticks(range(len(runs)), runs)
+        axes[0, 0].set_ylim(len(runs) - 0.5, -0.5)
+    return fig
+
+
+def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
+    """Differences of paired measurements over their means, with bias (solid) and limits of agreement (dashed).
+
+    Parameters
+    ----------
+    measured, reference : ``(N,)`` float
+        One pair per patient; see :func:`unet_helpers.evaluation.limits_of_agreement`.
+    unit : str
+    """
+    from ..evaluation.agreement import limits_of_agreement
+
+    measured, reference = np.asarray(measured, dtype=float), np.asarray(reference, dtype=float)
+    found = limits_of_agreement(measured, reference)
+    ax.axhline(0, color="#999999", linewidth=1)
+    dots = {"color": "#0072B2", "edgecolor": "black", "linewidth": 0.4, "s": 18}
+    ax.scatter((measured + reference) / 2, measured - reference, **dots)
+    for value, style in ((found.bias, "-"), (found.low, "--"), (found.high, "--")):
+        ax.axhline(value, color="#D55E00", linestyle=style, linewidth=1.2)
+    ax.set_xlabel(f"mean of both ({unit})")
+    ax.set_title(title or "", fontsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def color_objects(labels):
+    """A color 1 to 5 for each object of a label image ``(H, W)``, neighbors in different ones, as a mask to draw."""
+    from scipy import ndimage
+
+    colors = np.zeros(labels.shape, np.uint8)
+    palette = len(CLASS_COLORS) - 1
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        around = tuple(slice(max(side.start - 2, 0), side.stop + 2) for side in box)
+        own = labels[around] == number
+        taken = set(colors[around][ndimage.binary_dilation(own, iterations=2)].tolist())
+        choices = [(number + k) % palette + 1 for k in range(palette)]
+        colors[around][own] = next((color for color in choices if color not in taken), choices[0])
+    return colors
+
+
+def show_matches(image, truth, predictions, panel=2.4):
+    """Objects matched at an IoU of 0.5: predicted ones with a partner and without, and outlines of those missed.
+
+    Parameters
+    ----------
+    image : ``(H, W)``
+    truth : ``(H, W)`` label image
+    predictions : dict of str to label image
+        One panel each, with the counts below its name.
+    """
+    from ..evaluation.matching import match_instances
+
+    with figure(1, len(predictions), panel=panel, height=panel + 0.45) as (fig, axes):
+        for ax, (name, found) in zip(axes.flat, predictions.items(), strict=True):
+            matches = match_instances(truth, found)
+            draw_image(ax, image, title=f"{name}\n{len(matches.pairs)} found, {matches.missed} missed")
+            left, right = (set(np.unique(labels).tolist()) - {0} for labels in (truth, found))
+            kinds = (
+                (right & set(matches.pairs[:, 1])),
+                (right - set(matches.pairs[:, 1])),
+                left - set(matches.pairs[:, 0]),
+            )
+            for color, labels, numbers, fill in zip(
+                ERROR_COLORS.values(), (found, found, truth), kinds, (0.3, 0.3, 0), strict=True
+            ):
+                overlay = np.zeros((*labels.shape, 4))
+                overlay[np.isin(labels, list(numbers))] = (*to_rgb(color), fill)
+                ax.imshow(overlay, interpolation="nearest")
+                for number in numbers:
+                    ax.contour(labels == number, levels=[0.5], colors=[color], linewidths=0.9)
+        names = ("predicted, with a partner", "predicted, without", "missed")
+        handles = [Patch(color=color, label=name) for color, name in zip(ERROR_COLORS.values(), names, strict=True)]
+        fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return fig
+
+
+def show_effects(rows, marked=(), xlabel="difference in Dice, on an axis stretched around 0", width=7.2):
+    """Measured effects, one row each, largest loss first: a dot per seed, and the mean with its interval.
+
+    A row whose interval includes 0 is drawn hollow.
+
+    Parameters
+    ----------
+    rows : dict of str to dict
+        ``effect``, ``effect_low``, ``effect_high`` and the list ``effect_seeds``.
+    marked : sequence of str
+        Rows drawn in orange, below the others.
+    xlabel : str
+    width : float
+        Inches.
+    """
+    order = sorted(rows, key=lambda name: (name in marked, rows[name]["effect"]))
+    with figure(width=width, height=0.3 * len(order) + 0.9) as (fig, axes):
+        ax = axes[0, 0]
+        ax.axvline(0, color="#999999", linewidth=1)
+        for y, name in enumerate(order):
+            row, color = rows[name], "#E69F00" if name in marked else "#56B4E9"
+            seeds = row["effect_seeds"]
+            ax.scatter(seeds, np.full(len(seeds), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
+            ax.plot([row["effect_low"], row["effect_high"]], [y - 0.1] * 2, color="black", linewidth=2)
+            fill = "white" if row["effect_low"] <= 0 <= row["effect_high"] else "black"
+            look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
+            ax.plot(row["effect"], y - 0.1, "D", **look)
+        ax.set_xscale("symlog", linthresh=0.01, linscale=0.6)
+        ticks = (-1, -0.1, -0.01, 0, 0.01, 0.1, 1)
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+        ax.set(xlabel=xlabel, xlim=(-1.3, 1))
+        ax.set_yticks(range(len(order)), order)
+        ax.invert_yaxis()
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig

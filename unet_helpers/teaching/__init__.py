@@ -1,0 +1,40 @@
+"""What only the lessons need; nothing below imports it.
+
+``checks``       self-checks of the exercises, one module per notebook
+``museum``       a museum of bugs
+``your_data``    the steps of notebook 15
+``report``       an evaluation as a folder of files
+``workers``      training on several processes
+``all_reduce``   what adding up gradients costs
+``jax_worker``   one worker: Keras on JAX
+``step_cost``    what one training step costs here
+``recorded``     the measured numbers of the book
+``cells``        a scene of cells
+``coarse_maps``  what a coarse map can say
+
+``checks``, ``museum``, ``your_data``, ``report``, ``step_cost`` and ``jax_worker`` are imported as modules: they load
+figures and widgets, or run as programs.
+"""
+
+from .all_reduce import all_reduce_seconds, ring_all_reduce, slurm_script, step_seconds
+from .cells import draw_cells
+from .coarse_maps import best_from_coarse_map
+from .recorded import CHECKOUT, RESULTS, describe_device, require_checkout
+from .workers import divide_processor, run_workers, train_in_processes, write_job
+
+__all__ = [
+    "CHECKOUT",
+    "RESULTS",
+    "all_reduce_seconds",
+    "best_from_coarse_map",
+    "describe_device",
+    "divide_processor",
+    "draw_cells",
+    "require_checkout",
+    "ring_all_reduce",
+    "run_workers",
+    "slurm_script",
+    "step_seconds",
+    "train_in_processes",
+    "write_job",
+]
