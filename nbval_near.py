@@ -7,6 +7,7 @@ tolerance, times the number where that is above 1: 0.98 may be 0.99, and with 0.
 What a training says of its seconds and its best epoch, and a time per epoch or batch, is not compared at all.
 """
 
+import contextlib
 import os
 import re
 
@@ -43,6 +44,21 @@ def pytest_configure(config):
     """Kernels that nbval starts compute with oneDNN, unless somebody chose: see ``unet_helpers/_quiet.py``."""
     if config.getoption("nbval", False):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        import nbval.kernel
+
+        nbval.kernel.start_new_kernel = start_again(nbval.kernel.start_new_kernel)
+
+
+def start_again(start):
+    """Start a kernel up to three times: another program may take its ports between their choice and its start."""
+
+    def start_new_kernel(*arguments, **options):
+        for _ in range(2):
+            with contextlib.suppress(RuntimeError):
+                return start(*arguments, **options)
+        return start(*arguments, **options)
+
+    return start_new_kernel
 
 
 def pytest_itemcollected(item):

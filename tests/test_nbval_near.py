@@ -6,7 +6,7 @@ import sys
 import nbformat
 import pytest
 
-from nbval_near import snap
+from nbval_near import snap, start_again
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,19 @@ def test_only_cells_that_say_so_are_compared_within_a_tolerance_and_the_summary_
     )
     assert states == ["FAILED", "PASSED", "FAILED", "PASSED", "FAILED", "PASSED"]
     assert "n.ipynb: 6 cells, 3 within a tolerance, 1 ignored (17 %)" in said
+
+
+def test_a_kernel_that_dies_at_its_start_is_started_again_but_not_forever():
+    tries = []
+
+    def start(*, deaths):
+        tries.append(deaths)
+        if len(tries) <= deaths:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return "kernel"
+
+    assert start_again(start)(deaths=2) == "kernel"
+    tries.clear()
+    with pytest.raises(RuntimeError, match="Kernel died"):
+        start_again(start)(deaths=3)
+    assert len(tries) == 3
