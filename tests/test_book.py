@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.pycode import ModuleAnalyzer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -363,8 +364,14 @@ def test_the_list_of_files_of_a_folder_becomes_links():
 def test_the_fields_of_a_class_get_a_heading_and_end_with_their_paragraph():
     lines = ["Slices.", "", "images : array", "masks, readers : array", "    Of classes.", "", "More: words."]
     series_book.shape_docstring(None, "class", "Subset", None, {}, lines)
-    fields = ["Attributes", "----------", "images : array", "masks, readers : array", "    Of classes."]
+    fields = ["Parameters", "----------", "images : array", "masks, readers : array", "    Of classes."]
     assert lines == ["Slices.", "", *fields, "", "", "", "More: words."]
+
+
+def test_words_before_a_colon_are_no_type_of_a_property():
+    lines = ["True objects without a partner: false negatives."]
+    series_book.shape_docstring(None, "property", "missed", None, {}, lines)
+    assert NumpyDocstring(lines, what="property").lines() == ["True objects without a partner:", "false negatives."]
 
 
 def test_the_glossary_is_in_order_without_repetition():

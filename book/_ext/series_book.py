@@ -8,8 +8,8 @@ Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Co
 to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
 
 Package. The pages in ``book/api`` are made from the docstrings of ``unet_helpers``. The list of files in a folder's
-docstring becomes links; a name that its folder re-exports leads to the file where it stands; the fields of a class,
-which a docstring names without a heading, become a list.
+docstring becomes links; a name that its folder re-exports leads to the file where it stands; fields and arguments
+that a docstring names without a heading become a list.
 """
 
 import json
@@ -233,15 +233,27 @@ def configure(app, config):
 
 
 def shape_docstring(app, what, name, obj, options, lines):
-    """Turn the list of files of a folder into links, and put a heading over the fields of a class, for napoleon."""
+    """Turn the list of files of a folder into links, and write the rest as napoleon reads it.
+
+    It wants a heading over fields and arguments; and takes what stands before a colon for a type where the first line
+    of a property or a constant has one.
+    """
     if what == "module":
         lines[:] = [LINE_OF_THE_LIST.sub(rf"* :mod:`\1 <{name}.\1>` – ", line) for line in lines]
-    elif what in ("class", "exception") and not any(line.startswith("----") for line in lines):
+    elif what in ("class", "exception", "function", "method") and not any(line.startswith("----") for line in lines):
         first = next((number for number, line in enumerate(lines) if FIELD.match(line)), None)
         if first is not None:
             end = next((n for n in range(first, len(lines)) if not lines[n]), len(lines))
             lines[end:end] = ["", ""]  # otherwise the next paragraph would be a field too
-            lines[first:first] = ["Attributes", "----------"]
+            lines[first:first] = ["Parameters", "----------"]
+    elif what in ("property", "attribute", "data") and lines and ": " in lines[0]:
+        before, after = lines[0].split(": ", 1)
+        lines[:1] = [f"{before}:", after]
+
+
+def leave_out_fields_of_tuples(app, what, name, obj, skip, options):
+    """A named tuple says "Alias for field number 0" of its first field, which helps nobody."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
 
 
 def add_short_names(app, env):
@@ -270,6 +282,7 @@ def leave_as_text(app, env, node, contnode):
 def setup(app):
     app.connect("config-inited", configure)
     app.connect("autodoc-process-docstring", shape_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", leave_out_fields_of_tuples)
     app.connect("env-updated", add_short_names)
     app.connect("missing-reference", leave_as_text)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
