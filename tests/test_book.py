@@ -1,8 +1,11 @@
 """Each check of the book must find what it is for, and a small book built with our settings must pass them all."""
 
 import base64
+import importlib
+import inspect
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -13,6 +16,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sphinx.ext.napoleon import NumpyDocstring
+from sphinx.pycode import ModuleAnalyzer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_ext"), str(ROOT / "book" / "vendor")]
@@ -327,6 +332,48 @@ def test_the_bibliography_has_unique_complete_entries():
     assert len(known) == len(set(known))
 
 
+FOLDERS = sorted(path.parent.name for path in (ROOT / "unet_helpers").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_file_of_the_package_is_described_once_on_the_page_of_its_folder(folder):
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "unet_helpers" / folder).rglob("*.py")]
+    public = [".".join(path.parts).removesuffix(".__init__") for path in files if not re.search("^_[^_]", path.name)]
+    page = (ROOT / "book" / "api" / f"{folder}.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"automodule:: (\S+)", page)) == sorted(public)
+    assert f"book/api/{folder}" in build_book.pages()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_name_that_a_folder_passes_on_is_described(folder):
+    module = importlib.import_module(f"unet_helpers.{folder}")
+    files = [path.stem for path in Path(module.__file__).parent.glob("[a-z]*.py")]
+    analyzers = [ModuleAnalyzer.for_module(f"{module.__name__}.{name}") for name in files]
+    constants = {name for analyzer in analyzers for _, name in analyzer.find_attr_docs()}
+    things = {name: getattr(module, name) for name in module.__all__}
+    described = {name for name, thing in things.items() if callable(thing) and inspect.getdoc(thing)}
+    assert set(things) - described - constants == set()
+
+
+def test_the_list_of_files_of_a_folder_becomes_links():
+    lines = ["From the disk to arrays.", "", "``paths``  user's paths", "``pictures`` are not a list"]
+    series_book.shape_docstring(None, "module", "unet_helpers.files", None, {}, lines)
+    assert lines[2:] == ["* :mod:`paths <unet_helpers.files.paths>` – user's paths", "``pictures`` are not a list"]
+
+
+def test_the_fields_of_a_class_get_a_heading_and_end_with_their_paragraph():
+    lines = ["Slices.", "", "images : array", "masks, readers : array", "    Of classes.", "", "More: words."]
+    series_book.shape_docstring(None, "class", "Subset", None, {}, lines)
+    fields = ["Parameters", "----------", "images : array", "masks, readers : array", "    Of classes."]
+    assert lines == ["Slices.", "", *fields, "", "", "", "More: words."]
+
+
+def test_words_before_a_colon_are_no_type_of_a_property():
+    lines = ["True objects without a partner: false negatives."]
+    series_book.shape_docstring(None, "property", "missed", None, {}, lines)
+    assert NumpyDocstring(lines, what="property").lines() == ["True objects without a partner:", "false negatives."]
+
+
 def test_the_glossary_is_in_order_without_repetition():
     lines = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8").split("{glossary}\n")[1].splitlines()
     terms = [line.lower() for line in lines if line and not line.startswith((" ", "`"))]
@@ -499,8 +546,14 @@ def test_a_second_build_does_nothing_until_something_changes(built, monkeypatch)
     began = time.process_time()
     assert build_book.build(built) == 0
     assert time.process_time() - began < 2
-    monkeypatch.setenv("BOOK_REPOSITORY_URL", "https://github.com/a/b")
+    with monkeypatch.context() as address:
+        address.setenv("BOOK_REPOSITORY_URL", "https://github.com/a/b")
+        assert not build_book.is_current(built)
+    module = built / "unet_helpers" / "files" / "paths.py"
+    module.parent.mkdir(parents=True)
+    module.write_text('"""A docstring that a page shows."""\n', encoding="utf-8")
     assert not build_book.is_current(built)
+    shutil.rmtree(built / "unet_helpers")
 
 
 def test_a_warning_fails_every_time(built, tmp_path, capsys):

@@ -89,6 +89,7 @@ def fingerprint(root=ROOT):
     settings = [root / "_config.yml", root / "_toc.yml", *sorted((root / "book" / "_ext").glob("*.py"))]
     sources = [path for path in sorted((root / "book").rglob("*")) if "__pycache__" not in path.parts]
     sources += [root / f"{name}.ipynb" for name in notebooks(root)]
+    sources += sorted((root / "unet_helpers").rglob("*.py"))  # pages are made from their docstrings
     address = [os.environ.get(name, "") for name in ("BOOK_REPOSITORY_URL", "BOOK_BRANCH")]
 
     def state(paths):

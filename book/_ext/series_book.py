@@ -6,16 +6,23 @@ the first box of notebook 01 states. A value that is not there fails the build.
 
 Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
 to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
+
+Package. The pages in ``book/api`` are made from the docstrings of ``unet_helpers``. The list of files in a folder's
+docstring becomes links; a name that its folder re-exports leads to the file where it stands; fields and arguments
+that a docstring names without a heading become a list.
 """
 
 import json
 import os
 import re
 import statistics
+import sys
 from pathlib import Path
 
 MAX_ROWS_OF_ONE_GROUP = 12
 MINUTES = re.compile(r"\*\*Minutes\W+\D{0,20}?(\d+)[^\n]*?to read[^\n]*?(\d+)\D{0,20}?to run")
+LINE_OF_THE_LIST = re.compile(r"^``(\w+)``  +")
+FIELD = re.compile(r"^\w+(, \w+)* : ")
 #: how much longer than reading a lesson takes, because of the exercises
 LESSON_FACTOR = 1.5
 #: shown on the results page under a heading of their own; any other file goes to "Other measurements"
@@ -225,6 +232,57 @@ def configure(app, config):
     config.html_theme_options = {**options, **launch_options(os.environ)}
 
 
+def shape_docstring(app, what, name, obj, options, lines):
+    """Turn the list of files of a folder into links, and write the rest as napoleon reads it.
+
+    It wants a heading over fields and arguments; and takes what stands before a colon for a type where the first line
+    of a property or a constant has one.
+    """
+    if what == "module":
+        lines[:] = [LINE_OF_THE_LIST.sub(rf"* :mod:`\1 <{name}.\1>` – ", line) for line in lines]
+    elif what in ("class", "exception", "function", "method") and not any(line.startswith("----") for line in lines):
+        first = next((number for number, line in enumerate(lines) if FIELD.match(line)), None)
+        if first is not None:
+            end = next((n for n in range(first, len(lines)) if not lines[n]), len(lines))
+            lines[end:end] = ["", ""]  # otherwise the next paragraph would be a field too
+            lines[first:first] = ["Parameters", "----------"]
+    elif what in ("property", "attribute", "data") and lines and ": " in lines[0]:
+        before, after = lines[0].split(": ", 1)
+        lines[:1] = [f"{before}:", after]
+
+
+def leave_out_fields_of_tuples(app, what, name, obj, skip, options):
+    """A named tuple says "Alias for field number 0" of its first field, which helps nobody."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
+
+
+def add_short_names(app, env):
+    """Let ``unet_helpers.evaluation.dice`` lead to where ``unet_helpers.evaluation.overlap.dice`` is described."""
+    domain = env.get_domain("py")
+    described = {name: entry for name, entry in domain.objects.items() if not entry.aliased}
+    folders = [name for name in described if name.count(".") < 2 and hasattr(sys.modules.get(name), "__all__")]
+    for folder in folders:
+        for short in sys.modules[folder].__all__:
+            thing = getattr(sys.modules[folder], short)
+            full = f"{getattr(thing, '__module__', '')}.{short}"
+            if full not in described:  # a constant does not say where it stands
+                full = next((name for name in described if re.fullmatch(rf"{folder}\.\w+\.{short}", name)), None)
+            if full:
+                domain.objects[f"{folder}.{short}"] = described[full]._replace(aliased=True)
+
+
+def leave_as_text(app, env, node, contnode):
+    """Show words of a type that are no class of the package, as in "float, mm", without a link and a warning."""
+    written_by_a_role = not node.get("refspecific")
+    if node.get("refdomain") != "py" or written_by_a_role or node["reftarget"].startswith("unet_helpers"):
+        return None
+    return contnode
+
+
 def setup(app):
     app.connect("config-inited", configure)
+    app.connect("autodoc-process-docstring", shape_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", leave_out_fields_of_tuples)
+    app.connect("env-updated", add_short_names)
+    app.connect("missing-reference", leave_as_text)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

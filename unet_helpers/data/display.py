@@ -9,9 +9,10 @@ import numpy as np
 
 from .preprocessing import resize_image
 
-DARKEST, BRIGHTEST = 0.005, 0.995  # quantiles of the pixels that become 0 and 1
+#: quantiles of the pixels that become 0 and 1
+DARKEST, BRIGHTEST = 0.005, 0.995
 
-# level and width in HU, each between a smallest and a largest value; and how often the kind is drawn
+#: level and width in HU, each between a smallest and a largest value; and how often the kind is drawn
 WINDOWS = {
     "lung": ((-750, -400, 900, 2000), 0.28),
     "soft tissue": ((0, 90, 250, 500), 0.22),
@@ -19,7 +20,7 @@ WINDOWS = {
     "bone": ((250, 600, 1200, 2600), 0.08),
     "everything that is stored": ((-1000, 1000, 2500, 6500), 0.15),
 }
-WHOLE_RANGE = 0.15  # how often a slice is shown from its own smallest to its own largest value
+WHOLE_RANGE = 0.15  #: how often a slice is shown from its own smallest to its own largest value
 
 
 def prepare_display_slice(pixels, shape):

@@ -8,6 +8,7 @@ import psutil
 from ..files.pairing import FOLDER_PAIRS, is_mask_name
 from ..files.paths import READABLE, DataError, suffix_of, user_path
 
+#: the layouts that are recognized, in words
 WHAT = {
     "pairs": "two folders of pictures, matched by name",
     "volumes": "two folders of NIfTI volumes, matched by name",

@@ -31,7 +31,8 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     options
         Phantom: ``patients``, ``slices``, ``window``, ``variety``. Folder of pairs: ``class_names``,
         ``mask_values``, ``problems``, ``patient_pattern``. LIDC: ``consensus``. Volumes: ``volumes``,
-        ``window``. See :func:`load_phantom`, :func:`load_pairs`, :func:`load_lidc` and
+        ``window``. See :func:`unet_helpers.data.synthetic.load_phantom`,
+        :func:`unet_helpers.data.picture_folders.load_pairs`, :func:`unet_helpers.data.load_lidc` and
         :mod:`unet_helpers.data.layouts`.
 
     Returns

@@ -11,6 +11,7 @@ from ..files.paths import DataError, atomic_path, data_folder
 from . import preprocessing
 from .subsets import Dataset, Subset
 
+#: names of the classes, in the order of their indices
 PHANTOM_CLASSES = ("background", "lung", "nodule")
 
 
@@ -45,7 +46,7 @@ def load_phantom(*, size=128, seed=0, patients=48, slices=8, window=(-600, 1500)
 
 
 def subset_of_patients(patients, window=(-600, 1500)):
-    """Patients of :func:`unet_helpers.phantom.make_patient` as a :class:`Subset` like that of :func:`load_phantom`."""
+    """Patients of :func:`unet_helpers.phantom.make_patient` as a subset like those of :func:`load_phantom`."""
     volumes = np.concatenate([patient.volume for patient in patients]).astype(np.float32)[..., np.newaxis]
     slices = [(patient, z) for patient in patients for z in range(len(patient.volume))]
     return Subset(

@@ -53,7 +53,7 @@ class Evaluation:
         empty : float
             What a case without a value (nan) counts as; nan leaves it out. Infinite distances are left out.
         method : str
-            As in :func:`bootstrap_interval`.
+            As in :func:`unet_helpers.bootstrap_interval`.
 
         Returns
         -------

@@ -7,6 +7,7 @@ import pandas as pd
 
 from .overlap import dice
 
+#: ways to an interval of a mean: three bootstraps, and Student's t
 METHODS = ("percentile", "bca", "studentized", "t")
 
 

@@ -32,6 +32,7 @@ CAUSES = ("truncated by field of view", "slice-end error", "low contrast")  #: t
 #: of the image's scale; 375 HU in the lung window. Chosen on development patients (benchmarks/atlas.py)
 CONTRAST = 0.25
 COLUMNS = ("slice", "class", "kind", "pixels", "area_mm2", "row", "column", "depth_mm", "contrast")
+#: pixels that touch, corners included
 NEIGHBORS = np.ones((3, 3), bool)
 
 

@@ -20,6 +20,7 @@ class Disturbance:
     levels: tuple
 
 
+#: what their strengths measure, and the strengths that are tried, from none on
 DISTURBANCES = {
     "noise": Disturbance("standard deviation in HU", (0, 50, 100, 200, 400)),
     "contrast": Disturbance("share of the contrast that is left", (1, 0.8, 0.6, 0.4, 0.2)),

@@ -20,6 +20,7 @@ SLICES = 48
 SIDE, GRAYS = 32, 8
 """The pairing test looks at pictures of so many pixels and in so many grays."""
 
+#: bugs that leave no trace in what :func:`diagnose` is given
 CANNOT_SEE = (
     "a test set that was used for selection: it leaves no trace in model, curves and data",
     "slices of one patient under two names, unless they are alike to the pixel",

@@ -32,6 +32,7 @@ def _decathlon(task, known_hash):
     )
 
 
+#: the data sets that :func:`fetch` knows, by name
 SOURCES = {
     task: _decathlon(task, known_hash)
     for task, known_hash in {

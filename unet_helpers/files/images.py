@@ -1,7 +1,7 @@
 """Read image and mask files as arrays with spacing, whatever their format; write PNG.
 
 Formats are read by the field's libraries: Pillow (PNG, JPEG), tifffile (TIFF), NumPy, pydicom and nibabel.
-What they refuse, each in its own way, becomes one :class:`DataError` with one sentence.
+What they refuse, each in its own way, becomes one :class:`unet_helpers.DataError` with one sentence.
 """
 
 import math
@@ -36,7 +36,7 @@ def read_image(path):
         If there is no such file.
     DataError
         A ``ValueError`` that names the file and what to do: unknown format, truncated, not what its name
-        says, too large (see :func:`max_values`), NaN or infinite.
+        says, too large (see :func:`unet_helpers.files.max_values`), NaN or infinite.
     """
     array, spacing = _read(path)
     with np.errstate(over="ignore"):

@@ -19,6 +19,7 @@ import numpy as np
 from .images import read_image, read_mask
 from .paths import READABLE, DataError, stem_of, suffix_of, user_path
 
+#: endings by which the name of a mask differs from that of its image
 MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_segmentation", "_gt")
 
 

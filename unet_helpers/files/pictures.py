@@ -14,9 +14,10 @@ _PILLOW = {"lock": threading.Lock(), "count": 0, "limit": None}
 
 @contextlib.contextmanager
 def pillow_limit():
-    """Hold Pillow to :func:`max_values` while it reads, also a file within another; then give its own limit back.
+    """Hold Pillow to our limit while it reads, also a file within another; then give its own limit back.
 
-    Pillow has one limit for the whole program, so the last of several threads gives it back.
+    Ours is :func:`unet_helpers.files.max_values`. Pillow has one limit for the whole program, so the last of several
+    threads gives it back.
     """
     from PIL import Image
 

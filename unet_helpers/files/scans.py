@@ -25,8 +25,9 @@ class Volume:
 
     array : ``(D, H, W, C)`` float32, HU for CT
     spacing : (slice, row, column) in mm
-    affine : ``(4, 4)`` float, from (slice, row, column, 1) to (x, y, z, 1) in mm; x to the patient's left, y to the
-        back, z to the head, as DICOM has them
+    affine : ``(4, 4)`` float
+        From (slice, row, column, 1) to (x, y, z, 1) in mm; x to the patient's left, y to the back, z to the head, as
+        DICOM has them.
     paths : the file of each slice
     left_out : files of the folder that are no DICOM
     """

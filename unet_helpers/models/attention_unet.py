@@ -18,7 +18,7 @@ def AttentionUNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, 
     input_shape : tuple of int or None, ``(H, W, C)``
         H and W multiples of ``2 ** depth``, or None for any such size.
     num_classes, base_filters, depth, batch_norm, dropout
-        As in :func:`UNet`.
+        As in :func:`unet_helpers.UNet`.
 
     Returns
     -------

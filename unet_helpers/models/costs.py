@@ -11,6 +11,7 @@ from .fcn import FCN
 from .segnet import SegNet
 from .unet import UNet
 
+#: the networks of the comparison, by the names that figures and tables show
 NETWORKS = {
     "U-Net": UNet,
     "Attention U-Net": AttentionUNet,

@@ -13,8 +13,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
+#: of the classes by index; background is black
 CLASS_COLORS = ("#000000", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442")
+#: of right and wrong pixels
 ERROR_COLORS = {"true positive": "#009E73", "false positive": "#D55E00", "false negative": "#0072B2"}
+#: of outlines
 TRUTH_COLOR, PREDICTION_COLOR = "#F0E442", "#D55E00"
 
 

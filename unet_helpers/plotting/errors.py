@@ -8,6 +8,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from .canvas import CLASS_COLORS, ERROR_COLORS, PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
 
+#: color, line and marker of each class
 STYLES = {"lung": (CLASS_COLORS[1], "-", "o"), "nodule": (CLASS_COLORS[2], "--", "s")}
 
 

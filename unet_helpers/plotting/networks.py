@@ -50,6 +50,7 @@ def draw_box(ax, rows, columns, color, label=None):
     ax.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=1.6, label=label))
 
 
+#: colors of the operations in a drawing of the U-Net
 UNET_ARROWS = {
     "two 3×3 convolutions": "#0072B2",
     "2×2 max-pooling": "#D55E00",
@@ -206,6 +207,7 @@ def show_schemes(panel=1.95):
     return fig
 
 
+#: of the workers by index
 WORKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 

@@ -344,6 +344,7 @@ class Exhibit:
     measuring: bool = False
 
 
+#: every bug by its name
 EXHIBITS = {
     "images and masks mispaired": Exhibit(
         "the loss falls a little and stands; predictions are a blurred average lung",

@@ -22,8 +22,9 @@ def find_results(package):
     )
 
 
+#: the folder of the measured numbers: in the repository, or in the installed package
 RESULTS = find_results(Path(__file__).resolve().parents[1])
-# None where the package was installed from a wheel
+#: the repository; None where the package was installed from a wheel
 CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 

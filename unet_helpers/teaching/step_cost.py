@@ -11,6 +11,7 @@ import psutil
 from ..models import UNet
 from ..training.loop import compile_model
 
+#: what each variant changes in the training step of the first row
 VARIANTS = {
     "float32, batch 16": {},
     "batch 4": {"batch_size": 4},

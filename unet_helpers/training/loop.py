@@ -11,6 +11,7 @@ from .batches import make_batches, make_crop_batches
 from .callbacks import RunningMean, _Keeper, _Progress, _StopOnNaN, _tensorboard
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
+#: the losses that :func:`train` knows by name
 LOSSES = {
     "dice_crossentropy": DiceCrossEntropy,
     "dice": DiceLoss,
@@ -67,7 +68,7 @@ def train(
     average : float in (0, 1), optional
         Validate and keep a running mean of the weights instead of the weights of the last step, which jump about
         while the learning rate is high. 0.9 looks back over about ten steps: after each step the mean moves a
-        tenth of the way to the new weights (:class:`RunningMean`).
+        tenth of the way to the new weights (:class:`unet_helpers.training.RunningMean`).
     augment : function, optional
         From :func:`unet_helpers.data.make_augmenter`; training images only.
     crop_size : int, optional

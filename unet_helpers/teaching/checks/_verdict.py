@@ -1,5 +1,7 @@
 """How a check speaks, and how it calls what a reader wrote."""
 
+import functools
+
 
 class Wrong(Exception):
     """Raised inside a check: the answer is there but wrong, and the message says how."""
@@ -16,6 +18,7 @@ def exercise(check):
     mean not yet.
     """
 
+    @functools.wraps(check)
     def run(*answers):
         if any(answer is None or answer is ... for answer in answers):
             print("Not yet: replace the ... and run the cell again.")
@@ -31,7 +34,6 @@ def exercise(check):
         else:
             print(f"Right. {more}" if more else "Right.")
 
-    run.__name__, run.__doc__ = check.__name__, check.__doc__
     return run
 
 

@@ -49,6 +49,7 @@ def _three_numbers(result):
     return float(mean), float(low), float(high)
 
 
+#: the answers to choose from
 CAUSES = ("low dose", "motion", "wide field of view", "soft-tissue window")
 ANSWERS = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": "wide field of view"}
 CLUES = {

@@ -136,6 +136,7 @@ def interval(function):
     return f"About {right / narrow:.0f} times as wide as if the slices were drawn."
 
 
+#: the answers to choose from
 METRICS = ("Dice", "HD95", "surface Dice", "objects found", "recall", "accuracy")
 
 
