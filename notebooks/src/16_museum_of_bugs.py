@@ -292,7 +292,7 @@ one_channel = museum.fit(data, seed=0, build=museum.build_softmax_over_one)
 # %%
 outputs = one_channel.model(data.validation.images[:8])
 assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
-float(outputs[0, 0, 0, 0]), len({round(value, 4) for value in one_channel.history["accuracy"]})
+round(float(outputs[0, 0, 0, 0]), 6), len({round(value, 4) for value in one_channel.history["accuracy"]})
 
 # %% [markdown]
 # Every output is 1, and the accuracy has one value in all epochs, the share of foreground. And the *loss falls*, as if all were well. How can it? Keras on TensorFlow keeps the number before the activation, the logit, and computes binary cross-entropy from it, as if it had gone through a sigmoid, because that is more exact. So the network **has learned to segment**. Only its last step throws the answer away.
