@@ -1,15 +1,11 @@
 """What several test files share: hand-drawn pictures, small folders, small datasets."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
-
-# tests of benchmarks import them by name
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 # the same examples on every machine and no folder left behind
 settings.register_profile(
@@ -94,6 +90,21 @@ def make_disks(patients=6, slices=2, size=32, seed=0, num_classes=2):
     parts = split_by_patient(everything.patient_ids, (0.5, 0.25, 0.25), seed)
     names = ("background", *(f"class {i}" for i in range(1, max(num_classes, 2))))
     return Dataset("disks", names, *(everything[part] for part in parts))
+
+
+def dark_disks(patients, slices=4, size=32, seed=0):
+    """Dark disks on a bright ground, each elsewhere and of another size, and their masks."""
+    from unet_helpers.data import Subset
+
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size]
+    count = patients * slices
+    centers, radii = random.uniform(0.3, 0.7, (count, 2)) * size, random.uniform(0.12, 0.28, count) * size
+    masks = np.stack([np.hypot(rows - r, columns - c) < a for (r, c), a in zip(centers, radii, strict=True)])
+    images = np.where(masks, 0.2, 0.8) + random.normal(0, 0.05, masks.shape)
+    ids = np.array([f"{seed}P{k // slices:02d}" for k in range(count)])
+    cases = np.array([f"{name}_{k}" for k, name in enumerate(ids)])
+    return Subset(images[..., None].astype(np.float32), masks.astype(np.uint8), ids, cases, np.ones((count, 2)))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from test_museum import disks
+from conftest import dark_disks
 
 from unet_helpers import UNet
 from unet_helpers.data import Dataset
@@ -18,7 +18,9 @@ HEALTHY = {"loss": [0.6, 0.3, 0.2], "val_loss": [0.9, 0.4, 0.3], "dice": [0.5, 0
 
 @pytest.fixture
 def data():
-    return Dataset("disks", ("background", "disk"), disks(16, seed=0), disks(6, seed=1), disks(4, seed=2))
+    return Dataset(
+        "disks", ("background", "disk"), dark_disks(16, seed=0), dark_disks(6, seed=1), dark_disks(4, seed=2)
+    )
 
 
 def dark_is_disk(sign=1, activation="sigmoid"):
@@ -144,7 +146,7 @@ def test_small_objects_are_not_judged_and_that_is_said(data):
 
 
 def test_swapping_masks_is_noticed_by_their_information():
-    part = disks(6, seed=4)
+    part = dark_disks(6, seed=4)
     images, masks = part.images[..., 0], part.masks[:, None] > 0
     assert better_than_swapped(gray_information(images, masks)) > 0.95
     assert better_than_swapped(gray_information(images, masks[::-1])) < 0.7
@@ -162,4 +164,4 @@ def test_noise_has_no_neighbors_and_a_constant_picture_is_no_noise():
     noise = np.random.default_rng(0).random((16, 64, 64))
     assert abs(neighbor_correlation(noise)) < 0.05
     assert neighbor_correlation(np.ones((2, 8, 8))) == 1
-    assert neighbor_correlation(disks(2).masks) > 0.7
+    assert neighbor_correlation(dark_disks(2).masks) > 0.7

@@ -15,7 +15,7 @@ from scipy.ndimage import binary_dilation
 from unet_helpers import load_dataset
 from unet_helpers.data import Subset
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def script(name):

@@ -10,8 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
 import execute_notebooks  # noqa: E402
 
 from unet_helpers.teaching.your_data import report_folder  # noqa: E402

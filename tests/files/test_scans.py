@@ -1,13 +1,7 @@
 """DICOM files and series, NIfTI with three and four axes, pages of TIFF: order, orientation, units, spacing."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
 from format_samples import GRAY, VOLUME, save_dicom, save_nifti, save_picture, save_tiff
 
 from unet_helpers.files import DataError, read_image, read_mask, read_series

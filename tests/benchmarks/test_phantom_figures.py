@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "book" / "how_the_patients_are_made.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"```\{figure\} figures/(phantom_\w+\.png)\n:alt: (.+)\n", PAGE))
 

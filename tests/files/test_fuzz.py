@@ -1,18 +1,13 @@
 """Damaged files of every format: a DataError that names the file, or an array that keeps the contract; nothing else."""
 
 import shutil
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from format_samples import SAMPLES, tar_of, write_sample, zip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-from format_samples import SAMPLES, tar_of, write_sample, zip_of
 
 from unet_helpers.files import DataError, extract, read_image, read_mask
 

@@ -3,16 +3,11 @@
 import gzip
 import os
 import struct
-import sys
 import zlib
-from pathlib import Path
-
-import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import format_table
+import numpy as np
+import pytest
 from format_samples import BAD_FILES, FORMATS, GRAY, SAMPLES, patch_tiff, save_dicom, save_tiff, write_sample
 
 from unet_helpers.files import DataError, max_values, read_image, read_mask

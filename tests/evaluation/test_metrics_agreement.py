@@ -8,7 +8,6 @@ import importlib.util
 import json
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
 
 import metrics_agreement as agreement  # noqa: E402
 import peer_metrics  # noqa: E402

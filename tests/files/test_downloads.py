@@ -5,16 +5,11 @@ import http.server
 import json
 import os
 import shutil
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
 from format_samples import HOSTILE_ARCHIVES, tar_of, zip_of
 
 from unet_helpers import fetch, load_dataset

@@ -3,15 +3,13 @@
 import base64
 import re
 import statistics
-import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
 import execute_notebooks  # noqa: E402
 
 SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.py"))

@@ -1,15 +1,13 @@
 """The benchmarks of the metrics: their parts, small, and what book/metrics.md concludes from what they recorded."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+ROOT = Path(__file__).resolve().parents[2]
 
 import interval_coverage  # noqa: E402
 import metrics_speed  # noqa: E402

@@ -11,8 +11,7 @@ import record
 
 from unet_helpers.teaching import recorded
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
 import try_wheel  # noqa: E402
 
 

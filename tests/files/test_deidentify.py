@@ -2,15 +2,10 @@
 
 import gzip
 import re
-import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
 from format_samples import GRAY, VOLUME, save_dicom
 
 from unet_helpers.__main__ import COMMANDS

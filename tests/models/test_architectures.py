@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
+import model_table
 import numpy as np
 import pytest
 
@@ -13,9 +13,6 @@ from unet_helpers.models import FCN, AttentionUNet, DeepLabV3Plus, SegNet, UNet,
 from unet_helpers.models.blocks import enlarge
 from unet_helpers.models.deeplab import atrous_pyramid
 from unet_helpers.models.segnet import MaxPoolWithPlace, Unpool
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import model_table
 
 NETWORKS = {
     "UNet": lambda **k: UNet(**({"input_shape": (64, 64, 1), "base_filters": 4} | k)),

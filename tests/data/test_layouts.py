@@ -1,14 +1,9 @@
 """Every layout is recognized, loaded with its patients, classes and spacing, and refused by name when it is broken."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
 from format_samples import save_nifti
 
 from unet_helpers import load_dataset

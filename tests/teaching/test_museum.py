@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import dark_disks
 from museum import build_dead_channels, placeholder_task
 
 from unet_helpers.data import Dataset, Subset, subsets
@@ -14,22 +15,11 @@ from unet_helpers.teaching import museum
 from unet_helpers.teaching.museum import EXHIBITS
 
 
-def disks(patients, slices=4, size=32, seed=0):
-    """Dark disks on a bright ground, each elsewhere and of another size, and their masks."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:size, :size]
-    count = patients * slices
-    centers, radii = random.uniform(0.3, 0.7, (count, 2)) * size, random.uniform(0.12, 0.28, count) * size
-    masks = np.stack([np.hypot(rows - r, columns - c) < a for (r, c), a in zip(centers, radii, strict=True)])
-    images = np.where(masks, 0.2, 0.8) + random.normal(0, 0.05, masks.shape)
-    ids = np.array([f"{seed}P{k // slices:02d}" for k in range(count)])
-    cases = np.array([f"{name}_{k}" for k, name in enumerate(ids)])
-    return Subset(images[..., None].astype(np.float32), masks.astype(np.uint8), ids, cases, np.ones((count, 2)))
-
-
 @pytest.fixture
 def data():
-    return Dataset("disks", ("background", "disk"), disks(12, seed=0), disks(4, seed=1), disks(4, seed=2))
+    return Dataset(
+        "disks", ("background", "disk"), dark_disks(12, seed=0), dark_disks(4, seed=1), dark_disks(4, seed=2)
+    )
 
 
 def touching(part):
@@ -43,7 +33,7 @@ def test_halved_masks_take_the_most_frequent_class_and_the_higher_of_two(draw):
 
 
 def test_the_tasks_hold_the_classes_they_name():
-    part = disks(1)
+    part = dark_disks(1)
     part.masks[:, :4, :4] = 2
     assert np.unique(museum.lungs_of(part).masks).tolist() == [0, 1]
     three = museum.three_classes_of(part)
@@ -64,7 +54,7 @@ def test_sorting_pairs_the_third_image_with_another_mask(data):
 
 
 def test_the_defaults_of_resize_put_a_class_on_the_border_that_was_not_there():
-    masks = 2 * disks(1, slices=2).masks
+    masks = 2 * dark_disks(1, slices=2).masks
     resized = museum.resize_masks_with_defaults(masks)
     assert resized.shape == (2, 16, 16)
     assert np.unique(resized).tolist() == [0, 1, 2]
@@ -179,7 +169,7 @@ def test_joined_subsets_keep_the_order(data):
 
 @pytest.fixture(scope="module")
 def benchmark_script():
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "museum.py"
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "museum.py"
     specification = importlib.util.spec_from_file_location("museum_benchmark", path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
@@ -194,7 +184,7 @@ def test_the_interval_is_the_t_interval_of_paired_differences(benchmark_script):
 
 
 def test_the_choice_on_a_test_set_is_scored_on_the_other_half(benchmark_script):
-    part = disks(4)
+    part = dark_disks(4)
     random = np.random.default_rng(0)
     epochs = [np.where(random.random(part.masks.shape) < 0.4, 1.0 - part.masks, part.masks) for _ in range(20)]
     chosen = benchmark_script.select_on_test({"epochs": epochs, "named": []}, part, seed=0)

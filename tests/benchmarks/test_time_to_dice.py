@@ -1,14 +1,8 @@
 """What the timing benchmarks compute from their runs: when a goal was reached and kept, and how much work a step is."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
 import throughput
 import time_to_dice
 

@@ -1,15 +1,9 @@
 """The measures by which the phantom is compared with LIDC find what is known: made-up crops with known answers."""
 
-import sys
-from pathlib import Path
-
+import compare_with_lidc as compare
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-import compare_with_lidc as compare
 
 
 @pytest.fixture

@@ -338,7 +338,7 @@ def test_kill_minus_9_in_the_middle_of_an_epoch_costs_that_epoch_only(tmp_path):
     """A process of its own is killed without warning while it trains; the next one ends at the same weights."""
 
     def start(folder):
-        here = str(Path(__file__).parent)
+        here = str(Path(__file__).parents[1])
         return subprocess.Popen([sys.executable, "-c", KILLED, str(folder), here], stderr=subprocess.DEVNULL)
 
     assert start(tmp_path / "whole").wait(timeout=300) == 0

@@ -7,21 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+import execute_notebooks
+import lab
 import nbformat
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-import execute_notebooks
-import lab
 
 from unet_helpers import DataError, export_phantom, load_dataset, pair_files
 from unet_helpers._quiet import _settle_home
 from unet_helpers.data import phantom_arrays, synthetic
 from unet_helpers.files import atomic_path, data_folder, read_image, user_path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"size": 16, "patients": 3, "slices": 1}
 
 

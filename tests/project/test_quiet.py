@@ -11,8 +11,7 @@ import pytest
 
 from unet_helpers import _quiet, train
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
 import execute_notebooks  # noqa: E402
 import lab  # noqa: E402
 
