@@ -460,6 +460,7 @@ print(f"pixel 128 depends on pixels {first} to {last}: {last - first + 1} of the
 # %% [markdown]
 # That is for pixel 128. The poolings lay a grid over the image, and how far a pixel sees depends on where it stands in this grid. After four poolings the grid repeats every 16 pixels, so we ask 16 neighbors:
 
+
 # %%
 def sides(depth):
     """Side of the receptive field of each place in the grid."""
