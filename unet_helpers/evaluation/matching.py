@@ -7,6 +7,7 @@ import numpy as np
 
 from .binary import binary_pair
 from .objects import _numbered
+from .overlap import _ratio
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,6 @@ def match_by_iou(overlap, min_iou):
     return rows[kept], columns[kept]
 
 
-def _ratio(part, whole):
-    return part / whole if whole else float("nan")
-
-
 #: the thresholds of the Data Science Bowl 2018: 0.5, 0.55, … 0.95
 THRESHOLDS = tuple(k / 20 for k in range(10, 20))
 
@@ -199,14 +196,14 @@ def match_instances(y_true, y_pred, min_iou=0.5):
     return Matches(pairs, overlap[rows, columns], *overlap.shape)
 
 
-def panoptic_quality(y_true, y_pred, min_iou=0.5):
+def panoptic_quality(y_true, y_pred):
     """Panoptic quality of one class (Kirillov et al. 2019): how many objects were found, times how well.
 
     SQ is the mean IoU of the matched pairs. RQ is pairs / (pairs + missed / 2 + false / 2), the F1 of the objects.
 
     Parameters
     ----------
-    y_true, y_pred, min_iou
+    y_true, y_pred
         As in :func:`match_instances`.
 
     Returns
@@ -219,7 +216,7 @@ def panoptic_quality(y_true, y_pred, min_iou=0.5):
     >>> tuple(round(x, 2) for x in panoptic_quality([[1, 1, 2, 2, 0]], [[5, 5, 5, 0, 7]]))
     (0.33, 0.67, 0.5)
     """
-    found = match_instances(y_true, y_pred, min_iou)
+    found = match_instances(y_true, y_pred)
     objects = (found.true + found.predicted) / 2
     if not objects:
         return PanopticQuality(*[float("nan")] * 3)

@@ -49,7 +49,7 @@ def drop_small(labels, min_pixels):
     return (np.cumsum(kept) * kept).astype(np.int32)[labels]
 
 
-def split_touching(mask, neck=0.5, smooth=1.0):
+def split_touching(mask, neck=0.5):
     """Number the objects of a mask, cutting pieces apart at their necks: watershed on the distance to the background.
 
     The distance of a pixel to the background is largest in the middle of an object. Turned over, it is a landscape
@@ -61,8 +61,6 @@ def split_touching(mask, neck=0.5, smooth=1.0):
     neck : float
         Two middles are two objects if the path between them is at least this many pixels closer to the background
         than either. Small: round objects fall into pieces. Large: touching ones stay together.
-    smooth : float
-        Standard deviation, in pixels, of a Gaussian filter on the distance: an outline is never quite smooth.
 
     Returns
     -------
@@ -80,7 +78,8 @@ def split_touching(mask, neck=0.5, smooth=1.0):
         raise ValueError(f"neck is {neck}; give a number of pixels above 0")
     if mask.all() or not mask.any():
         return mask.astype(np.int32)
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), smooth) * mask
+    # smoothed by a pixel, since an outline is never quite smooth
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0) * mask
     middles = label_objects(h_maxima(distance, neck) * mask)
     return flood(-distance, middles, mask)
 

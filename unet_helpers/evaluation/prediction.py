@@ -210,7 +210,25 @@ def predict_with_flips(model, images, axes=((), (2,), (1,), (1, 2)), *, batch_si
     -------
     ``(len(axes), N, H, W, K)`` float32
     """
-    images = np.asarray(images)
-    return np.stack(
-        [np.flip(predict_probabilities(model, np.flip(images, axis), batch_size), axis) for axis in map(tuple, axes)]
-    )
+    return np.stack(list(predict_orientations(model, images, [(axis, 0) for axis in axes], batch_size)))
+
+
+def predict_orientations(model, images, orientations, batch_size=32):
+    """Predict turned and flipped images, and bring each answer back: one after the other, to save memory.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : ``(N, H, W, C)``
+    orientations : sequence of (axes, turns)
+        The axes flipped, as in :func:`predict_with_flips`, after so many quarter turns.
+    batch_size : int
+
+    Yields
+    ------
+    ``(N, H, W, K)`` float32
+    """
+    for axes, turns in orientations:
+        seen = np.flip(np.rot90(images, turns, axes=(1, 2)), tuple(axes))
+        found = np.flip(predict_probabilities(model, seen, batch_size), tuple(axes))
+        yield np.rot90(found, -turns, axes=(1, 2))
