@@ -49,7 +49,6 @@ from .objects import border_targets, drop_small, label_objects, objects_from_bor
 from .overlap import Counts, average, confusion_counts, counts_per_class, dice, error_map, iou
 from .prediction import (
     predict_masks,
-    predict_orientations,
     predict_probabilities,
     predict_sliding_window,
     predict_with_dropout,
@@ -104,7 +103,6 @@ __all__ = [
     "objects_from_border",
     "panoptic_quality",
     "predict_masks",
-    "predict_orientations",
     "predict_probabilities",
     "predict_sliding_window",
     "predict_with_dropout",

@@ -47,7 +47,7 @@ class Agreement:
 
 
 def limits_of_agreement(measured, reference):
-    """Bias and 95 % limits of agreement of two measurements of the same patients (Bland and Altman 1986).
+    """Bias and 95 % limits of agreement of two measurements of the same patients (Bland and Altman 1986). Used in 10.
 
     Parameters
     ----------

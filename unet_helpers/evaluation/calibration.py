@@ -50,7 +50,7 @@ class Reliability:
 
 
 def reliability(probabilities, truth, *, bins=15, where=None, of=None):
-    """Sort pixels by confidence, and count how often the network is right in each bin.
+    """Sort pixels by confidence, and count how often the network is right in each bin. Used in 12.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def scale_temperature(probabilities, temperature):
 
 
 def fit_temperature(probabilities, truth):
-    """The temperature of the lowest cross-entropy (Guo et al. 2017). Fit it on validation patients only.
+    """The temperature of the lowest cross-entropy (Guo et al. 2017). Fit it on validation patients only. Used in 12.
 
     Parameters
     ----------
@@ -167,6 +167,8 @@ def entropy(probabilities):
 def mutual_information(samples):
     """What the members of a group disagree about: entropy of their mean minus their mean entropy; never negative.
 
+    Used in 12.
+
     Parameters
     ----------
     samples : ``(S, …, K)``
@@ -204,7 +206,7 @@ def disagreement(masks):
 
 
 def distance_to_outline(masks, spacing):
-    """Distance of every pixel to the nearest boundary between two classes, in mm.
+    """Distance of every pixel to the nearest boundary between two classes, in mm. Used in 12.
 
     Parameters
     ----------
@@ -230,6 +232,8 @@ def distance_to_outline(masks, spacing):
 
 def error_auroc(uncertainty, wrong, *, where=None):
     """How often a wrong pixel is less certain than a right one, both drawn at random: area under the ROC curve.
+
+    Used in 12.
 
     Parameters
     ----------

@@ -197,7 +197,7 @@ def dice_by_patient(predictions, subset, index, *, made_up=np.nan):
 
 
 def interval_of_mean(runs, *, seed=0):
-    """95 % bootstrap interval of a mean over seeds and patients, both drawn with replacement.
+    """95 % bootstrap interval of a mean over seeds and patients, both drawn with replacement. Used in 08.
 
     Parameters
     ----------
@@ -216,6 +216,8 @@ def interval_of_mean(runs, *, seed=0):
 
 def interval_of_difference(runs, others, *, seed=0):
     """95 % bootstrap interval of the mean difference ``runs - others`` of two networks on the same patients.
+
+    Used in 08.
 
     The patients drawn are the same for both, because a hard patient is hard for both; the seeds are drawn for each on
     its own, because seed 0 of one network has nothing in common with seed 0 of another.

@@ -137,7 +137,7 @@ def iou(y_true, y_pred):
 
 
 def counts_per_class(y_true, y_pred, num_classes):
-    """One table of counts per class, each class against the rest.
+    """One table of counts per class, each class against the rest. Used in 03.
 
     Parameters
     ----------

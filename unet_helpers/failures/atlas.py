@@ -93,7 +93,7 @@ def sort_errors(truth, predicted, images, spacing=(1.0, 1.0), *, contrast=CONTRA
 
 
 def tabulate_atlas(subset, predictions, class_names, **options):
-    """:func:`sort_errors` for every patient of a subset.
+    """:func:`sort_errors` for every patient of a subset. Used in 06.
 
     Returns
     -------

@@ -59,7 +59,7 @@ class Diagnosis(list):
 
 
 def diagnose(model, history, data):
-    """Read model, curves and data of a training, and name the likely bug.
+    """Read model, curves and data of a training, and name the likely bug. Used in 16.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def ask_pairs(data, unseen):
 
 
 def better_than_swapped(fit):
-    """Share of all pairs whose two masks fit their own images better than each other's.
+    """Share of all pairs whose two masks fit their own images better than each other's. Used in 16.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def better_than_swapped(fit):
 
 
 def gray_information(images, masks):
-    """Mutual information of gray level and mask, for every image with every mask: ``(N, N)``, in nats.
+    """Mutual information of gray level and mask, for every image with every mask: ``(N, N)``, in nats. Used in 16.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def moved_masks(masks):
 
 
 def thumbnails(part):
-    """Images ``(N, 32, 32)`` float and their foreground, bool: the mean of what one pixel covers."""
+    """Images ``(N, 32, 32)`` float and their foreground, bool: the mean of what one pixel covers. Used in 16."""
     # 5 to 50 times as fast as skimage.transform.resize_local_mean, and the same but for rounding
     pictures = np.stack([part.images[..., 0], part.masks >= 0.5])
     for axis in (2, 3):
@@ -314,7 +314,7 @@ def thumbnails(part):
 
 
 def spread_out(part):
-    """Up to 48 slices, spread evenly over the subset; those with an object if there are enough."""
+    """Up to 48 slices, spread evenly over the subset; those with an object if there are enough. Used in 16."""
     holds = np.flatnonzero((part.masks > 0).any(axis=(1, 2)))
     chosen = holds if len(holds) >= SLICES else np.arange(len(part))
     return part[chosen[np.linspace(0, len(chosen) - 1, min(SLICES, len(chosen))).astype(int)]]

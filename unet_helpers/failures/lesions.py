@@ -10,6 +10,8 @@ from ..evaluation.binary import as_binary
 def distance_to_boundary(mask, spacing=(1.0, 1.0)):
     """Distance of every pixel to the boundary of a binary mask, in mm; half a pixel for those that touch it.
 
+    Used in 06.
+
     Infinite everywhere if the mask is empty or full: there is no boundary.
     """
     return distance_to_other_side(as_binary(mask, "mask"), spacing) - 0.5 * float(np.mean(spacing))
@@ -24,7 +26,7 @@ def distance_to_other_side(mask, spacing):
 
 
 def tabulate_objects(subset, predictions, index):
-    """Every true object of one class with its size and whether it was found.
+    """Every true object of one class with its size and whether it was found. Used in 06.
 
     Parameters
     ----------
