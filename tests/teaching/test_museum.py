@@ -132,12 +132,13 @@ def test_the_copied_dice_changes_with_the_batches():
     assert apart == pytest.approx((1 + 1 / 2) / 2)
 
 
-def test_dice_of_patients_pools_slices_and_leaves_undefined_patients_out(draw):
-    masks = np.stack([draw("11", "00"), draw("00", "00"), draw("00", "00")])
-    predicted = np.stack([draw("11", "00"), draw("11", "00"), draw("00", "00")]) == 1
-    ids = np.array(["A", "A", "B"])
-    part = Subset(np.zeros((3, 2, 2, 1), np.float32), masks, ids, ids, np.ones((3, 2)))
-    assert museum.dice_of_patients(predicted, part) == pytest.approx(2 * 2 / (2 + 4))
+def test_mean_dice_pools_slices_leaves_undefined_patients_out_and_counts_what_was_made_up_as_0(draw):
+    masks = np.stack([draw("11", "00"), draw("00", "00"), draw("00", "00"), draw("00", "00")])
+    images = np.stack([draw("11", "00"), draw("11", "00"), draw("00", "00"), draw("1.", "..")])[..., None]
+    ids = np.array(["A", "A", "B", "C"])
+    part = Subset(images.astype(np.float32), masks, ids, ids, np.ones((4, 2)))
+    copies = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Identity()])
+    assert museum.mean_dice(copies, part) == pytest.approx((2 * 2 / (2 + 4) + 0) / 2)
 
 
 def test_a_compiled_network_that_is_used_again_starts_anew(data):

@@ -16,7 +16,8 @@ from scipy import ndimage
 from ..data.load import load_dataset
 from ..data.preprocessing import one_hot
 from ..data.subsets import Dataset, join, split_by_patient
-from ..evaluation.overlap import confusion_counts
+from ..evaluation.intervals import dice_by_patient
+from ..evaluation.overlap import average
 from ..evaluation.prediction import predict_masks
 from ..models import UNet
 from ..training.losses import DiceMetric
@@ -166,17 +167,9 @@ def make_plain_targets(masks, channels):
     return masks[..., None].astype("float32") if channels == 1 else one_hot(masks, channels)
 
 
-def mean_dice(model, subset, index=1, threshold=0.5):
-    """Mean over the patients of the Dice of one class, each patient's slices pooled."""
-    predicted = predict_masks(model, subset.images, threshold) == index
-    return dice_of_patients(predicted, subset, index)
-
-
-def dice_of_patients(predicted, subset, index=1):
-    """Mean over the patients of the Dice of binary predictions ``(N, H, W)``; undefined patients are left out."""
-    truth = subset.masks == index
-    owned = [subset.patient_ids == patient for patient in subset.patients]
-    return float(np.nanmean([confusion_counts(truth[own], predicted[own]).dice for own in owned]))
+def mean_dice(model, subset, index=1):
+    """Mean over the patients of the Dice of one class, each patient's slices pooled; what was made up counts 0."""
+    return average(dice_by_patient(predict_masks(model, subset.images), subset, index, made_up=0)).value
 
 
 # --- bugs in the data -------------------------------------------------------------------------

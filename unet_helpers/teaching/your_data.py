@@ -13,7 +13,7 @@ from ..data.augmentation import make_augmenter
 from ..data.layouts import recognize_layout
 from ..data.load import source_folder
 from ..evaluation.cases import evaluate
-from ..evaluation.prediction import predict_probabilities, probabilities_to_masks
+from ..evaluation.prediction import predict_orientations, probabilities_to_masks
 from ..evaluation.thresholds import choose_operating_point, slice_scores
 from ..files.paths import data_folder, user_path
 from ..models import UNet
@@ -231,14 +231,10 @@ def predict_whole(model, images, recipe):
     """
     whole_picture = recipe.window >= min(images.shape[1:3])
     seen = images if whole_picture else center(images, recipe.window)
-    turns = [(k, flip) for k in range(4) for flip in (False, True)] if recipe.all_orientations else [(0, False)]
-    total = 0
-    for k, flip in turns:
-        turned = np.rot90(seen, k, axes=(1, 2))
-        turned = turned[:, :, ::-1] if flip else turned
-        found = predict_probabilities(model, np.ascontiguousarray(turned))
-        found = found[:, :, ::-1] if flip else found
-        total = total + np.rot90(found, -k, axes=(1, 2)) / len(turns)
+    orientations = (
+        [(axes, turns) for turns in range(4) for axes in ((), (2,))] if recipe.all_orientations else [((), 0)]
+    )
+    total = sum(found / len(orientations) for found in predict_orientations(model, seen, orientations))
     if whole_picture:
         return total
     whole = np.zeros((*images.shape[:3], total.shape[-1]), dtype=np.float32)
