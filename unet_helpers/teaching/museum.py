@@ -131,7 +131,7 @@ def fit(
 
 
 def fit_compiled(network, data, **options):
-    """The second half of :func:`fit`."""
+    """Train a compiled network as :func:`fit` does."""
     channels = network.output_shape[-1]
     options = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "verbose": 0} | options
     with warnings.catch_warnings():
