@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 from unet_helpers.files import atomic_path
-from unet_helpers.teaching import CHECKOUT, RESULTS, describe_device, require_checkout
+from unet_helpers.teaching import RESULTS, describe_device
+
+#: the repository; None where the package was installed from a wheel
+CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 
 def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
@@ -63,6 +66,15 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
             "book. Commit and run again, or set UNET_DIRTY_RESULTS=1, which leaves its mark in the file"
         )
     return path
+
+
+def require_checkout(folder=RESULTS):
+    """Raise ``RuntimeError`` if results for the book would go into an installed package."""
+    if Path(folder) == RESULTS and CHECKOUT is None:
+        raise RuntimeError(
+            f"results for the book are written from a checkout only, and this package is installed in "
+            f"'{RESULTS.parent}'; install it with pip install --no-deps -e . in the checkout"
+        )
 
 
 def _commit():
