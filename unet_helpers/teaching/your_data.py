@@ -19,7 +19,7 @@ from ..files.paths import data_folder, user_path
 from ..models import UNet
 from ..plotting.widgets import explore
 from ..training.loop import start_at_class_shares, train
-from ..training.losses import DiceCrossEntropy
+from ..training.losses import DiceCrossEntropy, make_soft_targets
 from .report import worst_slices, write_report
 
 __all__ = ["worst_slices", "write_report"]
@@ -202,7 +202,7 @@ def _train_member(data, recipe, seed):
         learning_rate=recipe.learning_rate,
         loss=loss,
         augment=augment,
-        soft_readers=recipe.soft_readers,
+        targets=make_soft_targets(data.train) if recipe.soft_readers else None,
         keep="last" if recipe.soft_readers else "best",
         seed=seed,
     )
