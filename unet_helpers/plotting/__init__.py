@@ -1,6 +1,7 @@
 """Pictures: one function per kind, the same color for the same thing everywhere.
 
-``canvas``       figures, images, masks, colors
+``colors``       colors by name and by meaning
+``canvas``       figures, images, masks, grids of numbers
 ``curves``       lines and bars
 ``networks``     networks, their maps, their workers
 ``scores``       scores, cases, intervals, objects
@@ -10,10 +11,6 @@
 """
 
 from .canvas import (
-    CLASS_COLORS,
-    ERROR_COLORS,
-    PREDICTION_COLOR,
-    TRUTH_COLOR,
     draw_errors,
     draw_image,
     draw_mask,
@@ -23,6 +20,7 @@ from .canvas import (
     show_images,
     show_predictions,
 )
+from .colors import CLASS_COLORS, ERROR_COLORS, PREDICTION_COLOR, TRUTH_COLOR
 from .curves import (
     show_bars,
     show_curves,
@@ -49,7 +47,6 @@ from .networks import (
     UNET_ARROWS,
     WORKER_COLORS,
     draw_box,
-    draw_unet,
     show_data_parallel,
     show_maps,
     show_numbers,
@@ -85,7 +82,6 @@ __all__ = [
     "draw_errors",
     "draw_image",
     "draw_mask",
-    "draw_unet",
     "figure",
     "legend_of_classes",
     "paint_mask",
