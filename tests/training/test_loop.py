@@ -361,13 +361,6 @@ def test_kill_minus_9_in_the_middle_of_an_epoch_costs_that_epoch_only(tmp_path):
 
 # --- what else is promised --------------------------------------------------------------------
 @pytest.mark.usefixtures("eagerly")
-def test_a_history_draws_itself(data):
-    history = run(build(), data, epochs=2)
-    titles = [ax.get_title() for ax in history.plot().axes]
-    assert titles == ["loss", "accuracy", "dice"]
-
-
-@pytest.mark.usefixtures("eagerly")
 def test_curves_for_tensorboard_are_written_where_asked(data, tmp_path):
     run(build(), data, epochs=1, tensorboard=tmp_path / "log")
     assert {path.name for path in (tmp_path / "log").iterdir()} == {"train", "validation"}

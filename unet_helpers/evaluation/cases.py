@@ -80,12 +80,6 @@ class Evaluation:
         rows = self.of_class(name)
         return Counts(*(int(rows[key].sum()) for key in ("tp", "fp", "fn", "tn")))
 
-    def plot(self, metric="dice", seed=0):
-        """Every case as a dot per class, with the mean and its interval: :func:`unet_helpers.plotting.show_cases`."""
-        from ..plotting.scores import show_cases
-
-        return show_cases(self, metric, seed)
-
     def to_json(self, path=None):
         """The cases and summaries as JSON text; written to ``path`` if given. nan becomes null."""
         content = {
