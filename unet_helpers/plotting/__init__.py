@@ -33,7 +33,6 @@ from .curves import (
     show_trainings,
 )
 from .errors import (
-    STYLES,
     paint_pull,
     show_bands,
     show_findings,
@@ -43,9 +42,6 @@ from .errors import (
     show_with_and_without,
 )
 from .networks import (
-    SCHEMES,
-    UNET_ARROWS,
-    WORKER_COLORS,
     draw_box,
     show_data_parallel,
     show_maps,
@@ -71,11 +67,7 @@ __all__ = [
     "CLASS_COLORS",
     "ERROR_COLORS",
     "PREDICTION_COLOR",
-    "SCHEMES",
-    "STYLES",
     "TRUTH_COLOR",
-    "UNET_ARROWS",
-    "WORKER_COLORS",
     "color_objects",
     "draw_bland_altman",
     "draw_box",
