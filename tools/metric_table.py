@@ -163,6 +163,7 @@ What the numbers of this series mean, and how far they can be trusted: against o
 ```python
 from unet_helpers import evaluate
 from unet_helpers.evaluation import boundary_metrics, compare, confusion_counts, detect_objects, volume_ml
+from unet_helpers.plotting import show_cases
 
 confusion_counts(truth, predicted).ratios(beta=2)              # accuracy, precision, recall, …, IoU, Dice
 boundary_metrics(truth, predicted, spacing=(5, 0.7, 0.7), tolerance=2)   # HD, HD95, ASD, surface Dice, in mm
@@ -170,7 +171,7 @@ volume_ml(predicted, spacing=(5, 0.7, 0.7))                     # of volumes, in
 sum(detect_objects(t, p) for t, p in cases).false_per_case     # lesions
 
 a, b = (evaluate(model, data.test, data.class_names) for model in models)
-a.plot("dice")                                                  # per patient, with mean and interval
+show_cases(a, "dice")                                           # per patient, with mean and interval
 compare(a, b).table                                             # paired by patient: difference, interval, p
 ```
 

@@ -368,13 +368,6 @@ def test_kill_minus_9_in_the_middle_of_an_epoch_costs_that_epoch_only(tmp_path):
 
 # --- what else is promised --------------------------------------------------------------------
 @pytest.mark.usefixtures("eagerly")
-def test_a_history_draws_itself(data):
-    history = run(build(), data, epochs=2)
-    titles = [ax.get_title() for ax in history.plot().axes]
-    assert titles == ["loss", "accuracy", "dice"]
-
-
-@pytest.mark.usefixtures("eagerly")
 def test_a_callback_that_is_passed_sees_the_training(data, tmp_path):
     run(build(), data, epochs=1, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {"train", "validation"}

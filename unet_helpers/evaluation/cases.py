@@ -79,12 +79,6 @@ class Evaluation:
         rows = self.of_class(name)
         return Counts(*(int(rows[key].sum()) for key in ("tp", "fp", "fn", "tn")))
 
-    def plot(self, metric="dice", seed=0):
-        """Every case as a dot per class, with the mean and its interval: :func:`unet_helpers.plotting.show_cases`."""
-        from ..plotting.scores import show_cases
-
-        return show_cases(self, metric, seed)
-
     def to_json(self):
         """The cases and summaries as JSON text. nan becomes null."""
         content = {

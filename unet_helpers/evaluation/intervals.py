@@ -119,15 +119,6 @@ class Comparison:
     metric: str
     method: str = "percentile"
 
-    def plot(self, seed=0):
-        """A dot per patient and class: :func:`unet_helpers.plotting.show_differences`."""
-        from ..plotting.scores import show_differences
-
-        name = {"dice": "Dice", "iou": "IoU", "hd95": "HD95"}.get(self.metric, self.metric)
-        return show_differences(
-            {"paired by patient": self.differences}, f"difference in {name}", seed=seed, method=self.method
-        )
-
 
 def compare(a, b, metric="dice", *, seed=0, method="percentile"):
     """Compare two models on the same patients: by how much is the second one better, and could that be luck?

@@ -36,12 +36,6 @@ class History:
             text += f"; best validation Dice {best:.3f} at epoch {self.best_epoch}"
         return text + ("; stopped early" if self.stopped_early else "")
 
-    def plot(self):
-        """Figure of the curves, training and validation: :func:`unet_helpers.plotting.show_curves`."""
-        from ..plotting.curves import show_curves
-
-        return show_curves(self)
-
 
 class _StopOnNaN(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
