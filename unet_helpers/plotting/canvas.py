@@ -35,6 +35,15 @@ def figure(rows=1, columns=1, width=None, height=None, panel=2.4, **options):
 
 
 @contextmanager
+def panels(count, columns, panel):
+    """A :func:`figure` of so many panels, line by line; yields it and a list of them."""
+    with figure(-(-count // columns), min(columns, count), panel=panel) as (fig, axes):
+        for ax in axes.flat[count:]:
+            ax.set_axis_off()
+        yield fig, axes.flat[:count]
+
+
+@contextmanager
 def chart(*grid, **options):
     """A :func:`figure` of lines, bars or dots: axes at the left and below only, legends without a frame."""
     with plt.rc_context(_CHART), figure(*grid, **options) as made:
@@ -124,14 +133,8 @@ def show_images(images, titles=None, masks=None, class_names=None, spacings=None
         Gray values shown as black and as white.
     columns : int
     """
-    count = len(images)
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    with figure(rows, columns, panel=panel) as (fig, axes):
-        for i, ax in enumerate(axes.flat):
-            if i >= count:
-                ax.set_axis_off()
-                continue
+    with panels(len(images), columns, panel) as (fig, axes):
+        for i, ax in enumerate(axes):
             spacing = None if spacings is None else spacings[i]
             draw_image(ax, images[i], spacing, limits, None if titles is None else titles[i])
             if masks is not None and masks[i] is not None:

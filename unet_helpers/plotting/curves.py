@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from .canvas import chart
+from .canvas import chart, legend_below
 from .colors import BLACK, BLUE, GRAY, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 
 
@@ -73,17 +73,15 @@ def show_time_to_dice(runs, goals):
     contestants = list(dict.fromkeys(run["contestant"] for run in runs))
     with chart(1, len(goals), panel=3.7, height=3.4) as (fig, axes):
         for column, (ax, (name, goal)) in enumerate(zip(axes[0], goals.items(), strict=True), start=1):
-            labels = set(contestants) if column == 1 else set()
             for run in runs:
                 index = contestants.index(run["contestant"])
-                seconds, scores = zip(*((point[0], point[column]) for point in run["curve"]), strict=True)
+                points = np.array(run["curve"])
                 style = {"color": colors[index % len(colors)], "linestyle": styles[index % len(styles)]}
-                label = run["contestant"] if run["contestant"] in labels else None
-                labels.discard(label)
-                ax.plot(seconds, scores, linewidth=1.4, label=label, **style)
+                ax.plot(points[:, 0], points[:, column], linewidth=1.4, label=run["contestant"], **style)
             ax.axhline(goal, color=GRAY, linewidth=1, linestyle=":")
             ax.set(xlim=(0, None), xlabel="seconds of training", ylabel="Dice", title=name, ylim=(0, 1.02))
-        fig.legend(loc="outside lower center", ncols=3)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        legend_below(fig, dict(zip(labels, handles, strict=True)).values(), columns=3)  # a line per contestant
     return fig
 
 

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from .canvas import chart, draw_errors, draw_image, draw_numbers, figure, legend_below
+from .canvas import chart, draw_errors, draw_image, draw_numbers, figure, legend_below, panels
 from .colors import CLASS_COLORS, ERROR_COLORS, GRAY, GREEN, PALE_GRAY, PREDICTION_COLOR, TRUTH_COLOR, VERMILLION
 from .scores import draw_mean
 
@@ -152,11 +152,8 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2, fill=0.6):
 
     from ..evaluation.overlap import error_map
 
-    rows = -(-len(examples) // columns)
-    with figure(rows, min(columns, len(examples)), panel=panel) as (fig, axes):
-        for ax in axes.flat[len(examples) :]:
-            ax.set_axis_off()
-        for ax, (title, (image, truth, prediction, area)) in zip(axes.flat, examples.items(), strict=False):
+    with panels(len(examples), columns, panel) as (fig, axes):
+        for ax, (title, (image, truth, prediction, area)) in zip(axes, examples.items(), strict=True):
             pieces, _ = ndimage.label(area, structure=np.ones((3, 3)))
             largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
             center = np.argwhere(largest).mean(axis=0).round().astype(int)
@@ -190,28 +187,24 @@ def show_pulls(image, truth, belief, pulls):
         Minus the gradient of the loss by the output before the sigmoid. Each map has its own scale, and is drawn by
         its square root, so that what is weak can be seen.
     """
-    count = 2 + len(pulls)
-    with figure(-(-count // 4), 4, panel=2.3) as (fig, axes):
-        for ax in axes.flat:
+    with panels(2 + len(pulls), 4, 2.3) as (fig, axes):
+        draw_image(axes[0], image, title="slice and nodule")
+        draw_image(axes[1], belief, title="probability of nodule")
+        for ax, (title, pull) in zip(axes[2:], pulls.items(), strict=True):
             ax.set_axis_off()
-        draw_image(axes.flat[0], image, title="slice and nodule")
-        draw_image(axes.flat[1], belief, title="probability of nodule")
-        for ax, (title, pull) in zip(axes.flat[2:], pulls.items(), strict=False):
             root = np.sign(pull) * np.sqrt(np.abs(pull))
             top = np.abs(root).max()
             ax.imshow(root, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
             share = np.abs(pull[truth > 0]).sum() / np.abs(pull).sum()
             ax.set_title(f"{title}\nnodule: {share:.0%} of the pull", fontsize=9)
-        for i, ax in enumerate(axes.flat[:count]):
+        for i, ax in enumerate(axes):
             ax.contour(truth, levels=[0.5], colors=CLASS_COLORS[2] if i < 2 else "black", linewidths=1.2)
         legend_below(fig, [Patch(color="#B2182B", label="pulled up"), Patch(color="#2166AC", label="pulled down")])
     return fig
 
 
 def paint_pull(belief, pull, truth, top, scale=3):
-    """Belief and pull (full color at ``top``) as one picture, ``(H·scale, 2·W·scale, 3)`` uint8, for widgets.
-    Used in 07.
-    """
+    """Belief and pull (full color at ``top``) in one picture, ``(H·scale, 2·W·scale, 3)`` uint8. Used in 07."""
     from skimage.segmentation import find_boundaries
 
     gray = np.repeat(np.clip(belief, 0, 1)[..., np.newaxis], 3, axis=-1)

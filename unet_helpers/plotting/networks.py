@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from .canvas import draw_image, draw_numbers, figure, legend_below
+from .canvas import draw_image, draw_numbers, figure, legend_below, panels
 from .colors import BLUE, GREEN, PURPLE, SKY_BLUE, VERMILLION
 
 # of maps on the way down, on the way up, and of the output
@@ -33,34 +33,27 @@ def show_numbers(arrays, titles, panel=2.0, shades=None):
 
 
 def show_maps(maps, titles=None, columns=4, panel=1.8):
-    """Feature maps, each ``(H, W)``, side by side, each from its own darkest to its own brightest value.
-    Used in 03.
-    """
-    rows = -(-len(maps) // columns)
-    with figure(rows, columns, panel=panel) as (fig, axes):
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for i, (ax, feature) in enumerate(zip(axes.flat, maps, strict=False)):
+    """Feature maps, each ``(H, W)``, side by side, each from its own darkest to its brightest value. Used in 03."""
+    with panels(len(maps), columns, panel) as (fig, axes):
+        for i, (ax, feature) in enumerate(zip(axes, maps, strict=True)):
             draw_image(ax, feature, limits=(feature.min(), feature.max()), title=titles[i] if titles else None)
     return fig
 
 
 def draw_box(ax, rows, columns, color, label=None):
-    """Draw the outline of the pixels from ``rows[0]`` to ``rows[1]``, ``columns`` alike, both ends included.
-    Used in 03.
-    """
+    """Draw an outline from ``rows[0]`` to ``rows[1]``, ``columns`` alike, both ends included. Used in 03."""
     corner = (columns[0] - 0.5, rows[0] - 0.5)
     size = (columns[1] - columns[0] + 1, rows[1] - rows[0] + 1)
     ax.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=1.6, label=label))
 
 
-#: colors of the operations in a drawing of the U-Net
+#: color and line of the operations in a drawing of the U-Net
 UNET_ARROWS = {
-    "two 3×3 convolutions": BLUE,
-    "2×2 max-pooling": VERMILLION,
-    "2×2 transposed convolution": GREEN,
-    "skip connection": "#666666",
-    "1×1 convolution, softmax": PURPLE,
+    "two 3×3 convolutions": (BLUE, "-"),
+    "2×2 max-pooling": (VERMILLION, "-"),
+    "2×2 transposed convolution": (GREEN, "-"),
+    "skip connection": ("#666666", "--"),
+    "1×1 convolution, softmax": (PURPLE, "-"),
 }
 
 
@@ -100,8 +93,10 @@ def show_unet(model, image=None, mask=None):
             end += heights[0]
         pen.ax.set(xlim=(begin - 0.1, end + 0.1), ylim=(pen.bottom(depth) - 0.1, 0.35), aspect="equal")
         pen.ax.set_axis_off()
-        looks = {name: {"color": color, "linestyle": _style_of(name)} for name, color in UNET_ARROWS.items()}
-        legend_below(fig, [Line2D([], [], linewidth=2, label=name, **look) for name, look in looks.items()], columns=3)
+        handles = [
+            Line2D([], [], color=c, linestyle=s, linewidth=2, label=name) for name, (c, s) in UNET_ARROWS.items()
+        ]
+        legend_below(fig, handles, columns=3)
     return fig
 
 
@@ -131,17 +126,13 @@ class _Pen:
         return left, left + size
 
     def arrow(self, start, end, kind):
-        look = {"color": UNET_ARROWS[kind], "linestyle": _style_of(kind), "linewidth": 1.6, "mutation_scale": 11}
-        self.ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **look})
+        color, style = UNET_ARROWS[kind]
+        look = {"color": color, "linestyle": style, "linewidth": 1.6, "mutation_scale": 11, "shrinkA": 0, "shrinkB": 0}
+        self.ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", **look})
 
     def picture(self, array, left, vmax):
-        side = self.heights[0]
-        place = (left, left + side, self.bottom(0), self.tops[0])
+        place = (left, left + self.heights[0], self.bottom(0), self.tops[0])
         self.ax.imshow(np.squeeze(array), extent=place, cmap="gray", vmin=0, vmax=vmax)
-
-
-def _style_of(kind):
-    return "--" if kind == "skip connection" else "-"
 
 
 def _draw_way_down(pen, shapes, blocks, start, turn):

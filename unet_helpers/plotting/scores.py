@@ -220,9 +220,7 @@ def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
 
 
 def color_objects(labels):
-    """A color 1 to 5 for each object of a label image ``(H, W)``, neighbors in different ones, as a mask to draw.
-    Used in 11.
-    """
+    """A mask to draw a label image ``(H, W)``: each object has a class 1 to 5, neighbors differ. Used in 11."""
     from scipy import ndimage
 
     colors = np.zeros(labels.shape, np.uint8)
@@ -256,14 +254,9 @@ def show_matches(image, truth, predictions, panel=2.4):
             matches = match_instances(truth, found)
             draw_image(ax, image, title=f"{name}\n{len(matches.pairs)} found, {matches.missed} missed")
             left, right = (set(np.unique(labels).tolist()) - {0} for labels in (truth, found))
-            kinds = (
-                (right & set(matches.pairs[:, 1])),
-                (right - set(matches.pairs[:, 1])),
-                left - set(matches.pairs[:, 0]),
-            )
-            for color, labels, numbers, fill in zip(
-                ERROR_COLORS.values(), (found, found, truth), kinds, (0.3, 0.3, 0), strict=True
-            ):
+            paired = [set(numbers) for numbers in matches.pairs.T.tolist()]
+            kinds = ((found, right & paired[1], 0.3), (found, right - paired[1], 0.3), (truth, left - paired[0], 0))
+            for color, (labels, numbers, fill) in zip(ERROR_COLORS.values(), kinds, strict=True):
                 overlay = np.zeros((*labels.shape, 4))
                 overlay[np.isin(labels, list(numbers))] = (*to_rgb(color), fill)
                 ax.imshow(overlay, interpolation="nearest")
