@@ -279,6 +279,13 @@ def test_a_run_is_resumed_only_with_the_schedule_it_began_with(data, tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_a_run_with_a_loss_that_keras_cannot_name_is_resumed(data, tmp_path):
+    options = {"checkpoint": tmp_path, "loss": lambda truth, found: keras.ops.mean((truth - found) ** 2)}
+    run(build(), data, epochs=1, **options)
+    assert run(build(), data, epochs=2, resume=True, **options).epochs == 2
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_a_finished_run_is_resumed_without_a_step(data, tmp_path):
     model = build()
     before = run(model, data, epochs=2, checkpoint=tmp_path)
