@@ -5,6 +5,7 @@ import re
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from format_samples import GRAY, VOLUME, save_dicom
 
@@ -115,7 +116,7 @@ def test_pairs_survive_a_scout_and_a_report_beside_the_images(tmp_path):
         save_dicom(tmp_path / "in" / "images" / f"{patient}_0_scout.dcm", **scout)
     for kind in ("images", "masks"):
         _, warnings = deidentify(tmp_path / "in" / kind, tmp_path / "out" / kind)
-        assert len(warnings) == 2
+        assert any("'images' and 'masks' are numbered apart" in warning for warning in warnings)
     assert (
         "left out: 'X9_0_scout.dcm' (ImageType LOCALIZER"
         in deidentify(tmp_path / "in" / "images", tmp_path / "o")[1][0]
@@ -129,11 +130,71 @@ def test_pairs_survive_a_scout_and_a_report_beside_the_images(tmp_path):
     assert values["images"] == values["masks"]
 
 
-def test_images_and_masks_are_not_numbered_through(tmp_path):
-    for kind in ("images", "masks"):
-        save_patient(tmp_path / "in" / kind)
-    with pytest.raises(DataError, match="holds 'images' and 'masks'; to keep pairs, deidentify one by one"):
+# where an image and its mask lie, by patient and number
+PAIRS = {
+    "two folders": ("images/{}_{}.dcm", "masks/{}_{}.dcm"),
+    "two folders with the names of the series": ("2d_images/ID_{}_Z_{}.dcm", "2d_masks/ID_000{}_Z_000{}.dcm"),
+    "a mask beside its image": ("{}/IM{}.dcm", "{}/IM{}_mask.dcm"),
+    "two folders for each patient": ("{}/images/IM{}", "{}/masks/IM{}"),
+    "the patients in two folders": ("imagesTr/{}/{}.dcm", "labelsTr/{}/{}_seg.dcm"),
+    "names that are UIDs": ("image/1.2.{}.{}", "mask/1.2.{}.{}"),
+}
+
+
+def save_pairs(folder, places, without=()):
+    """Nine images of three patients and their masks, except some of the files."""
+    for k in range(9):
+        for place in places:
+            path = folder / place.format(k // 3, 9 - k % 3)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # masks come from another tool: no position, and numbered from the other end
+            tags = {"InstanceNumber": 9 - k, "ImagePositionPatient": None} if place == places[1] else {}
+            if (k, place == places[1]) not in without:
+                save_dicom(path, np.full((6, 8), k, np.int16), z=-k, PatientID=f"X{k // 3}", **tags)
+
+
+def values_of(folder):
+    return {path.name: read_image(path)[0].max() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("where", PAIRS)
+@pytest.mark.parametrize("missing", [None, "an image", "a mask", "a patient among the masks"])
+def test_a_mask_gets_the_name_of_its_image_whatever_is_missing(tmp_path, where, missing):
+    lost = {None: [], "an image": [(1, False)], "a mask": [(4, True)]}
+    save_pairs(tmp_path / "in", PAIRS[where], lost.get(missing, [(k, True) for k in (0, 1, 2)]))
+    _, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    images, masks = (values_of(tmp_path / "out" / kind) for kind in ("images", "masks"))
+    assert len(images) == 9 - (missing == "an image")
+    assert len(masks) == {None: 9, "an image": 8, "a mask": 8}.get(missing, 6)
+    assert masks.items() <= images.items()
+    left_out = [warning for warning in warnings if warning.startswith("left out")]
+    assert len(left_out) == (missing == "an image")
+    assert all("a mask; no image, or several, of its name" in warning for warning in left_out)
+    again = deidentify(tmp_path / "in", tmp_path / "again")
+    assert again[1] == warnings
+    assert [values_of(tmp_path / "again" / kind) for kind in ("images", "masks")] == [images, masks]
+
+
+def test_masks_that_fit_no_image_or_two_are_named(tmp_path):
+    save_pairs(tmp_path / "in", PAIRS["two folders"])
+    save_dicom(tmp_path / "in" / "images" / "0_009.dcm", PatientID="X0", z=5)
+    save_dicom(tmp_path / "in" / "masks" / "2_7_seg.dcm", PatientID="X2")
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    left_out = sorted(warning for warning in warnings if warning.startswith("left out"))
+    assert [re.search("'(.*)'", warning)[1] for warning in left_out] == [
+        "masks/0_9.dcm",
+        "masks/2_7.dcm",
+        "masks/2_7_seg.dcm",
+    ]
+    assert len(written) == 10 + 7
+
+
+def test_folders_of_pairs_whose_names_do_not_meet_are_not_numbered_through(tmp_path):
+    save_patient(tmp_path / "in" / "images")
+    save_patient(tmp_path / "in" / "masks", name="another")
+    with pytest.raises(DataError, match="holds 'images' and 'masks', but no DICOM mask has the name of an image"):
         deidentify(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 NO_ORIGINALS = {
@@ -151,16 +212,22 @@ NO_ORIGINALS = {
     "a scout by its name": {"SeriesDescription": "Topogram 0.6"},
     "a dose report by its name": {"SeriesDescription": "Dose Report"},
     "a digitized film": {"ConversionType": "DF"},
+    "a dose report by its name, in German": {"SeriesDescription": "Dosisprotokoll"},
+    "a dose report by its name, in French": {"SeriesDescription": "Rapport de dose"},
+    "the protocol by its name": {"SeriesDescription": "PATIENT-PROTOCOL"},
+    "a report by its modality": {"Modality": "SR"},
     "burned-in text": {"BurnedInAnnotation": "YES"},
+    "burned-in text, against the standard": {"BurnedInAnnotation": "TRUE"},
+    "the face, rendered": {"ImageType": ["DERIVED", "PRIMARY", "AXIAL", "VOLREN"]},
     "a rendering": {"ImageType": ["DERIVED", "PRIMARY", "OTHER"], "ImagePositionPatient": None},
     "an overlay in the pixels": {"OverlayRows": 6},
+    "a palette of colors": {"palette": True},
+    "a screen save in the words of the file only": {"meta": "1.2.840.10008.5.1.4.1.1.7"},
 }
 
 
 def save_overlay(path, *elements):
     """Add elements of group 6000 and one of a manufacturer to a file."""
-    import pydicom
-
     dataset = pydicom.dcmread(path)
     for element in elements:
         dataset.add_new(*element)
@@ -172,8 +239,15 @@ def save_overlay(path, *elements):
 def test_no_original_is_left_out_and_named_whatever_its_modality_says(tmp_path, what, capsys):
     (tmp_path / "in").mkdir()
     tags = dict(NO_ORIGINALS[what])
-    rows = tags.pop("OverlayRows", None)
+    rows, palette, meta = (tags.pop(name, None) for name in ("OverlayRows", "palette", "meta"))
     save_dicom(tmp_path / "in" / "1_report.dcm", **tags)
+    if palette or meta:
+        dataset = pydicom.dcmread(tmp_path / "in" / "1_report.dcm")
+        if palette:
+            dataset.PhotometricInterpretation = "PALETTE COLOR"
+        else:
+            dataset.file_meta.MediaStorageSOPClassUID = meta
+        dataset.save_as(tmp_path / "in" / "1_report.dcm")
     if rows:
         save_overlay(tmp_path / "in" / "1_report.dcm", (0x60000010, "US", rows), (0x60000102, "US", 15))
     save_dicom(tmp_path / "in" / "2.dcm", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
@@ -192,7 +266,8 @@ def test_no_original_is_left_out_and_named_whatever_its_modality_says(tmp_path, 
 )
 def test_a_reformatted_slice_is_written(tmp_path, kind):
     (tmp_path / "in").mkdir()
-    save_dicom(tmp_path / "in" / "1.dcm", ImageType=kind, SeriesDescription="Low dose chest, 2nd reader's protocol")
+    description = "Low dose chest, 2nd reader's protocol"
+    save_dicom(tmp_path / "in" / "1.dcm", GRAY.astype(np.int16), ImageType=kind, SeriesDescription=description)
     written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
     assert len(written) == 1
     assert not warnings
@@ -222,17 +297,20 @@ def test_text_that_may_be_in_the_picture_is_warned_about_by_the_name_of_the_outp
     ultrasound = "1.2.840.10008.5.1.4.1.1.6.1"
     save_patient(tmp_path / "in" / "a", PatientID="1", BurnedInAnnotation=None, SOPClassUID=ultrasound, Modality="US")
     save_patient(tmp_path / "in" / "b", PatientID="2", BurnedInAnnotation=None, SOPClassUID=ultrasound)
-    save_patient(tmp_path / "in" / "c", PatientID="3", BurnedInAnnotation=None)
+    save_patient(tmp_path / "in" / "c", PatientID="3", BurnedInAnnotation=None, ImageType=["ORIGINAL", "PRIMARY"])
     save_patient(tmp_path / "in" / "d", PatientID="4", RecognizableVisualFeatures="YES")
+    save_patient(tmp_path / "in" / "e", PatientID="5", BurnedInAnnotation=None)  # 8 bits
+    save_patient(tmp_path / "in" / "f", PatientID="6", BurnedInAnnotation=None, ImagePositionPatient=None)
     _, warnings = deidentify(tmp_path / "in", tmp_path / "out")
-    assert [warning[:4] for warning in warnings if "text may be burned into" in warning] == ["P001"] * 3 + ["P002"] * 3
+    burned = [warning[:4] for warning in warnings if "text may be burned into" in warning]
+    assert burned == [f"P00{p}" for p in (1, 2, 5, 6) for _ in range(3)]
     assert [warning[:4] for warning in warnings if "a face can be recognized" in warning] == ["P004"] * 3
-    assert all(re.match(r"P00\d_Z000\d\.nii\.gz: ", warning) for warning in warnings)
+    assert all(re.match(r"P00\d_Z000\d\.nii\.gz: |P006: 3 pictures", warning) for warning in warnings)
 
 
 def test_overlays_and_private_tags_are_not_copied(tmp_path):
     (tmp_path / "in").mkdir()
-    save_dicom(tmp_path / "in" / "1.dcm", PatientID="1")
+    save_dicom(tmp_path / "in" / "1.dcm", PatientID="1", BurnedInAnnotation="NO")
     save_overlay(tmp_path / "in" / "1.dcm", (0x60020010, "US", 6), (0x60023000, "OW", b"Musterfrau"))
     _, warnings = deidentify(tmp_path / "in", tmp_path / "out")
     assert warnings == ["P001_Z0001.nii.gz: its overlay, text or drawings, is not copied"]
