@@ -1,6 +1,8 @@
 """What comes out of the de-identification holds the pixels and the spacing, and no trace of who it is."""
 
 import gzip
+import os
+import random
 import re
 
 import nibabel
@@ -79,6 +81,115 @@ def test_the_header_holds_the_shape_the_spacing_and_nothing_else(tmp_path):
         raw = path.read_bytes()
         assert raw[3] == 0  # gzip: no file name, no comment
         assert raw[4:8] == bytes(4)  # and no time
+
+
+SECRET = "Zyx^Qwv"  # a name that no header and no packed picture holds by chance
+TEXTS = ("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT", "OB", "OW", "UN")
+
+
+def text_tags():
+    """All tags of the dictionary that hold text or bytes, repeated groups (overlays, curves) too, but not pixels."""
+    from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+
+    fixed = {tag: entry[0] for tag, entry in DicomDictionary.items() if 8 <= tag >> 16 < 0x7FE0 and tag >> 16 != 0xFFFE}
+    groups = {
+        int(tag.replace("xx", "02"), 16): entry[0] for tag, entry in RepeatersDictionary.items() if "xx" in tag[:4]
+    }
+    return [(tag, vr[:2]) for tag, vr in sorted({**fixed, **groups}.items()) if vr[:2] in TEXTS]
+
+
+def hide(dataset, generator, tags):
+    """Put the name into some tags, nested and private ones too; returns what could not be said there."""
+    from pydicom.dataset import Dataset
+
+    for number in generator.sample(
+        (0x00180050, 0x00200013, 0x00280030, 0x00281052, 0x00281053), generator.choice((0, 0, 1))
+    ):
+        raw = SECRET.encode() + b" "  # where a number must stand; no one may write it so, and some do
+        dataset[number] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(number), "DS", len(raw), raw, 0, False, True)
+    for tag, vr in [*generator.sample(ASKED, 1), *generator.sample(tags, generator.randint(1, 40))]:
+        value = SECRET.encode() + b" " if vr in ("OB", "OW", "UN") else SECRET
+        if generator.random() < 0.25 and vr not in ("OB", "OW", "UN"):
+            value = [SECRET, SECRET]
+        place = dataset
+        for sequence in generator.sample(SEQUENCES, generator.choice((0, 0, 1, 2))):
+            inner = Dataset()
+            setattr(place, sequence, [inner])
+            place = inner
+        place.add_new(tag, vr, value)
+    block = dataset.private_block(0x0011, SECRET, create=True)
+    block.add_new(1, generator.choice(("LO", "UN", "OB")), SECRET.encode() + b" ")
+    dataset.preamble = (SECRET * 20).encode()[:128]
+    dataset.file_meta.ImplementationVersionName = SECRET
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2"
+    dataset.file_meta.PrivateInformation = SECRET.encode() + b" "
+    dataset.DataSetTrailingPadding = SECRET.encode() + b" "
+
+
+# what the de-identification itself looks at
+ASKED = [
+    (0x00100020, "LO"),
+    (0x00100010, "PN"),
+    (0x0020000D, "UI"),
+    (0x0020000E, "UI"),
+    (0x0008103E, "LO"),
+    (0x00080008, "CS"),
+    (0x00080060, "CS"),
+    (0x00280301, "CS"),
+    (0x00080064, "CS"),
+    (0x00080016, "UI"),
+    (0x00280302, "CS"),
+    (0x00281054, "LO"),
+]
+SEQUENCES = [
+    "OriginalAttributesSequence",
+    "RequestAttributesSequence",
+    "ReferencedImageSequence",
+    "IconImageSequence",
+    "SharedFunctionalGroupsSequence",
+    "RealWorldValueMappingSequence",
+]
+
+
+def fuzz_headers(folder, seed, files):
+    """Deidentify one folder of slices with the name in any place; returns how many were written and how many not."""
+    generator, tags = random.Random(seed), text_tags()
+    for number in range(files):
+        path = folder / "in" / generator.choice((SECRET, "a")) / f"{number}_{SECRET}.dcm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_dicom(path, (GRAY + number % 200).astype(np.int16), z=number, InstanceNumber=number)
+        dataset = pydicom.dcmread(path)
+        hide(dataset, generator, tags)
+        if generator.random() < 0.3:
+            dataset.PixelData += SECRET.encode() + b" "  # behind the last pixel
+        dataset.save_as(path)
+        assert path.read_bytes().count(SECRET.encode()) > 20
+    written, warnings = deidentify(folder / "in", folder / "out")
+    found = everything_written(folder / "out").lower()
+    words = (SECRET.lower(), SECRET.split("^")[0].lower(), SECRET.split("^")[1].lower())
+    for word in words:
+        for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+            assert word.encode(encoding) not in found, (seed, word)
+    fresh = {path.name: nibabel.load(path) for path in written}
+    for name, image in fresh.items():
+        assert re.fullmatch(r"P\d{3,}_Z\d{4,}\.nii\.gz", name)
+        clean = nibabel.Nifti1Image(np.zeros((8, 6, 1), image.get_data_dtype()), np.diag([-0.5, -0.75, 1, 1]))
+        assert image.header == clean.header, (seed, name)
+        values = np.asarray(image.dataobj)[..., 0].T
+        assert any((values == (GRAY + k).astype(np.int16) * 2.0 - 1024).all() for k in range(200)), (seed, name)
+    left_out = [warning for warning in warnings if warning.startswith(("left out", "not written"))]
+    assert len(written) + len(left_out) == files, seed
+    return len(written), len(left_out)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_name_put_anywhere_into_the_header_is_in_no_file_that_is_written(tmp_path):
+    """``UNET_FUZZ_FILES=5000`` for more than a quick look."""
+    files = int(os.environ.get("UNET_FUZZ_FILES", "60"))
+    counts = [fuzz_headers(tmp_path / str(seed), seed, min(files, 100)) for seed in range(-(-files // 100))]
+    written, left_out = np.sum(counts, axis=0)
+    print(f"{written} written, {left_out} left out")
+    assert written > left_out > 0
 
 
 def test_pixels_and_spacing_are_those_of_the_slices_in_order(tmp_path):
