@@ -266,6 +266,21 @@ def test_the_command_line_says_the_sentence_and_nothing_else(drawn_patients, mon
         main()
 
 
+def test_the_folder_of_a_kernel_that_was_faster_by_a_moment_is_taken(drawn_patients, monkeypatch, tmp_path):
+    folder, move = tmp_path / "set", os.replace
+
+    def replace(source, target):
+        if Path(target) == folder and not folder.exists():
+            monkeypatch.setattr(os, "replace", move)
+            export_phantom(folder, size=32, clean=True)
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert export_phantom(folder, size=32, clean=True) == folder
+    assert pair_files(folder / "2d_images", folder / "2d_masks").ok
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 # --- what was cut ---------------------------------------------------------------------------------
 
 
