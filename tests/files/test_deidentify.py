@@ -212,6 +212,85 @@ def test_patients_are_numbered_in_the_order_of_their_files_and_alike_in_each_run
         assert [read_image(path)[0].min() for path in written[::3]] == [2, 0, 1]
 
 
+def test_a_file_without_a_patient_id_is_of_the_patient_of_its_study(tmp_path):
+    (tmp_path / "in").mkdir()
+    files = [
+        ("a", {"PatientID": None, "PatientName": "ANONYMOUS", "StudyInstanceUID": "1.7"}),
+        ("b", {"PatientID": " X1 ", "PatientName": "ANONYMOUS", "StudyInstanceUID": "1.7"}),
+        ("c", {"PatientID": "X1", "StudyInstanceUID": "1.8"}),
+        ("d", {"PatientID": "X2", "PatientName": "ANONYMOUS", "StudyInstanceUID": "1.9"}),
+        ("e", {"PatientID": "", "PatientName": "Doe^Jane", "StudyInstanceUID": "1.10"}),
+        ("f", {"PatientID": None, "PatientName": "Doe^Jane", "StudyInstanceUID": "1.11"}),
+    ]
+    for name, tags in files:
+        save_dicom(tmp_path / "in" / f"{name}.dcm", **tags)
+    written, _ = deidentify(tmp_path / "in", tmp_path / "out")
+    assert [path.name[:4] for path in written] == ["P001"] * 3 + ["P002"] + ["P003"] * 2
+
+
+def test_identity_in_other_formats_is_written_nowhere_and_the_files_are_named(tmp_path):
+    from PIL import Image, PngImagePlugin
+
+    folder = tmp_path / "in" / "Musterfrau"
+    folder.mkdir(parents=True)
+    save_dicom(folder / "a.dcm")
+    scan = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4))
+    scan.header["descrip"], scan.header["db_name"] = b"Musterfrau", b"MRN-778899"
+    scan.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"Musterfrau"))
+    nibabel.save(scan, folder / "b.nii.gz")
+    nibabel.save(scan, folder / "c.nii")
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    text.add_text("Patient", "Musterfrau")
+    exif[0x010E] = "Musterfrau"
+    Image.fromarray(GRAY).save(folder / "d.png", pnginfo=text)
+    Image.fromarray(GRAY).save(folder / "e.jpg", exif=exif)
+    Image.fromarray(GRAY).save(folder / "f.tif", description="Musterfrau")
+    (folder / "._g.dcm").write_bytes(b"\0\5\x16\7")  # which macOS leaves beside g.dcm
+    (folder / "Musterfrau.csv").write_text("P001,Musterfrau")
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "in" / "out")
+    assert [path.name for path in written] == ["P001_Z0001.nii.gz"]
+    left_out = [warning for warning in warnings if warning.startswith("no DICOM, left out")]
+    assert len(left_out) == 7
+    assert len(warnings) == 8  # and the 8 bits of a.dcm
+    for word in (b"Musterfrau", b"MRN-778899"):
+        assert word not in everything_written(tmp_path / "in" / "out")
+    again, _ = deidentify(tmp_path / "in", tmp_path / "again")  # with the output of the first run in the source
+    assert [path.name for path in again] == [path.name for path in written]
+
+
+def test_a_pipe_in_the_folder_does_not_stop_it(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    save_patient(tmp_path / "in")
+    os.mkfifo(tmp_path / "in" / "pipe.dcm")
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert len(written) == 3
+    assert warnings == ["no DICOM, left out: 'pipe.dcm'"]
+
+
+@pytest.mark.parametrize("value", [70_000, -70_000, 2**31 - 1, 2**24 + 1, 32_767, -32_768])
+def test_whole_values_stay_what_they_are_whatever_their_size(tmp_path, value):
+    (tmp_path / "in").mkdir()
+    pixels = np.full((6, 8), value, np.int32)
+    save_dicom(tmp_path / "in" / "a.dcm", pixels, RescaleSlope=1, RescaleIntercept=0)
+    (path,), _ = deidentify(tmp_path / "in", tmp_path / "out")
+    np.testing.assert_array_equal(np.asarray(nibabel.load(path).dataobj)[..., 0].T.astype(np.int64), value)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_text_in_the_bits_above_those_that_are_stored_is_not_written(tmp_path, signed):
+    (tmp_path / "in").mkdir()
+    save_dicom(tmp_path / "in" / "a.dcm", (GRAY * 40).astype(np.int16 if signed else np.uint16))
+    dataset = pydicom.dcmread(tmp_path / "in" / "a.dcm")
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    stored = np.frombuffer(dataset.PixelData, np.uint16).copy()
+    stored[::3] |= 0xA000  # an overlay whose group of tags somebody has removed
+    dataset.PixelData = stored.tobytes()
+    dataset.save_as(tmp_path / "in" / "a.dcm")
+    (path,), _ = deidentify(tmp_path / "in", tmp_path / "out")
+    np.testing.assert_array_equal(read_image(path)[0][..., 0], (GRAY * 40).astype(float) * 2 - 1024)
+
+
 def test_pairs_survive_a_scout_and_a_report_beside_the_images(tmp_path):
     for k, patient in enumerate(("X9", "X10")):
         for z in range(3):

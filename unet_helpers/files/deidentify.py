@@ -45,10 +45,10 @@ def deidentify(source, target):
     name in its pixels, and a scout is no slice. See :func:`reason_to_leave_out`. What lies *in* the pixels of the
     others stays: text of which the file does not tell, and the face in a scan of the head.
 
-    The same folder gives the same names in each run. Patients are numbered in the natural order of their files, the
-    pictures of a patient by series in that order, and by position, else InstanceNumber, else name. A picture that
-    cannot be written keeps its number; what is left out has none. Who has the source, and nobody else, can count out
-    who is who.
+    The same folder gives the same names in each run. A patient is a PatientID; a file without one belongs to the
+    patient of its study, else of its name. Patients are numbered in the natural order of their files, the pictures of a
+    patient by series in that order, and by position, else InstanceNumber, else name. A picture that cannot be written
+    keeps its number; what is left out has none. Who has the source, and nobody else, can count out who is who.
 
     Masks that lie in a folder beside their images (``masks`` beside ``images``, and the other names that
     ``load_dataset`` knows) or are called ``x_mask.dcm`` beside ``x.dcm`` get the new name of the image whose name they
@@ -106,9 +106,10 @@ def reason_to_leave_out(dataset):
     """Why a DICOM file is no original image, or shows text; None for one that may be written.
 
     By its SOP class (secondary captures such as dose reports, structured reports, PDF, segmentations, DICOMDIR), its
-    ImageType (SECONDARY, SCREEN SAVE, LOCALIZER), SeriesDescription, ConversionType, BurnedInAnnotation, color where
-    there is none, and overlays in the pixels. Reformatted slices stay that are DERIVED and PRIMARY and have a position
-    in the patient; DERIVED and SECONDARY stands on screen saves too. A missing tag says nothing, but for the class.
+    ImageType (SECONDARY, SCREEN SAVE, LOCALIZER, renderings), SeriesDescription, ConversionType, BurnedInAnnotation
+    other than NO, a Modality without pictures, color where there is none, and overlays in the pixels. Reformatted
+    slices stay that are DERIVED and PRIMARY and have a position in the patient; DERIVED and SECONDARY stands on screen
+    saves too. A missing tag says nothing, but for the class.
     """
     for kind in _sop_classes(dataset):
         if "ImageStorage" not in kind.keyword or re.search("SecondaryCapture|Hardcopy", kind.keyword):
@@ -174,7 +175,7 @@ def _sort_files(source):
     """``{path: (patient, place in the patient)}`` in natural order, and what is wrong with the other files."""
     from pydicom.misc import is_dicom
 
-    pictures, series, warnings = {}, {}, []
+    pictures, series, of_study, warnings = {}, {}, {}, []
     walk = os.walk(source, onerror=lambda error: warnings.append(f"not read: {error}"))
     paths = [Path(folder) / name for folder, _, names in walk for name in names]
     for number, path in enumerate(sorted(paths, key=lambda path: natural_key(path.relative_to(source).as_posix()))):
@@ -195,11 +196,17 @@ def _sort_files(source):
                 position = -math.inf
             rank = series.setdefault(dataset.get("SeriesInstanceUID"), number)
             place = (rank, position, int(dataset.get("InstanceNumber") or 0), number)
-            known = (dataset.get(tag) for tag in ("PatientID", "PatientName", "StudyInstanceUID"))
-            pictures[path] = (next((str(value) for value in known if value), ""), place)
+            who, name, study = (
+                str(dataset.get(tag) or "").strip() for tag in ("PatientID", "PatientName", "StudyInstanceUID")
+            )
+            if who and study:
+                of_study.setdefault(study, who)
+            pictures[path] = ((who, name, study), place)
         except Exception as error:
             warnings.append(f"not written: '{path.relative_to(source)}' ({type(error).__name__}: {error})")
-    return pictures, warnings
+    # without a PatientID it is that of the same study, so that no person becomes two
+    patients = {path: who or of_study.get(study) or name or study for path, ((who, name, study), _) in pictures.items()}
+    return {path: (patients[path], place) for path, (_, place) in pictures.items()}, warnings
 
 
 def _new_names(pictures, source):
@@ -274,10 +281,9 @@ def _write(path, pixels, spacing):
     import nibabel
 
     whole = np.round(pixels)
-    bits = 1 + int(np.abs(whole).max() + 1).bit_length() if (whole == pixels).all() else None
-    pixels = (
-        pixels.astype(np.float32) if bits is None or bits > 32 else whole.astype(np.int16 if bits <= 16 else np.int32)
-    )
+    limits = [np.iinfo(kind) for kind in (np.int16, np.int32)]
+    fits = [limit.dtype for limit in limits if limit.min <= whole.min() and whole.max() <= limit.max]
+    pixels = whole.astype(fits[0]) if fits and (whole == pixels).all() else pixels.astype(np.float32)
     z_y_x_c = pixels if pixels.ndim == 4 else pixels[np.newaxis]
     x_y_z_c = z_y_x_c.transpose(2, 1, 0, 3)
     between, row, column = (1.0, *(spacing or (1.0, 1.0)))[-3:]
