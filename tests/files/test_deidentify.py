@@ -103,7 +103,7 @@ def hide(dataset, generator, tags):
     from pydicom.dataset import Dataset
 
     for number in generator.sample(
-        (0x00180050, 0x00200013, 0x00280030, 0x00281052, 0x00281053), generator.choice((0, 0, 1))
+        (0x00180050, 0x00200013, 0x00200032, 0x00280030, 0x00281052, 0x00281053), generator.choice((0, 0, 1))
     ):
         raw = SECRET.encode() + b" "  # where a number must stand; no one may write it so, and some do
         dataset[number] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(number), "DS", len(raw), raw, 0, False, True)
@@ -379,12 +379,28 @@ def test_masks_that_fit_no_image_or_two_are_named(tmp_path):
     assert len(written) == 10 + 7
 
 
-def test_folders_of_pairs_whose_names_do_not_meet_are_not_numbered_through(tmp_path):
-    save_patient(tmp_path / "in" / "images")
-    save_patient(tmp_path / "in" / "masks", name="another")
+@pytest.mark.parametrize("where", ["{}", "patient 1/{}", "a/b/{}"])
+@pytest.mark.parametrize("mask", ["another.dcm", "a.png"])
+def test_folders_of_pairs_whose_names_do_not_meet_are_not_numbered_through(tmp_path, where, mask):
+    for kind, name in (("images", "a.dcm"), ("masks", mask)):
+        (tmp_path / "in" / where.format(kind)).mkdir(parents=True)
+        save_dicom(tmp_path / "in" / where.format(kind) / name)
+    if mask == "a.png":
+        (tmp_path / "in" / where.format("masks") / mask).write_bytes(b"no DICOM")
     with pytest.raises(DataError, match="holds 'images' and 'masks', but no DICOM mask has the name of an image"):
         deidentify(tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_number_that_is_none_costs_that_file_and_no_other(tmp_path):
+    save_patient(tmp_path / "in", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    path = tmp_path / "in" / "Erika_1964_9.dcm"
+    content = path.read_bytes()
+    assert content.count(b"-100.0\\-80.0") == 1
+    path.write_bytes(content.replace(b"-100.0\\-80.0", b"-100.0\\xx.yy"))
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert len(written) == 2
+    assert warnings[-1].startswith("not written: 'Erika_1964_9.dcm' (ValueError")
 
 
 NO_ORIGINALS = {

@@ -93,12 +93,13 @@ def deidentify(source, target):
             spacing = spacing_of(dataset)
             if spacing and not all(0 < step < math.inf for step in spacing):
                 spacing = None
+            look = [f"{name}: {what}" for what in _to_look_at(dataset, spacing)]
             _write(target / name, pixels_of(dataset, path), spacing)
         except Exception as error:
             warnings.append(f"not written: '{path.relative_to(source)}' ({type(error).__name__}: {error})")
             continue
         written.append(target / name)
-        warnings += [f"{name}: {what}" for what in _to_look_at(dataset, spacing)]
+        warnings += look
     return written, warnings
 
 
@@ -125,10 +126,10 @@ def reason_to_leave_out(dataset):
     if found := re.search(NO_ORIGINAL_SERIES, _upper(dataset, "SeriesDescription")):
         return f"SeriesDescription {found[0]}: no original image"
     if _is_slice(dataset):
-        palette = not _upper(dataset, "PhotometricInterpretation").startswith("MONOCHROME")
+        palette = "PALETTE" in _upper(dataset, "PhotometricInterpretation")
         if palette or int(dataset.get("SamplesPerPixel") or 1) > 1:
             return f"in color, as no {_sop_classes(dataset)[0].name} is"
-        if "DERIVED" in _upper(dataset, "ImageType") and "ImagePositionPatient" not in dataset:
+        if "DERIVED" in _upper(dataset, "ImageType") and not dataset.get("ImagePositionPatient"):
             return "ImageType DERIVED, without a position in the patient: no slice"
     if any((group, 0x3000) not in dataset for group in _overlay_groups(dataset)):
         return "an overlay, text or drawings, lies in the bits of its pixels"
@@ -247,12 +248,13 @@ def _masks_of(paths, source):
             found.setdefault(image[0] if len(image) == 1 else key, []).append(path)
     if any(isinstance(key, Path) for key in found):
         return found
-    for names in FOLDER_PAIRS:
-        if all((source / name).is_dir() for name in names):
-            raise DataError(
-                f"folder '{source}' holds '{names[0]}' and '{names[1]}', but no DICOM mask has the name of an image; "
-                "name the masks as their images, or deidentify one folder after the other"
-            )
+    for folder, inside, _ in os.walk(source):
+        for names in FOLDER_PAIRS:
+            if set(names) <= set(inside):
+                raise DataError(
+                    f"folder '{folder}' holds '{names[0]}' and '{names[1]}', but no DICOM mask has the name of an "
+                    "image; name the masks as their images, or deidentify one folder after the other"
+                )
     return {}
 
 
