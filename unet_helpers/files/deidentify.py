@@ -93,8 +93,9 @@ def deidentify(source, target):
             spacing = spacing_of(dataset)
             if spacing and not all(0 < step < math.inf for step in spacing):
                 spacing = None
+            pixels = pixels_of(dataset, path)
             look = [f"{name}: {what}" for what in _to_look_at(dataset, spacing)]
-            _write(target / name, pixels_of(dataset, path), spacing)
+            _write(target / name, pixels, spacing)
         except Exception as error:
             warnings.append(f"not written: '{path.relative_to(source)}' ({type(error).__name__}: {error})")
             continue
