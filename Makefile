@@ -17,7 +17,7 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab book book-serve execute pairs checkpoint your-data lint unit nbval check-book test wheel portable lock clean
+.PHONY: help setup lab book book-serve execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -28,6 +28,7 @@ help:
 	@echo "make wheel       run every notebook from the built wheel, in a new environment"
 	@echo "make portable    unit tests and notebooks as other processors compute them (hours)"
 	@echo "make your-data UNET_DATA=folder   run notebook 15 on your data, result in runs/"
+	@echo "make results     measure every number of the book again (a night)"
 	@echo "make checkpoint  train the model that ships with the package again"
 
 setup: $(READY)
@@ -53,6 +54,10 @@ pairs: $(READY)
 
 checkpoint: $(READY)
 	$(PY) benchmarks/train_checkpoint.py
+
+# what is done at this commit is not measured again; some need another environment: RESULTS="--torch-python its/python"
+results: $(READY)
+	$(PY) tools/make_results.py $(RESULTS)
 
 your-data: $(READY)
 	$(PY) tools/execute_notebooks.py 15 --output runs --called-from "$(CALLED_FROM)"

@@ -65,9 +65,10 @@ def ours(truth, found, spacing, tolerance=TOLERANCE):
         "objects found, one to one": evaluation.detect_objects(truth, found, 1e-9).sensitivity,
     }
     if truth.ndim == 3:
-        ml = evaluation.volumes(truth, found, spacing)
-        values |= {"volume, ml": ml.true_ml, "volume difference, ml": ml.difference_ml}
-        values["volume difference, relative"] = ml.relative_difference
+        true_ml, found_ml = (evaluation.volume_ml(mask, spacing) for mask in (truth, found))
+        values |= {"volume, ml": true_ml, "volume difference, ml": found_ml - true_ml}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values["volume difference, relative"] = np.divide(found_ml - true_ml, true_ml)
     if truth.any() and found.any():
         values["HD95, pooled"] = np.percentile(np.concatenate(evaluation.surface_distances(truth, found, spacing)), 95)
         if truth.ndim == 2:

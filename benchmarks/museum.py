@@ -52,7 +52,6 @@ def make_world():
         lungs_of,
         museum_patients,
         resize_masks_with_defaults,
-        soft_task,
         three_class_task,
         three_classes_of,
     )
@@ -119,12 +118,22 @@ _compiled = {}
 
 
 def train(key, data, seed, **options):
-    """``museum.fit``, with the compiled network of an earlier run of the same kind."""
-    from unet_helpers.teaching.museum import fit
+    """``museum.fit``; a compiled network of an earlier run of the same kind is set back, which saves compiling."""
+    import keras
 
-    run = fit(data, seed=seed, compiled=_compiled.get(key), **options)
-    _compiled[key] = run.model
-    return run
+    from unet_helpers.teaching.museum import LEARNING_RATE, build_small_unet, fit, fit_compiled
+
+    if key not in _compiled:
+        run = fit(data, seed=seed, **options)
+        _compiled[key] = run.model
+        return run
+    keras.utils.set_random_seed(seed)
+    network, build = _compiled[key], options.pop("build", build_small_unet)
+    network.set_weights(build(data).get_weights())
+    for variable in network.optimizer.variables:
+        variable.assign(keras.ops.zeros_like(variable))
+    network.optimizer.learning_rate = options.pop("learning_rate", LEARNING_RATE)
+    return fit_compiled(network, data, **{k: value for k, value in options.items() if k not in ("loss", "metrics")})
 
 
 def train_healthy(world, seed):
@@ -207,12 +216,16 @@ def train_one(name, exhibit, world, seed, healthy):
 
 def select_on_test(healthy, held_out, seed):
     """The best epoch and threshold of a run by the Dice of twelve patients, and the same choice on twelve others."""
-    from unet_helpers.teaching.museum import dice_of_patients
+    from unet_helpers.evaluation import average, dice_by_patient
 
     patients = np.random.default_rng(seed).permutation(held_out.patients)
     halves = [np.isin(held_out.patient_ids, part) for part in np.array_split(patients, 2)]
     candidates = [(epoch, threshold) for epoch in healthy["epochs"] for threshold in THRESHOLDS]
-    table = np.array([[dice_of_patients(p[half] >= t, held_out[half]) for half in halves] for p, t in candidates])
+
+    def score(found, part):
+        return average(dice_by_patient(found, part, 1, made_up=0)).value
+
+    table = np.array([[score(p[half] >= t, held_out[half]) for half in halves] for p, t in candidates])
     # each half is the test set once, so that the easier one does not count
     best = table.argmax(axis=0)
     reported = float(np.mean([table[best[half], half] for half in (0, 1)]))
@@ -248,7 +261,7 @@ def healthy_settings(world):
     from unet_helpers.teaching.museum import (
         Run,
         augment_together,
-        build_network,
+        build_small_unet,
         fit,
         lung_task,
         museum_patients,
@@ -262,7 +275,7 @@ def healthy_settings(world):
         return lambda seed: fit(change(seed), seed=seed, **options)
 
     def with_network(**options):
-        return lambda seed: fit(lung, seed=seed, build=lambda data: build_network(data, **options))
+        return lambda seed: fit(lung, seed=seed, build=lambda data: build_small_unet(data, **options))
 
     def few(seed):
         keep = np.isin(lung.train.patient_ids, lung.train.patients[:10])
@@ -437,6 +450,20 @@ def quarter_task(data, count=64):
         return middle[np.argsort(np.abs(share - 0.25))[: min(count, len(part))]]
 
     return _each(data, cut)
+
+
+def soft_task(data):
+    """``museum.lung_task`` with masks that were resized bilinearly and left as fractions."""
+    from unet_helpers.teaching.museum import lung_task, lungs_of
+
+    parts = {name: replace(lungs_of(part), masks=soften_masks(part.masks)) for name, part in data.subsets.items()}
+    return replace(lung_task(data), **parts)
+
+
+def soften_masks(full):
+    """Two classes, masks resized bilinearly and kept as fractions: (N, H, W) float32 at half the resolution."""
+    n, height, width = full.shape
+    return (full > 0).reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32)
 
 
 def placeholder_task(slices, size=64, seed=0, share=0.5):

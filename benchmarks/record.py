@@ -2,12 +2,17 @@
 
 import datetime
 import json
+import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 from unet_helpers.files import atomic_path
-from unet_helpers.teaching import CHECKOUT, RESULTS, describe_device, require_checkout
+from unet_helpers.teaching import RESULTS, describe_device
+
+#: the repository; None where the package was installed from a wheel
+CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 
 def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
@@ -30,16 +35,23 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     ------
     RuntimeError
         If no folder is named and the package was installed from a wheel, which has no book to write to.
+    SystemExit
+        If the book's results would come from files that no commit has. What was measured is then in ``_build/results``.
+        With ``UNET_DIRTY_RESULTS=1`` it is written all the same, and its commit says "-dirty".
     """
     import keras
 
     require_checkout(folder)
+    commit = _commit()
+    refused = commit.endswith("-dirty") and Path(folder) == RESULTS and not os.environ.get("UNET_DIRTY_RESULTS")
+    if refused:
+        folder = CHECKOUT / "_build" / "results"
 
     content = {
         "what": what,
         "data": data,
         "seed": seed,
-        "commit": _commit(),
+        "commit": commit,
         "device": describe_device(),
         "software": f"Python {platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",
         "date": datetime.date.today().isoformat(),
@@ -48,11 +60,25 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     path = Path(folder) / f"{name}.json"
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if refused:
+        sys.exit(
+            f"{commit}: files differ from the commit, so nobody could repeat this result. It is in {path}, not in the "
+            "book. Commit and run again, or set UNET_DIRTY_RESULTS=1, which leaves its mark in the file"
+        )
     return path
 
 
+def require_checkout(folder=RESULTS):
+    """Raise ``RuntimeError`` if results for the book would go into an installed package."""
+    if Path(folder) == RESULTS and CHECKOUT is None:
+        raise RuntimeError(
+            f"results for the book are written from a checkout only, and this package is installed in "
+            f"'{RESULTS.parent}'; install it with pip install --no-deps -e . in the checkout"
+        )
+
+
 def _commit():
-    """The commit of the code, with "-dirty" where files differ from it; other results do not count."""
+    """The commit of the code, with "-dirty" where files differ from it."""
     if CHECKOUT is None:
         return "unknown"
 

@@ -12,9 +12,7 @@ from unet_helpers.training import CHECKPOINT, train_checkpoint
 def main():
     """Train, save, and write down what the model reaches on validation patients."""
     import keras  # not before unet_helpers: it loads TensorFlow
-    from record import write_results
-
-    from unet_helpers.teaching import require_checkout
+    from record import require_checkout, write_results
 
     require_checkout()
     data = load_dataset("phantom")

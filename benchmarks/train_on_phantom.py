@@ -41,7 +41,7 @@ def main():
     print(data, f"\n{time.perf_counter() - began:.0f} s for the patients", flush=True)
 
     keras.utils.set_random_seed(arguments.seed)
-    network = build_network(SIZE, arguments.base_filters, arguments.depth)
+    network = build_half_size_unet(SIZE, arguments.base_filters, arguments.depth)
     seconds = fit(network, data, arguments, deadline=began + 60 * arguments.minutes)
     model = for_any_size(network, gammas=GAMMAS)
     OUT.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def build_network(size, base_filters, depth):
+def build_half_size_unet(size, base_filters, depth):
     """A U-Net that works at half the size, where it costs a quarter, and draws the border at the full size."""
     import keras
     from keras import layers

@@ -161,7 +161,7 @@ def score(network, real, patients, start, seed):
     from unet_helpers.evaluation import choose_operating_point, slice_scores
     from unet_helpers.teaching.your_data import default_recipe, predict_whole
 
-    recipe = replace(default_recipe(real), window=SIDE)
+    recipe = replace(default_recipe(real), center_crop=SIDE)
     found = {name: predict_whole(network, real.subsets[name].images, recipe)[..., 0] for name in ("validation", "test")}
     point = choose_operating_point(found["validation"], real.validation.masks, FALSE_ALARMS)
     scores = slice_scores(point.decide(found["test"]), real.test.masks)

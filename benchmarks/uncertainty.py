@@ -227,12 +227,14 @@ def assemble(folder):
 
 def measure_group(predictions, runs, held_out, near_truth, temperature=True):
     """Dice, Brier score and calibration of the networks of one group, as they are and at their temperatures."""
-    from unet_helpers.evaluation import distance_to_outline, scale_temperature
+    from unet_helpers.evaluation import dice_by_patient, distance_to_outline, scale_temperature
 
     masks = [probabilities.argmax(axis=-1).astype(np.uint8) for probabilities in predictions]
     result = {}
     for name, index in (("lung", LUNG), ("nodule", NODULE)):
-        result |= mean_of_patients(f"{name}_dice", [dice_by_patient(mask, held_out, index) for mask in masks])
+        result |= mean_of_patients(
+            f"{name}_dice", [dice_by_patient(mask, held_out, index, made_up=0) for mask in masks]
+        )
     regions = [
         {
             "all": None,
@@ -260,13 +262,6 @@ def measure_group(predictions, runs, held_out, near_truth, temperature=True):
 def rows_of(held_out):
     """The slices of each patient."""
     return [held_out.patient_ids == patient for patient in held_out.patients]
-
-
-def dice_by_patient(masks, held_out, index):
-    """Dice of one class per patient; nan where there is neither truth nor prediction."""
-    from unet_helpers import dice
-
-    return [dice(held_out.masks[rows] == index, masks[rows] == index) for rows in rows_of(held_out)]
 
 
 def bins_by_patient(probabilities, held_out, where):
@@ -412,14 +407,14 @@ def expected_dice_loss(probability, mask):
 
 def refer(members, held_out):
     """Risk over coverage for the nodules of a patient, by several scores; the risk is that of single networks."""
-    from unet_helpers.evaluation import disagreement, risk_coverage
+    from unet_helpers.evaluation import dice_by_patient, disagreement, risk_coverage
 
     groups, risks, scores = rows_of(held_out), [], {}
     others = np.stack([member["plain"].argmax(axis=-1) == NODULE for member in members])
     for seed in MAPPED:
         run = members[seed]
         mask = others[seed]
-        dice = np.array(dice_by_patient(np.where(mask, NODULE, 0), held_out, NODULE))
+        dice = dice_by_patient(np.where(mask, NODULE, 0), held_out, NODULE, made_up=0)
         risks.append(np.where(np.isnan(dice), 0, 1 - dice))
         probability = run["plain"][..., NODULE]
         sampled = {name: run[name].argmax(axis=-1) == NODULE for name in ("dropout", "flips")} | {"ensemble": others}

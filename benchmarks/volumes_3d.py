@@ -69,7 +69,7 @@ def make_data():
     return np.stack([window(volume.astype(np.float32), -600, 1500) for volume in hu]), masks, spacing
 
 
-def build_network(kind):
+def untrained(kind):
     """The network of a kind, for inputs of any size."""
     from unet_helpers import UNet, UNet3D
 
@@ -116,7 +116,7 @@ def compiled(kind, masks, steps):
     from unet_helpers import start_at_class_shares
     from unet_helpers.training import DiceCrossEntropy, compile_model
 
-    network = build_network(kind)
+    network = untrained(kind)
     start_at_class_shares(network, masks)
     epoch = min(steps, 20)  # the schedule counts in epochs; its warm-up is the first
     options = {"schedule": "cosine", "steps_per_epoch": epoch, "epochs": steps // epoch}

@@ -28,9 +28,9 @@ OURS = {
     "ASD, truth to prediction": 'average_surface_distance(direction="true_to_pred")',
     "ASD, prediction to truth": 'average_surface_distance(direction="pred_to_true")',
     "surface Dice": "surface_dice",
-    "volume, ml": "volumes",
-    "volume difference, ml": "Volumes.difference_ml",
-    "volume difference, relative": "Volumes.relative_difference",
+    "volume, ml": "volume_ml",
+    "volume difference, ml": "volume_ml",
+    "volume difference, relative": "volume_ml",
     "volume difference, pixels": "Counts",
     "objects found": "detect_objects",
     "objects false": "detect_objects",
@@ -162,15 +162,16 @@ What the numbers of this series mean, and how far they can be trusted: against o
 
 ```python
 from unet_helpers import evaluate
-from unet_helpers.evaluation import boundary_metrics, compare, confusion_counts, detect_objects, volumes
+from unet_helpers.evaluation import boundary_metrics, compare, confusion_counts, detect_objects, volume_ml
+from unet_helpers.plotting import show_cases
 
 confusion_counts(truth, predicted).ratios(beta=2)              # accuracy, precision, recall, …, IoU, Dice
 boundary_metrics(truth, predicted, spacing=(5, 0.7, 0.7), tolerance=2)   # HD, HD95, ASD, surface Dice, in mm
-volumes(truth, predicted, spacing=(5, 0.7, 0.7)).difference_ml
+volume_ml(predicted, spacing=(5, 0.7, 0.7))                     # of volumes, in milliliters
 sum(detect_objects(t, p) for t, p in cases).false_per_case     # lesions
 
 a, b = (evaluate(model, data.test, data.class_names) for model in models)
-a.plot("dice")                                                  # per patient, with mean and interval
+show_cases(a, "dice")                                           # per patient, with mean and interval
 compare(a, b).table                                             # paired by patient: difference, interval, p
 ```
 
@@ -200,7 +201,7 @@ What each gives when both masks are empty, when nothing is predicted, and when t
 
 {empty}
 
-Here nothing is decided silently: 0/0 is `nan`, a distance to nothing is infinite. Whoever averages says what that counts as, and is told how many cases it concerned: `average(values, empty=nan)` leaves them out, `empty=1` counts them as 1; `class_means(cases, pooled=True)` adds the pixels of all cases before dividing; `evaluate(…).summary(empty=…)` has a column `undefined`. `evaluate(…).to_nnunet()` writes the `summary.json` of nnU-Net {{cite:p}}`isensee2021nnunet`, with its own policy.
+Here nothing is decided silently: 0/0 is `nan`, a distance to nothing is infinite. Whoever averages says what that counts as, and is told how many cases it concerned: `average(values, empty=nan)` leaves them out, `empty=1` counts them as 1; `evaluate(…).pooled(name)` adds the pixels of all cases of a class before dividing; `evaluate(…).summary(empty=…)` has a column `undefined`. `evaluate(…).to_nnunet()` writes the `summary.json` of nnU-Net {{cite:p}}`isensee2021nnunet`, with its own policy.
 
 ## Speed
 

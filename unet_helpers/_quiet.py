@@ -28,10 +28,15 @@ def _stderr_to_null():
 
 
 def _settle_home():
-    """An empty variable counts as unset; and without a home folder TensorFlow would make one named "~" right here."""
-    for name in ("HOME", "KERAS_HOME"):
-        if os.environ.get(name) == "":
-            del os.environ[name]
+    """An empty variable counts as unset, and so does a relative HOME, which would be another one in each folder.
+
+    Without a home folder TensorFlow would make one named "~" right here.
+    """
+    home = os.environ.get("HOME")
+    if home == "" or (home and os.name == "posix" and not os.path.isabs(home)):
+        del os.environ["HOME"]
+    if os.environ.get("KERAS_HOME") == "":
+        del os.environ["KERAS_HOME"]
     if os.path.expanduser("~") == "~":
         os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
 

@@ -442,7 +442,7 @@ for truth in (1.0, 255.0):
     print(f"mask value {truth:3.0f}: loss {float(bce(np.array([[truth]]), np.array([[0.9]]))):7.1f}")
 
 # %% [markdown]
-# A loss is never below zero. A negative one is the classic sign of a 0/255 mask, and one of the most frequent questions in the trackers of U-Net projects.
+# A cross-entropy is never below zero. (Some programs report minus the Dice as their loss; that one runs from 0 down to −1.) A cross-entropy below zero is the classic sign of a 0/255 mask, and one of the most frequent questions in the trackers of U-Net projects.
 #
 # ### Softmax or sigmoid
 #

@@ -458,13 +458,26 @@ first, last = reach(128)
 print(f"pixel 128 depends on pixels {first} to {last}: {last - first + 1} of them")
 
 # %% [markdown]
-# A 2D network of depth 4 looks at a square of almost 190 pixels. By depth:
+# That is for pixel 128. The poolings lay a grid over the image, and how far a pixel sees depends on where it stands in this grid. After four poolings the grid repeats every 16 pixels, so we ask 16 neighbors:
+
+
+# %%
+def sides(depth):
+    """Side of the receptive field of each place in the grid."""
+    reached = [reach(pixel, depth) for pixel in range(128, 128 + 2**depth)]
+    return [last - first + 1 for first, last in reached]
+
+
+pd.Series(sides(4)).value_counts().rename_axis("receptive field").rename("places")
+
+# %% [markdown]
+# A network of depth 4 looks at a square of about 190 to 200 pixels. By depth:
 
 # %%
 depths = [1, 2, 3, 4, 5]
-fields = [reach(128, depth)[1] - reach(128, depth)[0] + 1 for depth in depths]
+smallest, largest = [min(sides(depth)) for depth in depths], [max(sides(depth)) for depth in depths]
 sizes = [UNet(base_filters=8, depth=depth).count_params() for depth in depths]
-pd.DataFrame({"depth": depths, "receptive field": fields, "parameters": sizes})
+pd.DataFrame({"depth": depths, "smallest field": smallest, "largest field": largest, "parameters": sizes})
 
 # %% [markdown]
 # Each level more doubles the view, and multiplies the parameters by about four.
@@ -504,7 +517,7 @@ seen = np.argwhere(influence(before_softmax(positive), 128, 128, noise))
 print(f"rows {seen[:, 0].min()} to {seen[:, 0].max()}, columns {seen[:, 1].min()} to {seen[:, 1].max()}")
 
 # %% [markdown]
-# The gradient is different from 0 on exactly the pixels that the formula gave. On a slice, with the fields of shallower networks:
+# The gradient is different from 0 on exactly the pixels that the formula gave for this place. On a slice, with the fields of shallower networks:
 
 # %% mystnb={"figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}, "image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth, larger than the slice, cannot be seen."}}
 from unet_helpers import resize_image
@@ -537,9 +550,9 @@ with plotting.figure(1, 2, panel=2.8) as (fig, axes):
 fig
 
 # %% nbval_tolerance=0.01
-sides = [5, 11, 31, 61, 127]
-shares = [listens[64 - side // 2 : 65 + side // 2, 64 - side // 2 : 65 + side // 2].sum() for side in sides]
-pd.DataFrame({"square": [f"{side}×{side}" for side in sides], "share of the influence": np.round(shares, 2)})
+squares = [5, 11, 31, 61, 127]
+shares = [listens[64 - side // 2 : 65 + side // 2, 64 - side // 2 : 65 + side // 2].sum() for side in squares]
+pd.DataFrame({"square": [f"{side}×{side}" for side in squares], "share of the influence": np.round(shares, 2)})
 
 # %% [markdown]
 # The whole slice can have a say, but about three quarters of the influence come from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.

@@ -483,7 +483,7 @@ assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 # %% [markdown]
 # Read row by row.
 #
-# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. They are not enough to learn nodules: the four hold too few nodule pixels, as printed above.
+# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. In these few epochs they are not enough to learn nodules. Whether the cause is the few nodule pixels printed above, or the few steps, this run does not say.
 # - **Fine-tuned**, the network keeps most of what it could, on the archive and on the standard scans. The last column is there because it need not be so: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column. (A higher mean there need not be a gain: the patient without a nodule may have dropped out of it.)
 # - **On the archive nothing rose**, although that is what we meant to improve. Four patients cannot show every disease, and the network had most of the lung right before.
 #

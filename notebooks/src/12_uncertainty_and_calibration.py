@@ -569,7 +569,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 # %% [markdown]
 # The fourth always marks less than the forecast. A pixel that three people marked got there partly by luck, and a fourth is not obliged to be of their opinion; sometimes the fourth outlined nothing at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
 #
-# This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`soft_readers=True` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
+# This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`targets=make_soft_targets(data.train)` in `train`, [notebook 15](15_your_own_data.ipynb)). And nobody should count it against a network that it is unsure where four radiologists differ.
 
 # %% [markdown]
 # ## Take-aways

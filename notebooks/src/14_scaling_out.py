@@ -531,20 +531,34 @@ plotting.show_scaling(weak, {"two processes": ([2], [alone / double])})
 #
 # ## On a cluster: the scheduler is the launcher
 #
-# On a shared cluster nobody starts programs on machines by hand. One writes what is needed into a script, and a **scheduler** runs it when so many machines are free. Slurm is the most common. With `train.py` a program like that of the worker above, for two machines with two GPUs each:
-
-# %%
-from unet_helpers.teaching import slurm_script
-
-print(slurm_script("python train.py", nodes=2, tasks_per_node=2, cpus=8, gpus=1, minutes=120))
-
-# %% [markdown]
+# On a shared cluster nobody starts programs on machines by hand. One writes what is needed into a script, and a **scheduler** runs it when so many machines are free. Slurm is the most common. With `train.py` a program like that of the worker above, for two machines with two GPUs each, this is `job.sh`:
+#
+#  ```bash
+#  #!/bin/bash
+#  #SBATCH --job-name=unet
+#  #SBATCH --nodes=2
+#  #SBATCH --ntasks-per-node=2
+#  #SBATCH --cpus-per-task=8
+#  #SBATCH --gpus-per-task=1
+#  #SBATCH --time=02:00:00
+#  #SBATCH --output=%x-%j.log
+#  set -euo pipefail
+#
+#  first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
+#  export KERAS_DISTRIBUTION_JOB_ADDRESSES="$first:29500"
+#  export KERAS_DISTRIBUTION_NUM_PROCESSES="$SLURM_NTASKS"
+#  export KERAS_BACKEND=jax
+#  export JAX_LOCAL_DEVICE_IDS=0
+#
+#  srun --cpus-per-task=8 --kill-on-bad-exit=1 bash -c 'KERAS_DISTRIBUTION_PROCESS_ID=$SLURM_PROCID exec python train.py'
+#  ```
+#
 # | line | what it does |
 # |---|---|
 # | `#SBATCH …` | a comment for bash, an order for Slurm: 2 machines (*nodes*), 2 workers (*tasks*) on each, cores and GPU for each worker, and a time after which everything is ended. Ask for more than you need, but not much: shorter jobs start sooner |
 # | `set -euo pipefail` | stop at the first error |
-# | `first=$(scontrol …)` | the name of the first machine, where the first worker will be found |
-# | `export KERAS_…` | what `initialize()` reads, the same for all workers |
+# | `first=$(scontrol …)` | the name of the first machine, where the first worker will be found. Not with `head`: it would leave early, and the broken pipe would end the script |
+# | `export KERAS_…` | what `initialize()` reads, the same for all workers; 29500 is a port that must be free on the first machine |
 # | `export JAX_LOCAL_DEVICE_IDS=0` | each task sees one GPU, and sees it as number 0. Without this line JAX looks for the GPU with the number of the task on its machine, and the second task on each finds none |
 # | `srun … bash -c '…'` | start the program once per task. `SLURM_PROCID` is another number in each, so it is looked up there, between the single quotes, and not here |
 # | `--cpus-per-task=8` | once more, because `srun` does not take it over from above (since Slurm 22.05) |

@@ -131,7 +131,7 @@ recipe = your_data.default_recipe(data, epochs=os.environ.get("UNET_EPOCHS"))
 print(recipe)
 
 # %% [markdown]
-# `window` is the side of the square that the network sees. Here it is the whole slice.
+# `center_crop` is the side of the square in the middle that the network sees. Here it is the whole slice.
 # In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
 
 # %% nbval_tolerance=0

@@ -115,8 +115,10 @@ cost("images and masks mispaired")
 # %%
 import numpy as np
 
-average = data.train.masks.mean(axis=0) > 0.5
-round(museum.dice_of_patients(np.broadcast_to(average, data.validation.masks.shape), data.validation), 2)
+from unet_helpers.evaluation import average, dice_by_patient
+
+lung = data.train.masks.mean(axis=0) > 0.5
+round(average(dice_by_patient(np.broadcast_to(lung, data.validation.masks.shape), data.validation, 1)).value, 2)
 
 # %% [markdown]
 # One picture for all patients, the average lung, reaches two thirds without looking at a single image. That is about where the better of the mispaired runs stand. **A Dice that looks like a beginning can be the Dice of knowing nothing.**
@@ -327,7 +329,7 @@ check.sigmoid_in_place(with_sigmoid)
 # %% nbval_tolerance=0.02
 def validation_dice(model):
     found = np.asarray(model(data.validation.images))[..., 0] > 0.5
-    return museum.dice_of_patients(found, data.validation)
+    return average(dice_by_patient(found, data.validation, 1)).value
 
 
 rescued = with_sigmoid(one_channel.model)
@@ -452,7 +454,7 @@ def mean_over_batches(size):
 # The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
 
 # %% nbval_tolerance=0.02
-round(museum.dice_of_patients(found > 0, whole, index=2), 2)
+round(average(dice_by_patient(2 * found, whole, 2, made_up=0)).value, 2)
 
 # %% [markdown]
 # ### Exercise 16.5: one Dice, however it is cut

@@ -27,7 +27,7 @@ def script(name):
 
 
 def test_the_lung_network_gives_a_probability_for_each_pixel():
-    network = script("train_on_phantom").build_network(64, 4, 2)
+    network = script("train_on_phantom").build_half_size_unet(64, 4, 2)
     found = network.predict(np.random.default_rng(0).random((2, 64, 64, 1), dtype=np.float32), verbose=0)
     assert found.shape == (2, 64, 64, 1)
     assert 0 <= found.min() < found.max() <= 1
@@ -37,7 +37,7 @@ def test_training_on_archive_patients_stops_at_the_deadline_and_has_learned(tmp_
     monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path))
     module = script("train_on_phantom")
     data = load_dataset("phantom", variety="archive", size=64, patients=6, slices=6, window=None)
-    network = module.build_network(64, 8, 2)
+    network = module.build_half_size_unet(64, 8, 2)
     lung = data.train.masks > 0
     arguments = argparse.Namespace(learning_rate=3e-3, seed=0)
     # a clock that moves on whenever somebody looks at it, twice a step: every machine makes the same steps

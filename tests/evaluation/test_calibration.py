@@ -15,7 +15,6 @@ from unet_helpers.evaluation import (
     distance_to_outline,
     entropy,
     error_auroc,
-    expected_calibration_error,
     fit_temperature,
     mutual_information,
     predict_with_dropout,
@@ -73,7 +72,8 @@ def test_one_class_is_asked_for_by_its_index():
 def test_one_channel_is_the_probability_of_class_1():
     sigmoid, truth = np.array([0.9, 0.2, 0.4])[:, None], np.array([1, 0, 1])
     both = np.concatenate([1 - sigmoid, sigmoid], axis=1)
-    for measure in (expected_calibration_error, brier, fit_temperature):
+    assert reliability(sigmoid, truth).error == pytest.approx(reliability(both, truth).error)
+    for measure in (brier, fit_temperature):
         assert measure(sigmoid, truth) == pytest.approx(measure(both, truth))
     assert scale_temperature(sigmoid, 2.0) == pytest.approx(scale_temperature(both, 2.0)[:, 1:])
     assert entropy(sigmoid) == pytest.approx(entropy(both))
@@ -82,8 +82,9 @@ def test_one_channel_is_the_probability_of_class_1():
 def test_only_the_pixels_asked_for_count():
     probabilities, truth = random_task(200)
     where = np.arange(200) < 50
-    for measure in (expected_calibration_error, brier, fit_temperature):
-        assert measure(probabilities, truth, where=where) == pytest.approx(measure(probabilities[:50], truth[:50]))
+    first = reliability(probabilities[:50], truth[:50])
+    assert reliability(probabilities, truth, where=where).promised == pytest.approx(first.promised)
+    assert brier(probabilities, truth, where=where) == pytest.approx(brier(probabilities[:50], truth[:50]))
 
 
 def test_accuracy_per_bin_agrees_with_scikit_learn():
@@ -110,8 +111,8 @@ def test_bins_lose_no_pixel_and_a_sum_is_that_of_all(task, bins):
 
 
 def test_honest_probabilities_have_nearly_no_error_and_sharpened_ones_do():
-    assert expected_calibration_error(*random_task()) < 0.01
-    assert expected_calibration_error(*random_task(temperature=0.4)) > 0.05
+    assert reliability(*random_task()).error < 0.01
+    assert reliability(*random_task(temperature=0.4)).error > 0.05
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_the_temperature_that_was_applied_is_found(temperature):
     sharpened, truth = random_task(temperature=temperature)
     found = fit_temperature(sharpened, truth)
     assert found == pytest.approx(1 / temperature, rel=0.03)
-    assert expected_calibration_error(scale_temperature(sharpened, found), truth) < 0.01
+    assert reliability(scale_temperature(sharpened, found), truth).error < 0.01
 
 
 @given(softmaxes())
@@ -186,7 +187,7 @@ def test_a_temperature_is_above_0(temperature):
 
 def test_without_a_pixel_there_is_no_temperature():
     with pytest.raises(ValueError, match="no pixel"):
-        fit_temperature(*random_task(10), where=np.zeros(10, bool))
+        fit_temperature(np.zeros((0, 3)), np.zeros(0, int))
 
 
 # --- several predictions -----------------------------------------------------------------------------
@@ -297,8 +298,11 @@ def test_disagreement_is_one_minus_the_mean_dice_of_all_pairs(draw):
     assert disagreement(masks) == pytest.approx(1 - (1 + 2 / 3 + 2 / 3) / 3)
     assert disagreement(np.zeros((3, 2, 2))) == 0
     assert disagreement([draw("##"), draw("..")]) == 1
+    assert disagreement([draw(".."), draw(".."), draw("#.")]) == pytest.approx(2 / 3)  # two empty ones agree
     with pytest.raises(ValueError, match="two or more"):
         disagreement(masks[:1])
+    with pytest.raises(ValueError, match="other than 0 and 1"):
+        disagreement(np.full((2, 2, 2), 0.2))
 
 
 # --- maps and cases ---------------------------------------------------------------------------------------

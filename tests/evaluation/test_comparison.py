@@ -10,7 +10,7 @@ import pytest
 from architectures import count_activations, measure_latency
 from keras import layers
 
-from unet_helpers import UNet, dice, predict_masks
+from unet_helpers import UNet, dice, evaluate, predict_masks
 from unet_helpers.data import Subset
 from unet_helpers.evaluation import intervals
 from unet_helpers.models import costs
@@ -160,6 +160,17 @@ def test_dice_of_a_patient_pools_slices_and_one_without_the_class_has_none():
     values = intervals.dice_by_patient(predictions, subset, 2)
     assert values[0] == pytest.approx(2 * 2 / (2 + 6))
     assert np.isnan(values[1])
+
+
+def test_a_patient_without_the_class_counts_as_it_is_told_where_some_was_predicted():
+    masks = np.zeros((3, 2, 2), np.uint8)
+    masks[0], predictions = 1, np.ones_like(masks)
+    predictions[2] = 0
+    subset = Subset(np.zeros((3, 2, 2, 1)), masks, np.array(["A", "B", "C"]), np.arange(3), np.ones((3, 2)))
+    np.testing.assert_array_equal(intervals.dice_by_patient(predictions, subset, 1), [1, np.nan, np.nan])
+    np.testing.assert_array_equal(intervals.dice_by_patient(predictions, subset, 1, made_up=0), [1, 0, np.nan])
+    found = evaluate(None, subset, ("background", "a"), predictions=predictions).cases["dice"]
+    np.testing.assert_array_equal(found, [1, 0, np.nan])
 
 
 def test_an_interval_is_over_patients_and_seeds():

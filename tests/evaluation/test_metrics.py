@@ -16,7 +16,6 @@ from unet_helpers.evaluation import (
     average,
     average_surface_distance,
     boundary_metrics,
-    class_means,
     confusion_counts,
     counts_per_class,
     detect_objects,
@@ -25,10 +24,8 @@ from unet_helpers.evaluation import (
     hausdorff,
     hausdorff95,
     iou,
-    pool,
     surface_dice,
     surface_distances,
-    volumes,
 )
 
 EMPTY = np.zeros((4, 4), np.uint8)
@@ -117,23 +114,6 @@ def test_an_average_says_what_it_does_with_cases_that_have_no_value():
     assert average(distances, missed=10, empty=0) == (4, 3, 2)
 
 
-def test_class_means_per_case_pooled_and_with_empty_counted(draw):
-    # class 1: Dice 1/2 in a large object and 0/0, class 2 is never there
-    truth, found = draw("1100", "0000"), draw("1000", "0001")
-    cases = [counts_per_class(truth, found, 3), counts_per_class(EMPTY, EMPTY, 3)]
-    assert class_means(cases)[1] == (0.5, 1, 1)
-    assert class_means(cases, empty=1)[1] == (0.75, 2, 1)
-    assert class_means(cases, metric="iou")[1].value == 1 / 3
-    assert math.isnan(class_means(cases)[2].value)
-    assert class_means(cases)[2].undefined == 2
-    small = counts_per_class(draw("1000", "0000"), draw("0000", "0000"), 3)
-    assert class_means([cases[0], small])[1].value == 0.25
-    assert class_means([cases[0], small], pooled=True)[1].value == 2 / 5
-    assert pool([cases[0], small])[1] == Counts(1, 1, 2, 12)
-    with pytest.raises(ValueError, match="no cases"):
-        class_means([])
-
-
 three_classes = any_shape.flatmap(lambda shape: st.tuples(*[arrays(np.uint8, shape, elements=st.integers(0, 2))] * 2))
 
 
@@ -150,25 +130,7 @@ def test_the_mean_over_classes_is_scikit_learns_macro_average(pair):
     assert sum(tables[1:]).dice == pytest.approx(micro, abs=1e-12, nan_ok=True)
 
 
-# --- volumes and objects ------------------------------------------------------------------------
-
-
-def test_volumes_in_ml_signed_and_relative(draw):
-    truth = np.stack([draw("##", "##")] * 5)  # 20 voxels of 5 × 2 × 1 = 10 mm³
-    found = truth.copy()
-    found[0] = 0
-    measured = volumes(truth, found, (5, 2, 1))
-    assert (measured.true_ml, measured.predicted_ml) == pytest.approx((0.2, 0.16))
-    assert measured.difference_ml == pytest.approx(-0.04)
-    assert measured.relative_difference == pytest.approx(-0.2)
-    assert volumes(found, truth, (5, 2, 1)).relative_difference == pytest.approx(0.25)
-    empty = np.zeros_like(truth)
-    assert volumes(empty, truth, (5, 2, 1)).relative_difference == math.inf
-    assert math.isnan(volumes(empty, empty, (5, 2, 1)).relative_difference)
-    with pytest.raises(ValueError, match="3 dimensions"):
-        volumes(truth[0], found[0], (1, 1, 1))
-    with pytest.raises(ValueError, match="spacing"):
-        volumes(truth, found, (1, 1))
+# --- objects ------------------------------------------------------------------------------------
 
 
 def test_objects_touched_missed_and_made_up(draw):

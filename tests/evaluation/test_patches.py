@@ -45,9 +45,10 @@ def test_ten_thousand_voxels_of_a_tenth_of_a_milliliter_are_a_liter():
     [
         (np.ones((4, 4)), (1, 1, 1), "one volume"),
         (np.full((2, 2, 2), 2), (1, 1, 1), "other than 0 and 1"),
-        (np.ones((2, 2, 2)), (1, 1), "slice distance"),
-        (np.ones((2, 2, 2)), (0, 1, 1), "slice distance"),
-        (np.ones((2, 2, 2)), (np.nan, 1, 1), "slice distance"),
+        (np.ones((2, 2, 2)), (1, 1), "3 dimensions"),
+        (np.ones((2, 2, 2)), (0, 1, 1), "one mm value each"),
+        (np.ones((2, 2, 2)), (np.nan, 1, 1), "one mm value each"),
+        (np.ones((2, 2, 2)), None, "its spacing"),
     ],
 )
 def test_what_is_no_volume_is_refused(mask, spacing, message):

@@ -18,6 +18,8 @@ def test_error_map_of_four_pixels(draw):
     assert error_map(draw("..##"), draw(".#.#")).tolist() == [[0, 2, 3, 1]]
     with pytest.raises(ValueError, match="shape"):
         error_map(draw("..##"), draw(".#"))
+    with pytest.raises(ValueError, match="threshold probabilities"):
+        error_map(draw("..##"), [[0.2, 0, 1, 1]])
 
 
 # --- tables -----------------------------------------------------------------------------------

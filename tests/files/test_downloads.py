@@ -176,6 +176,42 @@ def test_two_at_once_fetch_once(server, tmp_path):
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["downloads", "toy"]
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:30])
+
+
+BROKEN_OFF = {
+    "no list": ("dataset.json", lambda folder: (folder / "dataset.json").unlink()),
+    "a cut list": ("dataset.json", lambda folder: cut(folder / "dataset.json")),
+    "a list of something else": ("dataset.json", lambda folder: (folder / "dataset.json").write_text("[1]")),
+    "no label": ("labelsTr/b.nii", lambda folder: (folder / "labelsTr" / "b.nii").unlink()),
+    "an empty image": ("imagesTr/c.nii", lambda folder: (folder / "imagesTr" / "c.nii").write_bytes(b"")),
+    "no labels at all": ("labelsTr/a.nii", lambda folder: shutil.rmtree(folder / "labelsTr")),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN_OFF)
+def test_a_set_of_which_a_file_is_missing_is_no_set_and_the_folder_to_remove_is_named(server, how):
+    folder = fetch("toy", progress=False)
+    name, damage = BROKEN_OFF[how]
+    damage(folder)
+    with pytest.raises(DataError, match=rf"toy' is not whole: '{name}' is missing or damaged.*remove the folder"):
+        load_dataset("toy")
+    shutil.rmtree(folder)
+    assert (fetch("toy", progress=False) / name).is_file()
+
+
+def test_an_empty_folder_is_no_set_and_a_file_in_its_place_is_named(server, tmp_path):
+    place = tmp_path / "cache" / "toy"
+    place.mkdir(parents=True)
+    assert (fetch("toy", progress=False) / "dataset.json").is_file()
+    shutil.rmtree(place)
+    place.touch()
+    with pytest.raises(DataError, match="toy' is a file where the folder of a data set belongs"):
+        fetch("toy", progress=False)
+    assert server.asked == [None]
+
+
 # --- archives -------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from unet_helpers import plotting
-from unet_helpers.evaluation import error_map
+from unet_helpers.evaluation import Evaluation, error_map
 from unet_helpers.training import History
 
 matplotlib.use("agg")
@@ -113,6 +113,14 @@ def test_curves_carry_both_subsets_and_the_best_epoch():
     assert training.get_ydata().tolist() == [1.0, 0.5]
     assert validation.get_ydata().tolist() == [1.1, 0.7]
     assert best.get_xdata()[0] == 2
+
+
+def test_every_case_with_a_score_is_a_dot():
+    rows = {"case": list("abcd"), "patient": list("AABB"), "class": "lung", "iou": [0.5, 0.9, 0.0, np.nan]}
+    fig = plotting.show_cases(Evaluation(pd.DataFrame(rows), "slice"), "iou")
+    (ax,) = fig.axes
+    assert ax.get_ylabel() == "IoU"
+    assert sorted(ax.collections[0].get_offsets()[:, 1]) == [0.0, 0.5, 0.9]
 
 
 def test_a_difference_whose_interval_includes_0_is_drawn_hollow():

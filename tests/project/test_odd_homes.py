@@ -80,6 +80,38 @@ def test_a_tilde_is_the_home_folder_in_variables(home, monkeypatch):
     assert not os.listdir()
 
 
+@pytest.mark.parametrize(
+    "said", ["$HOME/my data", "${HOME}/my data", "'~/my data'", '"$HOME/my data"', " ~/my data ", "$HOME/my data/"]
+)
+def test_a_variable_from_an_env_file_is_the_folder_that_a_shell_would_take(home, monkeypatch, said):
+    monkeypatch.setenv("UNET_DATA_DIR", said)
+    assert data_folder() == home / "my data"
+    monkeypatch.delenv("UNET_DATA_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", said)
+    assert data_folder() == home / "my data" / "unet_helpers"
+    monkeypatch.setenv("UNET_DATA_DIR", " ")
+    assert data_folder() == home / "my data" / "unet_helpers"
+    assert not os.listdir()
+
+
+def test_a_variable_that_names_one_which_is_not_set_is_refused(home, monkeypatch):
+    monkeypatch.delenv("NOWHERE", raising=False)
+    monkeypatch.setenv("UNET_DATA_DIR", "$NOWHERE/data")
+    with pytest.raises(DataError, match=r"UNET_DATA_DIR names no folder: '\$NOWHERE/data' begins with a variable"):
+        data_folder()
+    assert not os.listdir()
+
+
+@pytest.mark.parametrize("said", ["", "home", ".", "~"])
+def test_a_home_that_is_no_whole_path_counts_as_unset(home, monkeypatch, said):
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", lambda user: pwd.struct_passwd(("me", "x", 1, 1, "", str(home), "")))
+    monkeypatch.setenv("HOME", said)
+    _settle_home()
+    assert data_folder() == home / ".cache" / "unet_helpers"
+    assert not os.listdir()
+
+
 def test_a_tilde_is_the_home_folder_in_every_path_that_is_given(drawn_patients, home):
     folder = export_phantom("~/set 1", patients=4, size=32, clean=True)
     assert folder == home / "set 1"
@@ -232,6 +264,21 @@ def test_the_command_line_says_the_sentence_and_nothing_else(drawn_patients, mon
     monkeypatch.setattr(sys, "argv", ["unet_helpers", "export", "--size", "32", str(tmp_path / "file" / "set")])
     with pytest.raises(SystemExit, match=r"set' cannot be written \(a file stands where a folder is needed\)"):
         main()
+
+
+def test_the_folder_of_a_kernel_that_was_faster_by_a_moment_is_taken(drawn_patients, monkeypatch, tmp_path):
+    folder, move = tmp_path / "set", os.replace
+
+    def replace(source, target):
+        if Path(target) == folder and not folder.exists():
+            monkeypatch.setattr(os, "replace", move)
+            export_phantom(folder, size=32, clean=True)
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert export_phantom(folder, size=32, clean=True) == folder
+    assert pair_files(folder / "2d_images", folder / "2d_masks").ok
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 # --- what was cut ---------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def test_an_environment_with_the_editable_package_is_not_taken_for_the_wheel(tmp
 
 def test_a_checkout_reads_and_writes_its_own_book():
     assert recorded.RESULTS == ROOT / "book" / "results"
-    assert recorded.CHECKOUT == ROOT
+    assert record.CHECKOUT == ROOT
 
 
 def test_an_installed_package_reads_its_copy_though_a_book_lies_beside_it(tmp_path):
@@ -77,7 +77,6 @@ def test_a_package_that_was_copied_alone_says_what_is_missing(tmp_path):
 
 
 def test_an_installed_package_refuses_to_write_results_of_the_book(monkeypatch, tmp_path):
-    monkeypatch.setattr(recorded, "CHECKOUT", None)
     monkeypatch.setattr(record, "CHECKOUT", None)
     with pytest.raises(RuntimeError, match="written from a checkout only"):
         record.write_results("x", "what", {"a": 1})

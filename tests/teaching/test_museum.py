@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import dark_disks
-from museum import build_dead_channels, placeholder_task
+from museum import build_dead_channels, placeholder_task, soften_masks
 
 from unet_helpers.data import Dataset, Subset, subsets
 from unet_helpers.teaching import museum
@@ -62,7 +62,7 @@ def test_the_defaults_of_resize_put_a_class_on_the_border_that_was_not_there():
 
 
 def test_soft_masks_hold_the_share_of_four_pixels(draw):
-    soft = museum.soften_masks(draw("1120", "1000")[None])
+    soft = soften_masks(draw("1120", "1000")[None])
     assert soft.tolist() == [[[0.75, 0.25]]]
 
 
@@ -118,7 +118,7 @@ def test_without_skips_nothing_is_concatenated(data):
     def joins(build):
         return sum(isinstance(layer, keras.layers.Concatenate) for layer in build(data).layers)
 
-    assert joins(museum.build_network) == 3
+    assert joins(museum.build_small_unet) == 3
     assert joins(museum.build_without_skips) == 0
 
 
@@ -132,20 +132,21 @@ def test_the_copied_dice_changes_with_the_batches():
     assert apart == pytest.approx((1 + 1 / 2) / 2)
 
 
-def test_dice_of_patients_pools_slices_and_leaves_undefined_patients_out(draw):
-    masks = np.stack([draw("11", "00"), draw("00", "00"), draw("00", "00")])
-    predicted = np.stack([draw("11", "00"), draw("11", "00"), draw("00", "00")]) == 1
-    ids = np.array(["A", "A", "B"])
-    part = Subset(np.zeros((3, 2, 2, 1), np.float32), masks, ids, ids, np.ones((3, 2)))
-    assert museum.dice_of_patients(predicted, part) == pytest.approx(2 * 2 / (2 + 4))
+def test_mean_dice_pools_slices_leaves_undefined_patients_out_and_counts_what_was_made_up_as_0(draw):
+    masks = np.stack([draw("11", "00"), draw("00", "00"), draw("00", "00"), draw("00", "00")])
+    images = np.stack([draw("11", "00"), draw("11", "00"), draw("00", "00"), draw("1.", "..")])[..., None]
+    ids = np.array(["A", "A", "B", "C"])
+    part = Subset(images.astype(np.float32), masks, ids, ids, np.ones((4, 2)))
+    copies = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Identity()])
+    assert museum.mean_dice(copies, part) == pytest.approx((2 * 2 / (2 + 4) + 0) / 2)
 
 
-def test_a_compiled_network_that_is_used_again_starts_anew(data):
+def test_a_compiled_network_that_is_used_again_starts_anew(data, benchmark_script):
     small = replace(data, train=data.train[:16], validation=data.validation[:4])
-    first = museum.fit(small, seed=3, epochs=1)
+    first = benchmark_script.train("small", small, 3, epochs=1)
     curves = first.history
-    museum.fit(museum.invert_labels(small), seed=4, epochs=1, learning_rate=1.0, compiled=first.model)
-    again = museum.fit(small, seed=3, epochs=1, compiled=first.model)
+    benchmark_script.train("small", museum.invert_labels(small), 4, epochs=1, learning_rate=1.0)
+    again = benchmark_script.train("small", small, 3, epochs=1)
     assert again.model is first.model
     assert again.history["loss"] == pytest.approx(curves["loss"], rel=1e-4)
     assert again.history["val_loss"] == pytest.approx(curves["val_loss"], rel=1e-3)

@@ -42,6 +42,7 @@ def test_numbers_and_failures_come_from_the_evaluation(evaluation):
     assert "lowest Dice 0.00 (B)" in card
     assert "lung: missed wholly in 0 of 3 cases that have it; lowest Dice" in card
     assert "95 % interval over patients (percentile bootstrap)" in card
+    assert "| lung | Dice |" not in fill_model_card(evaluation, WORDS, metrics=("iou",))
 
 
 def test_an_interval_stays_within_what_is_possible(evaluation):

@@ -1,10 +1,13 @@
-"""Workers: the ring adds up, the model of time keeps its limits, the script is a script, and two processes agree."""
+"""Workers: the ring adds up, the model of time keeps its limits, the batch file runs, and two processes agree."""
 
 import itertools
 import json
+import re
+import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +18,7 @@ from unet_helpers import UNet
 from unet_helpers.teaching import all_reduce, jax_worker, workers
 from unet_helpers.training import DiceCrossEntropy
 
+ROOT = Path(__file__).resolve().parents[2]
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="JAX joins no processes under Windows")
 
 
@@ -211,43 +215,45 @@ def test_latency_and_bandwidth_are_found_again():
         fit_line([1, 10, 100], [3, 2, 1])
 
 
-def test_the_slurm_script_asks_for_what_was_said_and_bash_can_read_it(tmp_path):
-    text = all_reduce.slurm_script("python train.py", nodes=4, tasks_per_node=2, cpus=8, gpus=1, minutes=90, port=29501)
-    for line in ("nodes=4", "ntasks-per-node=2", "cpus-per-task=8", "gpus-per-task=1", "time=01:30:00"):
-        assert f"#SBATCH --{line}\n" in text
-    assert text.startswith("#!/bin/bash\n#SBATCH")
-    # sbatch's number of cores does not reach the tasks by itself, and each sees its own GPU as the first
-    assert "srun --cpus-per-task=8 " in text
-    assert "export JAX_LOCAL_DEVICE_IDS=0\n" in text
-    assert "export JAX_LOCAL_DEVICE_IDS=0,1\n" in all_reduce.slurm_script("python train.py", gpus=2)
-    without = all_reduce.slurm_script("python train.py")
-    assert "gpus" not in without
-    assert "DEVICE_IDS" not in without
-    if sys.platform != "win32":
-        (tmp_path / "job.sh").write_text(text)
-        subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
+@pytest.fixture(scope="module")
+def batch_file():
+    """The job of notebook 14, as it stands on its page."""
+    page = (ROOT / "notebooks" / "src" / "14_scaling_out.py").read_text(encoding="utf-8")
+    # one space before each line: jupytext would take the # from a #! at the beginning of a line
+    return re.search(r"#  ```bash\n(.*?)#  ```", page, re.DOTALL)[1].replace("#  ", "").replace("#\n", "\n")
 
 
 @needs_processes
-def test_the_slurm_script_tells_each_task_its_own_number(tmp_path):
-    """Run under a stand-in for Slurm: two commands that do what ``scontrol`` and ``srun`` do on two nodes."""
-    stand_ins = {
-        # so many names that a reader who leaves after the first would break the pipe
-        "scontrol": '#!/bin/bash\nprintf "node%02d\\n" {7..9999}\n',
-        "srun": '#!/bin/bash\nshift 2\nfor rank in 0 1; do SLURM_PROCID=$rank "$@"; done\n',
-    }
-    for name, text in stand_ins.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
+def test_the_batch_file_of_notebook_14_is_one_that_slurm_and_bash_can_read(batch_file, tmp_path):
+    (tmp_path / "job.sh").write_text(batch_file)
+    subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
+    first, *rest = batch_file.splitlines()
+    assert first == "#!/bin/bash"
+    # Slurm reads no order below the first command
+    asked = dict(
+        line.removeprefix("#SBATCH --").split("=") for line in itertools.takewhile(lambda x: x[0] == "#", rest)
+    )
+    assert len(asked) == batch_file.count("#SBATCH --")
+    # the number of cores does not reach the tasks by itself, and each task sees its own GPU as the first
+    assert f"srun --cpus-per-task={asked['cpus-per-task']} " in batch_file
+    assert asked["gpus-per-task"] == "1"
+    assert "export JAX_LOCAL_DEVICE_IDS=0\n" in batch_file
+
+
+@needs_processes
+def test_the_batch_file_of_notebook_14_tells_each_task_its_own_number(batch_file, tmp_path):
+    """Run under a stand-in for Slurm: commands that do what ``scontrol`` and ``srun`` do on two nodes."""
     code = "import os; print(*(os.environ['KERAS_' + k] for k in ('BACKEND', 'DISTRIBUTION_JOB_ADDRESSES', "
     code += "'DISTRIBUTION_NUM_PROCESSES', 'DISTRIBUTION_PROCESS_ID')))"
-    script = all_reduce.slurm_script([sys.executable, "-c", code], nodes=2)
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_NODELIST": "node[07-9999]", "SLURM_NTASKS": "2"}
-    done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["jax node07:29500 2 0", "jax node07:29500 2 1"]
-
-
-@pytest.mark.parametrize("wrong", [{"nodes": 0}, {"cpus": -1}, {"minutes": 0}, {"gpus": -1}, {"port": 80}])
-def test_the_slurm_script_refuses_what_cannot_be(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        all_reduce.slurm_script("python train.py", **wrong)
+    stand_ins = {
+        # so many names that a reader who leaves after the first would break the pipe
+        "scontrol": 'printf "node%02d\\n" {7..9999}\n',
+        "srun": 'shift 2\nfor rank in 0 1 2 3; do SLURM_PROCID=$rank "$@"; done\n',
+        "python": f'[[ "$*" == train.py ]] && {shlex.join(python(code))}\n',
+    }
+    for name, text in stand_ins.items():
+        (tmp_path / name).write_text("#!/bin/bash\n" + text)
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_NODELIST": "node[07-9999]", "SLURM_NTASKS": "4"}
+    done = subprocess.run(["bash"], input=batch_file, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"jax node07:29500 4 {rank}" for rank in range(4)]

@@ -25,7 +25,7 @@ def squares(count=4, side=96, at=48, half=4):
 
 def recipe(**changes):
     options = {
-        "window": 32,
+        "center_crop": 32,
         "base_filters": 2,
         "epochs": 1,
         "batch_size": 2,
@@ -37,15 +37,15 @@ def recipe(**changes):
     return your_data.Recipe(**{**options, **changes})
 
 
-def test_window_is_small_where_objects_stand_in_the_middle():
-    assert your_data.central_window(subset(squares())) == 32
+def test_center_crop_is_small_where_objects_stand_in_the_middle():
+    assert your_data.center_crop_size(subset(squares())) == 32
 
 
-def test_window_is_the_whole_picture_where_objects_stand_at_the_edge():
-    assert your_data.central_window(subset(squares(at=8))) == 96
+def test_center_crop_is_the_whole_picture_where_objects_stand_at_the_edge():
+    assert your_data.center_crop_size(subset(squares(at=8))) == 96
 
 
-def test_whole_prediction_is_background_outside_the_window():
+def test_whole_prediction_is_background_outside_the_center_crop():
     model = UNet((32, 32, 1), 1, base_filters=2, depth=2)
     found = your_data.predict_whole(model, subset(squares()).images, recipe())
     assert found.shape == (4, 96, 96, 1)

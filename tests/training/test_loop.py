@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,7 @@ import tensorflow as tf
 from unet_helpers import UNet, dice, make_batches, one_hot, predict_masks, train
 from unet_helpers.data import Dataset, make_augmenter
 from unet_helpers.files import paths
-from unet_helpers.training import callbacks, compile_model, loop
+from unet_helpers.training import callbacks, compile_model, make_soft_targets, make_targets
 
 SIZE = 16
 
@@ -189,11 +190,10 @@ class Recorded(keras.callbacks.Callback):
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_the_averaged_weights_are_validated_kept_and_saved(data, tmp_path, monkeypatch, keep):
+def test_the_averaged_weights_are_validated_kept_and_saved(data, tmp_path, keep):
     recorded = Recorded()
-    monkeypatch.setattr(loop, "_tensorboard", lambda folder: recorded)
     model = build()
-    options = {"average": 0.7, "keep": keep, "checkpoint": tmp_path, "tensorboard": "recorded here"}
+    options = {"average": 0.7, "keep": keep, "checkpoint": tmp_path, "callbacks": [recorded]}
     history = run(model, data, schedule="constant", learning_rate=0.02, **options)
 
     # the same means, from the weights after each step
@@ -269,6 +269,20 @@ def test_a_resumed_run_ends_where_the_uninterrupted_one_does(data, tmp_path, mon
     assert history.curves == expected.curves
     assert history.best_epoch == expected.best_epoch
     assert_same_weights(resumed, whole)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_is_resumed_only_with_the_schedule_it_began_with(data, tmp_path):
+    run(build(), data, epochs=1, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="optimizer"), pytest.raises(ValueError, match="had another schedule"):
+        run(build(), data, epochs=2, checkpoint=tmp_path, resume=True, schedule="constant")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_with_a_loss_that_keras_cannot_name_is_resumed(data, tmp_path):
+    options = {"checkpoint": tmp_path, "loss": lambda truth, found: keras.ops.mean((truth - found) ** 2)}
+    run(build(), data, epochs=1, **options)
+    assert run(build(), data, epochs=2, resume=True, **options).epochs == 2
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -361,22 +375,28 @@ def test_kill_minus_9_in_the_middle_of_an_epoch_costs_that_epoch_only(tmp_path):
 
 # --- what else is promised --------------------------------------------------------------------
 @pytest.mark.usefixtures("eagerly")
-def test_a_history_draws_itself(data):
-    history = run(build(), data, epochs=2)
-    titles = [ax.get_title() for ax in history.plot().axes]
-    assert titles == ["loss", "accuracy", "dice"]
+def test_a_callback_that_is_passed_sees_the_training(data, tmp_path):
+    run(build(), data, epochs=1, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {"train", "validation"}
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_curves_for_tensorboard_are_written_where_asked(data, tmp_path):
-    run(build(), data, epochs=1, tensorboard=tmp_path / "log")
-    assert {path.name for path in (tmp_path / "log").iterdir()} == {"train", "validation"}
+def test_targets_take_the_place_of_the_training_masks(data):
+    given = make_targets(data.train.masks, 2)
+    expected = run(build(), data)
+    data.train.masks[:] = 0
+    assert run(build(), data, targets=given).curves == expected.curves
 
 
-def test_without_tensorboard_its_absence_is_named(data, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(ImportError, match="pip install tensorboard"):
-        run(build(), data, tensorboard="log")
+def test_soft_targets_are_the_mean_of_the_consensus_and_of_the_readers(data):
+    masks, other = data.train.masks, np.zeros_like(data.train.masks)
+    with pytest.raises(ValueError, match="need masks of several readers"):
+        make_soft_targets(data.train)
+    soft = make_soft_targets(replace(data.train, readers=np.stack([masks, masks, masks, other], axis=1)))
+    np.testing.assert_array_equal(soft, masks[..., None] * 0.875)
+    assert soft.dtype == np.float32
+    with pytest.raises(ValueError, match=r"targets are \(\d+, 16, 16, 1\).*this model need \(\d+, 16, 16, 2\)"):
+        run(build(), data, targets=soft)
 
 
 @pytest.mark.parametrize("error", [tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError()])

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from unet_helpers import UNet, pair_files
+from unet_helpers.data import resize_image, resize_mask, window
 from unet_helpers.files import DataError, read_image
 from unet_helpers.training import compile_model, stream_pairs
 
@@ -42,7 +43,10 @@ def test_only_a_few_files_are_read_ahead(pairing, monkeypatch):
 
 
 def test_classes_become_channels_and_sizes_one(pairing):
-    images, targets = read_all(stream_pairs(pairing.pairs[:2], 2, size=32))
+    def double(image, mask):
+        return resize_image(image / 255, (32, 32)), resize_mask(mask, (32, 32))
+
+    images, targets = read_all(stream_pairs(pairing.pairs[:2], 2, prepare=double))
     assert images.shape == (2, 32, 32, 1)
     assert targets.shape == (2, 32, 32, 2)
     np.testing.assert_array_equal(targets.sum(axis=-1), 1)
@@ -80,15 +84,17 @@ def test_a_file_that_went_bad_is_named_when_its_turn_comes(pairing, write_folder
         read_all(stream)
 
 
-def test_values_outside_of_the_range_are_an_error_or_cut(pairing):
-    with pytest.raises(DataError, match=r"p0\.png' holds values outside of \(0, 100\)"):
-        stream_pairs(pairing, 1, value_range=(0, 100))
-    images, _ = read_all(stream_pairs(pairing, 1, value_range=(0, 100), clip=True))
-    assert images.max() == 1
+def test_values_outside_of_0_to_1_are_an_error_or_cut_in_prepare(pairing, gray):
+    with pytest.raises(DataError, match=r"p0\.png' comes to .*; bring it to 0–1 in prepare"):
+        stream_pairs(pairing, 1, prepare=lambda image, mask: (image / 100, mask))
+    cut = stream_pairs(pairing, 1, shuffle=False, prepare=lambda image, mask: (window(image, 50, 100), mask))
+    images, _ = read_all(cut)
+    np.testing.assert_allclose(images[0, ..., 0], np.clip(gray(0, 16) / 100, 0, 1), rtol=1e-6)
 
 
 def test_an_unknown_mask_value_and_an_empty_list_are_errors_at_once(pairing):
     with pytest.raises(DataError, match=r"mask '.*p0\.png'.*\[255\] means nothing"):
         stream_pairs(pairing, 3)
+    assert next(iter(stream_pairs(pairing, 3, mask_values={0: 0, 255: 2})))[1].shape == (7, 16, 16, 3)
     with pytest.raises(DataError, match="no pair to read"):
         stream_pairs([], 1)

@@ -59,7 +59,11 @@ def export_phantom(folder=None, *, patients=16, size=128, seed=0, clean=False, o
                 if not overwrite:  # another kernel was faster
                     return folder
                 os.replace(folder, Path(temporary) / "old")
-            os.replace(written, folder)
+            try:
+                os.replace(written, folder)
+            except OSError:
+                if overwrite or not folder.is_dir():  # else another kernel was faster by a moment
+                    raise
     return folder
 
 

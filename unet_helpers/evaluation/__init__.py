@@ -13,13 +13,12 @@
 ``calibration``  do probabilities keep what they promise
 """
 
-from .agreement import limits_of_agreement, volume_ml, volumes
+from .agreement import limits_of_agreement, volume_ml
 from .calibration import (
     disagreement,
     distance_to_outline,
     entropy,
     error_auroc,
-    expected_calibration_error,
     fit_temperature,
     mutual_information,
     reliability,
@@ -47,7 +46,7 @@ from .matching import (
     panoptic_quality,
 )
 from .objects import border_targets, drop_small, label_objects, objects_from_border, split_touching
-from .overlap import Counts, average, class_means, confusion_counts, counts_per_class, dice, error_map, iou, pool
+from .overlap import Counts, average, confusion_counts, counts_per_class, dice, error_map, iou
 from .prediction import (
     predict_masks,
     predict_probabilities,
@@ -75,7 +74,6 @@ __all__ = [
     "border_targets",
     "boundary_metrics",
     "choose_operating_point",
-    "class_means",
     "compare",
     "confusion_counts",
     "counts_per_class",
@@ -90,7 +88,6 @@ __all__ = [
     "error_map",
     "evaluate",
     "evaluate_cases",
-    "expected_calibration_error",
     "fit_temperature",
     "hausdorff",
     "hausdorff95",
@@ -105,7 +102,6 @@ __all__ = [
     "mutual_information",
     "objects_from_border",
     "panoptic_quality",
-    "pool",
     "predict_masks",
     "predict_probabilities",
     "predict_sliding_window",
@@ -120,7 +116,6 @@ __all__ = [
     "surface_dice",
     "surface_distances",
     "volume_ml",
-    "volumes",
     "window_starts",
     "window_weights",
 ]

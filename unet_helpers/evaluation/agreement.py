@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .binary import binary_pair, check_spacing
+from .binary import as_binary, check_spacing
 
 
 def volume_ml(mask, spacing):
@@ -29,14 +29,12 @@ def volume_ml(mask, spacing):
     >>> volume_ml(np.ones((10, 10, 10), bool), (5.0, 1.0, 1.0))
     5.0
     """
-    mask, spacing = np.asarray(mask), np.asarray(spacing, dtype=float)
-    if mask.ndim != 3:
-        raise ValueError(f"mask has shape {mask.shape}; give one volume (D, H, W)")
-    if not ((mask == 0) | (mask == 1)).all():
-        raise ValueError("mask holds values other than 0 and 1; compare one class at a time with mask == class")
-    if spacing.shape != (3,) or not (spacing > 0).all() or not np.isfinite(spacing).all():
-        raise ValueError(f"spacing is {spacing.tolist()}; give (slice distance, row, column) in mm")
-    return float(np.count_nonzero(mask) * spacing.prod() / 1000)
+    mask = as_binary(mask, "mask")
+    if mask.ndim != 3 or spacing is None:
+        raise ValueError(
+            f"mask has shape {mask.shape}, spacing is {spacing}; give one volume (D, H, W) and its spacing"
+        )
+    return float(np.count_nonzero(mask) * np.prod(check_spacing(spacing, 3)) / 1000)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Agreement:
 
 
 def limits_of_agreement(measured, reference):
-    """Bias and 95 % limits of agreement of two measurements of the same patients (Bland and Altman 1986).
+    """Bias and 95 % limits of agreement of two measurements of the same patients (Bland and Altman 1986). Used in 10.
 
     Parameters
     ----------
@@ -80,43 +78,3 @@ def limits_of_agreement(measured, reference):
         raise ValueError("a value is nan or infinite; leave that patient out of both")
     bias, spread = differences.mean(), 1.96 * differences.std(ddof=1)
     return Agreement(float(bias), float(bias - spread), float(bias + spread))
-
-
-@dataclass(frozen=True)
-class Volumes:
-    """Volumes of truth and prediction in ml."""
-
-    true_ml: float
-    predicted_ml: float
-
-    @property
-    def difference_ml(self):
-        """Predicted minus true volume: above 0 if the prediction is too large."""
-        return self.predicted_ml - self.true_ml
-
-    @property
-    def relative_difference(self):
-        """The difference as a share of the true volume; nan if both are empty, inf if only the truth is."""
-        if not self.true_ml:
-            return float("inf") if self.predicted_ml else float("nan")
-        return self.difference_ml / self.true_ml
-
-
-def volumes(y_true, y_pred, spacing):
-    """Volumes of two binary 3D masks; two volumes may agree although the masks do not overlap.
-
-    Parameters
-    ----------
-    y_true, y_pred : ``(D, H, W)`` binary masks
-    spacing : (float, float, float)
-        Slice distance, row and column spacing in mm.
-
-    Returns
-    -------
-    Volumes
-    """
-    y_true, y_pred = binary_pair(y_true, y_pred)
-    if y_true.ndim != 3:
-        raise ValueError(f"a volume has 3 dimensions but the masks have shape {y_true.shape}; stack the slices")
-    voxel = float(np.prod(check_spacing(spacing, 3))) / 1000
-    return Volumes(np.count_nonzero(y_true) * voxel, np.count_nonzero(y_pred) * voxel)

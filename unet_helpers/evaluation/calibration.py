@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .binary import as_binary
+
 FLOOR = 1e-30  #: below any softmax in float32 that is not 0; keeps logarithms finite
 
 
@@ -48,7 +50,7 @@ class Reliability:
 
 
 def reliability(probabilities, truth, *, bins=15, where=None, of=None):
-    """Sort pixels by confidence, and count how often the network is right in each bin.
+    """Sort pixels by confidence, and count how often the network is right in each bin. Used in 12.
 
     Parameters
     ----------
@@ -88,11 +90,6 @@ def reliability(probabilities, truth, *, bins=15, where=None, of=None):
     )
 
 
-def expected_calibration_error(probabilities, truth, *, bins=15, where=None, of=None):
-    """Mean gap between confidence and accuracy over bins: :func:`reliability`, one number. 0 is calibrated."""
-    return reliability(probabilities, truth, bins=bins, where=where, of=of).error
-
-
 def scale_temperature(probabilities, temperature):
     """Probabilities at another temperature: above 1 softer, below 1 sharper; the most probable class stays.
 
@@ -118,12 +115,12 @@ def scale_temperature(probabilities, temperature):
     return scaled[..., -probabilities.shape[-1] :].astype(probabilities.dtype)
 
 
-def fit_temperature(probabilities, truth, *, where=None):
-    """The temperature of the lowest cross-entropy (Guo et al. 2017). Fit it on validation patients only.
+def fit_temperature(probabilities, truth):
+    """The temperature of the lowest cross-entropy (Guo et al. 2017). Fit it on validation patients only. Used in 12.
 
     Parameters
     ----------
-    probabilities, truth, where
+    probabilities, truth
         As in :func:`reliability`.
 
     Returns
@@ -135,8 +132,6 @@ def fit_temperature(probabilities, truth, *, where=None):
     from scipy.special import logsumexp
 
     probabilities, truth = _check(probabilities, truth)
-    if where is not None:
-        probabilities, truth = probabilities[where], truth[where]
     if not truth.size:
         raise ValueError("no pixel is left to fit the temperature on")
     logits = np.log(np.maximum(probabilities, FLOOR)).reshape(-1, probabilities.shape[-1]).astype(float)
@@ -172,6 +167,8 @@ def entropy(probabilities):
 def mutual_information(samples):
     """What the members of a group disagree about: entropy of their mean minus their mean entropy; never negative.
 
+    Used in 12.
+
     Parameters
     ----------
     samples : ``(S, …, K)``
@@ -197,20 +194,19 @@ def disagreement(masks):
     -------
     float in [0, 1]
     """
-    masks = np.asarray(masks).astype(bool).reshape(len(masks), -1)
+    from scipy.spatial.distance import pdist
+
+    masks = as_binary(masks, "masks").reshape(len(masks), -1)
     if len(masks) < 2:
         raise ValueError(f"{len(masks)} mask cannot disagree; give two or more")
-    sizes, shared = masks.sum(axis=1), masks.astype(np.float32) @ masks.T.astype(np.float32)
-    both = sizes[:, np.newaxis] + sizes
-    dice = np.divide(2 * shared, both, out=np.ones(both.shape), where=both > 0)
-    return float(1 - dice[np.triu_indices(len(masks), k=1)].mean())
+    return float(np.nan_to_num(pdist(masks, "dice")).mean())  # SciPy's 1 - Dice of two empty masks is nan
 
 
 # --- is it a good map? ----------------------------------------------------------------------------
 
 
 def distance_to_outline(masks, spacing):
-    """Distance of every pixel to the nearest boundary between two classes, in mm.
+    """Distance of every pixel to the nearest boundary between two classes, in mm. Used in 12.
 
     Parameters
     ----------
@@ -237,6 +233,8 @@ def distance_to_outline(masks, spacing):
 def error_auroc(uncertainty, wrong, *, where=None):
     """How often a wrong pixel is less certain than a right one, both drawn at random: area under the ROC curve.
 
+    Used in 12.
+
     Parameters
     ----------
     uncertainty : ``(…)`` float
@@ -250,19 +248,18 @@ def error_auroc(uncertainty, wrong, *, where=None):
     float
         0.5 for a map that knows nothing; nan if all pixels are right, or all are wrong.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import mannwhitneyu
 
-    uncertainty, wrong = np.asarray(uncertainty), np.asarray(wrong).astype(bool)
+    uncertainty, wrong = np.asarray(uncertainty, dtype=float), as_binary(wrong, "wrong")
     if uncertainty.shape != wrong.shape:
         raise ValueError(f"uncertainty has shape {uncertainty.shape} but wrong has {wrong.shape}; give one per pixel")
     if where is not None:
         uncertainty, wrong = uncertainty[where], wrong[where]
-    ranks, wrong = rankdata(uncertainty.ravel()), wrong.ravel()
-    bad = int(wrong.sum())
-    good = wrong.size - bad
-    if not bad or not good:
+    bad, good = uncertainty[wrong], uncertainty[~wrong]
+    if not bad.size or not good.size:
         return float("nan")
-    return float((ranks[wrong].sum() - bad * (bad + 1) / 2) / (bad * good))
+    # the p-value is of no use here, and an exact one would take long
+    return float(mannwhitneyu(bad, good, method="asymptotic").statistic / (bad.size * good.size))
 
 
 def risk_coverage(risk, uncertainty):

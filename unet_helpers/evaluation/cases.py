@@ -1,13 +1,12 @@
 """From a model and a subset to a table per case, a summary, and how sure it is."""
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..files.paths import atomic_path
-from .agreement import volumes
+from .agreement import volume_ml
 from .distances import boundary_metrics, hausdorff95
 from .intervals import bootstrap_interval
 from .matching import detect_objects
@@ -80,26 +79,16 @@ class Evaluation:
         rows = self.of_class(name)
         return Counts(*(int(rows[key].sum()) for key in ("tp", "fp", "fn", "tn")))
 
-    def plot(self, metric="dice", seed=0):
-        """Every case as a dot per class, with the mean and its interval: :func:`unet_helpers.plotting.show_cases`."""
-        from ..plotting.scores import show_cases
-
-        return show_cases(self, metric, seed)
-
-    def to_json(self, path=None):
-        """The cases and summaries as JSON text; written to ``path`` if given. nan becomes null."""
+    def to_json(self):
+        """The cases and summaries as JSON text. nan becomes null."""
         content = {
             "unit": self.unit,
             "summary": {metric: _records(self.summary(metric).reset_index()) for metric in ("dice", "iou")},
             "cases": _records(self.cases),
         }
-        text = json.dumps(content, indent=1)
-        if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text + "\n")
-        return text
+        return json.dumps(content, indent=1)
 
-    def to_nnunet(self, path=None):
+    def to_nnunet(self):
         """The same cases as nnU-Net's ``summary.json`` (Isensee et al. 2021), for tools that read it.
 
         Dice and IoU are NaN where a case has neither truth nor prediction; ``mean`` leaves NaN out, and
@@ -108,7 +97,7 @@ class Evaluation:
         Returns
         -------
         str
-            JSON text with the literal ``NaN``, as nnU-Net writes it; also written to ``path`` if given.
+            JSON text with the literal ``NaN``, as nnU-Net writes it.
         """
         labels = {name: str(index) for index, name in enumerate(self.class_names, start=1)}
         table = self.cases.rename(columns=NNUNET_NAMES)
@@ -123,11 +112,7 @@ class Evaluation:
             "mean": {labels[name]: values for name, values in by_class.to_dict("index").items()},
             "metric_per_case": per_case,
         }
-        text = json.dumps(content, indent=4, sort_keys=True)
-        if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text + "\n")
-        return text
+        return json.dumps(content, indent=4, sort_keys=True)
 
 
 #: columns of a case and what nnU-Net calls them
@@ -257,8 +242,8 @@ def evaluate_cases(cases, class_names, *, tolerance=1.0):
             row |= {key: surface[key] for key in ("hd", "asd", "surface_dice")}
             row |= {"objects": objects.true, "found": objects.found, "false": objects.false}
             if truth.ndim == 3:
-                ml = (np.nan, np.nan) if case.spacing is None else astuple(volumes(*pair, case.spacing))
-                row |= dict(zip(("true_ml", "predicted_ml"), ml, strict=True))
+                for column, mask in zip(("true_ml", "predicted_ml"), pair, strict=True):
+                    row[column] = np.nan if case.spacing is None else volume_ml(mask, case.spacing)
             rows.append(row)
     if not rows:
         raise ValueError("there are no cases; give at least one")

@@ -1,5 +1,6 @@
 """How sure is a mean over patients, and how sure is the difference of two models?"""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +52,12 @@ def bootstrap_interval(values, groups=None, *, level=0.95, repeats=2000, seed=0,
     if method == "t":
         low, high = _t_interval(sums, sizes, tails)
         return float(low), float(high)
+    if method == "bca":
+        low, high = _bca_interval(sums, sizes, level, repeats, seed)
+        return float(low), float(high)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(repeats, len(sums)))
     drawn_sums, drawn_sizes = sums[drawn], sizes[drawn]
     means = drawn_sums.sum(axis=1) / drawn_sizes.sum(axis=1)
-    if method == "bca":
-        tails = _bca_tails(sums, sizes, means, tails)
     if method == "studentized":
         low, high = _studentized_interval(sums, sizes, drawn_sums, drawn_sizes, tails)
     else:
@@ -77,19 +79,17 @@ def _t_interval(sums, sizes, tails):
     return sums.sum() / sizes.sum() + stats.t.ppf(tails, len(sums) - 1) * _standard_error(sums, sizes)
 
 
-def _bca_tails(sums, sizes, means, tails):
-    """Which percentiles of the draws to take in place of ``tails`` (Efron and Tibshirani 1993, chapter 14.3)."""
+def _bca_interval(sums, sizes, level, repeats, seed):
     from scipy import stats
 
-    mean = sums.sum() / sizes.sum()
-    bias = stats.norm.ppf(((means < mean).mean() + (means <= mean).mean()) / 2)
-    without = (sums.sum() - sums) / (sizes.sum() - sizes)  # the mean without one group
-    skew = without.mean() - without
-    spread = (skew**2).sum() ** 1.5
-    acceleration = (skew**3).sum() / (6 * spread) if spread else 0.0
-    shifted = bias + stats.norm.ppf(tails)
-    moved = stats.norm.cdf(bias + shifted / (1 - acceleration * shifted))
-    return np.where(np.isfinite(moved), moved, tails)
+    def mean(sums, sizes, axis):
+        return sums.sum(axis=axis) / sizes.sum(axis=axis)
+
+    options = {"n_resamples": repeats, "confidence_level": level, "rng": np.random.default_rng(seed)}
+    with warnings.catch_warnings(action="ignore"):
+        found = stats.bootstrap((sums, sizes), mean, paired=True, method="BCa", **options)
+    # where all draws are alike SciPy warns and gives nan
+    return np.nan_to_num(found.confidence_interval, nan=sums.sum() / sizes.sum())
 
 
 def _studentized_interval(sums, sizes, drawn_sums, drawn_sizes, tails):
@@ -118,15 +118,6 @@ class Comparison:
     table: pd.DataFrame
     metric: str
     method: str = "percentile"
-
-    def plot(self, seed=0):
-        """A dot per patient and class: :func:`unet_helpers.plotting.show_differences`."""
-        from ..plotting.scores import show_differences
-
-        name = {"dice": "Dice", "iou": "IoU", "hd95": "HD95"}.get(self.metric, self.metric)
-        return show_differences(
-            {"paired by patient": self.differences}, f"difference in {name}", seed=seed, method=self.method
-        )
 
 
 def compare(a, b, metric="dice", *, seed=0, method="percentile"):
@@ -181,29 +172,29 @@ def compare(a, b, metric="dice", *, seed=0, method="percentile"):
     return Comparison(by_patient, pd.DataFrame(rows, columns=columns).set_index("class"), metric, method)
 
 
-def dice_by_patient(predictions, subset, index):
+def dice_by_patient(predictions, subset, index, *, made_up=np.nan):
     """Dice of one class for each patient, slices pooled: ``(P,)`` in the order of ``subset.patients``.
 
-    nan for a patient whose ground truth has nothing of the class, also where something was predicted: so the patients
-    that count are the same for every network.
+    nan for a patient who has nothing of the class, in truth and prediction. A patient in whom it was only predicted
+    counts as ``made_up``: nan, so that the patients that count are the same for every network; or 0, the Dice of the
+    two masks, as :func:`unet_helpers.evaluate` counts it.
     """
     values = []
     for patient in subset.patients:
         own = subset.patient_ids == patient
         truth, found = subset.masks[own] == index, np.asarray(predictions)[own] == index
-        values.append(dice(truth, found) if truth.any() else np.nan)
+        values.append(dice(truth, found) if truth.any() or not found.any() else made_up)
     return np.array(values)
 
 
-def interval_of_mean(runs, *, level=0.95, repeats=2000, seed=0):
-    """Bootstrap interval of a mean over seeds and patients, both drawn with replacement.
+def interval_of_mean(runs, *, seed=0):
+    """95 % bootstrap interval of a mean over seeds and patients, both drawn with replacement. Used in 08.
 
     Parameters
     ----------
     runs : ``(S, P)`` float
         One row per seed, one column per patient. Columns with nan are left out.
-    level : float
-    repeats, seed : int
+    seed : int
 
     Returns
     -------
@@ -211,12 +202,13 @@ def interval_of_mean(runs, *, level=0.95, repeats=2000, seed=0):
         (nan, nan) with fewer than two patients. With one seed the interval is over patients only; with three it is
         still too narrow, because three seeds show too little of how seeds vary.
     """
-    means = _draw_means([runs], repeats, seed)
-    return _quantiles(means[0], level)
+    return _quantiles(_draw_means([runs], seed)[0])
 
 
-def interval_of_difference(runs, others, *, level=0.95, repeats=2000, seed=0):
-    """Bootstrap interval of the mean difference ``runs - others`` of two networks on the same patients.
+def interval_of_difference(runs, others, *, seed=0):
+    """95 % bootstrap interval of the mean difference ``runs - others`` of two networks on the same patients.
+
+    Used in 08.
 
     The patients drawn are the same for both, because a hard patient is hard for both; the seeds are drawn for each on
     its own, because seed 0 of one network has nothing in common with seed 0 of another.
@@ -231,11 +223,11 @@ def interval_of_difference(runs, others, *, level=0.95, repeats=2000, seed=0):
     shapes = [np.atleast_2d(np.asarray(one, float)).shape for one in (runs, others)]
     if shapes[0][1] != shapes[1][1]:
         raise ValueError(f"{shapes[0][1]} and {shapes[1][1]} patients; a paired difference needs the same patients")
-    means = _draw_means([runs, others], repeats, seed)
-    return _quantiles(means[0] - means[1], level)
+    means = _draw_means([runs, others], seed)
+    return _quantiles(means[0] - means[1])
 
 
-def _draw_means(tables, repeats, seed):
+def _draw_means(tables, seed, repeats=2000):
     """Means of bootstrap draws for each table, ``(T, repeats)``: one draw of patients for all, seeds for each."""
     tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in tables]
     complete = np.all([np.isfinite(table).all(axis=0) for table in tables], axis=0)
@@ -253,6 +245,6 @@ def _draw_means(tables, repeats, seed):
     return np.array(means)
 
 
-def _quantiles(means, level):
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+def _quantiles(means):
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

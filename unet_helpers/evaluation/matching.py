@@ -7,6 +7,7 @@ import numpy as np
 
 from .binary import binary_pair
 from .objects import _numbered
+from .overlap import _ratio
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,6 @@ def match_by_iou(overlap, min_iou):
     return rows[kept], columns[kept]
 
 
-def _ratio(part, whole):
-    return part / whole if whole else float("nan")
-
-
 #: the thresholds of the Data Science Bowl 2018: 0.5, 0.55, … 0.95
 THRESHOLDS = tuple(k / 20 for k in range(10, 20))
 
@@ -162,6 +159,8 @@ class PanopticQuality(NamedTuple):
 def iou_table(y_true, y_pred):
     """IoU of every true object (row) with every predicted object (column) of two label images, ``(T, P)`` float.
 
+    Used in 11.
+
     Rows and columns are in the order of the objects' numbers, which may have gaps.
     """
     (true, _), (found, _) = _pair(y_true, y_pred)
@@ -169,7 +168,7 @@ def iou_table(y_true, y_pred):
 
 
 def match_instances(y_true, y_pred, min_iou=0.5):
-    """Match the objects of two label images one to one, as many as possible, then with the largest IoU.
+    """Match the objects of two label images one to one, as many as possible, then with the largest IoU. Used in 11.
 
     Above an IoU of 0.5 there is never a choice: two objects that do not overlap cannot both cover more than half of a
     third (Kirillov et al. 2019). The papers ask for *more than* 0.5 where this asks for 0.5 or more, as
@@ -199,14 +198,14 @@ def match_instances(y_true, y_pred, min_iou=0.5):
     return Matches(pairs, overlap[rows, columns], *overlap.shape)
 
 
-def panoptic_quality(y_true, y_pred, min_iou=0.5):
-    """Panoptic quality of one class (Kirillov et al. 2019): how many objects were found, times how well.
+def panoptic_quality(y_true, y_pred):
+    """Panoptic quality of one class (Kirillov et al. 2019): how many objects were found, times how well. Used in 11.
 
     SQ is the mean IoU of the matched pairs. RQ is pairs / (pairs + missed / 2 + false / 2), the F1 of the objects.
 
     Parameters
     ----------
-    y_true, y_pred, min_iou
+    y_true, y_pred
         As in :func:`match_instances`.
 
     Returns
@@ -219,7 +218,7 @@ def panoptic_quality(y_true, y_pred, min_iou=0.5):
     >>> tuple(round(x, 2) for x in panoptic_quality([[1, 1, 2, 2, 0]], [[5, 5, 5, 0, 7]]))
     (0.33, 0.67, 0.5)
     """
-    found = match_instances(y_true, y_pred, min_iou)
+    found = match_instances(y_true, y_pred)
     objects = (found.true + found.predicted) / 2
     if not objects:
         return PanopticQuality(*[float("nan")] * 3)
@@ -228,7 +227,7 @@ def panoptic_quality(y_true, y_pred, min_iou=0.5):
 
 
 def average_precision(y_true, y_pred, thresholds=THRESHOLDS):
-    """Score of the Data Science Bowl 2018 for one image (Caicedo et al. 2019).
+    """Score of the Data Science Bowl 2018 for one image (Caicedo et al. 2019). Used in 11.
 
     For each threshold of the IoU: pairs / (pairs + missed + false); then the mean over the thresholds. It is not the
     average precision of object detection, which ranks objects by a confidence.
@@ -252,6 +251,8 @@ def average_precision(y_true, y_pred, thresholds=THRESHOLDS):
 
 def merges_and_splits(y_true, y_pred):
     """Count the objects that were merged and those that were cut to pieces; a count alone lets them cancel out.
+
+    Used in 11.
 
     Returns
     -------

@@ -49,8 +49,10 @@ def drop_small(labels, min_pixels):
     return (np.cumsum(kept) * kept).astype(np.int32)[labels]
 
 
-def split_touching(mask, neck=0.5, smooth=1.0):
+def split_touching(mask, neck=0.5):
     """Number the objects of a mask, cutting pieces apart at their necks: watershed on the distance to the background.
+
+    Used in 11.
 
     The distance of a pixel to the background is largest in the middle of an object. Turned over, it is a landscape
     with one valley for each middle; flooded from the valleys, the waters meet at the necks.
@@ -61,8 +63,6 @@ def split_touching(mask, neck=0.5, smooth=1.0):
     neck : float
         Two middles are two objects if the path between them is at least this many pixels closer to the background
         than either. Small: round objects fall into pieces. Large: touching ones stay together.
-    smooth : float
-        Standard deviation, in pixels, of a Gaussian filter on the distance: an outline is never quite smooth.
 
     Returns
     -------
@@ -80,7 +80,8 @@ def split_touching(mask, neck=0.5, smooth=1.0):
         raise ValueError(f"neck is {neck}; give a number of pixels above 0")
     if mask.all() or not mask.any():
         return mask.astype(np.int32)
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), smooth) * mask
+    # smoothed by a pixel, since an outline is never quite smooth
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0) * mask
     middles = label_objects(h_maxima(distance, neck) * mask)
     return flood(-distance, middles, mask)
 
@@ -108,7 +109,7 @@ def flood(landscape, seeds, mask):
 
 
 def border_targets(labels, width=2):
-    """Three classes to learn from: 0 background, 1 inside, 2 the border between objects that touch.
+    """Three classes to learn from: 0 background, 1 inside, 2 the border between objects that touch. Used in 11.
 
     Border is each pixel of an object from which another object is at most ``width`` pixels away (the distance of
     neighboring pixels is 1). Ronneberger and others (2015) give such places a large weight in the loss,
@@ -147,7 +148,7 @@ def border_targets(labels, width=2):
 
 
 def objects_from_border(classes, min_seed=5):
-    """Number the objects of a mask with the classes of :func:`border_targets`.
+    """Number the objects of a mask with the classes of :func:`border_targets`. Used in 11.
 
     The pieces of class 1, joined over edges, are the seeds; each pixel of class 2 goes to the seed that is nearest
     within the mask.

@@ -137,7 +137,7 @@ def iou(y_true, y_pred):
 
 
 def counts_per_class(y_true, y_pred, num_classes):
-    """One table of counts per class, each class against the rest.
+    """One table of counts per class, each class against the rest. Used in 03.
 
     Parameters
     ----------
@@ -156,21 +156,6 @@ def counts_per_class(y_true, y_pred, num_classes):
                 f"{num_classes} classes are 0 to {num_classes - 1}"
             )
     return [confusion_counts(y_true == index, y_pred == index) for index in range(num_classes)]
-
-
-def pool(cases):
-    """Add the tables of several cases, class by class.
-
-    Parameters
-    ----------
-    cases : sequence of lists of Counts
-        One list per case, as :func:`counts_per_class` gives it.
-
-    Returns
-    -------
-    list of Counts, one per class
-    """
-    return [sum(tables) for tables in zip(*cases, strict=True)]
 
 
 class Average(NamedTuple):
@@ -212,33 +197,6 @@ def average(values, *, empty=np.nan, missed=np.inf):
     return Average(float(counted.mean()) if len(counted) else float("nan"), len(counted), undefined)
 
 
-def class_means(cases, metric="dice", *, pooled=False, empty=np.nan):
-    """One metric for each class, over cases.
-
-    The mean over classes is ``average(mean.value for mean in class_means(cases)[1:])``, without background.
-
-    Parameters
-    ----------
-    cases : sequence of lists of Counts
-        One list per case, as :func:`counts_per_class` gives it.
-    metric : str
-        A ratio of :class:`Counts`.
-    pooled : bool
-        Add the tables of all cases and divide once, in place of the mean of the cases' values. A large object
-        then counts more than a small one.
-    empty : float
-        As in :func:`average`.
-
-    Returns
-    -------
-    list of Average
-    """
-    if not cases:
-        raise ValueError("there are no cases; give one list of Counts per case")
-    cases = [pool(cases)] if pooled else cases
-    return [average([getattr(table, metric) for table in tables], empty=empty) for tables in zip(*cases, strict=True)]
-
-
 def _ratio(part, whole):
     return part / whole if whole else float("nan")
 
@@ -253,8 +211,11 @@ def error_map(y_true, y_pred):
     Returns
     -------
     uint8 array of the same shape
+
+    Raises
+    ------
+    ValueError
+        As :func:`confusion_counts`.
     """
-    y_true, y_pred = np.asarray(y_true).astype(bool), np.asarray(y_pred).astype(bool)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} but y_pred has {y_pred.shape}; bring them to one shape")
+    y_true, y_pred = binary_pair(y_true, y_pred)
     return np.select([y_true & y_pred, y_pred, y_true], [1, 2, 3], 0).astype(np.uint8)

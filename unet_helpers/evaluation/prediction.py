@@ -33,7 +33,7 @@ def predict_masks(model, images, threshold=0.5, batch_size=32):
 
 
 def window_starts(side, patch, overlap):
-    """Where the windows begin along one axis: evenly spread, the last one flush with the end.
+    """Where the windows begin along one axis: evenly spread, the last one flush with the end. Used in 10.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def window_starts(side, patch, overlap):
 
 
 def window_weights(patch_shape, kind="gaussian"):
-    """How much each voxel of a window counts where windows overlap: most in the middle, never nothing.
+    """How much each voxel of a window counts where windows overlap: most in the middle, never nothing. Used in 10.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def window_weights(patch_shape, kind="gaussian"):
 
 
 def predict_sliding_window(model, volume, patch_shape, overlap=0.5, weights="gaussian", batch_size=4):
-    """Predict a volume of any size with a network that takes patches, and blend where the patches overlap.
+    """Predict a volume of any size with a network that takes patches, and blend where the patches overlap. Used in 10.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def predict_sliding_window(model, volume, patch_shape, overlap=0.5, weights="gau
 
 
 def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
-    """Predict several times with the dropout layers at work and everything else as at prediction.
+    """Predict several times with the dropout layers at work and everything else as at prediction. Used in 12.
 
     Monte-Carlo dropout, after Gal and Ghahramani (2016).
 
@@ -196,7 +196,7 @@ def _always_on(layer, seed):
 
 
 def predict_with_flips(model, images, axes=((), (2,), (1,), (1, 2)), *, batch_size=32):
-    """Predict flipped images and flip the answers back: test-time augmentation.
+    """Predict flipped images and flip the answers back: test-time augmentation. Used in 12.
 
     Parameters
     ----------
@@ -210,7 +210,25 @@ def predict_with_flips(model, images, axes=((), (2,), (1,), (1, 2)), *, batch_si
     -------
     ``(len(axes), N, H, W, K)`` float32
     """
-    images = np.asarray(images)
-    return np.stack(
-        [np.flip(predict_probabilities(model, np.flip(images, axis), batch_size), axis) for axis in map(tuple, axes)]
-    )
+    return np.stack(list(predict_orientations(model, images, [(axis, 0) for axis in axes], batch_size)))
+
+
+def predict_orientations(model, images, orientations, batch_size=32):
+    """Predict turned and flipped images, and bring each answer back: one after the other, to save memory.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : ``(N, H, W, C)``
+    orientations : sequence of (axes, turns)
+        The axes flipped, as in :func:`predict_with_flips`, after so many quarter turns.
+    batch_size : int
+
+    Yields
+    ------
+    ``(N, H, W, K)`` float32
+    """
+    for axes, turns in orientations:
+        seen = np.flip(np.rot90(images, turns, axes=(1, 2)), tuple(axes))
+        found = np.flip(predict_probabilities(model, seen, batch_size), tuple(axes))
+        yield np.rot90(found, -turns, axes=(1, 2))

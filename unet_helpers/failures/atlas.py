@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from .lesions import distance_to_other_side
+
 #: in the order in which they are asked: the first rule that holds gives the name
 ATLAS = {
     "truncated by field of view": "at least half of it lies within two pixels of the edge of the field of view, or "
@@ -91,7 +93,7 @@ def sort_errors(truth, predicted, images, spacing=(1.0, 1.0), *, contrast=CONTRA
 
 
 def tabulate_atlas(subset, predictions, class_names, **options):
-    """:func:`sort_errors` for every patient of a subset.
+    """:func:`sort_errors` for every patient of a subset. Used in 06.
 
     Returns
     -------
@@ -131,29 +133,30 @@ def field_of_view(images):
     return ~outside if outside.mean() < 0.3 else np.ones_like(outside)
 
 
-def balanced_accuracy(table, expected="expected", given="kind", patients="patient", repeats=1000, seed=0):
+def balanced_accuracy(table, given="kind", repeats=1000):
     """Mean over the expected kinds of the share that got its name, with the 95 % interval over patients.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        A row per piece, with the columns that the next three arguments name.
-    expected, given, patients : str
-    repeats, seed : int
+        A row per piece, with the columns ``expected`` and ``patient``.
+    given : str
+        The column of the names that it got.
+    repeats : int
         Of the bootstrap: patients are drawn with replacement, each with all its pieces.
 
     Returns
     -------
     (value, low, high) : float
     """
-    hit = (table[expected] == table[given]).to_numpy()
-    kinds, kind = np.unique(table[expected], return_inverse=True)
-    groups, group = np.unique(table[patients], return_inverse=True)
+    hit = (table["expected"] == table[given]).to_numpy()
+    kinds, kind = np.unique(table["expected"], return_inverse=True)
+    groups, group = np.unique(table["patient"], return_inverse=True)
     hits, sizes = np.zeros((2, len(groups), len(kinds)))
     np.add.at(hits, (group, kind), hit)
     np.add.at(sizes, (group, kind), 1)
     value = float((hits.sum(axis=0) / sizes.sum(axis=0)).mean())
-    drawn = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=repeats)
+    drawn = np.random.default_rng(0).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=repeats)
     with np.errstate(invalid="ignore"):
         shares = (drawn @ hits) / (drawn @ sizes)  # nan where a draw holds none of a kind
     low, high = np.quantile(np.nanmean(shares, axis=1), (0.025, 0.975))
@@ -261,11 +264,8 @@ class _View:
 
     @classmethod
     def of(cls, truth, found, spacing):
-        distance = np.full(truth.shape, np.inf)
-        if truth.any() and not truth.all():
-            inside, outside = (ndimage.distance_transform_edt(part, sampling=spacing) for part in (truth, ~truth))
-            distance = np.where(truth, inside, outside)
-        return cls(truth, found, *(ndimage.label(mask, NEIGHBORS)[0] for mask in (truth, found)), distance)
+        labels = (ndimage.label(mask, NEIGHBORS)[0] for mask in (truth, found))
+        return cls(truth, found, *labels, distance_to_other_side(truth, spacing))
 
 
 def _grow(area, steps=1):

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FLAT = 0.02  #: an output that varies by less is the same for every pixel
+MANY = 20  #: larger numbers are gray values, not classes
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -19,8 +22,22 @@ class Finding:
         return f"{mark} {self.question} {self.evidence}" + (f"\n    → {self.remedy}" if self.suspicious else "")
 
 
+def fault_of_values(masks, num_classes):
+    """Why masks hold no class indices, ``"fractions"`` or ``"too large"``, else None; and their values in words."""
+    found = np.unique(masks)
+    shown = ", ".join(f"{value:g}" for value in found[:5]) + (", …" if len(found) > 5 else "")
+    if not np.allclose(found, np.round(found)):  # NaN is no class either
+        return "fractions", shown
+    return ("too large" if found.max() >= num_classes else None), shown
+
+
+def spread_of(probabilities):
+    """By how much an output varies over the one picture where it varies most; not finite if it holds NaN."""
+    return float(np.ptp(probabilities, axis=(1, 2)).max())  # not the deviation: a small object moves few pixels
+
+
 def why_black(model, images, masks, displayed=None):
-    """The decision tree for "my mask is all black": asked in order, cheapest and most frequent first.
+    """The decision tree for "my mask is all black": asked in order, cheapest and most frequent first. Used in 06.
 
     Parameters
     ----------
@@ -49,16 +66,15 @@ def _ask_display(displayed):
     if displayed is None:
         return Finding(question, False, "nothing handed over to look at", "")
     top = float(np.max(displayed))
-    hidden = 0 < top <= 20 and np.issubdtype(np.asarray(displayed).dtype, np.integer)
+    hidden = 0 < top <= MANY and np.issubdtype(np.asarray(displayed).dtype, np.integer)
     remedy = "class indices 1, 2 look black beside 255: show them with vmax=num_classes - 1"
     return Finding(question, bool(hidden), f"values reach {top:g}", remedy)
 
 
 def _ask_mask_values(masks):
-    found = np.unique(masks)
-    suspicious = bool(found.max() > 20 or not np.allclose(found, np.round(found)))
-    shown = ", ".join(f"{value:g}" for value in found[:5])
-    return Finding("Are the mask values class indices?", suspicious, f"they are {shown}", "encode the masks to 0, 1, …")
+    fault, shown = fault_of_values(masks, MANY + 1)
+    question = "Are the mask values class indices?"
+    return Finding(question, fault is not None, f"they are {shown}", "encode the masks to 0, 1, …")
 
 
 def _ask_empty_masks(masks):
@@ -76,12 +92,12 @@ def _ask_image_range(images):
 
 def _ask_constant(probabilities):
     question = "Does the output vary over the picture?"
-    spread = float(np.ptp(probabilities, axis=(1, 2)).max())  # not the deviation: a small object moves few pixels
+    spread = spread_of(probabilities)
     if not np.isfinite(spread):
         remedy = "the weights or the images hold NaN: build the model anew and train with a tenth of the learning rate"
         return Finding(question, True, "it holds NaN", remedy)
     remedy = "the output is the same for every pixel: overfit one image first, then check loss and learning rate"
-    return Finding(question, spread < 0.02, f"by {spread:.3f}", remedy)
+    return Finding(question, spread < FLAT, f"by {spread:.3f}", remedy)
 
 
 def _ask_threshold(probabilities, masks):

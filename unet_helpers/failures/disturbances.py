@@ -33,7 +33,7 @@ DISTURBANCES = {
 
 
 def disturb(subset, name, strength, seed=0):
-    """A subset whose images are disturbed.
+    """A subset whose images are disturbed. Used in 06.
 
     Parameters
     ----------

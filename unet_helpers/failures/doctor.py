@@ -7,19 +7,18 @@ others by their traces, and says what it cannot see. It does not know what was d
 import re
 import warnings
 from dataclasses import dataclass
+from itertools import combinations
 
 import keras
 import numpy as np
 from scipy import ndimage
 
+from ..evaluation.overlap import dice
 from ..evaluation.prediction import probabilities_to_masks
+from .black_mask import FLAT, fault_of_values, spread_of
 
-SLICES = 48
-"""How many slices of a subset are looked at."""
-
-SIDE, GRAYS = 32, 8
-"""The pairing test looks at pictures of so many pixels and in so many grays."""
-
+SLICES = 48  #: how many slices of a subset are looked at
+SIDE, GRAYS = 32, 8  #: the pairing test looks at pictures of so many pixels and in so many grays
 #: bugs that leave no trace in what :func:`diagnose` is given
 CANNOT_SEE = (
     "a test set that was used for selection: it leaves no trace in model, curves and data",
@@ -60,7 +59,7 @@ class Diagnosis(list):
 
 
 def diagnose(model, history, data):
-    """Read model, curves and data of a training, and name the likely bug.
+    """Read model, curves and data of a training, and name the likely bug. Used in 16.
 
     Parameters
     ----------
@@ -80,27 +79,26 @@ def diagnose(model, history, data):
     curves = read_curves(history)
     unseen = list(CANNOT_SEE)
     findings = [
-        ask_mask_values(data),
-        ask_border_class(data),
-        ask_inverted(data),
-        ask_shared_patients(data),
-        ask_duplicates(data),
-        ask_ranges(data),
-        ask_own_statistics(data),
-        ask_noise(data),
-        ask_softmax(model),
-        ask_skips(model),
-        ask_batch_metric(model),
-        ask_accuracy_alone(curves, data),
+        *ask_mask_values(data),
+        *ask_border_class(data),
+        *ask_inverted(data),
+        *ask_both_sides(data),
+        *ask_ranges(data),
+        *ask_own_statistics(data),
+        *ask_noise(data),
+        *ask_softmax(model),
+        *ask_skips(model),
+        *ask_batch_metric(model),
+        *ask_accuracy_alone(curves, data),
     ]
-    named = {finding.name for finding in findings if finding}
+    named = {finding.name for finding in findings}
     # what follows from another finding is none of its own
     if "noise in place of the data" not in named:
-        findings.append(ask_pairs(data, unseen))
+        findings += ask_pairs(data, unseen)
     if not named & {"training and validation scaled differently", "masks in 0 and 255"}:
-        findings.append(ask_curves(curves))
-    findings += ask_predictions(model, data, any(findings))
-    return Diagnosis([finding for finding in findings if finding], unseen)
+        findings += ask_curves(curves)
+    findings += ask_predictions(model, data, bool(findings))
+    return Diagnosis(findings, unseen)
 
 
 def read_curves(history):
@@ -114,34 +112,32 @@ def read_curves(history):
 
 def ask_mask_values(data):
     """Are the masks class indices?"""
-    found = np.unique(np.concatenate([np.unique(part.masks) for part in (data.train, data.validation)]))
-    shown = ", ".join(f"{value:g}" for value in found[:5]) + (", …" if len(found) > 5 else "")
-    if not np.allclose(found, np.round(found)):
+    found = np.concatenate([np.unique(part.masks) for part in (data.train, data.validation)])
+    fault, shown = fault_of_values(found, data.num_classes)
+    if fault == "fractions":
         test = "resize masks with the nearest neighbor (order=0), or cut them at 0.5, and look at np.unique again"
-        return Suspicion("mask edges left as fractions", 1.0, f"mask values are {shown}", test)
-    if found.max() >= data.num_classes:
+        yield Suspicion("mask edges left as fractions", 1.0, f"mask values are {shown}", test)
+    elif fault == "too large":
         test = "encode the masks to 0, 1, … and look at np.unique again"
         evidence = f"mask values are {shown}; {data.num_classes} classes end at {data.num_classes - 1}"
-        return Suspicion("masks in 0 and 255", 1.0, evidence, test)
-    return None
+        yield Suspicion("masks in 0 and 255", 1.0, evidence, test)
 
 
 def ask_border_class(data):
     """Is there a class that lives only between two others?"""
     masks = spread_out(data.train).masks
-    for index in range(data.num_classes):
+    for index in range(1, data.num_classes - 1):
         own = masks == index
-        if not own.any() or data.num_classes < 3:
+        if not own.any():
             continue
         near = [ndimage.maximum_filter(masks == other, size=(1, 3, 3)) for other in range(data.num_classes)]
         pairs = [(a, b) for a in range(index) for b in range(index + 1, data.num_classes)]
-        share = max((float((near[a] & near[b])[own].mean()) for a, b in pairs), default=0.0)
+        share = max(float((near[a] & near[b])[own].mean()) for a, b in pairs)
         if share > 0.25:
-            evidence = (
-                f"{share:.0%} of class {index} ({data.class_names[index]}) lies between a lower and a higher class"
-            )
-            return Suspicion("masks resized with interpolation", 0.9, evidence, "resize with order=0; draw this class")
-    return None
+            name = f"class {index} ({data.class_names[index]})"
+            evidence = f"{share:.0%} of {name} lies between a lower and a higher class"
+            yield Suspicion("masks resized with interpolation", 0.9, evidence, "resize with order=0; draw this class")
+            return
 
 
 def ask_inverted(data):
@@ -151,28 +147,24 @@ def ask_inverted(data):
     share = float(masks.mean())
     if corners > 0.9 and share > 0.5 and not noisy(masks):
         evidence = f"the foreground covers {share:.0%} of the pixels and {corners:.0%} of the corners"
-        return Suspicion("labels inverted", 0.9, evidence, "draw one mask over its image")
-    return None
+        yield Suspicion("labels inverted", 0.9, evidence, "draw one mask over its image")
 
 
-def ask_shared_patients(data):
-    """Does a patient stand in two subsets?"""
-    groups = [set(part.patient_ids.tolist()) for part in data.subsets.values()]
-    shared = (groups[0] & groups[1]) | (groups[0] & groups[2]) | (groups[1] & groups[2])
+def ask_both_sides(data):
+    """Does a patient, or the same picture, stand in two subsets?"""
+
+    def in_two(contents):
+        groups = [set(contents(part)) for part in data.subsets.values()]
+        return set().union(*(one & other for one, other in combinations(groups, 2)))
+
+    shared = in_two(lambda part: part.patient_ids.tolist())
     if shared:
         evidence = f"{len(shared)} patients stand in more than one subset, such as {sorted(shared)[0]}"
-        return Suspicion("patients on both sides of the split", 1.0, evidence, "split by patient and train again")
-    return None
-
-
-def ask_duplicates(data):
-    """Does the same picture stand in two subsets?"""
-    groups = [{image.tobytes() for image in part.images} for part in data.subsets.values()]
-    count = len(groups[0] & groups[1]) + len(groups[0] & groups[2]) + len(groups[1] & groups[2])
-    if count:
-        evidence = f"{count} images stand in more than one subset, pixel by pixel"
-        return Suspicion("images on both sides of the split", 1.0, evidence, "remove the copies, then split by patient")
-    return None
+        yield Suspicion("patients on both sides of the split", 1.0, evidence, "split by patient and train again")
+    shared = in_two(lambda part: [image.tobytes() for image in part.images])
+    if shared:
+        evidence = f"{len(shared)} images stand in more than one subset, pixel by pixel"
+        yield Suspicion("images on both sides of the split", 1.0, evidence, "remove the copies, then split by patient")
 
 
 def ask_ranges(data):
@@ -183,21 +175,18 @@ def ask_ranges(data):
         evidence = (
             f"training images run from {low:.3g} to {high:.3g}, validation images from {low_v:.3g} to {high_v:.3g}"
         )
-        return Suspicion("training and validation scaled differently", 1.0, evidence, "prepare both by one function")
-    return None
+        yield Suspicion("training and validation scaled differently", 1.0, evidence, "prepare both by one function")
 
 
 def ask_own_statistics(data):
     """Is the mean of each subset 0, more exactly than chance allows?"""
-    means = [float(part.images.mean(dtype=np.float64)) for part in data.subsets.values()]
-    deviations = [float(part.images.std(dtype=np.float64)) for part in data.subsets.values()]
-    if max(map(abs, means[:2])) < 1e-3 and max(abs(deviation - 1) for deviation in deviations[:2]) < 1e-3:
-        evidence = (
-            f"training and validation images both have mean {abs(means[1]):.3f} and deviation {deviations[1]:.3f}"
-        )
+    images = data.train.images, data.validation.images
+    means, deviations = ([getattr(part, of)(dtype=np.float64) for part in images] for of in ("mean", "std"))
+    if np.allclose(means, 0, atol=1e-3) and np.allclose(deviations, 1, rtol=0, atol=1e-3):
+        values = f"mean {abs(means[1]):.3f} and deviation {deviations[1]:.3f}"
+        evidence = f"training and validation images both have {values}"
         test = "normalize validation and test images by mean and deviation of the training images; measure again"
-        return Suspicion("each subset normalized by itself", 0.9, evidence, test)
-    return None
+        yield Suspicion("each subset normalized by itself", 0.9, evidence, test)
 
 
 def ask_noise(data):
@@ -206,8 +195,8 @@ def ask_noise(data):
     for name, pictures in (("masks", part.masks > 0), ("images", part.images[..., 0])):
         if noisy(pictures):
             evidence = f"neighboring pixels of the {name} have a correlation of {neighbor_correlation(pictures):.2f}"
-            return Suspicion("noise in place of the data", 1.0, evidence, "draw one image and its mask")
-    return None
+            yield Suspicion("noise in place of the data", 1.0, evidence, "draw one image and its mask")
+            return
 
 
 def noisy(pictures):
@@ -231,24 +220,25 @@ def ask_pairs(data, unseen):
     usable = (share > 0.02) & (share < 0.98)
     if usable.sum() < 12:
         unseen.append("whether images and masks belong together: too few masks with an object of 2 % of the picture")
-        return None
+        return
     images, masks = images[usable], masks[usable]
     by_gray, by_edges = gray_information(images, masks[:, None]), edge_strength(images, masks)
     kept = max(better_than_swapped(by_gray), better_than_swapped(by_edges))
     if kept > 0.9:
-        return None
+        return
     moved = better_than_swapped(gray_information(images, moved_masks(masks)))
     evidence = f"two masks fit their images better than swapped in only {kept:.0%} of the pairs (chance: 50%)"
     if moved > max(0.75, kept + 0.05):
         evidence += f", but in {moved:.0%} once masks may be turned, shifted and mirrored"
         test = "draw masks over images as the network sees them; turn the augmentation off"
-        return Suspicion("image and mask augmented apart", 0.8, evidence, test)
-    test = "draw ten masks over their images; pair by name; shuffle the masks and see whether anything changes"
-    return Suspicion("images and masks mispaired", 0.8, evidence, test)
+        yield Suspicion("image and mask augmented apart", 0.8, evidence, test)
+    else:
+        test = "draw ten masks over their images; pair by name; shuffle the masks and see whether anything changes"
+        yield Suspicion("images and masks mispaired", 0.8, evidence, test)
 
 
 def better_than_swapped(fit):
-    """Share of all pairs whose two masks fit their own images better than each other's.
+    """Share of all pairs whose two masks fit their own images better than each other's. Used in 16.
 
     Parameters
     ----------
@@ -267,7 +257,7 @@ def better_than_swapped(fit):
 
 
 def gray_information(images, masks):
-    """Mutual information of gray level and mask, for every image with every mask: ``(N, N)``, in nats.
+    """Mutual information of gray level and mask, for every image with every mask: ``(N, N)``, in nats. Used in 16.
 
     Parameters
     ----------
@@ -312,7 +302,8 @@ def moved_masks(masks):
 
 
 def thumbnails(part):
-    """Images ``(N, 32, 32)`` float and their foreground, bool: the mean of what one pixel covers."""
+    """Images ``(N, 32, 32)`` float and their foreground, bool: the mean of what one pixel covers. Used in 16."""
+    # 5 to 50 times as fast as skimage.transform.resize_local_mean, and the same but for rounding
     pictures = np.stack([part.images[..., 0], part.masks >= 0.5])
     for axis in (2, 3):
         starts = np.unique(np.linspace(0, pictures.shape[axis], SIDE + 1).astype(int)[:-1])
@@ -322,11 +313,11 @@ def thumbnails(part):
     return pictures[0], pictures[1] > 0.5
 
 
-def spread_out(part, count=SLICES):
-    """Up to ``count`` slices, spread evenly over the subset; those with an object if there are enough."""
+def spread_out(part):
+    """Up to 48 slices, spread evenly over the subset; those with an object if there are enough. Used in 16."""
     holds = np.flatnonzero((part.masks > 0).any(axis=(1, 2)))
-    chosen = holds if len(holds) >= count else np.arange(len(part))
-    return part[chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]]
+    chosen = holds if len(holds) >= SLICES else np.arange(len(part))
+    return part[chosen[np.linspace(0, len(chosen) - 1, min(SLICES, len(chosen))).astype(int)]]
 
 
 # --- the model --------------------------------------------------------------------------------
@@ -337,8 +328,7 @@ def ask_softmax(model):
     activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", model.layers[-1].name)
     if model.output_shape[-1] == 1 and "softmax" in activation:
         test = "use a sigmoid for one map; look at the smallest and largest output"
-        return Suspicion("softmax over one channel", 1.0, "the last layer divides one number by itself: always 1", test)
-    return None
+        yield Suspicion("softmax over one channel", 1.0, "the last layer divides one number by itself: always 1", test)
 
 
 def ask_skips(model):
@@ -348,17 +338,16 @@ def ask_skips(model):
     known = [size for size in sizes.values() if size]
     whole = _pixels(model.output)
     if not known or not whole or min(known) >= whole:
-        return None  # nothing is made smaller: no U, and nothing to bridge
+        return  # nothing is made smaller: no U, and nothing to bridge
     reached = {id(tensor) for tensor in keras.tree.flatten(model.input)}
     for layer in layers:
         if sizes[layer] == min(known):
             continue
         if any(id(tensor) in reached for tensor in keras.tree.flatten(layer.input)):
             reached |= {id(tensor) for tensor in keras.tree.flatten(layer.output)}
-    if any(id(tensor) in reached for tensor in keras.tree.flatten(model.output)):
-        return None
-    evidence = f"every way from image to output leads through maps of {min(known)} pixels"
-    return Suspicion("skip connections left out", 0.9, evidence, "model.summary(): count the concatenations")
+    if not any(id(tensor) in reached for tensor in keras.tree.flatten(model.output)):
+        evidence = f"every way from image to output leads through maps of {min(known)} pixels"
+        yield Suspicion("skip connections left out", 0.9, evidence, "model.summary(): count the concatenations")
 
 
 def _pixels(output):
@@ -373,8 +362,8 @@ def ask_batch_metric(model):
         if isinstance(metric, keras.metrics.MeanMetricWrapper) and re.search("dice|iou|jaccard|f1", metric.name, re.I):
             evidence = f"{metric.name} is a function of one batch, and Keras takes the mean over the batches"
             test = "model.evaluate with two batch sizes; or add up counts and divide once"
-            return Suspicion("metric averaged per batch", 0.9, evidence, test)
-    return None
+            yield Suspicion("metric averaged per batch", 0.9, evidence, test)
+            return
 
 
 # --- the curves -------------------------------------------------------------------------------
@@ -386,24 +375,26 @@ def ask_accuracy_alone(curves, data):
     if names and all("acc" in name for name in names):
         share = float((data.train.masks > 0).mean())
         evidence = f"the curves hold no other metric, and a constant answer already scores {max(share, 1 - share):.2f}"
-        return Suspicion("accuracy as the only metric", 0.7, evidence, "watch the Dice of each class")
-    return None
+        yield Suspicion("accuracy as the only metric", 0.7, evidence, "watch the Dice of each class")
 
 
 def ask_curves(curves):
     """Does the loss start far too high, jump, or become NaN?"""
     loss = curves.get("loss", np.zeros(1))
     if not np.isfinite(loss).all():
-        return Suspicion("learning rate too high", 0.8, "the loss is NaN", "train with a tenth of the learning rate")
-    start = max(float(loss[0]), 0.05)
+        yield too_fast(0.8, "the loss is NaN")
+        return
+    start, worst = max(float(loss[0]), 0.05), float(np.nanmax(curves.get("val_loss", loss)))
     if len(loss) > 1 and loss[0] > 2.5 and loss[0] > 3 * abs(loss[-1]):
-        evidence = f"the loss of the first epoch is {loss[0]:.3g}, far above what guessing costs"
-        return Suspicion("learning rate too high", 0.6, evidence, "train with a tenth of the learning rate")
-    worst = float(np.nanmax(curves.get("val_loss", loss)))
-    if worst > 20 * start:
-        evidence = f"the validation loss reaches {worst:.3g}; the training loss of the first epoch is {start:.3g}"
-        return Suspicion("learning rate too high", 0.5, evidence, "train with a tenth of the learning rate")
-    return None
+        yield too_fast(0.6, f"the loss of the first epoch is {loss[0]:.3g}, far above what guessing costs")
+    elif worst > 20 * start:
+        reached = f"the validation loss reaches {worst:.3g}"
+        yield too_fast(0.5, f"{reached}; the training loss of the first epoch is {start:.3g}")
+
+
+def too_fast(likelihood, evidence):
+    """The finding that four kinds of evidence lead to."""
+    return Suspicion("learning rate too high", likelihood, evidence, "train with a tenth of the learning rate")
 
 
 # --- the predictions --------------------------------------------------------------------------
@@ -416,26 +407,24 @@ def ask_predictions(model, data, explained):
         warnings.filterwarnings("ignore", "You are using a softmax over axis")  # it is a finding of its own
         batches = [part.images[start : start + 8] for start in range(0, len(part), 8)]
         probabilities = np.concatenate([np.asarray(model(batch, training=False)) for batch in batches])
-    if not np.isfinite(probabilities).all():
-        return [
-            Suspicion("learning rate too high", 0.7, "the outputs hold NaN", "train with a tenth of the learning rate")
-        ]
+    spread = spread_of(probabilities)
+    if not np.isfinite(spread):
+        yield too_fast(0.7, "the outputs hold NaN")
+        return
     predicted, truth = probabilities_to_masks(probabilities) > 0, part.masks > 0
+    fixed = (data.train.masks > 0).mean(axis=0) > 0.5
+    reference = _dice(truth, np.broadcast_to(fixed, truth.shape)) if fixed.shape == truth.shape[1:] else 0.0
     overlap, opposite = _dice(truth, predicted), _dice(truth, ~predicted)
     if opposite > overlap + 0.4:
         evidence = f"the Dice of the opposite is {opposite:.2f}, of the prediction {overlap:.2f}"
-        return [Suspicion("labels inverted", 0.6, evidence, "draw a prediction beside its mask")]
-    if np.ptp(probabilities, axis=(0, 1, 2)).max() < 0.02:
+        yield Suspicion("labels inverted", 0.6, evidence, "draw a prediction beside its mask")
+    elif spread < FLAT:
         test = "overfit one image: a network that cannot is wired wrongly; then try a tenth of the learning rate"
-        return [Suspicion("the output is constant", 0.3, "it is the same for every pixel", test)]
-    fixed = (data.train.masks > 0).mean(axis=0) > 0.5
-    reference = _dice(truth, np.broadcast_to(fixed, truth.shape)) if fixed.shape == truth.shape[1:] else 0.0
-    if overlap < max(reference, 0.05) and not explained:
+        yield Suspicion("the output is constant", 0.3, "it is the same for every pixel", test)
+    elif overlap < max(reference, 0.05) and not explained:
         evidence = f"its Dice is {overlap:.2f}; one picture for all, the average mask, has {reference:.2f}"
-        return [Suspicion("nothing was learned", 0.3, evidence, "overfit one image; shuffle the masks")]
-    return []
+        yield Suspicion("nothing was learned", 0.3, evidence, "overfit one image; shuffle the masks")
 
 
 def _dice(truth, predicted):
-    total = int(truth.sum()) + int(predicted.sum())
-    return 2 * int((truth & predicted).sum()) / total if total else 0.0
+    return np.nan_to_num(dice(truth, predicted))  # nothing to find and nothing found: no reason to be content

@@ -4,22 +4,29 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from ..evaluation.binary import as_binary
+
 
 def distance_to_boundary(mask, spacing=(1.0, 1.0)):
     """Distance of every pixel to the boundary of a binary mask, in mm; half a pixel for those that touch it.
 
+    Used in 06.
+
     Infinite everywhere if the mask is empty or full: there is no boundary.
     """
-    mask = np.asarray(mask).astype(bool)
+    return distance_to_other_side(as_binary(mask, "mask"), spacing) - 0.5 * float(np.mean(spacing))
+
+
+def distance_to_other_side(mask, spacing):
+    """Distance of every pixel of a bool mask to the nearest one with the other value, in mm; inf if there is none."""
     if mask.all() or not mask.any():
         return np.full(mask.shape, np.inf)
-    inside = ndimage.distance_transform_edt(mask, sampling=spacing)
-    outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    return np.where(mask, inside, outside) - 0.5 * float(np.mean(spacing))
+    inside, outside = (ndimage.distance_transform_edt(part, sampling=spacing) for part in (mask, ~mask))
+    return np.where(mask, inside, outside)
 
 
 def tabulate_objects(subset, predictions, index):
-    """Every true object of one class with its size and whether it was found.
+    """Every true object of one class with its size and whether it was found. Used in 06.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Fetch public data sets: by name, with a checksum, cached in the data folder, and resumed where it broke off."""
 
 import contextlib
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ def fetch(name, progress=True):
     Raises
     ------
     DataError
-        For an unknown name, a wrong checksum, an archive that cannot be unpacked, or a disk that does not hold it.
+        For an unknown name, a wrong checksum, an archive that cannot be unpacked, a disk that does not hold it, or a
+        folder from which a file is missing, as after a copy that broke off.
     ConnectionError
         Without a network, or when the download broke off; what has arrived stays, and the next call goes on.
     """
@@ -79,13 +81,40 @@ def fetch(name, progress=True):
         raise DataError(f"no data set '{name}' is known here; choose one of {', '.join(SOURCES)}")
     source, folder = SOURCES[name], data_folder() / name
     print(f"{name}: license {source.license}. Please cite: {source.citation}")
-    if folder.is_dir():
+    if _is_there(folder):
         return folder
     downloads = data_folder() / "downloads"
     with _alone(downloads):
-        if not folder.is_dir():  # another kernel may have fetched it meanwhile
+        if not _is_there(folder):  # another kernel may have fetched it meanwhile
             _unpack(_retrieve(source, downloads, progress), folder, name)
     return folder
+
+
+def _is_there(folder):
+    """Whether the set lies here; an empty folder is none, and one that lacks a file is an error that names both."""
+    if folder.is_file():
+        raise DataError(f"'{folder}' is a file where the folder of a data set belongs; move it away")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    missing = _missing_from(folder)
+    if missing:
+        raise DataError(
+            f"'{folder}' is not whole: '{missing}' is missing or damaged, as after a copy that broke off; remove the "
+            "folder, and the next call fetches it again"
+        )
+    return True
+
+
+def _missing_from(folder):
+    """The first file that ``dataset.json`` names and that is not there, or that list itself."""
+    try:
+        cases = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["training"]
+        paths = [folder / case[kind] for case in cases for kind in ("image", "label")]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "dataset.json"
+    return next(
+        (str(path.relative_to(folder)) for path in paths if not path.is_file() or not path.stat().st_size), None
+    )
 
 
 def _retrieve(source, downloads, progress):
@@ -123,6 +152,8 @@ def _unpack(archive, folder, name):
     with writing(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacked-") as temporary:
         around = extract(archive, Path(temporary) / name)
         inner = around / name
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # an empty one, which not every system replaces
         os.replace(inner if inner.is_dir() else around, folder)
         archive.unlink()  # the unpacked copy is enough
 

@@ -111,12 +111,22 @@ def _name(path):
     return Path(path).name
 
 
+def _said_by(variable):
+    """The folder in a variable, as a shell takes it: a ``.env`` file may hand on quotes and ``$HOME`` as they stand."""
+    value = os.environ.get(variable, "").strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1].strip()
+    return os.path.expandvars(value)
+
+
 def data_folder():
     """Where generated and fetched data are kept: ``UNET_DATA_DIR``, or a cache folder of the user; made if missing."""
-    named, cache = (os.environ.get(variable, "") for variable in ("UNET_DATA_DIR", "XDG_CACHE_HOME"))
+    named, cache = _said_by("UNET_DATA_DIR"), _said_by("XDG_CACHE_HOME")
     # an empty variable counts as unset, as does a cache folder without its whole path: so the XDG specification says
     cache = cache if os.path.isabs(os.path.expanduser(cache)) else "~/.cache"
     try:
+        if named.startswith(("$", "%")):
+            raise DataError(f"'{named}' begins with a variable that is not set; write it in full")
         base = user_path(named) if named else user_path(cache) / "unet_helpers"
     except DataError as error:
         if named:

@@ -12,23 +12,7 @@ def AttentionUNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, 
     A gate compares what the contracting path saw with what the expanding path, one level below, has made of it, and
     multiplies every position of the skip connection with a number between 0 and 1. As in the paper, the finest level
     has no gate: its maps say too little about what a place is. The numbers come out of ``gate2_attention`` and on.
-
-    Parameters
-    ----------
-    input_shape : tuple of int or None, ``(H, W, C)``
-        H and W multiples of ``2 ** depth``, or None for any such size.
-    num_classes, base_filters, depth, batch_norm, dropout
-        As in :func:`unet_helpers.UNet`.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, H, W, C)`` float32 in, ``(N, H, W, num_classes)`` float32 probabilities out.
-
-    Raises
-    ------
-    ValueError
-        If a size does not divide, or an option is outside its range.
+    Parameters, result and errors are as in :func:`unet_helpers.UNet`.
 
     References
     ----------

@@ -10,18 +10,13 @@ CONVOLUTION = {4: layers.Conv2D, 5: layers.Conv3D}
 CROPPING = {4: layers.Cropping2D, 5: layers.Cropping3D}
 
 
-def conv_unit(x, filters, size=3, *, batch_norm=True, padding="same", strides=1, dilation=1, relu=True, name="", i=""):
-    """A convolution, batch normalization and ReLU. Without normalization the convolution carries a bias instead."""
-    x = CONVOLUTION[len(x.shape)](
-        filters,
-        size,
-        padding=padding,
-        strides=strides,
-        dilation_rate=dilation,
-        use_bias=not batch_norm,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv{i}",
-    )(x)
+def conv_unit(x, filters, size=3, *, batch_norm=True, relu=True, name="", i="", **options):
+    """A convolution, batch normalization and ReLU. Without normalization the convolution carries a bias instead.
+
+    ``options`` are the convolution's own, such as ``strides``.
+    """
+    options = {"padding": "same", "use_bias": not batch_norm, "kernel_initializer": "he_normal"} | options
+    x = CONVOLUTION[len(x.shape)](filters, size, name=f"{name}_conv{i}", **options)(x)
     if batch_norm:
         # momentum 0.9: with Keras's default of 0.99 the moving averages need hundreds of
         # steps to arrive, and a short training predicts with the statistics of its first steps
@@ -90,9 +85,17 @@ def segmentation_head(x, num_classes, size=1):
     One class gives a sigmoid map, several give a softmax over the last axis. float32 also under
     mixed precision, because the loss takes logarithms of these numbers.
     """
-    activation = "sigmoid" if num_classes == 1 else "softmax"
-    options = {"padding": "same", "activation": activation, "dtype": "float32", "name": "probabilities"}
+    options = {"padding": "same", "activation": _activation(num_classes), "dtype": "float32", "name": "probabilities"}
     return CONVOLUTION[len(x.shape)](num_classes, size, **options)(x)
+
+
+def probabilities(scores):
+    """Enlarged scores as probabilities, of the same kind as those of :func:`segmentation_head`."""
+    return layers.Activation(_activation(scores.shape[-1]), dtype="float32", name="probabilities")(scores)
+
+
+def _activation(num_classes):
+    return "sigmoid" if num_classes == 1 else "softmax"
 
 
 def check_arguments(input_shape, *, halvings=None, remedy="use another network", dropout=0.0, volume=False, **counts):

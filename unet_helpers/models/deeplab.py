@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_arguments, conv_unit, enlarge
+from .blocks import check_arguments, conv_unit, enlarge, probabilities
 
 
 def DeepLabV3Plus(
@@ -13,31 +13,18 @@ def DeepLabV3Plus(
 
     The last stage keeps its size and spreads its kernels instead (dilation 2). An atrous spatial pyramid looks at the
     result with kernels of several spreads and at its mean. The decoder enlarges four times, joins features from a
-    quarter of the size, and enlarges four times again.
+    quarter of the size, and enlarges four times again. What is not said here is as in :func:`unet_helpers.UNet`.
 
     Parameters
     ----------
     input_shape : tuple of int, ``(H, W, C)``
         H and W multiples of 16, and fixed: the pyramid's mean is spread over the whole map.
-    num_classes : int
-        1 gives one sigmoid map, ``n > 1`` a softmax over n classes.
     base_filters : int
         Channels of the first stage; 64 is ResNet-18, and gives 256 in pyramid and decoder as in the paper.
     rates : tuple of int
         Dilations of the pyramid, in pixels of the map at 1/16; the paper's are meant for images of 513 pixels.
-    batch_norm : bool
     dropout : float in [0, 1)
         Dropout rate after the pyramid.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, H, W, C)`` float32 in, ``(N, H, W, num_classes)`` float32 probabilities out.
-
-    Raises
-    ------
-    ValueError
-        If a size is no multiple of 16, or an option is outside its range.
 
     References
     ----------
@@ -69,9 +56,6 @@ def DeepLabV3Plus(
         x = conv_unit(x, pyramid_filters, name="decoder", i=i, **options)
     x = layers.Conv2D(num_classes, 1, name="scores")(x)
     x = enlarge(x, 4, dtype="float32", name="upsample_to1")
-    probabilities = layers.Activation(
-        "sigmoid" if num_classes == 1 else "softmax", dtype="float32", name="probabilities"
-    )
     return keras.Model(inputs, probabilities(x), name="deeplabv3plus")
 
 
@@ -80,8 +64,8 @@ def residual_stage(x, filters, *, strides=1, dilation=1, batch_norm=True, name="
     for block in (1, 2):
         step = strides if block == 1 else 1
         own = {"batch_norm": batch_norm, "name": f"{name}_block{block}"}
-        y = conv_unit(x, filters, strides=step, dilation=dilation if step == 1 else 1, i=1, **own)
-        y = conv_unit(y, filters, dilation=dilation, relu=False, i=2, **own)
+        y = conv_unit(x, filters, strides=step, dilation_rate=dilation if step == 1 else 1, i=1, **own)
+        y = conv_unit(y, filters, dilation_rate=dilation, relu=False, i=2, **own)
         if step > 1 or x.shape[-1] != filters:
             if step > 1:  # every second pixel, then 1×1; with strides=2 in one layer oneDNN crashes at few channels
                 x = layers.MaxPooling2D(1, strides=step, name=f"{name}_block{block}_every{step}")(x)
@@ -98,6 +82,6 @@ def atrous_pyramid(x, filters, rates=(6, 12, 18), *, batch_norm=True):
     mean = layers.GlobalAveragePooling2D(keepdims=True, name="pyramid_mean")(x)
     mean = conv_unit(mean, filters, 1, i="_mean", **own)
     branches = [conv_unit(x, filters, 1, i="_1x1", **own)]
-    branches += [conv_unit(x, filters, dilation=rate, i=f"_rate{rate}", **own) for rate in rates]
+    branches += [conv_unit(x, filters, dilation_rate=rate, i=f"_rate{rate}", **own) for rate in rates]
     branches += [layers.UpSampling2D((height, width), name="pyramid_spread")(mean)]
     return conv_unit(layers.Concatenate(name="pyramid_join")(branches), filters, 1, i="_project", **own)

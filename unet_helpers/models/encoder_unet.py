@@ -11,32 +11,22 @@ BOTTLENECK = "block_16_project"
 
 
 def encoder_unet(input_shape=(128, 128, 1), num_classes=2, *, weights=None, filters=(128, 64, 32, 16, 8), dropout=0.1):
-    """Build a U-Net with MobileNetV2 as contracting path and a short expanding path.
+    """Build a U-Net with MobileNetV2 as contracting path and a short expanding path. Used in 09.
+
+    The layers of MobileNetV2 keep their names, so that they can be frozen by name. What is not said here is as in
+    :func:`unet_helpers.UNet`.
 
     Parameters
     ----------
     input_shape : tuple of int, ``(H, W, C)``
         H and W multiples of 32; C is 1 (gray, used three times) or 3 (color). Values in 0–1, mapped to −1 to 1,
         which is what the ImageNet weights expect.
-    num_classes : int
-        1 gives one sigmoid map, ``n > 1`` a softmax over n classes.
     weights : None or "imagenet"
         None starts from random weights and needs no network; "imagenet" downloads weights learned on photographs.
     filters : five int
         Channels of the expanding path, from the coarsest level to the finest, which has no skip connection.
     dropout : float in [0, 1)
         Dropout rate after each block of the expanding path.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, H, W, C)`` float32 in, ``(N, H, W, num_classes)`` float32 probabilities out. The layers of MobileNetV2
-        keep their names, so that they can be frozen by name.
-
-    Raises
-    ------
-    ValueError
-        If a size is no multiple of 32, or there are neither one nor three channels.
 
     References
     ----------

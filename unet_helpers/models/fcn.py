@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .blocks import check_arguments, conv_unit, enlarge
+from .blocks import check_arguments, conv_unit, enlarge, probabilities
 from .segnet import VGG16_STAGES
 
 
@@ -12,14 +12,13 @@ def FCN(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, stride=8, 
 
     The fully connected layers of the classifier become convolutions, so that it gives a coarse map of class scores, one
     for every 32×32 pixels. FCN-32s enlarges that map; FCN-16s first adds the scores of the fourth stage, FCN-8s of the
-    third as well. A U-Net instead concatenates features, at every level.
+    third as well. A U-Net instead concatenates features, at every level. What is not said here is as in
+    :func:`unet_helpers.UNet`.
 
     Parameters
     ----------
     input_shape : tuple of int or None, ``(H, W, C)``
         H and W multiples of 32, or None for any such size.
-    num_classes : int
-        1 gives one sigmoid map, ``n > 1`` a softmax over n classes.
     base_filters : int
         Channels of the first stage; the two large convolutions have 64 times as many, 4096 in the paper.
     stride : 32, 16 or 8
@@ -28,16 +27,6 @@ def FCN(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, stride=8, 
         The paper has none, and starts from the weights of VGG16; from random weights the network needs it.
     dropout : float in [0, 1)
         Dropout rate after the two large convolutions.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, H, W, C)`` float32 in, ``(N, H, W, num_classes)`` float32 probabilities out.
-
-    Raises
-    ------
-    ValueError
-        If a size is no multiple of 32, or an option is outside its range.
 
     Notes
     -----
@@ -71,7 +60,4 @@ def FCN(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, stride=8, 
             scores = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name=f"scores{finer}")(pooled[finer])
             x = layers.Add(name=f"add{finer}")([x, scores])
     x = enlarge(x, stride, dtype="float32", name="upsample_to1")
-    probabilities = layers.Activation(
-        "sigmoid" if num_classes == 1 else "softmax", dtype="float32", name="probabilities"
-    )
     return keras.Model(inputs, probabilities(x), name=f"fcn{stride}s")

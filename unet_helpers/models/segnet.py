@@ -14,31 +14,15 @@ def SegNet(input_shape=(128, 128, 1), num_classes=2, *, base_filters=64, batch_n
 
     Max pooling keeps the largest of four values. SegNet also keeps which of the four it was, and on the way up puts the
     value back there, with zeros around it; the convolutions that follow fill the gaps. That costs a fraction of the
-    memory of a U-Net's skip connections, and carries less.
+    memory of a U-Net's skip connections, and carries less. What is not said here is as in :func:`unet_helpers.UNet`.
 
     Parameters
     ----------
     input_shape : tuple of int or None, ``(H, W, C)``
         H and W multiples of 32, or None for any such size.
-    num_classes : int
-        1 gives one sigmoid map, ``n > 1`` a softmax over n classes.
-    base_filters : int
-        Channels of the first stage; 64 in the paper.
-    batch_norm : bool
-        Batch normalization after each convolution, as in the paper.
     dropout : float in [0, 1)
         Dropout rate after the last three poolings and the first three unpoolings (Bayesian SegNet, Kendall 2017); the
         paper has none.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, H, W, C)`` float32 in, ``(N, H, W, num_classes)`` float32 probabilities out.
-
-    Raises
-    ------
-    ValueError
-        If a size is no multiple of 32, or an option is outside its range.
 
     References
     ----------

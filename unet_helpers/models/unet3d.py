@@ -20,19 +20,13 @@ def UNet3D(
     """Build a U-Net for volumes.
 
     As in the paper each level doubles its channels in the second convolution, before the pooling, so that no map is
-    narrower than what the pooling takes from it; an up-convolution keeps its channels and has no bias.
+    narrower than what the pooling takes from it; an up-convolution keeps its channels and has no bias. What is not said
+    here is as in :func:`unet_helpers.UNet`, with ``(N, D, H, W, …)`` for ``(N, H, W, …)``.
 
     Parameters
     ----------
     input_shape : tuple of int or None, ``(D, H, W, C)``
         Sides that the poolings divide, or None for any such side.
-    num_classes : int
-        1 gives one sigmoid map, ``n > 1`` a softmax over n classes.
-    base_filters : int
-        Channels of the first convolution.
-    depth : int
-        Number of poolings.
-    batch_norm : bool
     dropout : float in [0, 1)
         Dropout rate after each block of the contracting path and the bottleneck; the paper has none.
     pool_sizes : sequence of ``depth`` triples ``(D, H, W)``, optional
@@ -40,16 +34,6 @@ def UNet3D(
         pool an axis only once its spacing is about that of the others.
     padding : "same" or "valid"
         "valid" is the paper's: 132×132×116 in, 44×44×28 out.
-
-    Returns
-    -------
-    keras.Model
-        ``(N, D, H, W, C)`` float32 in, ``(N, D, H, W, num_classes)`` float32 probabilities out.
-
-    Raises
-    ------
-    ValueError
-        If a side does not divide, or an option is outside its range.
 
     References
     ----------

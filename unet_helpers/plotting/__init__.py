@@ -1,6 +1,7 @@
 """Pictures: one function per kind, the same color for the same thing everywhere.
 
-``canvas``       figures, images, masks, colors
+``colors``       colors by name and by meaning
+``canvas``       figures, images, masks, grids of numbers
 ``curves``       lines and bars
 ``networks``     networks, their maps, their workers
 ``scores``       scores, cases, intervals, objects
@@ -10,10 +11,6 @@
 """
 
 from .canvas import (
-    CLASS_COLORS,
-    ERROR_COLORS,
-    PREDICTION_COLOR,
-    TRUTH_COLOR,
     draw_errors,
     draw_image,
     draw_mask,
@@ -23,6 +20,7 @@ from .canvas import (
     show_images,
     show_predictions,
 )
+from .colors import CLASS_COLORS, ERROR_COLORS, PREDICTION_COLOR, TRUTH_COLOR
 from .curves import (
     show_bars,
     show_curves,
@@ -35,7 +33,6 @@ from .curves import (
     show_trainings,
 )
 from .errors import (
-    STYLES,
     paint_pull,
     show_bands,
     show_findings,
@@ -45,11 +42,7 @@ from .errors import (
     show_with_and_without,
 )
 from .networks import (
-    SCHEMES,
-    UNET_ARROWS,
-    WORKER_COLORS,
     draw_box,
-    draw_unet,
     show_data_parallel,
     show_maps,
     show_numbers,
@@ -74,18 +67,13 @@ __all__ = [
     "CLASS_COLORS",
     "ERROR_COLORS",
     "PREDICTION_COLOR",
-    "SCHEMES",
-    "STYLES",
     "TRUTH_COLOR",
-    "UNET_ARROWS",
-    "WORKER_COLORS",
     "color_objects",
     "draw_bland_altman",
     "draw_box",
     "draw_errors",
     "draw_image",
     "draw_mask",
-    "draw_unet",
     "figure",
     "legend_of_classes",
     "paint_mask",

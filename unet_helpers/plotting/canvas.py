@@ -1,8 +1,7 @@
 """Pictures: one function per kind, the same color for the same thing everywhere.
 
 Every function returns a closed matplotlib figure: as the last line of a cell it is shown once, and
-no state is left behind. Colors are Okabe and Ito's, told apart by people who see color differently;
-masks are drawn as contour and translucent fill, so that color is never the only difference.
+no state is left behind. Masks are drawn as contour and translucent fill, so that color is never the only difference.
 """
 
 from contextlib import contextmanager
@@ -13,12 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-#: of the classes by index; background is black
-CLASS_COLORS = ("#000000", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442")
-#: of right and wrong pixels
-ERROR_COLORS = {"true positive": "#009E73", "false positive": "#D55E00", "false negative": "#0072B2"}
-#: of outlines
-TRUTH_COLOR, PREDICTION_COLOR = "#F0E442", "#D55E00"
+from .colors import CLASS_COLORS, ERROR_COLORS
+
+# not in `figure`, which notebooks draw into as they like
+_CHART = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 9}
 
 
 @contextmanager
@@ -35,6 +32,22 @@ def figure(rows=1, columns=1, width=None, height=None, panel=2.4, **options):
         yield fig, axes
     finally:
         plt.close(fig)
+
+
+@contextmanager
+def panels(count, columns, panel):
+    """A :func:`figure` of so many panels, line by line; yields it and a list of them."""
+    with figure(-(-count // columns), min(columns, count), panel=panel) as (fig, axes):
+        for ax in axes.flat[count:]:
+            ax.set_axis_off()
+        yield fig, axes.flat[:count]
+
+
+@contextmanager
+def chart(*grid, **options):
+    """A :func:`figure` of lines, bars or dots: axes at the left and below only, legends without a frame."""
+    with plt.rc_context(_CHART), figure(*grid, **options) as made:
+        yield made
 
 
 def draw_image(ax, image, spacing=None, limits=(0, 1), title=None):
@@ -59,35 +72,50 @@ def draw_image(ax, image, spacing=None, limits=(0, 1), title=None):
     ax.set_axis_off()
 
 
-def draw_mask(ax, mask, colors=CLASS_COLORS, fill=0.3):
+def draw_mask(ax, mask, fill=0.3):
     """Draw a mask of class indices over an image: translucent fill and a contour per class."""
     mask = np.asarray(mask)
     overlay = np.zeros((*mask.shape, 4))
     for index in np.unique(mask[mask > 0]):
-        color = colors[index % len(colors)]
+        color = CLASS_COLORS[index % len(CLASS_COLORS)]
         overlay[mask == index] = (*to_rgb(color), fill)
         ax.contour(mask == index, levels=[0.5], colors=[color], linewidths=1.2)
     ax.imshow(overlay, interpolation="nearest", aspect=ax.get_aspect())
 
 
-def paint_mask(image, mask, colors=CLASS_COLORS, fill=0.35):
+def paint_mask(image, mask):
     """Image and mask as one picture, ``(H, W, 3)`` uint8, for widgets: fill inside, full color on the border."""
     from skimage.segmentation import find_boundaries
 
     gray = np.clip(np.squeeze(image), 0, 1)
     picture = np.repeat(gray[..., np.newaxis], 3, axis=-1)
     for index in np.unique(mask[mask > 0]):
-        color = np.array(to_rgb(colors[index % len(colors)]))
+        color = np.array(to_rgb(CLASS_COLORS[index % len(CLASS_COLORS)]))
         area = mask == index
-        picture[area] = (1 - fill) * picture[area] + fill * color
+        picture[area] = 0.65 * picture[area] + 0.35 * color
         picture[find_boundaries(area, mode="inner")] = color
     return (picture * 255).round().astype(np.uint8)
 
 
-def legend_of_classes(fig, class_names, colors=CLASS_COLORS):
+def draw_numbers(ax, numbers, shades, dark, form="{}", fontsize=9, **look):
+    """Draw a grid of shades with a number in each cell, white where it is ``dark``, none where it is masked."""
+    ax.imshow(shades, **look)
+    for (row, column), number in np.ma.ndenumerate(np.ma.asarray(numbers)):
+        text, ink = form.format(number, shades[row, column]), "white" if dark[row, column] else "black"
+        ax.text(column, row, text, color=ink, ha="center", va="center", fontsize=fontsize)
+
+
+def legend_below(fig, handles, columns=None):
+    """One legend below all panels, in one line or in so many columns."""
+    look = {"frameon": False, "fontsize": 9}
+    fig.legend(handles=handles, loc="outside lower center", ncols=columns or len(handles), **look)
+
+
+def legend_of_classes(fig, class_names):
     """One legend below the picture for all classes but the background."""
-    handles = [Patch(color=colors[i % len(colors)], label=name) for i, name in enumerate(class_names) if i]
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+    legend_below(
+        fig, [Patch(color=CLASS_COLORS[i % len(CLASS_COLORS)], label=name) for i, name in enumerate(class_names) if i]
+    )
 
 
 def show_images(images, titles=None, masks=None, class_names=None, spacings=None, limits=(0, 1), columns=4, panel=2.4):
@@ -105,14 +133,8 @@ def show_images(images, titles=None, masks=None, class_names=None, spacings=None
         Gray values shown as black and as white.
     columns : int
     """
-    count = len(images)
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    with figure(rows, columns, panel=panel) as (fig, axes):
-        for i, ax in enumerate(axes.flat):
-            if i >= count:
-                ax.set_axis_off()
-                continue
+    with panels(len(images), columns, panel) as (fig, axes):
+        for i, ax in enumerate(axes):
             spacing = None if spacings is None else spacings[i]
             draw_image(ax, images[i], spacing, limits, None if titles is None else titles[i])
             if masks is not None and masks[i] is not None:
@@ -149,8 +171,7 @@ def show_predictions(images, masks, predictions, class_index=None, titles=None, 
             draw_errors(row[3], errors)
             if titles is not None:
                 row[0].text(0.02, 0.98, titles[i], transform=row[0].transAxes, color="white", va="top", fontsize=7)
-        handles = [Patch(color=color, label=name) for name, color in ERROR_COLORS.items()]
-        fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+        legend_below(fig, [Patch(color=color, label=name) for name, color in ERROR_COLORS.items()])
     return fig
 
 

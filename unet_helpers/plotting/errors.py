@@ -6,7 +6,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from .canvas import CLASS_COLORS, ERROR_COLORS, PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
+from .canvas import chart, draw_errors, draw_image, draw_numbers, figure, legend_below, panels
+from .colors import CLASS_COLORS, ERROR_COLORS, GRAY, GREEN, PALE_GRAY, PREDICTION_COLOR, TRUTH_COLOR, VERMILLION
+from .scores import draw_mean
 
 #: color, line and marker of each class
 STYLES = {"lung": (CLASS_COLORS[1], "-", "o"), "nodule": (CLASS_COLORS[2], "--", "s")}
@@ -14,6 +16,7 @@ STYLES = {"lung": (CLASS_COLORS[1], "-", "o"), "nodule": (CLASS_COLORS[2], "--",
 
 def show_sorting(rows, kinds, right=None):
     """Which names the pieces of each expected kind got: counts; the shade is the share of the row.
+    Used in 06.
 
     Parameters
     ----------
@@ -28,15 +31,12 @@ def show_sorting(rows, kinds, right=None):
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with figure(width=0.5 * len(kinds) + 2.6, height=0.34 * len(rows) + 2.1) as (fig, axes):
         ax = axes[0, 0]
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for (row, column), count in np.ndenumerate(matrix):
-            if count:
-                ink = "white" if shares[row, column] > 0.6 else "black"
-                ax.text(column, row, count, ha="center", va="center", color=ink, fontsize=9)
+        look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "auto"}
+        draw_numbers(ax, np.ma.masked_equal(matrix, 0), shares, shares > 0.6, **look)
         for row, expected in enumerate(rows):
             for column, given in enumerate(kinds):
                 if given in (right or {}).get(expected, (expected,)):
-                    frame = {"fill": False, "edgecolor": "#D55E00", "linewidth": 1.5}
+                    frame = {"fill": False, "edgecolor": VERMILLION, "linewidth": 1.5}
                     ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
         ax.set_xticks(range(len(kinds)), kinds, rotation=40, ha="right", fontsize=9)
         ax.set_yticks(range(len(rows)), rows, fontsize=9)
@@ -45,36 +45,31 @@ def show_sorting(rows, kinds, right=None):
     return fig
 
 
-def show_with_and_without(rows, xlabel, width=6.5):
-    """A mean with its interval per row, and in gray that of the cases the row leaves out.
+def show_with_and_without(rows, xlabel):
+    """A mean with its interval per row, and in gray that of the cases the row leaves out. Used in 06.
 
     Parameters
     ----------
     rows : list of dict
         ``name``, ``dice``, ``dice_low``, ``dice_high``, and the same three for ``without``.
     xlabel : str
-    width : float
-        Inches.
     """
-    with figure(width=width, height=0.3 * len(rows) + 1) as (fig, axes):
+    with chart(width=6.5, height=0.3 * len(rows) + 1) as (fig, axes):
         ax = axes[0, 0]
         for y, row in enumerate(rows):
-            looks = (("without", 0.18, "#999999", "white", "without it"), ("dice", -0.12, "black", "black", "with it"))
+            looks = (("without", 0.18, GRAY, "white", "without it"), ("dice", -0.12, "black", "black", "with it"))
             for key, offset, color, fill, label in looks:
-                low, high = np.clip((row[f"{key}_low"], row[f"{key}_high"]), 0, 1)
-                ax.plot([low, high], [y + offset] * 2, color=color, linewidth=2)
-                label = label if y == 0 else None
-                look = {"linestyle": "", "color": color, "markerfacecolor": fill, "markersize": 6}
-                ax.plot(row[key], y + offset, "D", **look, label=label)
+                ends = np.clip((row[f"{key}_low"], row[f"{key}_high"]), 0, 1)
+                look = {"color": color, "markerfacecolor": fill, "label": None if y else label}
+                draw_mean(ax, y + offset, row[key], *ends, **look)
         ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
         ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
-        ax.grid(axis="x", color="#DDDDDD", linewidth=0.8)
-        ax.spines[["top", "right"]].set_visible(False)
-        fig.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+        ax.grid(axis="x", color=PALE_GRAY, linewidth=0.8)
+        fig.legend(loc="outside upper center", ncols=2)
     return fig
 
 
-def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3, legend=True):
+def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3):
     """Curves with their intervals as bands, a panel each.
 
     Parameters
@@ -88,11 +83,10 @@ def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3, legend=True):
         Of the vertical axes.
     panel : float
         Inches.
-    legend : bool
     """
-    others = (("black", "-", "o"), ("#009E73", ":", "^"), ("#999999", "--", "v"))
+    others = (("black", "-", "o"), (GREEN, ":", "^"), (GRAY, "--", "v"))
     rows = -(-len(panels) // columns)
-    with figure(rows, min(columns, len(panels)), panel=panel, sharey=True) as (fig, axes):
+    with chart(rows, min(columns, len(panels)), panel=panel, sharey=True) as (fig, axes):
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
         for ax, (title, (x, xlabel, curves)) in zip(axes.flat, panels.items(), strict=False):
@@ -108,29 +102,27 @@ def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3, legend=True):
                 ax.set_xticks(ticks, names, fontsize=8)
             ax.set_xlabel(xlabel, fontsize=8)
             ax.set_title(title, fontsize=10)
-            ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_ylim(limits)
         for ax in axes[:, 0]:
             ax.set_ylabel(ylabel)
-        if legend:
-            handles, labels = axes[0, 0].get_legend_handles_labels()
-            fig.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+        legend_below(fig, axes[0, 0].get_legend_handles_labels()[0])
     return fig
 
 
-def show_findings(findings, width=8.0):
+def show_findings(findings):
     """The answers of :func:`unet_helpers.failures.why_black` as a tree: down where all is well, right to the remedy.
+    Used in 06.
 
     Questions that were not asked any more, because an earlier answer made them meaningless, are not drawn.
     """
     from textwrap import fill
 
-    with figure(width=width, height=0.85 * len(findings)) as (fig, axes):
+    with figure(width=8, height=0.85 * len(findings)) as (fig, axes):
         ax = axes[0, 0]
         ax.set(xlim=(0, 100), ylim=(-len(findings) + 0.45, 0.55))
         ax.set_axis_off()
         for i, finding in enumerate(findings):
-            color = "#D55E00" if finding.suspicious else "#009E73"
+            color = VERMILLION if finding.suspicious else GREEN
             box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": color, "linewidth": 1.6}
             text = f"{finding.question}\n{fill(finding.evidence, 52)}"
             ax.text(22, -i, text, ha="center", va="center", fontsize=8.5, bbox=box)
@@ -144,6 +136,7 @@ def show_findings(findings, width=8.0):
 
 def show_kinds(examples, crop=48, columns=5, panel=2.2, fill=0.6):
     """Close-ups of errors, one per panel: truth as yellow line, prediction as dashed line, the error filled.
+    Used in 06.
 
     Parameters
     ----------
@@ -159,11 +152,8 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2, fill=0.6):
 
     from ..evaluation.overlap import error_map
 
-    rows = -(-len(examples) // columns)
-    with figure(rows, min(columns, len(examples)), panel=panel) as (fig, axes):
-        for ax in axes.flat[len(examples) :]:
-            ax.set_axis_off()
-        for ax, (title, (image, truth, prediction, area)) in zip(axes.flat, examples.items(), strict=False):
+    with panels(len(examples), columns, panel) as (fig, axes):
+        for ax, (title, (image, truth, prediction, area)) in zip(axes, examples.items(), strict=True):
             pieces, _ = ndimage.label(area, structure=np.ones((3, 3)))
             largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
             center = np.argwhere(largest).mean(axis=0).round().astype(int)
@@ -181,12 +171,13 @@ def show_kinds(examples, crop=48, columns=5, panel=2.2, fill=0.6):
         ]
         if fill:
             handles += [Patch(color=ERROR_COLORS[name], label=name) for name in ("false positive", "false negative")]
-        fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        legend_below(fig, handles)
     return fig
 
 
-def show_pulls(image, truth, belief, pulls, columns=4, panel=2.3):
+def show_pulls(image, truth, belief, pulls):
     """Where a loss pulls the output up (red) and down (blue), and which share of the pull lies inside the object.
+    Used in 07.
 
     Parameters
     ----------
@@ -196,27 +187,24 @@ def show_pulls(image, truth, belief, pulls, columns=4, panel=2.3):
         Minus the gradient of the loss by the output before the sigmoid. Each map has its own scale, and is drawn by
         its square root, so that what is weak can be seen.
     """
-    count = 2 + len(pulls)
-    with figure(-(-count // columns), columns, panel=panel) as (fig, axes):
-        for ax in axes.flat:
+    with panels(2 + len(pulls), 4, 2.3) as (fig, axes):
+        draw_image(axes[0], image, title="slice and nodule")
+        draw_image(axes[1], belief, title="probability of nodule")
+        for ax, (title, pull) in zip(axes[2:], pulls.items(), strict=True):
             ax.set_axis_off()
-        draw_image(axes.flat[0], image, title="slice and nodule")
-        draw_image(axes.flat[1], belief, title="probability of nodule")
-        for ax, (title, pull) in zip(axes.flat[2:], pulls.items(), strict=False):
             root = np.sign(pull) * np.sqrt(np.abs(pull))
             top = np.abs(root).max()
             ax.imshow(root, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
             share = np.abs(pull[truth > 0]).sum() / np.abs(pull).sum()
             ax.set_title(f"{title}\nnodule: {share:.0%} of the pull", fontsize=9)
-        for i, ax in enumerate(axes.flat[:count]):
+        for i, ax in enumerate(axes):
             ax.contour(truth, levels=[0.5], colors=CLASS_COLORS[2] if i < 2 else "black", linewidths=1.2)
-        handles = [Patch(color="#B2182B", label="pulled up"), Patch(color="#2166AC", label="pulled down")]
-        fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        legend_below(fig, [Patch(color="#B2182B", label="pulled up"), Patch(color="#2166AC", label="pulled down")])
     return fig
 
 
 def paint_pull(belief, pull, truth, top, scale=3):
-    """Belief and pull (full color at ``top``) as one picture, ``(H·scale, 2·W·scale, 3)`` uint8, for widgets."""
+    """Belief and pull (full color at ``top``) in one picture, ``(H·scale, 2·W·scale, 3)`` uint8. Used in 07."""
     from skimage.segmentation import find_boundaries
 
     gray = np.repeat(np.clip(belief, 0, 1)[..., np.newaxis], 3, axis=-1)

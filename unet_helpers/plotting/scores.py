@@ -5,11 +5,32 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 
-from .canvas import CLASS_COLORS, ERROR_COLORS, draw_image, figure
+from .canvas import chart, draw_image, draw_numbers, figure, legend_below
+from .colors import BLUE, CLASS_COLORS, ERROR_COLORS, GRAY, ORANGE, PALE_GRAY, SKY_BLUE, VERMILLION
+
+
+def draw_mean(ax, y, mean, low, high, mark=None, color="black", bar=None, **look):
+    """Draw a mean as a diamond over its interval, if ``low`` is not None; hollow if it includes the ``mark``."""
+    known = low is not None
+    if known:
+        ax.plot([low, high], [y, y], color=bar or color, linewidth=2)
+    fill = "white" if known and mark is not None and low <= mark <= high else color
+    ax.plot(mean, y, "D", **{"color": color, "markerfacecolor": fill, "markersize": 6} | look)
+
+
+def draw_rows(ax, rows):
+    """Draw rows of differences from the top: dots, and below them their mean, hollow if its interval includes 0.
+
+    ``rows`` are ``(dots, mean, low, high, color)``.
+    """
+    ax.axvline(0, color=GRAY, linewidth=1)
+    for y, (dots, mean, low, high, color) in enumerate(rows):
+        ax.scatter(dots, np.full(len(dots), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
+        draw_mean(ax, y - 0.1, mean, low, high, mark=0, clip_on=False)
 
 
 def show_counts(truth, prediction):
-    """Two small masks pixel by pixel, and which of the four counts each pixel goes to.
+    """Two small masks pixel by pixel, and which of the four counts each pixel goes to. Used in 05.
 
     Parameters
     ----------
@@ -35,25 +56,21 @@ def show_counts(truth, prediction):
 
 
 def show_confusion_matrix(matrix, class_names):
-    """Pixels by true class (row) and predicted class (column); the shade is the share of the row."""
+    """Pixels by true class (row) and predicted class (column); the shade is the share of the row. Used in 05."""
     matrix = np.asarray(matrix)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with figure(width=4.2, height=3.2) as (fig, axes):
         ax = axes[0, 0]
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), count in np.ndenumerate(matrix):
-            ink = "white" if shares[row, column] > 0.6 else "black"
-            text = f"{count}\n{shares[row, column]:.1%}"
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
+        draw_numbers(ax, matrix, shares, shares > 0.6, "{}\n{:.1%}", cmap="Blues", vmin=0, vmax=1)
         ax.set_xticks(range(len(class_names)), class_names)
         ax.set_yticks(range(len(class_names)), class_names)
-        ax.set_xlabel("prediction")
-        ax.set_ylabel("ground truth")
+        ax.set(xlabel="prediction", ylabel="ground truth")
     return fig
 
 
 def show_case_grid(table, title=None):
     """A table of scores in 0–1 as colored cells with their numbers; an undefined score (nan) is an empty gray cell.
+    Used in 05.
 
     Parameters
     ----------
@@ -61,16 +78,13 @@ def show_case_grid(table, title=None):
         One row per patient, one column per slice.
     title : str, optional
     """
-    values = table.to_numpy(dtype=float)
+    values = np.ma.masked_invalid(table.to_numpy(dtype=float))
     height, width = values.shape
     with figure(width=0.6 * width + 1.4, height=0.36 * height + 0.9) as (fig, axes):
         ax = axes[0, 0]
-        ax.set_facecolor("#DDDDDD")
-        ax.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=1, aspect="auto")
-        for (row, column), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                ink = "white" if value < 0.5 else "black"
-                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=ink)
+        ax.set_facecolor(PALE_GRAY)
+        look = {"fontsize": 8, "cmap": "cividis", "vmin": 0, "vmax": 1, "aspect": "auto"}
+        draw_numbers(ax, values, values, values < 0.5, "{:.2f}", **look)
         ax.set_xticks(np.arange(width), table.columns)
         ax.set_yticks(np.arange(height), table.index)
         ax.set_xticks(np.arange(width + 1) - 0.5, minor=True)
@@ -97,7 +111,7 @@ def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
         Of the interval: see :func:`unet_helpers.bootstrap_interval`.
     """
     summary = evaluation.summary(metric, seed=seed, method=method)
-    with figure(width=1.9 * len(summary) + 1, height=3) as (fig, axes):
+    with chart(width=1.9 * len(summary) + 1, height=3) as (fig, axes):
         ax = axes[0, 0]
         for x, (name, row) in enumerate(summary.iterrows()):
             values = evaluation.of_class(name)[metric].to_numpy()
@@ -114,11 +128,10 @@ def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
             ax.set_ylim(0, 1.02)
         ax.set_ylabel({"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)"}.get(metric, metric))
         ax.set_title(f"each dot a {evaluation.unit}; mean and 95 % interval", fontsize=9)
-        ax.spines[["top", "right"]].set_visible(False)
     return fig
 
 
-def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6, method="percentile"):
+def show_differences(tables, xlabel, limits=None, seed=0, method="percentile"):
     """Paired differences: one row per column of the table, a dot per patient, and the mean with its 95 % interval.
 
     A row whose interval includes 0 is drawn hollow.
@@ -137,24 +150,17 @@ def show_differences(tables, xlabel, limits=None, seed=0, panel=3.6, method="per
     """
     from ..evaluation.intervals import bootstrap_interval
 
-    rows = len(next(iter(tables.values())).columns)
-    with figure(1, len(tables), panel=panel, height=0.36 * rows + 0.9, sharey=True) as (fig, axes):
-        for k, (ax, (title, table)) in enumerate(zip(axes.flat, tables.items(), strict=True)):
-            ax.axvline(0, color="#999999", linewidth=1)
-            for y, name in enumerate(table.columns):
-                values = table[name].dropna().to_numpy()
-                low, high = bootstrap_interval(values, seed=seed, method=method)
-                color = CLASS_COLORS[(k + 1) % len(CLASS_COLORS)]
-                ax.scatter(values, np.full(len(values), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
-                ax.plot([low, high], [y - 0.1] * 2, color="black", linewidth=2)
-                fill = "white" if low <= 0 <= high else "black"
-                look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
-                ax.plot(values.mean(), y - 0.1, "D", **look)
+    names = list(next(iter(tables.values())).columns)
+    with chart(1, len(tables), panel=3.6, height=0.36 * len(names) + 0.9, sharey=True) as (fig, axes):
+        for k, (ax, (title, table)) in enumerate(zip(axes.flat, tables.items(), strict=True), start=1):
+            color = CLASS_COLORS[k % len(CLASS_COLORS)]
+            patients = [table[name].dropna().to_numpy() for name in table.columns]
+            intervals = [bootstrap_interval(values, seed=seed, method=method) for values in patients]
+            draw_rows(ax, [(v, v.mean(), *ends, color) for v, ends in zip(patients, intervals, strict=True)])
             ax.set(xlabel=xlabel, xlim=limits)
             ax.set_title(title, fontsize=10)
-            ax.spines[["top", "right"]].set_visible(False)
-        axes[0, 0].set_yticks(range(rows), table.columns)
-        axes[0, 0].set_ylim(rows - 0.5, -0.5)  # the dots of the last row clear of the axis
+        axes[0, 0].set_yticks(range(len(names)), names)
+        axes[0, 0].set_ylim(len(names) - 0.5, -0.5)  # the dots of the last row clear of the axis
     return fig
 
 
@@ -173,22 +179,17 @@ def show_estimates(runs, quantities, limits=None, panel=2.9, mark=None):
     mark : float, optional
         Draw a line here, such as 0 for differences; a mean whose interval includes it is hollow.
     """
-    with figure(1, len(quantities), panel=panel, height=0.34 * len(runs) + 0.8, sharey=True) as (fig, axes):
+    with chart(1, len(quantities), panel=panel, height=0.34 * len(runs) + 0.8, sharey=True) as (fig, axes):
         for ax, (title, key) in zip(axes.flat, quantities.items(), strict=True):
             if mark is not None:
-                ax.axvline(mark, color="#999999", linewidth=1)
+                ax.axvline(mark, color=GRAY, linewidth=1)
             for y, run in enumerate(runs.values()):
                 dots = [value for value in run[f"{key}_seeds"] if value is not None]
-                if run.get(f"{key}_low") is not None:
-                    ax.plot([run[f"{key}_low"], run[f"{key}_high"]], [y, y], color="#AAAAAA", linewidth=2)
-                ax.scatter(dots, np.full(len(dots), y), color="white", edgecolor="#0072B2", s=22, zorder=3)
-                if dots:
-                    undecided = mark is not None and run[f"{key}_low"] <= mark <= run[f"{key}_high"]
-                    fill = "white" if undecided else "black"
-                    ax.plot(np.mean(dots), y, "D", color="black", markerfacecolor=fill, markersize=5, zorder=4)
+                ax.scatter(dots, np.full(len(dots), y), color="white", edgecolor=BLUE, s=22, zorder=3)
+                mean, ends = np.mean(dots) if dots else np.nan, (run.get(f"{key}_low"), run.get(f"{key}_high"))
+                draw_mean(ax, y, mean, *ends, mark, bar="#AAAAAA", markersize=5, zorder=4)
             ax.set(xlabel=title, xlim=limits)
-            ax.grid(axis="x", color="#DDDDDD", linewidth=0.8)
-            ax.spines[["top", "right"]].set_visible(False)
+            ax.grid(axis="x", color=PALE_GRAY, linewidth=0.8)
         axes[0, 0].set_yticks(range(len(runs)), runs)
         axes[0, 0].set_ylim(len(runs) - 0.5, -0.5)
     return fig
@@ -196,6 +197,7 @@ def show_estimates(runs, quantities, limits=None, panel=2.9, mark=None):
 
 def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
     """Differences of paired measurements over their means, with bias (solid) and limits of agreement (dashed).
+    Used in 10.
 
     Parameters
     ----------
@@ -207,18 +209,18 @@ def draw_bland_altman(ax, measured, reference, unit="ml", title=None):
 
     measured, reference = np.asarray(measured, dtype=float), np.asarray(reference, dtype=float)
     found = limits_of_agreement(measured, reference)
-    ax.axhline(0, color="#999999", linewidth=1)
-    dots = {"color": "#0072B2", "edgecolor": "black", "linewidth": 0.4, "s": 18}
+    ax.axhline(0, color=GRAY, linewidth=1)
+    dots = {"color": BLUE, "edgecolor": "black", "linewidth": 0.4, "s": 18}
     ax.scatter((measured + reference) / 2, measured - reference, **dots)
     for value, style in ((found.bias, "-"), (found.low, "--"), (found.high, "--")):
-        ax.axhline(value, color="#D55E00", linestyle=style, linewidth=1.2)
+        ax.axhline(value, color=VERMILLION, linestyle=style, linewidth=1.2)
     ax.set_xlabel(f"mean of both ({unit})")
     ax.set_title(title or "", fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def color_objects(labels):
-    """A color 1 to 5 for each object of a label image ``(H, W)``, neighbors in different ones, as a mask to draw."""
+    """A mask to draw a label image ``(H, W)``: each object has a class 1 to 5, neighbors differ. Used in 11."""
     from scipy import ndimage
 
     colors = np.zeros(labels.shape, np.uint8)
@@ -236,6 +238,7 @@ def color_objects(labels):
 
 def show_matches(image, truth, predictions, panel=2.4):
     """Objects matched at an IoU of 0.5: predicted ones with a partner and without, and outlines of those missed.
+    Used in 11.
 
     Parameters
     ----------
@@ -251,14 +254,9 @@ def show_matches(image, truth, predictions, panel=2.4):
             matches = match_instances(truth, found)
             draw_image(ax, image, title=f"{name}\n{len(matches.pairs)} found, {matches.missed} missed")
             left, right = (set(np.unique(labels).tolist()) - {0} for labels in (truth, found))
-            kinds = (
-                (right & set(matches.pairs[:, 1])),
-                (right - set(matches.pairs[:, 1])),
-                left - set(matches.pairs[:, 0]),
-            )
-            for color, labels, numbers, fill in zip(
-                ERROR_COLORS.values(), (found, found, truth), kinds, (0.3, 0.3, 0), strict=True
-            ):
+            paired = [set(numbers) for numbers in matches.pairs.T.tolist()]
+            kinds = ((found, right & paired[1], 0.3), (found, right - paired[1], 0.3), (truth, left - paired[0], 0))
+            for color, (labels, numbers, fill) in zip(ERROR_COLORS.values(), kinds, strict=True):
                 overlay = np.zeros((*labels.shape, 4))
                 overlay[np.isin(labels, list(numbers))] = (*to_rgb(color), fill)
                 ax.imshow(overlay, interpolation="nearest")
@@ -266,12 +264,12 @@ def show_matches(image, truth, predictions, panel=2.4):
                     ax.contour(labels == number, levels=[0.5], colors=[color], linewidths=0.9)
         names = ("predicted, with a partner", "predicted, without", "missed")
         handles = [Patch(color=color, label=name) for color, name in zip(ERROR_COLORS.values(), names, strict=True)]
-        fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+        legend_below(fig, handles)
     return fig
 
 
-def show_effects(rows, marked=(), xlabel="difference in Dice, on an axis stretched around 0", width=7.2):
-    """Measured effects, one row each, largest loss first: a dot per seed, and the mean with its interval.
+def show_effects(rows, marked=()):
+    """Measured effects, one row each, largest loss first: a dot per seed, and the mean with its interval. Used in 16.
 
     A row whose interval includes 0 is drawn hollow.
 
@@ -281,28 +279,18 @@ def show_effects(rows, marked=(), xlabel="difference in Dice, on an axis stretch
         ``effect``, ``effect_low``, ``effect_high`` and the list ``effect_seeds``.
     marked : sequence of str
         Rows drawn in orange, below the others.
-    xlabel : str
-    width : float
-        Inches.
     """
     order = sorted(rows, key=lambda name: (name in marked, rows[name]["effect"]))
-    with figure(width=width, height=0.3 * len(order) + 0.9) as (fig, axes):
+    parts = ("effect_seeds", "effect", "effect_low", "effect_high")
+    colors = [ORANGE if name in marked else SKY_BLUE for name in order]
+    with chart(width=7.2, height=0.3 * len(order) + 0.9) as (fig, axes):
         ax = axes[0, 0]
-        ax.axvline(0, color="#999999", linewidth=1)
-        for y, name in enumerate(order):
-            row, color = rows[name], "#E69F00" if name in marked else "#56B4E9"
-            seeds = row["effect_seeds"]
-            ax.scatter(seeds, np.full(len(seeds), y + 0.22), color=color, edgecolor="black", linewidth=0.4, s=14)
-            ax.plot([row["effect_low"], row["effect_high"]], [y - 0.1] * 2, color="black", linewidth=2)
-            fill = "white" if row["effect_low"] <= 0 <= row["effect_high"] else "black"
-            look = {"markerfacecolor": fill, "markeredgecolor": "black", "markersize": 6, "clip_on": False}
-            ax.plot(row["effect"], y - 0.1, "D", **look)
+        draw_rows(ax, [(*(rows[n][part] for part in parts), color) for n, color in zip(order, colors, strict=True)])
         ax.set_xscale("symlog", linthresh=0.01, linscale=0.6)
         ticks = (-1, -0.1, -0.01, 0, 0.01, 0.1, 1)
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.minorticks_off()
-        ax.set(xlabel=xlabel, xlim=(-1.3, 1))
+        ax.set(xlabel="difference in Dice, on an axis stretched around 0", xlim=(-1.3, 1))
         ax.set_yticks(range(len(order)), order)
         ax.invert_yaxis()
-        ax.spines[["top", "right"]].set_visible(False)
     return fig

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from .canvas import PREDICTION_COLOR, TRUTH_COLOR, draw_errors, draw_image, figure
+from .canvas import chart, draw_errors, draw_image, figure
+from .colors import BLUE, GRAY, GREEN, PREDICTION_COLOR, TRUTH_COLOR, VERMILLION
 
 
 def show_reliability(curves, xlabel="confidence", ylabel="share that is right", panel=2.5):
-    """Reliability diagrams, each above the histogram of its confidences.
+    """Reliability diagrams, each above the histogram of its confidences. Used in 12.
 
     A bar reaches from the diagonal to what was found: orange where the network promised too much, blue where too
     little.
@@ -21,52 +22,45 @@ def show_reliability(curves, xlabel="confidence", ylabel="share that is right", 
         Inches.
     """
     options = {"sharex": True, "sharey": "row", "gridspec_kw": {"height_ratios": (3, 1)}}
-    with figure(2, len(curves), width=panel * len(curves), height=1.42 * panel, **options) as (fig, axes):
+    with chart(2, len(curves), panel=panel, height=1.42 * panel, **options) as (fig, axes):
         for (title, curve), (top, bottom) in zip(curves.items(), axes.T, strict=True):
             counts, confidence, accuracy = _columns(curve)
             width = 1 / len(counts)
             gap = np.nan_to_num(confidence - accuracy)
-            colors = np.where(gap > 0, "#D55E00", "#0072B2")
+            colors = np.where(gap > 0, VERMILLION, BLUE)
             top.bar(confidence, accuracy - confidence, 0.8 * width, confidence, color=colors, alpha=0.35)
-            top.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
+            top.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
             top.plot(confidence, accuracy, color="black", marker="o", markersize=4, linewidth=1)
             top.set(xlim=(0, 1.02), ylim=(0, 1.02), title=title)
             top.title.set_fontsize(10)
-            bottom.bar(
-                (np.arange(len(counts)) + 0.5) * width, counts / max(counts.sum(), 1), 0.9 * width, color="#666666"
-            )
+            middles, shares = (np.arange(len(counts)) + 0.5) * width, counts / max(counts.sum(), 1)
+            bottom.bar(middles, shares, 0.9 * width, color="#666666")
             bottom.set(yscale="log", ylim=(1e-5, 2), xlabel=xlabel)
-            for ax in (top, bottom):
-                ax.spines[["top", "right"]].set_visible(False)
         axes[0, 0].set_ylabel(ylabel)
         axes[1, 0].set_ylabel("share of\npixels")
         axes[1, 0].set_yticks([1e-4, 1e-2, 1])
     return fig
 
 
-def show_reliability_together(curves, xlabel="confidence", ylabel="share that is right", width=4.4):
-    """Several reliability curves in one diagram, a line style each.
+def show_reliability_together(curves):
+    """Several reliability curves in one diagram, a line style each. Used in 12.
 
     Parameters
     ----------
     curves : dict of str to Reliability or dict
         As in :func:`show_reliability`; bins of fewer than 20 pixels are left out.
-    xlabel, ylabel : str
-    width : float
-        Inches.
     """
-    styles = (("#0072B2", "--", "s"), ("#D55E00", "-", "o"), ("black", "-.", "^"), ("#009E73", ":", "D"))
-    with figure(width=width, height=0.9 * width) as (fig, axes):
+    styles = ((BLUE, "--", "s"), (VERMILLION, "-", "o"), ("black", "-.", "^"), (GREEN, ":", "D"))
+    with chart(width=4.4, height=0.9 * 4.4) as (fig, axes):
         ax = axes[0, 0]
-        ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
+        ax.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
         for (name, curve), (color, style, marker) in zip(curves.items(), styles, strict=False):
             counts, confidence, accuracy = _columns(curve)
             many = counts >= 20
             look = {"color": color, "linestyle": style, "marker": marker, "markersize": 4}
             ax.plot(confidence[many], accuracy[many], label=name, **look)
-        ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.02), ylim=(0, 1.02))
-        ax.legend(frameon=False, fontsize=9)
-        ax.spines[["top", "right"]].set_visible(False)
+        ax.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02))
+        ax.legend()
     return fig
 
 
@@ -79,6 +73,7 @@ def _columns(curve):
 
 def show_uncertainty(rows, crop=None, panel=2.2):
     """A row per slice: the image with both outlines, the errors, and maps of uncertainty, bright where uncertain.
+    Used in 12.
 
     Parameters
     ----------

@@ -16,24 +16,21 @@
 figures and widgets, or run as programs.
 """
 
-from .all_reduce import all_reduce_seconds, ring_all_reduce, slurm_script, step_seconds
+from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds
 from .cells import draw_cells
 from .coarse_maps import best_from_coarse_map
-from .recorded import CHECKOUT, RESULTS, describe_device, require_checkout
+from .recorded import RESULTS, describe_device
 from .workers import divide_processor, run_workers, train_in_processes, write_job
 
 __all__ = [
-    "CHECKOUT",
     "RESULTS",
     "all_reduce_seconds",
     "best_from_coarse_map",
     "describe_device",
     "divide_processor",
     "draw_cells",
-    "require_checkout",
     "ring_all_reduce",
     "run_workers",
-    "slurm_script",
     "step_seconds",
     "train_in_processes",
     "write_job",

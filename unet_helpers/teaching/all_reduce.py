@@ -1,6 +1,4 @@
-"""What it costs to add up gradients: a ring of workers, a model of time, and a script for Slurm."""
-
-import shlex
+"""What it costs to add up gradients: a ring of workers, and a model of time. Used in 14."""
 
 import numpy as np
 
@@ -10,7 +8,7 @@ def ring_all_reduce(values):
 
     Each worker's array is cut into as many chunks as there are workers. In the first half of the steps the sums
     grow as chunks travel around the ring, until each worker holds one finished chunk; in the second half the finished
-    chunks travel. After Patarasuk and Yuan (2009).
+    chunks travel. After Patarasuk and Yuan (2009). Used in 14.
 
     Parameters
     ----------
@@ -45,6 +43,7 @@ def ring_all_reduce(values):
 
 def all_reduce_seconds(workers, size, bandwidth, latency):
     """Time of a ring all-reduce: 2 (n − 1) messages in a row, each a latency and a chunk of ``size / n``.
+    Used in 14.
 
     Parameters
     ----------
@@ -72,7 +71,7 @@ def all_reduce_seconds(workers, size, bandwidth, latency):
 
 
 def step_seconds(workers, compute, size, bandwidth, latency, *, weak=False):
-    """Model of one training step: computing, then adding up the gradients; the two do not overlap.
+    """Model of one training step: computing, then adding up the gradients; the two do not overlap. Used in 14.
 
     Parameters
     ----------
@@ -89,65 +88,3 @@ def step_seconds(workers, compute, size, bandwidth, latency, *, weak=False):
     """
     own = compute + 0 * workers if weak else compute / workers
     return own + all_reduce_seconds(workers, size, bandwidth, latency)
-
-
-def slurm_script(command, *, nodes=2, tasks_per_node=1, cpus=4, gpus=0, minutes=60, name="unet", port=29500):
-    """A batch script for the scheduler Slurm that starts ``command`` once per task, as workers of one training.
-
-    Parameters
-    ----------
-    command : str or list of str
-        e.g. ``"python train.py"``; it calls ``keras.distribution.initialize()``.
-    nodes, tasks_per_node : int
-        Machines, and workers on each.
-    cpus, gpus : int
-        Of each task.
-    minutes : int
-        After which the scheduler ends the job.
-    name : str
-    port : int
-        Free on the first node.
-
-    Returns
-    -------
-    str : the text of the script, for ``sbatch``
-
-    Raises
-    ------
-    ValueError
-        For numbers below 1 (``gpus``: below 0), or a port out of range.
-    """
-    counts = {"nodes": nodes, "tasks_per_node": tasks_per_node, "cpus": cpus, "minutes": minutes}
-    for what, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{what} is {value}; it must be at least 1")
-    if gpus < 0 or not 1024 <= port <= 65535:
-        raise ValueError(f"gpus is {gpus} and port {port}; give gpus from 0 on, and a port from 1024 to 65535")
-    if not isinstance(command, str):
-        command = shlex.join(command)
-    options = {
-        "job-name": shlex.quote(name),
-        "nodes": nodes,
-        "ntasks-per-node": tasks_per_node,
-        "cpus-per-task": cpus,
-        **({"gpus-per-task": gpus} if gpus else {}),
-        "time": f"{minutes // 60:02d}:{minutes % 60:02d}:00",
-        "output": "%x-%j.log",
-    }
-    # $SLURM_PROCID is another one in every task, so that the task itself must look it up
-    task = f"KERAS_DISTRIBUTION_PROCESS_ID=$SLURM_PROCID exec {command}"
-    lines = ["#!/bin/bash", *(f"#SBATCH --{key}={value}" for key, value in options.items())]
-    lines += [
-        "set -euo pipefail",
-        "",
-        # not head: it would leave early, and the broken pipe would end the script
-        'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)',
-        f'export KERAS_DISTRIBUTION_JOB_ADDRESSES="$first:{port}"',
-        'export KERAS_DISTRIBUTION_NUM_PROCESSES="$SLURM_NTASKS"',
-        "export KERAS_BACKEND=jax",
-    ]
-    if gpus:  # each task sees its own GPUs as number 0, 1, ..., but JAX would look for that of the task's number
-        lines.append("export JAX_LOCAL_DEVICE_IDS=" + ",".join(map(str, range(gpus))))
-    # srun has not taken the cores over from #SBATCH since Slurm 22.05
-    lines += ["", f"srun --cpus-per-task={cpus} --kill-on-bad-exit=1 bash -c {shlex.quote(task)}"]
-    return "\n".join(lines) + "\n"

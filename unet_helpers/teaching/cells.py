@@ -5,13 +5,13 @@ import numpy as np
 from ..evaluation.objects import label_objects
 
 
-def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, wobble=0.25, noise=0.04, seed=0):
+def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, seed=0):
     """Draw a picture of cell nuclei under a fluorescence microscope, with every nucleus numbered.
 
     Ellipses of 9 to 19 pixels with uneven outlines, bright on dark, brighter in the middle than at the rim, each with a
     brightness of its own; where two overlap the first lies on top; blurred by one pixel, with noise. They
     stand for nuclei as a drawing does: what makes real ones hard, such as dust, dead cells and uneven light, is not
-    in it.
+    in it. Used in 11.
 
     Parameters
     ----------
@@ -23,10 +23,6 @@ def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, wobble=0.25, nois
         Share of the nuclei that are put beside one that is there already.
     overlap : float in [0, 1)
         How much of a nucleus may lie behind others. From about a third on, outlines show few necks.
-    wobble : float
-        How far the outline goes in and out, as a share of the radius; 0 for ellipses.
-    noise : float
-        Standard deviation.
     seed : int
 
     Returns
@@ -43,7 +39,7 @@ def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, wobble=0.25, nois
         if len(placed) == count:
             break
         long, short, angle = rng.uniform(6, 9.5), rng.uniform(4.5, 6.5), rng.uniform(0, np.pi)
-        waves, phases = rng.normal(0, wobble / 2, 2), rng.uniform(0, 2 * np.pi, 2)
+        waves, phases = rng.normal(0, 0.125, 2), rng.uniform(0, 2 * np.pi, 2)
         row, column = rng.uniform(4, size - 4, 2)
         if placed and rng.random() < touching:
             direction, (row, column, away) = rng.uniform(0, 2 * np.pi), placed[rng.integers(len(placed))]
@@ -63,5 +59,5 @@ def draw_cells(count=60, size=160, touching=0.5, overlap=0.12, wobble=0.25, nois
         placed.append((row, column, 0.5 * (long + short)))
         labels[box][cell] = len(placed)
         image[box][cell] = rng.uniform(0.45, 0.95) * (0.55 + 0.45 * np.sqrt(depth[cell]))
-    image = 0.06 + ndimage.gaussian_filter(image, 1.0) + rng.normal(0, noise, image.shape)
+    image = 0.06 + ndimage.gaussian_filter(image, 1.0) + rng.normal(0, 0.04, image.shape)
     return np.clip(image, 0, 1).astype(np.float32), labels

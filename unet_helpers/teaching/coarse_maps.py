@@ -10,7 +10,7 @@ def best_from_coarse_map(mask, stride):
 
     The scores themselves are fitted to the ground truth by cross-entropy, three times with growing weight on the
     object, and cut at the threshold with the highest Dice. No network can know more; what is missing then is missing
-    because the map is coarse.
+    because the map is coarse. Used in 08.
 
     Parameters
     ----------

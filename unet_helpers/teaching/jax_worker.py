@@ -1,6 +1,6 @@
 """One worker of a training on several processes: Keras on JAX. :func:`unet_helpers.teaching.run_workers` starts it.
 
-Every worker runs this file. It has the whole network and its share of the slices.
+Every worker runs this file. It has the whole network and its share of the slices. Used in 14.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """A museum of bugs: mistakes that people make, each in a few lines, on one task that trains in seconds.
 
 The task is lung or not, in the phantom's slices at 64×64 pixels. An exhibit changes one thing, in the data, the
-network, the training or the measuring, and everything else stays as in the healthy run of the same seed. Notebook 16
-walks through the rooms; ``benchmarks/museum.py`` measures what each bug costs.
+network, the training or the measuring, and everything else stays as in the healthy run of the same seed. Used in 16;
+``benchmarks/museum.py`` measures what each bug costs.
 """
 
 import warnings
@@ -16,7 +16,8 @@ from scipy import ndimage
 from ..data.load import load_dataset
 from ..data.preprocessing import one_hot
 from ..data.subsets import Dataset, join, split_by_patient
-from ..evaluation.overlap import confusion_counts
+from ..evaluation.intervals import dice_by_patient
+from ..evaluation.overlap import average
 from ..evaluation.prediction import predict_masks
 from ..models import UNet
 from ..training.losses import DiceMetric
@@ -64,12 +65,6 @@ def three_classes_of(subset, resize_masks=None):
     return halve(replace(subset, masks=np.array([0, 2, 1], np.uint8)[subset.masks]), resize_masks)
 
 
-def soft_task(data):
-    """:func:`lung_task` with masks that were resized bilinearly and left as fractions."""
-    parts = {name: replace(lungs_of(part), masks=soften_masks(part.masks)) for name, part in _parts(data)}
-    return replace(lung_task(data), **parts)
-
-
 def halve(subset, resize_masks=None):
     """A subset at half the resolution: the mean of 2×2 pixels, and of the mask the most frequent class."""
     n, height, width, channels = subset.images.shape
@@ -85,7 +80,7 @@ def halve_masks(masks):
     return (votes.shape[-1] - 1 - votes[..., ::-1].argmax(axis=-1)).astype(np.uint8)
 
 
-def build_network(data, *, base_filters=8, skip_connections=True, channels=None):
+def build_small_unet(data, *, base_filters=8, skip_connections=True, channels=None):
     """The U-Net of the museum, untrained: one sigmoid map for two classes, a softmax for more."""
     channels = channels or (1 if data.num_classes == 2 else data.num_classes)
     shape = data.train.images.shape[1:]
@@ -102,14 +97,11 @@ def fit(
     data,
     *,
     seed=0,
-    build=build_network,
+    build=build_small_unet,
     learning_rate=LEARNING_RATE,
     loss=None,
     metrics=overlap_metrics,
-    epochs=EPOCHS,
-    batch_size=BATCH_SIZE,
-    callbacks=(),
-    compiled=None,
+    **options,
 ):
     """Train as many people do: compile, fit, and no questions asked about the masks.
 
@@ -125,40 +117,33 @@ def fit(
     loss : str, optional
         Default: binary cross-entropy for one map, categorical for more.
     metrics : function of the network
-    epochs, batch_size : int
-    callbacks : sequence of keras.callbacks.Callback
-    compiled : keras.Model, optional
-        A network of an earlier call with the same ``build`` and ``metrics``: it is set back and used again, which
-        saves the seconds of compiling.
+    options
+        Of Keras's ``fit``, such as ``epochs`` (6) and ``batch_size`` (8).
 
     Returns
     -------
     Run
     """
     keras.utils.set_random_seed(seed)
-    fresh = build(data)
-    if compiled is None:
-        compiled = fresh
-        loss = loss or ("binary_crossentropy" if fresh.output_shape[-1] == 1 else "categorical_crossentropy")
-        compiled.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics(fresh))
-    else:
-        compiled.set_weights(fresh.get_weights())
-        for variable in compiled.optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
-        compiled.optimizer.learning_rate = learning_rate
-    channels = compiled.output_shape[-1]
+    network = build(data)
+    loss = loss or ("binary_crossentropy" if network.output_shape[-1] == 1 else "categorical_crossentropy")
+    network.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics(network))
+    return fit_compiled(network, data, **options)
+
+
+def fit_compiled(network, data, **options):
+    """Train a compiled network as :func:`fit` does."""
+    channels = network.output_shape[-1]
+    options = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "verbose": 0} | options
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax over axis")  # one exhibit does
-        history = compiled.fit(
+        history = network.fit(
             data.train.images,
             make_plain_targets(data.train.masks, channels),
             validation_data=(data.validation.images, make_plain_targets(data.validation.masks, channels)),
-            batch_size=batch_size,
-            epochs=epochs,
-            callbacks=list(callbacks),
-            verbose=0,
+            **options,
         )
-    return Run(compiled, history.history, data)
+    return Run(network, history.history, data)
 
 
 def make_plain_targets(masks, channels):
@@ -166,17 +151,9 @@ def make_plain_targets(masks, channels):
     return masks[..., None].astype("float32") if channels == 1 else one_hot(masks, channels)
 
 
-def mean_dice(model, subset, index=1, threshold=0.5):
-    """Mean over the patients of the Dice of one class, each patient's slices pooled."""
-    predicted = predict_masks(model, subset.images, threshold) == index
-    return dice_of_patients(predicted, subset, index)
-
-
-def dice_of_patients(predicted, subset, index=1):
-    """Mean over the patients of the Dice of binary predictions ``(N, H, W)``; undefined patients are left out."""
-    truth = subset.masks == index
-    owned = [subset.patient_ids == patient for patient in subset.patients]
-    return float(np.nanmean([confusion_counts(truth[own], predicted[own]).dice for own in owned]))
+def mean_dice(model, subset, index=1):
+    """Mean over the patients of the Dice of one class, each patient's slices pooled; what was made up counts 0."""
+    return average(dice_by_patient(predict_masks(model, subset.images), subset, index, made_up=0)).value
 
 
 # --- bugs in the data -------------------------------------------------------------------------
@@ -200,12 +177,6 @@ def resize_masks_with_defaults(masks):
     return np.stack([resize(mask, shape, preserve_range=True).astype(np.uint8) for mask in masks])
 
 
-def soften_masks(full):
-    """Two classes, masks resized bilinearly and kept as fractions: (N, H, W) float32 at half the resolution."""
-    n, height, width = full.shape
-    return (full > 0).reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32)
-
-
 def keep_255(data, seed=0):
     """Masks go into the training as they are stored, 0 and 255."""
     return _each(data, lambda part: replace(part, masks=part.masks * np.uint8(255)))
@@ -225,12 +196,12 @@ def augment_together(data, seed=0):
     return replace(data, train=replace(data.train, images=images[..., None], masks=masks))
 
 
-def move_at_random(pictures, random, order, degrees=20, pixels=6):
-    """Turn each picture by up to ``degrees`` and shift it by up to ``pixels``, either way."""
+def move_at_random(pictures, random, order):
+    """Turn each picture by up to 20 degrees and shift it by up to 6 pixels, either way."""
     moved = []
     for picture in pictures:
-        turned = ndimage.rotate(picture, random.uniform(-degrees, degrees), reshape=False, order=order)
-        moved.append(ndimage.shift(turned, random.uniform(-pixels, pixels, 2), order=order))
+        turned = ndimage.rotate(picture, random.uniform(-20, 20), reshape=False, order=order)
+        moved.append(ndimage.shift(turned, random.uniform(-6, 6, 2), order=order))
     return np.stack(moved)
 
 
@@ -292,7 +263,7 @@ def use_placeholders(data, seed=0):
 
 def build_softmax_over_one(data):
     """The last layer of a network for two classes, on a network with one map."""
-    network = build_network(data)
+    network = build_small_unet(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras asks whether sigmoid was meant
         return keras.Model(network.input, keras.layers.Conv2D(1, 1, activation="softmax")(network.layers[-2].output))
@@ -300,7 +271,7 @@ def build_softmax_over_one(data):
 
 def build_without_skips(data):
     """A U without its bridges."""
-    return build_network(data, skip_connections=False)
+    return build_small_unet(data, skip_connections=False)
 
 
 def accuracy_alone(network):
@@ -328,7 +299,7 @@ class Exhibit:
 
     change, repair : function of (data, seed)
         The data with the bug, and without it where "without" is not simply the data as they are.
-    task : "lung" or "three classes"
+    task : "lung", "soft" (masks in fractions) or "three classes"
     measuring : bool
         The network is as good as ever and the number reported of it is not: the effect is reported minus honest.
     """
@@ -337,7 +308,7 @@ class Exhibit:
     caught_by: str
     change: callable = None
     repair: callable = None
-    build: callable = build_network
+    build: callable = build_small_unet
     learning_rate: float = LEARNING_RATE
     metrics: callable = overlap_metrics
     task: str = "lung"

@@ -24,12 +24,10 @@ def find_results(package):
 
 #: the folder of the measured numbers: in the repository, or in the installed package
 RESULTS = find_results(Path(__file__).resolve().parents[1])
-#: the repository; None where the package was installed from a wheel
-CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 
 def describe_device():
-    """Processor cores, architecture, and the accelerators that TensorFlow sees; no host name."""
+    """Processor cores, architecture, and the accelerators that TensorFlow sees; no host name. Used in 04."""
     import tensorflow as tf
 
     devices = [
@@ -37,12 +35,3 @@ def describe_device():
     ]
     cores = psutil.cpu_count(logical=True)
     return ", ".join([*devices, f"{cores} cores {platform.machine()}"])
-
-
-def require_checkout(folder=RESULTS):
-    """Raise ``RuntimeError`` if results for the book would go into an installed package."""
-    if Path(folder) == RESULTS and CHECKOUT is None:
-        raise RuntimeError(
-            f"results for the book are written from a checkout only, and this package is installed in "
-            f"'{RESULTS.parent}'; install it with pip install --no-deps -e . in the checkout"
-        )

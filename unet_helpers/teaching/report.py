@@ -9,8 +9,8 @@ from ..files.paths import atomic_path, user_path
 from ..plotting.canvas import show_predictions
 
 
-def write_report(folder, data, evaluation, predictions, by_slice, notes=(), worst=4):
-    """Write ``report.md``, ``cases.csv``, ``evaluation.json`` and ``worst_cases.png``.
+def write_report(folder, data, evaluation, predictions, by_slice, notes=()):
+    """Write ``report.md``, ``cases.csv``, ``evaluation.json`` and ``worst_cases.png``. Used in 15.
 
     Parameters
     ----------
@@ -25,8 +25,6 @@ def write_report(folder, data, evaluation, predictions, by_slice, notes=(), wors
         One row per class: Dice over slices with the class, false alarms on slices without it.
     notes : sequence of str
         Sentences for the report, such as the recipe, the seconds, what limits the result.
-    worst : int
-        Slices in the picture.
 
     Returns
     -------
@@ -40,7 +38,7 @@ def write_report(folder, data, evaluation, predictions, by_slice, notes=(), wors
         content["by_slice"] = json.loads(by_slice.to_json(orient="index"))
         content["notes"] = list(notes)
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    picks = worst_slices(data.test, predictions, worst)
+    picks = worst_slices(data.test, predictions, 4)
     part = data.test[picks]
     fig = show_predictions(part.images, part.masks, predictions[picks], titles=part.case_ids, spacings=part.spacing)
     with atomic_path(folder / "worst_cases.png") as temporary:
@@ -100,6 +98,7 @@ INTERVALS = {
 
 def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method="studentized"):
     """A model card (Mitchell et al. 2019) whose numbers come from an evaluation, and whose words from a person.
+    Used in 05.
 
     Parameters
     ----------

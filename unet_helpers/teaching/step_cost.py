@@ -1,4 +1,7 @@
-"""What one training step costs on this device: ``python -m unet_helpers.teaching.step_cost`` prints the table."""
+"""What one training step costs on this device: ``python -m unet_helpers.teaching.step_cost`` prints the table.
+
+Used in 04.
+"""
 
 import gc
 import time

@@ -1,4 +1,4 @@
-"""Training on several workers: start them, and divide the work among them."""
+"""Training on several workers: start them, and divide the work among them. Used in 14."""
 
 import contextlib
 import copy
@@ -20,6 +20,7 @@ WORKER = Path(__file__).with_name("jax_worker.py")
 
 def divide_processor(devices=2):
     """Let TensorFlow see the processor as so many virtual devices, and no GPU; to try out what needs several devices.
+    Used in 14.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def divide_processor(devices=2):
 
 
 def write_job(folder, model, images, targets, optimizer, loss="categorical_crossentropy"):
-    """Write what a worker needs: the network with its weights, the data, optimizer and loss.
+    """Write what a worker needs: the network with its weights, the data, optimizer and loss. Used in 14.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def _replace(config, name, value):
 
 
 @dataclass
-class Run:
-    """A training by :func:`train_in_processes`.
+class JobResult:
+    """What :func:`train_in_processes` measured and trained.
 
     loss : list of float, one per epoch, over the slices of all workers
     seconds : list of float, one per epoch; the first includes building the computation
@@ -91,7 +92,7 @@ class Run:
 
 
 def train_in_processes(folder, processes, *, threads=1, batch_size=16, epochs=4, timeout=180):
-    """Train the job of :func:`write_job` on so many processes of this machine, with Keras on JAX.
+    """Train the job of :func:`write_job` on so many processes of this machine, with Keras on JAX. Used in 14.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def train_in_processes(folder, processes, *, threads=1, batch_size=16, epochs=4,
 
     Returns
     -------
-    Run
+    JobResult
 
     Raises
     ------
@@ -129,7 +130,7 @@ def train_in_processes(folder, processes, *, threads=1, batch_size=16, epochs=4,
     with np.load(folder / "end.npz") as weights:
         end = [weights[str(k)] for k in range(len(weights.files))]
     first = results[0]
-    return Run(first["loss"], first["seconds"], [result["slices"] for result in results], end)
+    return JobResult(first["loss"], first["seconds"], [result["slices"] for result in results], end)
 
 
 def run_workers(command, processes, threads=1, timeout=180):
@@ -238,5 +239,5 @@ def _read(file):
     return file.read().decode(errors="replace")
 
 
-def _tail(file, lines=12):
-    return "\n".join(_read(file).splitlines()[-lines:])
+def _tail(file):
+    return "\n".join(_read(file).splitlines()[-12:])

@@ -13,13 +13,13 @@ from ..data.augmentation import make_augmenter
 from ..data.layouts import recognize_layout
 from ..data.load import source_folder
 from ..evaluation.cases import evaluate
-from ..evaluation.prediction import predict_probabilities, probabilities_to_masks
+from ..evaluation.prediction import predict_orientations, probabilities_to_masks
 from ..evaluation.thresholds import choose_operating_point, slice_scores
 from ..files.paths import data_folder, user_path
 from ..models import UNet
 from ..plotting.widgets import explore
 from ..training.loop import start_at_class_shares, train
-from ..training.losses import DiceCrossEntropy
+from ..training.losses import DiceCrossEntropy, make_soft_targets
 from .report import worst_slices, write_report
 
 __all__ = ["worst_slices", "write_report"]
@@ -90,7 +90,7 @@ def class_shares(subset, class_names):
 class Recipe:
     """How a folder is trained on: what :func:`default_recipe` chooses."""
 
-    window: int  # side of the central window that the network sees
+    center_crop: int  # side of the square in the middle that the network sees
     base_filters: int
     epochs: int
     batch_size: int
@@ -116,7 +116,7 @@ def default_recipe(data, epochs=None):
     batch_size = 16 if crops else 8
     steps = -(-len(data.train) // batch_size)
     return Recipe(
-        window=central_window(data.train) if crops else min(data.train.masks.shape[1:]),
+        center_crop=center_crop_size(data.train) if crops else min(data.train.masks.shape[1:]),
         base_filters=16 if crops else 8,
         epochs=int(epochs) if epochs else (40 if crops else max(12, 450 // steps)),
         batch_size=batch_size,
@@ -128,8 +128,8 @@ def default_recipe(data, epochs=None):
     )
 
 
-def central_window(subset, share=0.99):
-    """Side of the smallest central square (a multiple of 16) that holds ``share`` of all object pixels.
+def center_crop_size(subset):
+    """Side of the smallest central square (a multiple of 16) that holds 99 % of all object pixels.
 
     Pictures that were cut out around a finding have it in the middle; then a network need not look at the
     rest, and trains several times faster. It also cannot find anything there: a fact about the folder, not
@@ -138,7 +138,7 @@ def central_window(subset, share=0.99):
     found = (subset.masks > 0).sum(axis=0)
     side = min(found.shape)
     for size in range(32, side, 16):
-        if center(found[None], size).sum() >= share * found.sum():
+        if center(found[None], size).sum() >= 0.99 * found.sum():
             return size
     return side
 
@@ -150,7 +150,7 @@ def center(arrays, size):
 
 
 def center_dataset(data, size):
-    """The data set with training and validation cut to the central window; the test subset stays whole."""
+    """The data set with training and validation cut to their center; the test subset stays whole."""
     if size >= min(data.train.masks.shape[1:]):
         return data  # the whole picture
 
@@ -167,7 +167,7 @@ def center_dataset(data, size):
 
 def train_recipe(data, recipe, seed=0):
     """Build and train the network(s) of a recipe; returns one model, and the list of histories."""
-    data = center_dataset(data, recipe.window)
+    data = center_dataset(data, recipe.center_crop)
     trained = [_train_member(data, recipe, seed + member) for member in range(recipe.members)]
     models, histories = zip(*trained, strict=True)
     if len(models) == 1:
@@ -202,7 +202,7 @@ def _train_member(data, recipe, seed):
         learning_rate=recipe.learning_rate,
         loss=loss,
         augment=augment,
-        soft_readers=recipe.soft_readers,
+        targets=make_soft_targets(data.train) if recipe.soft_readers else None,
         keep="last" if recipe.soft_readers else "best",
         seed=seed,
     )
@@ -226,25 +226,21 @@ def crop_augmenter(seed):
 def predict_whole(model, images, recipe):
     """Class probabilities ``(N, H, W, K)`` of whole pictures, by the rules of the recipe.
 
-    The mean over the eight orientations if the recipe trained on them; background outside the central
-    window if the network sees only that.
+    The mean over the eight orientations if the recipe trained on them; background outside the center
+    if the network sees only that.
     """
-    whole_picture = recipe.window >= min(images.shape[1:3])
-    seen = images if whole_picture else center(images, recipe.window)
-    turns = [(k, flip) for k in range(4) for flip in (False, True)] if recipe.all_orientations else [(0, False)]
-    total = 0
-    for k, flip in turns:
-        turned = np.rot90(seen, k, axes=(1, 2))
-        turned = turned[:, :, ::-1] if flip else turned
-        found = predict_probabilities(model, np.ascontiguousarray(turned))
-        found = found[:, :, ::-1] if flip else found
-        total = total + np.rot90(found, -k, axes=(1, 2)) / len(turns)
+    whole_picture = recipe.center_crop >= min(images.shape[1:3])
+    seen = images if whole_picture else center(images, recipe.center_crop)
+    orientations = (
+        [(axes, turns) for turns in range(4) for axes in ((), (2,))] if recipe.all_orientations else [((), 0)]
+    )
+    total = sum(found / len(orientations) for found in predict_orientations(model, seen, orientations))
     if whole_picture:
         return total
     whole = np.zeros((*images.shape[:3], total.shape[-1]), dtype=np.float32)
     if total.shape[-1] > 1:
         whole[..., 0] = 1
-    center(whole, recipe.window)[:] = total
+    center(whole, recipe.center_crop)[:] = total
     return whole
 
 

@@ -14,7 +14,15 @@ from .batches import draw_crops, make_batches, make_crop_batches
 from .callbacks import History, RunningMean
 from .checkpoint import AUGMENTATION, CHECKPOINT, MODEL, SEED, TRAINING, load_checkpoint, train_checkpoint
 from .loop import LOSSES, compile_model, start_at_class_shares, train
-from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
+from .losses import (
+    DiceCrossEntropy,
+    DiceLoss,
+    DiceMetric,
+    FocalCrossEntropy,
+    TverskyLoss,
+    make_soft_targets,
+    make_targets,
+)
 from .patches import draw_patches, neighbors_as_channels
 from .streaming import stream_pairs
 from .timed import TimedTrainer
@@ -40,6 +48,7 @@ __all__ = [
     "load_checkpoint",
     "make_batches",
     "make_crop_batches",
+    "make_soft_targets",
     "make_targets",
     "neighbors_as_channels",
     "start_at_class_shares",

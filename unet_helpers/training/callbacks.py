@@ -4,8 +4,7 @@ import json
 import math
 import sys
 import time
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import keras
 import numpy as np
@@ -36,20 +35,6 @@ class History:
             best = max(self.curves["val_dice"])
             text += f"; best validation Dice {best:.3f} at epoch {self.best_epoch}"
         return text + ("; stopped early" if self.stopped_early else "")
-
-    def plot(self):
-        """Figure of the curves, training and validation: :func:`unet_helpers.plotting.show_curves`."""
-        from ..plotting.curves import show_curves
-
-        return show_curves(self)
-
-
-def _tensorboard(folder):
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise ImportError("writing for TensorBoard needs the package: pip install tensorboard") from error
-    return keras.callbacks.TensorBoard(str(user_path(folder)), write_graph=False)
 
 
 class _StopOnNaN(keras.callbacks.Callback):
@@ -100,38 +85,32 @@ class RunningMean(keras.callbacks.Callback):
                 mean += (1 - self.momentum) * (weight - mean)
 
     def on_test_begin(self, logs=None):
-        self.meanwhile = self.inside(self.model)
-        self.meanwhile.__enter__()
+        self.swap(self.model)
 
     def on_test_end(self, logs=None):
-        self.meanwhile.__exit__(None, None, None)
+        self.swap(self.model)
+
+    def swap(self, model):
+        """Exchange the weights of a model with the mean; a second time, and both are as before, to the bit."""
+        weights = _trainable_weights(model)
+        self.put_into(model)
+        self.mean = weights
 
     def put_into(self, model):
         """Set the weights of a model to the mean."""
-        _assign(model.trainable_variables, self.mean)
-
-    @contextmanager
-    def inside(self, model):
-        """Meanwhile the mean stands in the model; then the weights of the last step are there again, to the bit."""
-        weights = _trainable_weights(model)
-        self.put_into(model)
-        try:
-            yield
-        finally:
-            _assign(model.trainable_variables, weights)
+        for variable, value in zip(model.trainable_variables, self.mean, strict=True):
+            variable.assign(value)
 
 
 def _trainable_weights(model):
     return [np.asarray(variable).copy() for variable in model.trainable_variables]
 
 
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
 class _Keeper(keras.callbacks.Callback):
-    """Keeps the curves, the best weights, and on disk everything that a resumed run needs."""
+    """Keeps the curves, the best weights, and on disk everything that a resumed run needs.
+
+    Keras' EarlyStopping and BackupAndRestore know neither the curves so far, nor the running mean, nor dropout's seeds.
+    """
 
     def __init__(self, folder, patience, mean=None):
         super().__init__()
@@ -149,10 +128,13 @@ class _Keeper(keras.callbacks.Callback):
         self.history.seconds.append(time.perf_counter() - self.started)
         if logs["val_dice"] > self.best_value:
             self.best_value, self.history.best_epoch = float(logs["val_dice"]), epoch + 1
-            with self.mean.inside(self.model) if self.mean else nullcontext():
-                self.best_weights = self.model.get_weights()
-                if self.folder:
-                    _save(self.model, self.folder / "best.keras")
+            if self.mean:
+                self.mean.swap(self.model)
+            self.best_weights = self.model.get_weights()
+            if self.folder:
+                _save(self.model, self.folder / "best.keras")
+            if self.mean:
+                self.mean.swap(self.model)
         if self.patience and epoch + 1 - self.history.best_epoch >= self.patience:
             self.model.stop_training = self.history.stopped_early = True
         if self.folder:
@@ -167,7 +149,7 @@ class _Keeper(keras.callbacks.Callback):
                 np.savez(file, *self.mean.mean)
         seeds = [np.asarray(variable).tolist() for variable in _seed_states(self.model)]
         state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "seeds": seeds}
-        state["history"] = vars(self.history)
+        state["history"] = asdict(self.history)
         with atomic_path(self.folder / "state.json") as temporary:
             temporary.write_text(json.dumps(state))
         for old in self.folder.glob("last-*"):
@@ -175,28 +157,28 @@ class _Keeper(keras.callbacks.Callback):
                 old.unlink()
 
     def resume(self, model):
+        """Put the saved state into a compiled model, and return the epochs that it has behind it."""
         path = self.folder / "state.json"
         if not path.is_file():
             return 0
         state = json.loads(path.read_text())
-        saved = keras.saving.load_model(self.folder / state["model"])
-        model.optimizer.build(model.trainable_variables)
-        pairs = [*zip(model.weights, saved.weights, strict=True)]
-        pairs += zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
-        pairs += zip(_seed_states(model), state["seeds"], strict=True)
-        for variable, value in pairs:
-            variable.assign(value)
-        path = _mean_of(self.folder / state["model"])
-        if path.is_file() != bool(self.mean):
-            had = "with" if path.is_file() else "without"
+        last = self.folder / state["model"]
+        if _mean_of(last).is_file() != bool(self.mean):
+            had = "with" if _mean_of(last).is_file() else "without"
             raise ValueError(f"the run in {self.folder} began {had} average: resume it so, or take another folder")
-        if self.mean:
-            with np.load(path) as stored:
-                self.mean.mean = [stored[name] for name in stored.files]
-        self.history.__dict__.update(state["history"])
-        self.best_value = state["best_value"]
         if (self.folder / "best.keras").is_file():
-            self.best_weights = keras.saving.load_model(self.folder / "best.keras").get_weights()
+            model.load_weights(self.folder / "best.keras")
+            self.best_weights = model.get_weights()
+        model.load_weights(last)  # and the optimizer's state with them
+        if not int(model.optimizer.iterations):
+            raise ValueError(f"the run in {self.folder} had another schedule: resume it so, or take another folder")
+        if self.mean:
+            with np.load(_mean_of(last)) as stored:
+                self.mean.mean = [*stored.values()]
+        # seeds have names of this process only: by their order
+        for variable, value in zip(_seed_states(model), state["seeds"], strict=True):
+            variable.assign(value)
+        self.history, self.best_value = History(**state["history"]), state["best_value"]
         return state["epoch"]
 
     def restore_best(self, model):

@@ -38,14 +38,13 @@ def load_checkpoint():
     return keras.saving.load_model(CHECKPOINT, compile=False)
 
 
-def train_checkpoint(data, progress=True):
+def train_checkpoint(data):
     """Train the class's model on the phantom: the recipe above, seeds included.
 
     Parameters
     ----------
     data : Dataset
         ``load_dataset("phantom")``
-    progress : bool
 
     Returns
     -------
@@ -54,5 +53,5 @@ def train_checkpoint(data, progress=True):
     keras.utils.set_random_seed(SEED)
     model = UNet(**MODEL)
     start_at_class_shares(model, data.train.masks)
-    history = train(model, data, augment=make_augmenter(**AUGMENTATION), seed=SEED, progress=progress, **TRAINING)
+    history = train(model, data, augment=make_augmenter(**AUGMENTATION), seed=SEED, **TRAINING)
     return model, history

@@ -1,6 +1,7 @@
 """The training itself: compile, fit, stop early, resume."""
 
 import math
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from .._quiet import warn_if_slow
 from .batches import make_batches, make_crop_batches
-from .callbacks import RunningMean, _Keeper, _Progress, _StopOnNaN, _tensorboard
+from .callbacks import RunningMean, _Keeper, _Progress, _StopOnNaN
 from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
 
 #: the losses that :func:`train` knows by name
@@ -40,11 +41,11 @@ def train(
     patience=None,
     checkpoint=None,
     resume=False,
-    soft_readers=False,
+    targets=None,
     keep="best",
     seed=0,
     progress=True,
-    tensorboard=None,
+    callbacks=(),
 ):
     """Train a segmentation model, keep the weights of its best epoch, and return the curves.
 
@@ -84,10 +85,9 @@ def train(
     resume : bool
         Go on from the state in ``checkpoint`` if there is one. After the same ``keras.utils.set_random_seed``
         and with a new ``augment`` the run ends where an uninterrupted one would have.
-    soft_readers : bool
-        Where several readers drew (``data.train.readers``), train on the mean of their consensus and of
-        the share of readers that marked each pixel; one sigmoid map only. What they disagree about is
-        then learned as uncertain.
+    targets : ``(N, H, W, K)`` float32, optional
+        What to train on in place of the training masks, as :func:`unet_helpers.training.make_soft_targets`, from
+        which the network learns what several readers disagree about. Validation is on the masks.
     keep : "best" or "last"
         Weights of the epoch with the highest validation Dice, or of the last epoch: with a cosine
         schedule and few validation patients the last one is the steadier choice.
@@ -95,9 +95,9 @@ def train(
         Order of the batches; set ``keras.utils.set_random_seed`` before building the model.
     progress : bool
         One line that is rewritten: epoch, curves, time left.
-    tensorboard : str or Path, optional
-        Folder for the curves as TensorBoard reads them (``pip install tensorboard``, then
-        ``tensorboard --logdir`` that folder).
+    callbacks : sequence of keras.callbacks.Callback
+        What else watches: ``[keras.callbacks.TensorBoard(folder)]`` writes the curves for ``tensorboard --logdir``
+        that folder. With ``resume`` they begin anew.
 
     Returns
     -------
@@ -106,71 +106,71 @@ def train(
     Raises
     ------
     ValueError
-        If images and model do not fit, or images hold NaN.
+        If images, targets and model do not fit, or images hold NaN.
     FloatingPointError
         If the loss becomes NaN, with the usual causes.
     MemoryError
         If a batch does not fit into the memory of the device, with what makes it smaller.
-    ImportError
-        If ``tensorboard`` is given and not installed.
     """
     if keep not in ("best", "last"):
         raise ValueError(f"keep is {keep!r}; choose 'best' or 'last'")
-    num_outputs = model.output_shape[-1]
     _check_fit(model, data)
     _check_crops(model, crop_size, crop_class)
     warn_if_slow()
-    train_targets = make_targets(data.train.masks, num_outputs)
-    if soft_readers:
-        if data.train.readers is None or num_outputs != 1:
-            raise ValueError("soft_readers needs masks of several readers, and a model with num_classes=1")
-        train_targets = (train_targets + data.train.readers.mean(axis=1, dtype="float32")[..., None]) / 2
-    images = data.train.images
-    if crop_size is None:
-        steps = math.ceil(len(images) / batch_size)
-        batches = make_batches(images, train_targets, batch_size, augment=augment, seed=seed).repeat()
-    else:
-        steps = math.ceil(images[..., 0].size / (batch_size * crop_size**2))
-        options = {"around": crop_class, "augment": augment, "seed": seed}
-        batches = make_crop_batches(images, train_targets, crop_size, batch_size, **options)
+
+    images, num_outputs = data.train.images, model.output_shape[-1]
+    if targets is None:
+        targets = make_targets(data.train.masks, num_outputs)
+    _check_targets(targets, data.train.masks, num_outputs)
+    batches, steps = _endless_batches(images, targets, batch_size, crop_size, crop_class, augment, seed)
     validation_targets = make_targets(data.validation.masks, num_outputs)
     validation = make_batches(data.validation.images, validation_targets, batch_size, shuffle=False)
 
-    if class_weights is not None:
-        if loss != "dice_crossentropy":
-            raise ValueError(f"class_weights go with loss='dice_crossentropy', not with {loss!r}")
-        loss = DiceCrossEntropy(class_weights)
-    rate = {"schedule": schedule, "steps_per_epoch": steps, "epochs": epochs, "warmup": warmup}
-    compile_model(model, learning_rate, loss, **rate)
+    loss = _with_class_weights(loss, class_weights)
+    compile_model(model, learning_rate, loss, schedule=schedule, steps_per_epoch=steps, epochs=epochs, warmup=warmup)
+
     mean = RunningMean(average) if average is not None else None
     keeper = _Keeper(checkpoint, patience, mean)
     start = keeper.resume(model) if resume and checkpoint else 0
-    callbacks = [_StopOnNaN(), *([mean] if mean else []), keeper]
-    if tensorboard:
-        callbacks.append(_tensorboard(tensorboard))
+    history = keeper.history
+    watching = [_StopOnNaN(), *([mean] if mean else []), keeper, *callbacks]
     if progress:
-        callbacks.append(_Progress(epochs, keeper.history))
-    if start < epochs and not keeper.history.stopped_early:
-        try:
-            # endless, and skip: a resumed run sees the very batches that the uninterrupted run would have seen
+        watching.append(_Progress(epochs, history))
+    if start < epochs and not history.stopped_early:
+        with _memory_advice(batch_size, crop_size, images.shape):
             model.fit(
-                batches.skip(start * steps),
+                batches.skip(start * steps),  # a resumed run sees the batches that an uninterrupted one would see
                 steps_per_epoch=steps,
                 epochs=epochs,
                 initial_epoch=start,
                 validation_data=validation,
-                callbacks=callbacks,
+                callbacks=watching,
                 shuffle=False,  # the pipeline shuffles
                 verbose=0,
             )
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            shape = images.shape[1:] if crop_size is None else (crop_size, crop_size, images.shape[-1])
-            raise MemoryError(_memory_advice(shape, batch_size)) from error
     if keep == "best":
         keeper.restore_best(model)
     elif mean:
         mean.put_into(model)
-    return keeper.history
+    return history
+
+
+def _endless_batches(images, targets, batch_size, crop_size, crop_class, augment, seed):
+    """Batches of whole slices, or of crops, without end; and how many of them are an epoch."""
+    if crop_size is None:
+        batches = make_batches(images, targets, batch_size, augment=augment, seed=seed)
+        return batches.repeat(), math.ceil(len(images) / batch_size)
+    options = {"around": crop_class, "augment": augment, "seed": seed}
+    batches = make_crop_batches(images, targets, crop_size, batch_size, **options)
+    return batches, math.ceil(images[..., 0].size / (batch_size * crop_size**2))
+
+
+def _with_class_weights(loss, class_weights):
+    if class_weights is None:
+        return loss
+    if loss != "dice_crossentropy":
+        raise ValueError(f"class_weights go with loss='dice_crossentropy', not with {loss!r}")
+    return DiceCrossEntropy(class_weights)
 
 
 def compile_model(
@@ -250,6 +250,12 @@ def _check_crops(model, size, crop_class):
         raise ValueError(f"crops of {size} pixels cannot be halved and doubled by this model; take a multiple of 16")
 
 
+def _check_targets(targets, masks, num_outputs):
+    expected = (*masks.shape, num_outputs)
+    if targets.shape != expected:
+        raise ValueError(f"the targets are {targets.shape}; the training masks and this model need {expected}")
+
+
 def start_at_class_shares(model, masks):
     """Set the bias of the output so that an untrained model predicts each class with its share of the pixels.
 
@@ -272,11 +278,17 @@ def start_at_class_shares(model, masks):
     last.bias.assign(logits)
 
 
-def _memory_advice(shape, batch_size):
-    smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
-    return (
-        f"a batch of {batch_size} images of shape {tuple(shape)} does not fit into the memory of this device. What "
-        f"makes it smaller: {smaller}smaller crops, fewer base_filters, or "
-        "keras.config.set_dtype_policy('mixed_bfloat16') before the model is built. Start with a fresh kernel: the "
-        "memory of the failed step may still be taken"
-    )
+@contextmanager
+def _memory_advice(batch_size, crop_size, shape):
+    """Say what makes a batch smaller where one does not fit into the memory."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        shape = shape[1:] if crop_size is None else (crop_size, crop_size, shape[-1])
+        smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
+        raise MemoryError(
+            f"a batch of {batch_size} images of shape {shape} does not fit into the memory of this device. What "
+            f"makes it smaller: {smaller}smaller crops, fewer base_filters, or "
+            "keras.config.set_dtype_policy('mixed_bfloat16') before the model is built. Start with a fresh kernel: "
+            "the memory of the failed step may still be taken"
+        ) from error

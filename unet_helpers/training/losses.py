@@ -268,3 +268,27 @@ def make_targets(masks, num_outputs):
     if num_outputs == 1:
         return masks[..., None].astype("float32")
     return one_hot(masks, num_outputs)
+
+
+def make_soft_targets(subset):
+    """Mean of the consensus and of the share of readers that marked each pixel, to train one sigmoid map on.
+
+    What several readers disagree about is then learned as uncertain. Used in 15.
+
+    Parameters
+    ----------
+    subset : Subset
+        With ``readers``, and no class but 0 and 1.
+
+    Returns
+    -------
+    ``(N, H, W, 1)`` float32
+
+    Raises
+    ------
+    ValueError
+        If the subset has no masks of several readers, or more classes.
+    """
+    if subset.readers is None:
+        raise ValueError("soft targets need masks of several readers; this subset has one mask of each slice")
+    return (make_targets(subset.masks, 1) + subset.readers.mean(axis=1, dtype="float32")[..., None]) / 2

@@ -6,6 +6,8 @@ import numpy as np
 def draw_patches(volumes, masks, patch_shape, count, *, seed=0, index=None, share=0.5):
     """Cut patches at random places, some of them around a voxel of one class.
 
+    Used in 10.
+
     Parameters
     ----------
     volumes : sequence of ``(D, H, W)`` or ``(D, H, W, C)`` float
@@ -48,6 +50,8 @@ def draw_patches(volumes, masks, patch_shape, count, *, seed=0, index=None, shar
 
 def neighbors_as_channels(volume, count=3):
     """Each slice with its neighbors above and below as channels: the input of a 2.5D network.
+
+    Used in 10.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ class TimedTrainer:
     """Train one network again and again, each time from new weights and for the same seconds.
 
     Building the computation takes longer than many steps, and differs between networks: it is done once, before any
-    clock runs.
+    clock runs. Used in 08.
 
     Parameters
     ----------

@@ -8,21 +8,6 @@ from unet_helpers.models import build_network, count_multiply_adds, count_parame
 from unet_helpers.teaching.checks import architecture_comparison as check
 
 
-def said(capsys, run, *answers):
-    run(*answers)
-    return capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ["multiplications", "width_for", "gain_per_patient", "spot_the_flaw"])
-def test_the_starter_is_not_yet(capsys, name):
-    assert said(capsys, getattr(check, name), ...).startswith("Not yet")
-
-
-@pytest.mark.parametrize("name", ["multiplications", "width_for", "gain_per_patient"])
-def test_an_empty_function_is_not_yet(capsys, name):
-    assert said(capsys, getattr(check, name), lambda *_: ...).startswith("Not yet")
-
-
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
@@ -38,8 +23,8 @@ def test_an_empty_function_is_not_yet(capsys, name):
         (lambda h, w, k, i, o: 1 / 0, "ZeroDivisionError"),
     ],
 )
-def test_multiplications(capsys, answer, verdict):
-    assert verdict in said(capsys, check.multiplications, answer)
+def test_multiplications(said, answer, verdict):
+    assert verdict in said(check.multiplications, answer)
 
 
 def test_the_right_answer_is_what_the_package_counts():
@@ -57,8 +42,8 @@ def test_the_right_answer_is_what_the_package_counts():
         (lambda w, p, t: 99, "square of the width"),
     ],
 )
-def test_width_for(capsys, answer, verdict):
-    assert verdict in said(capsys, check.width_for, answer)
+def test_width_for(said, answer, verdict):
+    assert verdict in said(check.width_for, answer)
 
 
 def test_the_rule_of_the_square_gives_the_width_that_the_search_finds():
@@ -78,8 +63,8 @@ def test_the_rule_of_the_square_gives_the_width_that_the_search_finds():
         (lambda a, b: a.nothing, "AttributeError"),
     ],
 )
-def test_gain_per_patient(capsys, answer, verdict):
-    assert verdict in said(capsys, check.gain_per_patient, answer)
+def test_gain_per_patient(said, answer, verdict):
+    assert verdict in said(check.gain_per_patient, answer)
 
 
 RIGHT = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
@@ -89,20 +74,19 @@ RIGHT = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
     ("answer", "verdict"),
     [
         (RIGHT, "Right."),
-        (RIGHT | {"A": ...}, "Not yet"),
+        (RIGHT | {"A": ...}, "Not yet: replace each ... by one of 'budget', 'chance', 'chosen on test', 'fair'."),
         (RIGHT | {"A": "fair"}, "four times as long"),
         (RIGHT | {"B": "budget"}, "six patients"),
         (RIGHT | {"C": "chance"}, "best of thirty"),
         (RIGHT | {"D": "chance"}, "so is the conclusion"),
         (RIGHT | {"D": "unfair"}, "is none of"),
-        ({"A": "budget"}, "keys A, B, C and D"),
+        ({"A": "budget"}, "'B' is missing"),
     ],
 )
-def test_spot_the_flaw(capsys, answer, verdict):
-    assert verdict in said(capsys, check.spot_the_flaw, answer)
+def test_spot_the_flaw(said, answer, verdict):
+    assert verdict in said(check.spot_the_flaw, answer)
 
 
 def test_every_report_has_an_answer_among_the_flaws():
     assert set(check.REPORTS) == set(RIGHT)
-    assert set(RIGHT.values()) == set(check.FLAWS)
     assert np.all([len(text) > 100 for text in check.REPORTS.values()])

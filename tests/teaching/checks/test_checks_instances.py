@@ -7,24 +7,6 @@ from unet_helpers.evaluation import border_targets, iou_table
 from unet_helpers.teaching.checks import instances as check
 
 
-def said(capsys, run, answer):
-    run(answer)
-    return capsys.readouterr().out
-
-
-CHECKS = ["table", "quality", "border"]
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_the_starter_is_not_yet(capsys, name):
-    assert said(capsys, getattr(check, name), ...).startswith("Not yet")
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_an_empty_function_is_not_yet(capsys, name):
-    assert said(capsys, getattr(check, name), lambda *_: ...).startswith("Not yet")
-
-
 def overlap(divide, background=False):
     def answer(true, found):
         first = 0 if background else 1
@@ -54,8 +36,8 @@ def union(a, b):
         (lambda true, found: true.nothing, "AttributeError"),
     ],
 )
-def test_table(capsys, answer, verdict):
-    assert verdict in said(capsys, check.table, answer)
+def test_table(said, answer, verdict):
+    assert verdict in said(check.table, answer)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +55,8 @@ def test_table(capsys, answer, verdict):
         (lambda ious, true, predicted: 0.123, "SQ is the mean"),
     ],
 )
-def test_quality(capsys, answer, verdict):
-    assert verdict in said(capsys, check.quality, answer)
+def test_quality(said, answer, verdict):
+    assert verdict in said(check.quality, answer)
 
 
 def shifted(*steps, background=False):
@@ -106,5 +88,5 @@ FOUR = ((0, 1), (0, -1), (1, 0), (-1, 0))
         (lambda labels: labels[1:], "one value for each pixel"),
     ],
 )
-def test_border(capsys, answer, verdict):
-    assert verdict in said(capsys, check.border, answer)
+def test_border(said, answer, verdict):
+    assert verdict in said(check.border, answer)

@@ -6,17 +6,6 @@ import pytest
 from unet_helpers.teaching.checks import scaling_out as check
 
 
-def said(capsys, run, answer):
-    run(answer)
-    return capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ["combine", "shard", "efficiency", "who_am_i"])
-def test_the_starter_is_not_yet(capsys, name):
-    assert said(capsys, getattr(check, name), ...).startswith("Not yet")
-    assert said(capsys, getattr(check, name), lambda *_: ...).startswith("Not yet")
-
-
 def weighted(gradients, sizes):
     return sum(n * g for n, g in zip(sizes, gradients, strict=True)) / sum(sizes)
 
@@ -32,8 +21,8 @@ def weighted(gradients, sizes):
         (lambda gradients, sizes: gradients[0], "share of the slices"),
     ],
 )
-def test_combine(capsys, answer, verdict):
-    assert verdict in said(capsys, check.combine, answer)
+def test_combine(said, answer, verdict):
+    assert verdict in said(check.combine, answer)
 
 
 def in_blocks(patients, workers, rank):
@@ -53,8 +42,8 @@ def in_blocks(patients, workers, rank):
         (lambda patients, workers, rank: [f"{rank}-{k}" for k in patients[rank::workers]], "is in no shard"),
     ],
 )
-def test_shard(capsys, answer, verdict):
-    assert verdict in said(capsys, check.shard, answer)
+def test_shard(said, answer, verdict):
+    assert verdict in said(check.shard, answer)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +55,13 @@ def test_shard(capsys, answer, verdict):
         (lambda one, many, workers: 1.0, "worker-seconds"),
     ],
 )
-def test_efficiency(capsys, answer, verdict):
-    assert verdict in said(capsys, check.efficiency, answer)
+def test_efficiency(said, answer, verdict):
+    assert verdict in said(check.efficiency, answer)
 
 
-def test_an_efficiency_upside_down_is_named(capsys):
+def test_an_efficiency_upside_down_is_named(said):
     # the first example is neutral to it: 8 s alone and 4 s on two workers give 1 either way
-    assert "upside down" in said(capsys, check.efficiency, lambda one, many, workers: workers * many / one)
+    assert "upside down" in said(check.efficiency, lambda one, many, workers: workers * many / one)
 
 
 def numbers(processes, rank):
@@ -92,5 +81,5 @@ def numbers(processes, rank):
         (lambda environment: (int(environment["SLURM_NTASKS"]), 99), "this task's number"),
     ],
 )
-def test_who_am_i(capsys, answer, verdict):
-    assert verdict in said(capsys, check.who_am_i, answer)
+def test_who_am_i(said, answer, verdict):
+    assert verdict in said(check.who_am_i, answer)

@@ -1,6 +1,9 @@
-"""How a check speaks, and how it calls what a reader wrote."""
+"""How a check speaks, how it calls what a reader wrote, and how it reads the answers that come back."""
 
 import functools
+from numbers import Real
+
+import numpy as np
 
 
 class Wrong(Exception):
@@ -20,7 +23,7 @@ def exercise(check):
 
     @functools.wraps(check)
     def run(*answers):
-        if any(answer is None or answer is ... for answer in answers):
+        if any(is_open(answer) for answer in answers):
             print("Not yet: replace the ... and run the cell again.")
             return
         try:
@@ -37,9 +40,52 @@ def exercise(check):
     return run
 
 
+def is_open(answer):
+    """Whether an answer still is the ``...`` of the starter, or nothing."""
+    return answer is None or answer is ...
+
+
 def call(function, *arguments):
     """Call the reader's function; a returned None or ... means not yet."""
     result = function(*arguments)
-    if result is None or result is ...:
+    if is_open(result):
         raise NotYet("the function returns nothing; replace the ... and run the cell again.")
     return result
+
+
+def number(value, hint=""):
+    """One number of the reader's, as an int or a float; a text, a truth value and an array are refused.
+
+    ``hint`` says how several numbers become one.
+    """
+    if isinstance(value, (list, tuple)) or np.ndim(value):
+        raise Wrong(f"one number was expected, not an array or a list{hint and '; ' + hint}.")
+    value = np.asarray(value).item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise Wrong(f"a number was expected, not {value!r}.")
+    return value if isinstance(value, int) else float(value)
+
+
+def match_answers(answers, right, why, choices=None, todo="{count} of {total} are open."):
+    """Hold a reader's dictionary of words against the right one; upper and lower case are the same.
+
+    ``why`` tells for each key what speaks against a wrong answer: a dictionary of sentences, or a function of key
+    and answer. ``choices`` are all words to choose from, where they are more than the right ones. ``todo`` is said
+    while ``{count}`` of ``{total}`` answers, namely those of ``{keys}``, are open.
+    """
+    if not isinstance(answers, dict):
+        raise Wrong(f"keep the dictionary, and replace the ... only; this is a {type(answers).__name__}.")
+    odd = [f"{key!r} is missing" for key in right if key not in answers]
+    odd += [f"{key!r} is not one of them" for key in answers if key not in right]
+    if odd:
+        raise Wrong(f"keep the keys of the dictionary, and replace the ... only: {', '.join(odd)}.")
+    still = [key for key in right if is_open(answers[key])]
+    if still:
+        raise NotYet(todo.format(count=len(still), total=len(right), keys=", ".join(still)))
+    words = {word.lower(): word for word in choices or sorted(set(right.values()))}
+    for key in right:
+        given = words.get(str(answers[key]).strip().lower())
+        if given is None:
+            raise Wrong(f"{answers[key]!r} for {key!r} is none of {', '.join(map(repr, words.values()))}.")
+        if given != right[key]:
+            raise Wrong(f"{key!r} is not {given!r}: {why(key, given) if callable(why) else why[key]}")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ...data.preprocessing import window
 from ...evaluation.intervals import bootstrap_interval
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, match_answers, number
 
 
 @exercise
@@ -46,22 +46,20 @@ def _three_numbers(result):
         low, high = ends
     except (TypeError, ValueError):
         raise Wrong("return two things: the mean, and the interval as (low, high).") from None
-    return float(mean), float(low), float(high)
+    return number(mean), number(low), number(high)
 
 
-#: the answers to choose from
-CAUSES = ("low dose", "motion", "wide field of view", "soft-tissue window")
 ANSWERS = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": "wide field of view"}
 CLUES = {
-    "low dose": "the edges stay where they are, but even tissue becomes grainy",
-    "motion": "the gray values are right, but edges appear twice",
-    "wide field of view": "gray values and edges are right, but everything has another size",
-    "soft-tissue window": "size and edges are right, but lung and air have one and the same gray value",
+    "low dose": "the edges stay where they are, but even tissue becomes grainy.",
+    "motion": "the gray values are right, but edges appear twice.",
+    "wide field of view": "gray values and edges are right, but everything has another size.",
+    "soft-tissue window": "size and edges are right, but lung and air have one and the same gray value.",
 }
 
 
-def mystery_scans(size=128):
-    """One slice of one patient, scanned or shown in four ways: ``{letter: image (size, size)}``, 0–1."""
+def mystery_scans():
+    """One slice of one patient, scanned or shown in four ways: ``{letter: image (128, 128)}``, 0–1. Used in 09."""
     from ...phantom import Acquisition, make_patient
 
     changes = {
@@ -73,23 +71,16 @@ def mystery_scans(size=128):
     images = {}
     for letter, cause in ANSWERS.items():
         acquisition = replace(Acquisition(), **changes[cause])
-        volume = make_patient(0, index=52, size=size, slices=4, acquisition=acquisition).volume
+        volume = make_patient(0, index=52, size=128, slices=4, acquisition=acquisition).volume
         images[letter] = window(volume[1], *((50, 350) if cause == "soft-tissue window" else (-600, 1500)))
     return images
 
 
 @exercise
 def name_the_cause(names):
-    """A dict from the letter of a picture to one of :data:`CAUSES`."""
-    missing = [letter for letter in ANSWERS if names.get(letter, ...) in (None, ...)]
-    if missing:
-        raise NotYet(f"{', '.join(missing)} still without a cause.")
-    for letter, name in names.items():
-        if name not in CAUSES:
-            raise Wrong(f"{letter}: {name!r} is none of the causes ({', '.join(CAUSES)}).")
-    for letter, cause in ANSWERS.items():
-        if names[letter] != cause:
-            raise Wrong(f"{letter} is not {names[letter]!r}. Look again: {CLUES[cause]}.")
+    """A dict from the letter of a picture to what was changed, one of the values of ``ANSWERS``."""
+    clues = {letter: f"look again: {CLUES[cause]}" for letter, cause in ANSWERS.items()}
+    match_answers(names, ANSWERS, clues, todo="{keys} still without a cause.")
     return "Each of them leaves its own trace, and you saw it without any network."
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ...evaluation.intervals import bootstrap_interval
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, match_answers, number
 
 
 @exercise
@@ -14,7 +14,7 @@ def dice_from_counts(function):
     for counts in ((4, 1, 3), (10, 0, 0), (0, 2, 5), (6, 6, 0)):
         tp, fp, fn = counts
         right = 2 * tp / (2 * tp + fp + fn)
-        given = _number(call(function, *counts))
+        given = number(call(function, *counts))
         if _same(given, right):
             continue
         shown = f"for TP, FP, FN = {tp}, {fp}, {fn} it gives {given:.3f}, and Dice is {right:.3f}. "
@@ -26,7 +26,7 @@ def dice_from_counts(function):
             raise Wrong(shown + "TP counts twice below the line too, because both masks hold these pixels.")
         raise Wrong(shown + "Twice the shared pixels, divided by the sizes of both masks added up.")
     try:
-        empty = _number(call(function, 0, 0, 0))
+        empty = number(call(function, 0, 0, 0))
     except ZeroDivisionError:
         raise Wrong(
             "it works until both masks are empty, where it divides 0 by 0; return float('nan') there."
@@ -42,7 +42,7 @@ def share(function):
     for tp, fp, fn, tn in ((4, 1, 3, 8), (30, 10, 20, 140), (50, 25, 25, 100)):
         total = tp + fp + fn + tn
         numbers = ((tp + tn) / total, tp / (tp + fp), tp / (tp + fn))
-        right, given = (tp + fn) / total, _number(call(function, *numbers))
+        right, given = (tp + fn) / total, number(call(function, *numbers))
         if _same(given, right):
             continue
         shown = f"for the counts TP {tp}, FP {fp}, FN {fn}, TN {tn} it gives {given:.3f}. "
@@ -61,7 +61,7 @@ def accuracy_of_nothing(answer):
     mask = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 2, 1], [0, 0, 0, 0]])
     for index in (2, 1):
         right = float((mask != index).mean())
-        given = _number(call(answer, mask, index))
+        given = number(call(answer, mask, index))
         if _same(given, right):
             continue
         shown = f"on a 4×4 mask with {int((mask == index).sum())} pixels of class {index} it gives {given:.3f}. "
@@ -87,7 +87,7 @@ def iou_with_policy(function):
         (nothing, some, 0.0, "a false positive on an empty slice"),
     )
     for truth, prediction, right, what in cases:
-        given = _number(call(function, truth.copy(), prediction.copy(), math.nan))
+        given = number(call(function, truth.copy(), prediction.copy(), math.nan))
         if _same(given, right):
             continue
         if math.isnan(given):
@@ -98,7 +98,7 @@ def iou_with_policy(function):
             raise Wrong(f"{what} give 0.50, which is Dice; IoU divides by the union: {right:.2f}.")
         raise Wrong(f"{what}: it gives {given:.2f}, and IoU is {right:.2f}.")
     for empty in (math.nan, 1.0, 0.0):
-        given = _number(call(function, nothing.copy(), nothing.copy(), empty))
+        given = number(call(function, nothing.copy(), nothing.copy(), empty))
         if not (_same(given, empty) or (math.isnan(empty) and math.isnan(given))):
             raise Wrong(f"both masks empty and empty={empty:g} gives {given:g}; return what the caller chose.")
     return "A missed object and a false positive cost 0 under every policy; only the empty pair is a matter of choice."
@@ -115,7 +115,7 @@ def interval(function):
     given = call(function, values.copy(), patients.copy())
     if np.ndim(given) == 0 or len(given) != 2:
         raise Wrong("it must return two numbers, low and high.")
-    given = _number(given[0]), _number(given[1])
+    given = number(given[0]), number(given[1])
     width, right, narrow = given[1] - given[0], high - low, by_slice[1] - by_slice[0]
     if width < 0:
         raise Wrong("low is above high; return (low, high).")
@@ -149,31 +149,21 @@ def metric_for(answers):
         "nothing overlooked": "objects found",
         "experts differ by 1 mm": "surface Dice",
     }
-    why = {
-        "liver outline": "a large object whose area must agree: overlap is what is asked",
-        "safety margin in mm": "the largest error in mm is asked, and only a distance gives it",
-        "nothing overlooked": "each missed nodule counts the same, however small: count objects",
-        "experts differ by 1 mm": "an error within the experts' spread must cost nothing: a border with a tolerance",
+    reasons = {
+        "liver outline": "a large object whose area must agree: overlap is what is asked.",
+        "safety margin in mm": "the largest error in mm is asked, and only a distance gives it.",
+        "nothing overlooked": "each missed nodule counts the same, however small: count objects.",
+        "experts differ by 1 mm": "an error within the experts' spread must cost nothing: a border with a tolerance.",
     }
-    open_tasks = [task for task in right if answers.get(task) in (None, ...)]
-    if open_tasks:
-        raise NotYet(f"{len(open_tasks)} of {len(right)} are open: {', '.join(open_tasks)}.")
-    for task, metric in right.items():
-        given = answers[task]
-        if given not in METRICS:
-            raise Wrong(f"{given!r} is none of {', '.join(METRICS)}.")
-        if given == "accuracy":
-            raise Wrong(f"{task}: accuracy is high as soon as the object is small, whatever is found.")
-        if task == "nothing overlooked" and given == "recall":
-            raise Wrong(f"{task}: recall counts pixels, and one large nodule found hides small ones that were missed.")
-        if given != metric:
-            raise Wrong(f"{task}: not {given}; {why[task]}.")
 
+    def why(task, metric):
+        if metric == "accuracy":
+            return "accuracy is high as soon as the object is small, whatever is found."
+        if (task, metric) == ("nothing overlooked", "recall"):
+            return "recall counts pixels, and one large nodule found hides small ones that were missed."
+        return reasons[task]
 
-def _number(value):
-    if isinstance(value, (tuple, list)) or np.ndim(value):
-        raise Wrong("one number was expected, not several.")
-    return float(value)
+    match_answers(answers, right, why, METRICS, todo="{count} of {total} are open: {keys}.")
 
 
 def _same(a, b):

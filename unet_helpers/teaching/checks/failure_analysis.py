@@ -1,17 +1,17 @@
 """Self-checks of notebook 06, failure analysis, and the riddles that they ask about."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from ...data.preprocessing import window
 from ...failures.atlas import ATLAS
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, match_answers, number
 
 
 def riddles():
-    """Six pairs of masks, ``{letter: (truth, prediction)}``, each with one error. 32×32, 1 mm."""
+    """Six pairs of masks, ``{letter: (truth, prediction)}``, each with one error. 32×32, 1 mm. Used in 06."""
     y, x = np.mgrid[:32, :32]
     disk = (y - 14) ** 2 + (x - 13) ** 2 <= 64
     other = (y - 26) ** 2 + (x - 26) ** 2 <= 9
@@ -47,22 +47,18 @@ HINTS = (
 @exercise
 def name_the_kind(names):
     """A dict from the letter of a riddle to one of :data:`unet_helpers.failures.ATLAS`."""
-    open_letters = [letter for letter in ANSWERS if names.get(letter, ...) in (None, ...)]
-    if open_letters:
-        raise NotYet(f"{', '.join(open_letters)} still without a name.")
-    for letter, name in names.items():
-        if name not in ATLAS:
-            raise Wrong(f"{letter}: {name!r} is none of the kinds ({', '.join(ATLAS)}).")
-    wrong = [letter for letter, kind in ANSWERS.items() if names[letter] != kind]
-    if not wrong:
-        return "Kinds tell causes apart that one Dice value hides."
-    letter = wrong[0]
+    match_answers(names, ANSWERS, _what_differs, ATLAS, todo="{keys} still without a name.")
+    return "Kinds tell causes apart that one Dice value hides."
+
+
+def _what_differs(letter, name):
+    """What speaks against this name for a riddle."""
     truth, prediction = riddles()[letter]
     missed = (truth & ~prediction).any()
     side = "false negative: true, and not predicted" if missed else "false positive: predicted, and not true"
-    taken = {names[letter], ANSWERS[letter]}
+    taken = {name, ANSWERS[letter]}
     more = next((hint for pair, hint in HINTS if pair == taken), "how far do they reach from the true boundary?")
-    raise Wrong(f"{letter} is not {names[letter]!r}. Its wrong pixels are {side}; {more}")
+    return f"its wrong pixels are {side}; {more}"
 
 
 @exercise
@@ -104,10 +100,7 @@ def false_islands(function):
 def balanced_accuracy(function):
     """A function of a square confusion matrix (rows: expected) that gives the mean of the shares on its diagonal."""
     matrix = np.array([[90, 5, 5], [2, 6, 2], [1, 0, 1]])
-    given = call(function, matrix.copy())
-    if np.ndim(given):
-        raise Wrong(f"it returns {np.size(given)} numbers; take their mean.")
-    given, diagonal = float(given), np.diag(matrix)
+    given, diagonal = number(call(function, matrix.copy()), "take their mean"), np.diag(matrix)
     if abs(given - (diagonal / matrix.sum(axis=1)).mean()) < 1e-6:
         return "Each kind counts the same, however rare it is."
     if abs(given - diagonal.sum() / matrix.sum()) < 1e-6:
@@ -121,11 +114,11 @@ def balanced_accuracy(function):
 
 @dataclass
 class Pipeline:
-    """Images on their way into the network: HU, then one step after the other; ``masks`` beside them."""
+    """Images on their way into the network: HU, then one step after the other; ``masks`` beside them. Used in 06."""
 
     hu: np.ndarray
     masks: np.ndarray
-    steps: list = field(default_factory=list)
+    steps: list
 
     @property
     def images(self):
@@ -137,7 +130,7 @@ class Pipeline:
 
 
 def broken_pipeline(hu, masks):
-    """A pipeline with a fault; ``steps`` lists its windows as (level, width)."""
+    """A pipeline with a fault; ``steps`` lists its windows as (level, width). Used in 06."""
     return Pipeline(hu, masks, [(-600, 1500), (-600, 1500)])
 
 
@@ -164,7 +157,7 @@ def cause_and_repair(question, steps):
 def best_constant(function):
     """A function of the share of foreground that gives the accuracy of the best constant answer."""
     for share in (0.25, 0.02, 0.5, 0.9):
-        given = float(call(function, share))
+        given = number(call(function, share))
         right = max(share, 1 - share)
         if abs(given - right) < 1e-6:
             continue

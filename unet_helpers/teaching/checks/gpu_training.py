@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, match_answers, number
 
 
 @exercise
@@ -36,7 +36,7 @@ def steps_per_epoch(function):
     """A function of (slices, batch_size) that gives the number of updates in one epoch."""
     for slices, batch_size in ((272, 16), (100, 16), (5, 8), (33, 4)):
         right = -(-slices // batch_size)
-        given = call(function, slices, batch_size)
+        given = number(call(function, slices, batch_size))
         if given == right:
             continue
         shown = f"for {slices} slices in batches of {batch_size} it gives {given}, not {right}. "
@@ -77,18 +77,9 @@ def which_curve(answer):
     """A dict that says which of the trainings A, B, C is 'healthy', 'overfits' or 'too slow'."""
     right = {"A": "too slow", "B": "overfits", "C": "healthy"}
     why = {
-        "A": "both of its curves have hardly moved: the steps are too small",
-        "B": "its training loss goes on falling while its validation loss does not",
-        "C": "its training and validation loss fall together and level off",
+        "A": "both of its curves have hardly moved: the steps are too small.",
+        "B": "its training loss goes on falling while its validation loss does not.",
+        "C": "its training and validation loss fall together and level off.",
     }
-    if set(answer) != set(right):
-        raise Wrong(f"give a dict with the keys A, B and C, not {', '.join(map(str, answer))}.")
-    if any(value is ... or value is None for value in answer.values()):
-        raise NotYet("replace each ... by 'healthy', 'overfits' or 'too slow'.")
-    unknown = [value for value in answer.values() if value not in right.values()]
-    if unknown:
-        raise Wrong(f"{unknown[0]!r} is none of 'healthy', 'overfits', 'too slow'.")
-    wrong = [name for name in right if answer[name] != right[name]]
-    if wrong:
-        raise Wrong(f"{wrong[0]} is not '{answer[wrong[0]]}': {why[wrong[0]]}.")
+    match_answers(answer, right, why, todo="replace each ... by 'healthy', 'overfits' or 'too slow'.")
     return "One remedy each: a higher learning rate for A, more patients or augmentation for B, nothing for C."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import NotYet, Wrong, call, exercise, number
 
 TRUTH = np.array([1.0, 1.0, 0.0, 0.0])
 HALF = np.array([0.8, 0.4, 0.2, 0.0])  # overlap 1.2, sum 1.4
@@ -12,7 +12,7 @@ HALF = np.array([0.8, 0.4, 0.2, 0.0])  # overlap 1.2, sum 1.4
 def soft_dice_loss(function):
     """A function of truth (0/1) and probabilities that gives 1 − (2·Σyp + 1) / (Σy + Σp + 1)."""
     right = 1 - (2 * 1.2 + 1) / (2 + 1.4 + 1)
-    given = _number(call(function, TRUTH.copy(), HALF.copy()))
+    given = number(call(function, TRUTH.copy(), HALF.copy()), "sum over all pixels")
     if abs(given - right) > 1e-6:
         shown = f"truth 1 1 0 0 with probabilities 0.8 0.4 0.2 0 gives {given:.3f}, not {right:.3f}. "
         if abs(given - (1 - right)) < 1e-6:
@@ -28,19 +28,12 @@ def soft_dice_loss(function):
             raise Wrong(shown + "You cut the probabilities at 0.5; then a small change of a weight changes nothing.")
         raise Wrong(shown + "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1.")
     picture = np.zeros((1, 4, 4, 1))
-    empty = _number(call(function, picture, picture.copy()))
+    empty = number(call(function, picture, picture.copy()))
     if abs(empty) > 1e-6:
         raise Wrong(f"an empty picture that is left empty gives {empty:.3f}; it is right, and should cost 0.")
-    if abs(_number(call(function, picture + 1, picture + 1))) > 1e-6:
+    if abs(number(call(function, picture + 1, picture + 1))) > 1e-6:
         raise Wrong("a picture that is all nodule, and found as such, should cost 0.")
     return "Every product is a probability, so that every pixel has a gradient."
-
-
-def _number(value):
-    value = np.asarray(value, dtype=float)
-    if value.size != 1:
-        raise Wrong(f"it returns shape {value.shape}; sum over all pixels, and return one number.")
-    return float(value.reshape(()))
 
 
 def _tversky(truth, found, false_positive, false_negative):
@@ -51,12 +44,12 @@ def _tversky(truth, found, false_positive, false_negative):
 
 
 def suspect_a(truth, found):
-    """Said to cost 0.2 for a false positive and 0.8 for a false negative."""
+    """Said to cost 0.2 for a false positive and 0.8 for a false negative. Used in 07."""
     return _tversky(truth, found, 0.8, 0.2)
 
 
 def suspect_b(truth, found):
-    """Said to cost 0.2 for a false positive and 0.8 for a false negative."""
+    """Said to cost 0.2 for a false positive and 0.8 for a false negative. Used in 07."""
     return _tversky(truth, found, 0.2, 0.8)
 
 
@@ -81,6 +74,7 @@ def four_pixels(truth, found, wrong):
             f"with as many false positives as false negatives ({too_many}) both say {a:.2f}: the weights may change "
             "places unseen. Make one kind of error only."
         )
+    wrong = str(wrong).strip().upper()
     if wrong not in ("A", "B"):
         raise NotYet("the pixels tell the two apart; now name the wrong one, 'A' or 'B'.")
     if wrong == "B":
@@ -96,7 +90,7 @@ def four_pixels(truth, found, wrong):
 def tversky_weights(weights):
     """(alpha, beta) with sum 1 for which a missed pixel costs four times a false one."""
     try:
-        alpha, beta = (float(weight) for weight in weights)
+        alpha, beta = (number(weight) for weight in weights)
     except (TypeError, ValueError):
         raise Wrong("give two numbers, (alpha, beta).") from None
     if min(alpha, beta) < 0:
@@ -123,7 +117,7 @@ def threshold_of_weight(function):
     """A function of the class weight that gives the plain probability from which the weighted network says nodule."""
     for weight in (1.0, 10.0, 3.0):
         right = 1 / (1 + weight)
-        given = _number(call(function, weight))
+        given = number(call(function, weight))
         if abs(given - right) < 1e-6:
             continue
         shown = f"for weight {weight:g} it gives {given:.3f}, not {right:.3f}. "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, number
 
 
 @exercise
@@ -58,7 +58,7 @@ def efficiency(function):
     """A function of (seconds_of_one, seconds_of_many, workers), strong scaling."""
     for one, many, workers in ((8.0, 4.0, 2), (8.0, 2.5, 4), (3.0, 3.0, 2), (10.0, 1.0, 16)):
         right = one / (workers * many)
-        given = call(function, one, many, workers)
+        given = number(call(function, one, many, workers))
         if np.isclose(given, right):
             continue
         shown = f"{one:g} s alone and {many:g} s on {workers} workers: it gives {given:.3g}, not {right:.3g}. "

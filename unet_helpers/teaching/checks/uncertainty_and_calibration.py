@@ -5,7 +5,7 @@ import numpy as np
 from ...evaluation.calibration import mutual_information as right_information
 from ...evaluation.calibration import risk_coverage as right_curve
 from ...evaluation.calibration import scale_temperature
-from ._verdict import Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, number
 
 
 @exercise
@@ -39,10 +39,8 @@ def calibration_error(function):
     counts = np.array([10, 0, 30, 960])
     confidence = np.array([0.1, np.nan, 0.6, 0.99])
     accuracy = np.array([0.3, np.nan, 0.5, 0.98])
-    given = call(function, counts.copy(), confidence.copy(), accuracy.copy())
-    if np.ndim(given):
-        raise Wrong(f"it returns {np.size(given)} numbers; average the gaps.")
-    given, gaps = float(given), confidence - accuracy
+    given = number(call(function, counts.copy(), confidence.copy(), accuracy.copy()), "average the gaps")
+    gaps = confidence - accuracy
     if np.isnan(given):
         raise Wrong("it gives nan: a bin without pixels has no gap and weight 0; leave it out (np.nansum).")
     if abs(given - np.nansum(counts * np.abs(gaps)) / 1000) < 1e-6:
@@ -108,7 +106,7 @@ def kept_risk(function):
     risk = np.array([0.9, 0.1, 0.5, 0.2, 0.3])
     uncertainty = np.array([0.8, 0.3, 0.1, 0.9, 0.2])
     for share in (0.4, 0.6, 1.0):
-        given = float(call(function, risk.copy(), uncertainty.copy(), share))
+        given = number(call(function, risk.copy(), uncertainty.copy(), share))
         kept = round(share * len(risk))
         right = right_curve(risk, uncertainty)[1][kept - 1]
         if abs(given - right) < 1e-6:

@@ -2,7 +2,7 @@
 
 import keras
 
-from ._verdict import NotYet, Wrong, call, exercise
+from ._verdict import NotYet, Wrong, call, exercise, number
 
 
 @exercise
@@ -10,7 +10,7 @@ def parameters_of_conv(function):
     """A function of (size, channels_in, channels_out) that counts weights and biases of a convolution."""
     for size, before, after in ((3, 1, 64), (3, 64, 128), (1, 64, 2), (2, 5, 7)):
         right = size * size * before * after + after
-        given = call(function, size, before, after)
+        given = number(call(function, size, before, after))
         if given == right:
             continue
         shown = f"for a {size}×{size} convolution from {before} to {after} channels it gives {given}, not {right}. "
@@ -58,7 +58,7 @@ def padded_size(function):
     for size, depth in ((340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3)):
         factor = 2**depth
         right = size + (-size) % factor
-        given = call(function, size, depth)
+        given = number(call(function, size, depth))
         if given == right:
             continue
         shown = f"for size {size} and depth {depth} it gives {given}, not {right}. "
@@ -81,7 +81,7 @@ def receptive_field(function):
     """A function of a list of kernel sizes: the side of the receptive field of these convolutions in a row."""
     for kernels in ([3], [5], [3, 3], [3, 3, 3], [7, 1, 3]):
         right = 1 + sum(size - 1 for size in kernels)
-        given = call(function, list(kernels))
+        given = number(call(function, list(kernels)))
         if given == right:
             continue
         shown = f"for {kernels} it gives {given}, not {right}. "

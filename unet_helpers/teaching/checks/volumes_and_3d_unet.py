@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise
+from ._verdict import Wrong, call, exercise, number
 
 
 @exercise
@@ -13,7 +13,7 @@ def volume(function):
         mask = (rng.random(shape) < 0.4).astype(np.uint8)
         voxels, voxel = int(mask.sum()), float(np.prod(spacing))
         right = voxels * voxel / 1000
-        given = float(call(function, mask, spacing))
+        given = number(call(function, mask, spacing))
         if np.isclose(given, right):
             continue
         size = " × ".join(f"{side:g}" for side in spacing)
@@ -41,7 +41,7 @@ def receptive_field(function):
     """A function of pool sizes along one axis, and the spacing there, that gives the receptive field in mm."""
     for factors, spacing in (((2, 2), 1.0), ((2,), 1.0), ((1, 2), 5.0), ((2, 2, 2), 0.8), ((1, 1, 2), 5.0)):
         right = _field(factors) * spacing
-        given = float(call(function, factors, spacing))
+        given = number(call(function, factors, spacing))
         if np.isclose(given, right):
             continue
         shown = f"for poolings by {factors} and {spacing:g} mm it gives {given:g}, not {right:g} mm. "
@@ -80,7 +80,7 @@ def overlap(function):
     """A function of patch side and border in voxels: the smallest overlap, as a share, that hides the border."""
     for patch, border in ((32, 4), (64, 8), (48, 6), (16, 4)):
         right = 2 * border / patch
-        given = float(call(function, patch, border))
+        given = number(call(function, patch, border))
         if np.isclose(given, right):
             continue
         shown = f"for patches of {patch} with a border of {border} it gives {given:g}, not {right:g}. "
