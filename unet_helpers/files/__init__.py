@@ -18,6 +18,7 @@
 from .archives import extract
 from .downloads import SOURCES, fetch
 from .images import read_file, read_image, read_mask, write_png
+from .masks import palettes_agree
 from .pairing import natural_key, pair_files, pair_suffixes, plain_name, without_leading_zeros
 from .paths import DataError, atomic_path, data_folder, max_values, stem_of, suffix_of, user_path
 from .reading import Reading
@@ -37,6 +38,7 @@ __all__ = [
     "natural_key",
     "pair_files",
     "pair_suffixes",
+    "palettes_agree",
     "plain_name",
     "read_file",
     "read_image",

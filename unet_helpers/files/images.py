@@ -53,7 +53,7 @@ def read_mask(path):
 
     Of an NPZ the array named ``mask`` is read, or the only one. Of a palette the index is the class. Black and white
     in a JPEG become 0 and 255; any other mask in a JPEG is refused, because JPEG changes class indices. Labels that a
-    scale factor moved by less than .01 are rounded.
+    scale factor moved by up to .03 are rounded.
 
     Returns
     -------

@@ -80,7 +80,7 @@ def palettes_agree(palettes):
             if color != expected:
                 raise DataError(
                     f"mask '{_name(path)}' shows index {index} in the color {color} but '{_name(other)}' in "
-                    f"{expected}; the same index is another class: give all masks one palette, or {SAVE_PLAIN} a palette"
+                    f"{expected}: the same index is another class; give all masks one palette, or {SAVE_PLAIN} one"
                 )
 
 
@@ -113,13 +113,13 @@ def _black_or_white(path, reading):
 
 
 def _whole(array, reading):
-    """Labels that a scale factor moved by less than .01 (1 came back as 1.00002), each whole number again.
+    """Labels that a scale factor moved by up to .03 (1 came back as 1.00002), each whole number again.
 
     Only where each whole number has one stored value: interpolation and probabilities leave many.
     """
     values = np.unique(array)
     whole = np.round(values)
-    if (values == whole).all() or np.abs(values - whole).max() > 0.01 or len(np.unique(whole)) < len(values):
+    if (values == whole).all() or np.abs(values - whole).max() > 0.03 or len(np.unique(whole)) < len(values):
         return array
     reading.notes.append(f"labels such as {values[values != whole][0]:.6g}, moved by a scale factor, are rounded")
     return np.round(array)

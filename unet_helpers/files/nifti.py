@@ -71,15 +71,13 @@ def affine_in_mm(image, path, notes):
     affine[:3, :3] = _with_thin_axis(affine[:3, :3], image.shape)
     columns = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or columns.min() < 1e-12 or abs(np.linalg.det(affine[:3, :3] / columns)) < 1e-3:
-        raise DataError(
-            f"'{path.name}' has an affine that leads to no place ({affine[:3].tolist()}); correct the header"
-        )
+        raise DataError(f"'{path.name}' has an affine that leads to no place: {affine[:3].tolist()}; correct it")
     degrees, leans = lean_of(affine)
     if leans and sum(n > 1 for n in image.shape[:3]) == 3:
         raise DataError(
-            f"'{path.name}' has axes that lean by {degrees:.0f}° (gantry tilt, or an affine registration), and distances "
-            "in it would be wrong; resample it on straight axes with nibabel.processing.resample_to_output, of a mask "
-            "with order=0"
+            f"'{path.name}' has axes that lean by {degrees:.0f}° (gantry tilt, or an affine registration), and "
+            "distances in it would be wrong; resample it on straight axes with nibabel.processing.resample_to_output, "
+            "of a mask with order=0"
         )
     seen = [axis for axis in range(3) if axis < len(image.shape) and image.shape[axis] > 1]
     if not np.allclose(np.array(zooms)[seen], columns[seen], rtol=1e-2):

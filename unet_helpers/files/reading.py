@@ -33,7 +33,7 @@ class Reading:
     orientation : str
         To where the axes of a NIfTI point as stored, such as "RAS"; empty for other formats.
     palette : dict of int to (red, green, blue), or None
-        Of a mask with a palette: the color of each index that occurs. See :func:`unet_helpers.files.masks.palettes_agree`.
+        Of a mask with a palette: the color of each index that occurs, for :func:`unet_helpers.files.palettes_agree`.
     lossy : bool
         Whether the compression changed values when the file was written, as JPEG does.
     """
@@ -57,7 +57,7 @@ LEAN = 0.02  # cosine of the angle between two axes from which a grid counts as 
 
 
 def lean_of(affine):
-    """How far the axes of a grid are from right angles, in degrees."""
+    """How far the axes of a grid are from right angles, in degrees; and whether that is too far."""
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     cosines = np.abs(np.triu(axes.T @ axes, 1))
     return float(np.rad2deg(np.arcsin(min(cosines.max(), 1)))), bool(cosines.max() > LEAN)

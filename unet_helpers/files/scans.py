@@ -122,18 +122,7 @@ def read_series(folder, series=None):
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = {}
-    for path in files:
-        with reading_of(path):
-            datasets[path] = open_dicom(path, with_pixels=False)
-    found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
-    if len(found) > 1 and series is None:
-        listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
-        raise DataError(f"folder '{folder.name}' holds {len(found)} series: {listed}; choose one with series=")
-    if series is not None:
-        datasets = {p: d for p, d in datasets.items() if str(d.get("SeriesInstanceUID", "none")) == series}
-        if not datasets:
-            raise DataError(f"folder '{folder.name}' has no series {series}, but {', '.join(sorted(found))}")
+    datasets = _one_series(folder, files, series)
     ordered, positions = sort_by_position(datasets)
     _regular_step(ordered, positions)
     first = datasets[ordered[0]]
@@ -157,6 +146,23 @@ def read_series(folder, series=None):
     return Volume(array, spacing, affine, ordered, left_out, rules[0], notes)
 
 
+def _one_series(folder, files, series):
+    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named."""
+    datasets = {}
+    for path in files:
+        with reading_of(path):
+            datasets[path] = open_dicom(path, with_pixels=False)
+    found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
+    if len(found) > 1 and series is None:
+        listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
+        raise DataError(f"folder '{folder.name}' holds {len(found)} series: {listed}; choose one with series=")
+    if series is not None:
+        datasets = {p: d for p, d in datasets.items() if str(d.get("SeriesInstanceUID", "none")) == series}
+        if not datasets:
+            raise DataError(f"folder '{folder.name}' has no series {series}, but {', '.join(sorted(found))}")
+    return datasets
+
+
 def _affine(along_slices, along_rows, along_columns, origin):
     affine = np.eye(4)
     affine[:3, :3] = np.stack([along_slices, along_rows, along_columns], axis=1)
@@ -169,9 +175,9 @@ def _check_places(ordered, origins, affine):
     degrees, leans = lean_of(affine)
     if leans:
         raise DataError(
-            f"the slices from '{ordered[0].name}' to '{ordered[-1].name}' lean by {degrees:.0f}° (gantry tilt), so that "
-            "the volume would be sheared; convert the series with dcm2niix, which straightens it, or read the slices "
-            "one by one with read_image"
+            f"the slices from '{ordered[0].name}' to '{ordered[-1].name}' lean by {degrees:.0f}° (gantry tilt), so "
+            "that the volume would be sheared; convert the series with dcm2niix, which straightens it, or read the "
+            "slices one by one with read_image"
         )
     expected = origins[0] + np.arange(len(ordered))[:, np.newaxis] * affine[:3, 0]
     off = np.linalg.norm(origins - expected, axis=1)
@@ -244,8 +250,8 @@ def geometry_of(dataset, path):
     right_angles = np.allclose(direction @ direction.T, np.eye(2), atol=0.02)
     if not (right_angles and np.isfinite(origin).all()):
         raise DataError(
-            f"'{path.name}' has an ImageOrientationPatient of {direction.ravel().tolist()}, which are no two directions at "
-            "right angles, or no position; correct its header"
+            f"'{path.name}' has an ImageOrientationPatient of {direction.ravel().tolist()}, which are no two "
+            "directions at right angles, or no position; correct its header"
         )
     direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
     return *direction, np.cross(*direction), origin
@@ -371,8 +377,8 @@ def _stored_pixels(dataset, path):
     high, bits = int(dataset.get("HighBit") or dataset.BitsStored - 1), int(dataset.BitsStored)
     if high != bits - 1:
         raise DataError(
-            f"'{path.name}' stores {bits} bits up to bit {high}, as DICOM no longer allows, and which bits are the value "
-            f"is not certain; convert it (dcmconv), or set HighBit to {bits - 1} if its values are right so"
+            f"'{path.name}' stores {bits} bits up to bit {high}, as DICOM no longer allows, and which bits are the "
+            f"value is not certain; convert it (dcmconv), or set HighBit to {bits - 1} if its values are right so"
         )
     return stored
 

@@ -8,6 +8,10 @@ from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
 from .scans import read_series
 
 NIFTI = (".nii", ".nii.gz")
+GRID = (
+    *("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+    *("srow_x", "srow_y", "srow_z"),
+)
 # format of the image -> formats in which its mask can go back, the usual one first
 INTO = {
     ".nii": NIFTI,
@@ -117,11 +121,10 @@ def _write_like_nifti(target, mask, source):
         standard = np.array([[0, 1], [1, 1], [2, 1]], float)
         voxels = apply_orientation(mask.reshape(there), ornt_transform(_after(turn), standard))
     header = type(image.header)()
-    for field in ("xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"):
-        header[field] = image.header[field]
-    for field in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
+    for field in GRID:
         header[field] = image.header[field]
     header.set_data_dtype(np.uint8)
+    voxels = voxels.reshape(image.shape[:3])
     header.set_data_shape(voxels.shape)
     header["xyzt_units"] = int(image.header["xyzt_units"]) & 7  # a mask has no time
     header["pixdim"][:4] = image.header["pixdim"][:4]
