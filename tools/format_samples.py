@@ -101,7 +101,7 @@ SAMPLES = {
     "NPZ, with spacing": ("a.npz", lambda p: np.savez_compressed(p, image=VOLUME[0], spacing=[0.75, 0.5])),
     "DICOM, slice": ("a.dcm", lambda p: save_dicom(p)),
     "DICOM, several frames": ("a.dcm", lambda p: save_dicom(p, VOLUME, SpacingBetweenSlices=3)),
-    "NIfTI, sagittal slice": ("a.nii", lambda p: save_nifti(p, VOLUME[..., :1])),
+    "NIfTI, sagittal slice": ("a.nii", lambda p: save_nifti(p, VOLUME.transpose(1, 2, 0)[..., :1])),
     "NIfTI, volume": ("a.nii", lambda p: save_nifti(p)),
     "NIfTI, packed": ("a.nii.gz", lambda p: save_nifti(p)),
     "NIfTI, 4D": ("a.nii.gz", lambda p: save_nifti(p, np.stack([VOLUME, VOLUME + 1], -1))),

@@ -111,12 +111,13 @@ ELSEWHERE = {
     ),
     (".h5", ".hdf5", ".mat", ".pkl", ".zarr"): (
         "a container of arrays",
-        "each array to NPY: np.save('{1}.npy', array)",
+        "by saving each array as NPY: np.save('{1}.npy', array)",
     ),
-    (".bmp", ".gif", ".webp", ".pgm", ".ppm", ".heic", ".jp2", ".pcx", ".tga"): (
+    (".bmp", ".gif", ".webp", ".pgm", ".ppm", ".jp2", ".pcx", ".tga"): (
         "a picture format",
         "to PNG: Image.open('{0}').save('{1}.png')",
     ),
+    (".heic", ".heif"): ("a telephone's photograph", "to PNG in the program that shows it"),
     (".json", ".xml", ".geojson"): ("an annotation in text", "to a PNG of class indices with the tool that wrote it"),
 }
 

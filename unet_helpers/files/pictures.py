@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import threading
 
 import numpy as np
@@ -159,7 +160,11 @@ def read_tiff(path, as_mask):
         check_size(path, series.shape)
         if len(tiff.series) > 1:
             raise DataError(f"'{path.name}' holds {len(tiff.series)} pictures of different kinds; save them one by one")
-        stored = sum(sum(page.databytecounts) for page in series.pages if page is not None)
+        there = [page for page in series.pages if page is not None]
+        pieces, known = math.prod(page.chunked), min(len(frame.dataoffsets) for frame in there)
+        if known < pieces:  # tifffile would go through millions of pieces that are not there
+            raise ValueError(f"{pieces} strips or tiles are announced and {known} are there")
+        stored = sum(sum(frame.databytecounts) for frame in there)
         if stored > 2 * series.nbytes + 2**16:  # a bomb: tifffile would unpack all of it before it looks at the size
             raise ValueError(f"{stored} bytes are stored for {series.nbytes} bytes of picture")
         packed = page.compression not in (1, 8, 32773, 32946)  # none, deflate, PackBits: the rest tifffile cannot
