@@ -26,7 +26,8 @@ from format_samples import (
 )
 
 from unet_helpers.data import WHAT, load_dataset, recognize_layout
-from unet_helpers.files import SOURCES, DataError, extract, read_image, read_mask
+from unet_helpers.files import SOURCES, DataError, extract, read_file, read_image, read_mask
+from unet_helpers.files.images import ELSEWHERE
 
 PAGE = Path(__file__).resolve().parents[1] / "book" / "formats.md"
 # words of an error -> the kind of refusal in the table; an error that is none of these stops the making of the page
@@ -79,11 +80,11 @@ def head(*cells):
 
 
 def good_files(outcomes, folder):
-    lines = head("file", "image", "as a mask")
+    lines = head("file", "image", "its numbers", "as a mask")
     for name in SAMPLES:
         path = write_sample(name, folder)
         mask = as_mask(path)
-        lines.append(row(name, described(path), mask))
+        lines.append(row(name, described(path), read_file(path).rule, mask))
         path.unlink()
     return lines
 
@@ -93,6 +94,7 @@ def as_mask(path):
         return "×".join(map(str, read_mask(path).shape))
     except DataError as error:
         reasons = {"color picture": "color", "channels": "channels", "whole numbers": "other values"}
+        reasons |= {"photograph": "JPEG", "transparent": "alpha"}
         return "no: " + next(reason for words, reason in reasons.items() if words in str(error))
 
 
@@ -159,6 +161,10 @@ def page():
             os.environ["UNET_MAX_VALUES"] = before
     good, bad, layouts, packed = ("\n".join(lines) for lines in tables)
     meanings = "\n".join(f"- `{name}`: {what}" for name, what in WHAT.items())
+    others = "\n".join(
+        f"- {', '.join(f'`{ending}`' for ending in endings)}: {what}; convert it {remedy.format('x' + endings[0], 'x')}"
+        for endings, (what, remedy) in ELSEWHERE.items()
+    )
     sources = "\n".join(f"- `{name}`, {source.license}" for name, source in SOURCES.items())
     sentences = "\n".join(f"- **{kind}**: {sentence(text)}" for kind, text in sorted(outcomes.sentences.items()))
     return TEMPLATE.format(
@@ -167,6 +173,7 @@ def page():
         layouts=layouts,
         archives=packed,
         meanings=meanings,
+        others=others,
         sources=sources,
         sentences=sentences,
     )
@@ -184,7 +191,21 @@ Arrays are (rows, columns, channels), with the slices first for a volume; spacin
 
 {good}
 
-JPEG changes values when it is written: use it for no mask. A folder with the slices of one DICOM series is read by `unet_helpers.files.read_series`, sorted by position; gaps and doubles are refused. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Where 0 is white (MONOCHROME1), values are turned around, so that more is brighter.
+`read_file(path)` returns the array with all that is known of it: spacing, affine, orientation, the rule of the third column, and `notes` of what a header contradicts. A folder with the slices of one DICOM series is read by `unet_helpers.files.read_series`, sorted by position.
+
+**Orientation.** Slices go from the feet to the head, rows from front to back, columns from the patient's right to left, as a radiologist's display shows them, whatever order a NIfTI has. A NIfTI with one slice, along any axis, is that slice: axial as above, sagittal and coronal with the head up. Affines lead from (slice, row, column) to DICOM's x to the left, y to the back, z to the head, in mm; NIfTI in micrometers or meters is converted. Where `pixdim` and the affine, or sform and qform disagree, the affine (the sform) is taken, and a note says so. `write_mask_like(target, mask, source)` leads a mask back: a NIfTI with the axes, affine and units of its source, for DICOM a NIfTI in the patient's place, for a picture one without loss.
+
+**Grids that are none are refused:** slices that lean (gantry tilt) or lie at irregular places, doubles and gaps in a series, an affine with leaning axes. dcm2niix straightens a series; distances in a sheared volume would be wrong.
+
+**Pictures.** A photograph is turned upright as its EXIF says, because the tools in which masks are drawn do so. Where 0 is white (TIFF WhiteIsZero, DICOM MONOCHROME1), values are turned around, so that more is brighter; but CT, PET and NM with a rescale stay, since MONOCHROME1 says how to show their numbers and not what was measured. A palette is its colors; alpha is left out; YBR and ink become RGB; color spaces that are not read are refused by name.
+
+**Masks.** Of a palette the index is the class. An inverting palette, in which a higher index is shown darker, is refused, as what is bright and what is the object are two answers; `palettes_agree` finds files of one folder that give one index two colors. A mask that may stand in its alpha channel is refused. JPEG changes values when it is written: black and white is cut at 128, any other mask in a JPEG is refused. One channel per class is refused; labels that a scale factor of NIfTI moved by up to .03 are rounded, and a note says so.
+
+**DICOM.** Bits above BitsStored are no part of a value. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Segmentations (SEG), RTSTRUCT, RTDOSE, reports and presentation states are refused by name, with what converts them.
+
+**Other formats** are refused with what they are:
+
+{others}
 
 ## Bad files
 

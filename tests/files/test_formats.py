@@ -78,6 +78,18 @@ def test_zeros_behind_a_small_picture_are_not_unpacked(tmp_path, monkeypatch):
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("height", [9_000_000, 40_000_000])
+def test_strips_that_are_announced_and_not_there_are_not_looked_for(tmp_path, height):
+    import time
+
+    save_tiff(tmp_path / "a.tif", GRAY, compression="zlib")
+    (tmp_path / "a.tif").write_bytes(patch_tiff((tmp_path / "a.tif").read_bytes(), {257: height}))
+    start = time.perf_counter()
+    with pytest.raises(DataError, match=r"'a\.tif' cannot be read.*strips"):
+        read_image(tmp_path / "a.tif")
+    assert time.perf_counter() - start < 5  # it took 20 seconds and more
+
+
 def peak_of(call, *arguments):
     """The most memory in bytes that Python and NumPy held at once during a call."""
     import tracemalloc

@@ -219,3 +219,195 @@ def test_nifti_axes_in_another_order_give_the_same_slices(tmp_path, order):
     image, spacing = read_image(tmp_path / "a.nii")
     np.testing.assert_array_equal(image[..., 0], VOLUME)
     assert spacing == (3.0, 0.75, 0.5)
+
+
+# --- meaning of DICOM values ----------------------------------------------------------------------
+
+
+def resaved(path, **tags):
+    """The file with tags of its pixels replaced."""
+    import pydicom
+
+    dataset = pydicom.dcmread(path)
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("signed", [False, True])
+def test_bits_above_those_that_are_stored_are_no_part_of_a_value(tmp_path, bits, signed):
+    low = -(2 ** (bits - 1)) if signed else 0
+    true = np.linspace(low, low + 2**bits - 1, 48).astype(np.int64).reshape(6, 8)
+    junk = true & (2**bits - 1)
+    junk[2:4, 2:4] |= 0x8000
+    array = junk.astype(np.uint16).view(np.int16 if signed else np.uint16)
+    save_dicom(tmp_path / "a.dcm", array, RescaleSlope=1, RescaleIntercept=-1024)
+    resaved(tmp_path / "a.dcm", BitsStored=bits, HighBit=bits - 1)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.dcm")[0][..., 0], true - 1024)
+
+
+@pytest.mark.parametrize(("bits", "high"), [(12, 15), (12, 13), (8, 11), (10, 15), (14, 15)])
+def test_values_at_an_uncertain_place_in_their_bits_are_refused(tmp_path, bits, high):
+    save_dicom(tmp_path / "a.dcm", GRAY.astype(np.uint16))
+    resaved(tmp_path / "a.dcm", BitsStored=bits, HighBit=high)
+    with pytest.raises(DataError, match=rf"'a\.dcm' stores {bits} bits up to bit {high}"):
+        read_image(tmp_path / "a.dcm")
+
+
+def palette_tags(depth):
+    colors = np.zeros((256, 3), np.uint16)
+    colors[:48] = np.random.default_rng(0).integers(0, 256, (48, 3))
+    stored = colors * 257 if depth == "16 bit" else colors
+    tags = {}
+    for k, name in enumerate(("Red", "Green", "Blue")):
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 8 if depth == "8 bit" else 16]
+        table = stored[:, k].astype(np.uint8 if depth == "8 bit" else np.uint16)
+        tags[f"{name}PaletteColorLookupTableData"] = table.tobytes()
+    return tags, colors[GRAY]
+
+
+@pytest.mark.parametrize("depth", ["8 bit", "8 bit in 16", "16 bit"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_dicom_palette_is_color_in_an_image_and_class_in_a_mask(tmp_path, depth, frames):
+    tags, colors = palette_tags(depth)
+    save_dicom(tmp_path / "us.dcm", GRAY if frames == 1 else np.stack([GRAY] * frames), Modality="US", **tags)
+    resaved(tmp_path / "us.dcm", PhotometricInterpretation="PALETTE COLOR")
+    image = read_image(tmp_path / "us.dcm")[0]
+    np.testing.assert_array_equal(image, colors if frames == 1 else np.stack([colors] * frames))
+    np.testing.assert_array_equal(read_mask(tmp_path / "us.dcm"), GRAY if frames == 1 else np.stack([GRAY] * frames))
+
+
+@pytest.mark.parametrize("kind", ["YBR_FULL", "RGB"])
+@pytest.mark.parametrize("planes", [0, 1])
+def test_color_of_dicom_is_rgb_in_any_order_of_its_planes(tmp_path, kind, planes):
+    from pydicom.pixels import convert_color_space
+
+    rgb = np.stack([GRAY * 5, 255 - GRAY * 5, GRAY * 0 + 90], -1)
+    stored = convert_color_space(rgb, "RGB", kind) if kind != "RGB" else rgb
+    save_dicom(tmp_path / "us.dcm", rgb, Modality="US")
+    data = (np.moveaxis(stored, -1, 0) if planes else stored).tobytes()
+    resaved(tmp_path / "us.dcm", PhotometricInterpretation=kind, PlanarConfiguration=planes, PixelData=data)
+    assert np.abs(read_image(tmp_path / "us.dcm")[0] - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["HSV", "ARGB", "CMYK", "YBR_PARTIAL_420", "MONOCHROME3"])
+def test_colors_of_dicom_that_are_not_read_are_named(tmp_path, kind):
+    save_dicom(tmp_path / "a.dcm")
+    with pytest.raises(DataError, match=rf"'a\.dcm' has the PhotometricInterpretation {kind}"):
+        read_image(resaved(tmp_path / "a.dcm", PhotometricInterpretation=kind))
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT", "NM"])
+def test_measured_values_stay_whatever_way_they_are_to_be_shown(tmp_path, modality):
+    save_dicom(tmp_path / "a.dcm", Modality=modality)
+    resaved(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.dcm")[0][..., 0], GRAY * 2.0 - 1024)
+
+
+@pytest.mark.parametrize("modality", ["CR", "DX", "MG", "XA", "RF"])
+def test_an_x_ray_of_which_0_is_white_is_turned_around(tmp_path, modality):
+    save_dicom(tmp_path / "a.dcm", Modality=modality, RescaleSlope=1, RescaleIntercept=0)
+    resaved(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.dcm")[0][..., 0], 255.0 - GRAY)
+
+
+@pytest.mark.parametrize(
+    ("uid", "modality", "said"),
+    [
+        ("66.4", "SEG", r"a DICOM segmentation \(SEG\).*dcmqi"),
+        ("66.4", "OT", r"a DICOM segmentation \(SEG\).*dcmqi"),
+        ("481.3", "RTSTRUCT", "an RTSTRUCT, which holds contours.*dcmrtstruct2nii"),
+        ("481.3", "", "an RTSTRUCT, which holds contours.*dcmrtstruct2nii"),
+        ("481.2", "RTDOSE", "an RTDOSE"),
+        ("88.67", "SR", "a structured report"),
+        ("11.1", "PR", "a presentation state"),
+        ("104.1", "DOC", "a document"),
+    ],
+)
+def test_objects_of_dicom_that_are_no_picture_are_named_with_what_converts_them(tmp_path, uid, modality, said):
+    from pydicom.dataset import Dataset
+
+    frames = [Dataset(), Dataset(), Dataset()]
+    tags = {"SOPClassUID": f"1.2.840.10008.5.1.4.1.1.{uid}", "Modality": modality}
+    save_dicom(tmp_path / "a.dcm", VOLUME, PerFrameFunctionalGroupsSequence=frames, **tags)
+    for read in (read_image, read_mask):
+        with pytest.raises(DataError, match=rf"'a\.dcm' is {said}"):
+            read(tmp_path / "a.dcm")
+
+
+def test_a_slope_of_zero_is_named_and_one_for_each_slice_is_applied(tmp_path):
+    save_dicom(tmp_path / "a.dcm", RescaleSlope=0)
+    with pytest.raises(DataError, match=r"'a\.dcm' has a RescaleSlope of 0"):
+        read_image(tmp_path / "a.dcm")
+    (tmp_path / "pet").mkdir()
+    for k in range(4):
+        tags = {"Modality": "PT", "Units": "BQML", "RescaleIntercept": 0, "RescaleSlope": 0.5 * (k + 1)}
+        save_dicom(tmp_path / "pet" / f"{k}", GRAY, z=3 * k, **tags)
+    volume = read_series(tmp_path / "pet")
+    np.testing.assert_array_equal(volume.array[:, 2, 3, 0], GRAY[2, 3] * np.array([0.5, 1, 1.5, 2]))
+    assert (volume.notes[0][:20], volume.rule[:13]) == ("4 slopes or rules am", "BQML by slope")
+
+
+# --- slices that do not lie above each other ------------------------------------------------------
+
+
+@pytest.mark.parametrize("degrees", [-30, -5, 2, 12, 20])
+def test_a_series_with_gantry_tilt_is_refused(tmp_path, degrees):
+    angle = np.deg2rad(degrees)
+    direction = [1, 0, 0, 0, round(float(np.cos(angle)), 6), round(float(-np.sin(angle)), 6)]
+    for k in range(5):
+        save_dicom(tmp_path / f"{k}", GRAY, z=5.0 * k, ImageOrientationPatient=direction)
+    with pytest.raises(DataError, match=rf"lean by {abs(degrees)}° \(gantry tilt\).*dcm2niix"):
+        read_series(tmp_path)
+
+
+@pytest.mark.parametrize("degrees", [-25, -10, 5, 15, 40])
+def test_an_oblique_series_whose_slices_lie_above_each_other_has_true_positions(tmp_path, degrees):
+    angle = np.deg2rad(degrees)
+    direction = [1, 0, 0, 0, float(np.cos(angle)), float(-np.sin(angle))]
+    normal = np.cross(direction[:3], direction[3:])
+    places = [(np.array([-100, -80, 40]) + 3 * k * normal).round(4).tolist() for k in range(5)]
+    for k, place in enumerate(places):
+        save_dicom(tmp_path / f"{9 - k}", GRAY, ImageOrientationPatient=direction, ImagePositionPatient=place)
+    volume = read_series(tmp_path)
+    for k, place in enumerate(places):
+        np.testing.assert_allclose((volume.affine @ [k, 0, 0, 1])[:3], place, atol=1e-3)
+    assert volume.spacing[0] == pytest.approx(3, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(0, 0, 0), (0, 0, 3), (4, 0, 6), (0, 0, 9)],  # one aside
+        [(0, 0, 0), (0, 0, 3), (0, -2, 6), (0, 0, 9), (0, 0, 12)],
+        [(0, 0, 3.0 * k if k < 20 else 57 + 3.14 * (k - 19)) for k in range(40)],  # steps that grow
+        [(0, 0, 0), (0, 0, 3), (0, 0, 7.5), (0, 0, 10.5)],
+        [(0, 0, 0), (0, 0, 3), (0, 0, 9), (0, 0, 12)],
+    ],
+)
+def test_slices_at_irregular_places_are_refused(tmp_path, places):
+    for k, place in enumerate(places):
+        save_dicom(tmp_path / f"{k:02d}", GRAY, ImagePositionPatient=[float(value) for value in place])
+    with pytest.raises(DataError, match=r"from the position that regular slices|mm apart where others are|lean by"):
+        read_series(tmp_path)
+
+
+@pytest.mark.parametrize("direction", [[0] * 6, [1, 0, 0, 1, 0, 0], [2, 0, 0, 0, 1, 0], [1, 0, 0, 0.5, 0.8, 0]])
+def test_directions_that_are_none_are_named_in_a_series_and_left_out_of_a_slice(tmp_path, direction):
+    for k in range(3):
+        save_dicom(tmp_path / f"{k}.dcm", GRAY, z=k, ImageOrientationPatient=direction)
+    with pytest.raises(DataError, match=r"'0\.dcm' has an ImageOrientationPatient of"):
+        read_series(tmp_path)
+    assert read_image(tmp_path / "0.dcm")[1] == (0.75, 0.5)
+
+
+def test_a_damaged_slice_and_one_in_color_are_named(series):
+    (series / "broken.dcm").write_bytes(b"\0" * 300)
+    with pytest.raises(DataError, match=r"'broken\.dcm' cannot be read"):
+        read_series(series)
+    (series / "broken.dcm").unlink()
+    save_dicom(series / "color", np.dstack([GRAY] * 3), z=9)
+    with pytest.raises(DataError, match=r"'color' has SamplesPerPixel 3 but"):
+        read_series(series)

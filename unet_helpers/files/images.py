@@ -8,8 +8,11 @@ import math
 
 import numpy as np
 
-from .paths import READABLE, DataError, _name, atomic_path, suffix_of, user_path
-from .pictures import _read_npy, _read_npz, _read_picture, _read_tiff
+from .arrays import read_npy, read_npz
+from .masks import class_indices
+from .paths import READABLE, DataError, _name, atomic_path, reading_of, suffix_of, user_path
+from .pictures import read_picture, read_tiff
+from .reading import Reading
 
 
 def read_image(path):
@@ -23,9 +26,12 @@ def read_image(path):
     Returns
     -------
     image : ``(H, W, C)`` float32
-        Values as stored; DICOM is in HU after its rescale or modality table. A TIFF of several pages,
-        DICOM of several frames, NIfTI, NPY and NPZ may hold a volume, then ``(D, H, W, C)``; the fourth
-        axis of a NIfTI is C. For a folder with a DICOM series see :func:`unet_helpers.files.read_series`.
+        Values as stored; DICOM is in HU after its rescale or modality table; where 0 is white, turned around; a
+        palette is its colors; alpha is left out; a photograph is turned upright as its EXIF says. A TIFF of several
+        pages, DICOM of several frames, NIfTI, NPY and NPZ may hold a volume, then ``(D, H, W, C)``; the fourth axis
+        of a NIfTI is C, and of an NPY or NPZ a last axis of up to four is. A volume of one slice is that slice. For a
+        folder with a DICOM series see :func:`unet_helpers.files.read_series`, for the orientation
+        :mod:`unet_helpers.files.reading`.
     spacing : tuple of float or None
         (row, column) in mm, with the slice distance first for a volume; None where the format
         carries none.
@@ -36,21 +42,18 @@ def read_image(path):
         If there is no such file.
     DataError
         A ``ValueError`` that names the file and what to do: unknown format, truncated, not what its name
-        says, too large (see :func:`unet_helpers.files.max_values`), NaN or infinite.
+        says, too large (see :func:`unet_helpers.files.max_values`), NaN or infinite, values of no known meaning.
     """
-    array, spacing = _read(path)
-    with np.errstate(over="ignore"):
-        image = np.asarray(array, dtype=np.float32)
-    if array.dtype.kind == "f" and not np.isfinite(image).all():
-        count = int((~np.isfinite(image)).sum())
-        raise DataError(f"image '{_name(path)}' holds {count} values that are NaN or infinite; repair or leave it out")
-    return image, spacing
+    reading = read_file(path)
+    return reading.array, reading.spacing
 
 
 def read_mask(path):
     """Read one mask with its values as stored: 0/1, 0/255, class indices.
 
-    Of an NPZ the array named ``mask`` is read, or the only one.
+    Of an NPZ the array named ``mask`` is read, or the only one. Of a palette the index is the class. Black and white
+    in a JPEG become 0 and 255; any other mask in a JPEG is refused, because JPEG changes class indices. Labels that a
+    scale factor moved by up to .03 are rounded.
 
     Returns
     -------
@@ -59,22 +62,31 @@ def read_mask(path):
     Raises
     ------
     FileNotFoundError, DataError
-        As :func:`read_image`; also for a color mask, or values that are not whole numbers in 0–255.
+        As :func:`read_image`; also for a color mask, one channel per class, an inverting palette, a mask that may stand
+        in the alpha channel, or values that are not whole numbers in 0–255.
     """
-    array, _ = _read(path, as_mask=True)
-    if array.shape[-1] not in (1, 3, 4):
-        raise DataError(f"mask '{_name(path)}' holds {array.shape[-1]} channels; a mask has one class index per pixel")
-    if not (array[..., :3] == array[..., :1]).all():
-        raise DataError(f"mask '{_name(path)}' is a color picture; a mask holds one class index per pixel")
-    array = array[..., 0]
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"mask '{_name(path)}' holds NaN or infinite values; draw it again or leave it out")
-    if array.min() < 0 or array.max() > 255 or (array.dtype.kind == "f" and (array != np.floor(array)).any()):
-        raise DataError(
-            f"mask '{_name(path)}' holds values from {array.min()} to {array.max()}; "
-            "a mask holds whole numbers from 0 to 255. Is this an image?"
-        )
-    return array.astype(np.uint8)
+    return read_file(path, as_mask=True).array
+
+
+def read_file(path, as_mask=False):
+    """Read one image, or mask, with its grid in the patient and with words for what its numbers are.
+
+    Returns
+    -------
+    unet_helpers.files.Reading
+        Its ``array`` is that of :func:`read_image` or :func:`read_mask`, which raise the same errors.
+    """
+    reading = _read(path, as_mask)
+    if as_mask:
+        reading.array = class_indices(path, reading)
+        return reading
+    with np.errstate(over="ignore"):
+        image = np.asarray(reading.array, dtype=np.float32)
+    if reading.array.dtype.kind == "f" and not np.isfinite(image).all():
+        count = int((~np.isfinite(image)).sum())
+        raise DataError(f"image '{_name(path)}' holds {count} values that are NaN or infinite; repair or leave it out")
+    reading.array = image
+    return reading
 
 
 def write_png(path, array):
@@ -85,54 +97,78 @@ def write_png(path, array):
         Image.fromarray(array).save(temporary, format="PNG")
 
 
+# formats that people bring and that no library here reads: ending -> what it is, and what converts it
+SIMPLE_ITK = "SimpleITK.WriteImage(SimpleITK.ReadImage('{0}'), '{1}.nii.gz')"
+ELSEWHERE = {
+    (".nrrd", ".nhdr"): ("NRRD", f"to NIfTI: export it from 3D Slicer, or {SIMPLE_ITK}"),
+    (".mha", ".mhd"): ("MetaImage", f"to NIfTI: {SIMPLE_ITK}, or 3D Slicer"),
+    (".mgz", ".mgh"): ("FreeSurfer's MGH", "to NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
+    (".hdr", ".img"): ("Analyze or a NIfTI pair", "to one NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
+    (".mnc",): ("MINC", "to NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
+    (".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".lif", ".nd2", ".vsi"): (
+        "a slide or a microscope's own format",
+        "to TIFF tiles of the size that is needed: QuPath, Fiji with Bio-Formats",
+    ),
+    (".h5", ".hdf5", ".mat", ".pkl", ".zarr"): (
+        "a container of arrays",
+        "by saving each array as NPY: np.save('{1}.npy', array)",
+    ),
+    (".bmp", ".gif", ".webp", ".pgm", ".ppm", ".jp2", ".pcx", ".tga"): (
+        "a picture format",
+        "to PNG: Image.open('{0}').save('{1}.png')",
+    ),
+    (".heic", ".heif"): ("a telephone's photograph", "to PNG in the program that shows it"),
+    (".json", ".xml", ".geojson"): ("an annotation in text", "to a PNG of class indices with the tool that wrote it"),
+}
+
+
+def _no_format(path, suffix):
+    for endings, (what, remedy) in ELSEWHERE.items():
+        if suffix in endings:
+            return f"'{path.name}' is {what}, which is not read here; convert it {remedy.format(path.name, path.stem)}"
+    return f"'{path.name}' is no format that is read here ({', '.join(READABLE)}); convert it"
+
+
 def _read(path, as_mask=False):
-    """Array with its channels in the last axis, ``(H, W, C)`` or ``(D, H, W, C)``, as stored; and spacing."""
+    """The reading with channels in the last axis, ``(H, W, C)`` or ``(D, H, W, C)``, as stored."""
     path = user_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file '{path}'; check the path and the spelling")
     suffix = suffix_of(path)
     if suffix not in READABLE:
-        raise DataError(f"'{path.name}' is no format that is read here ({', '.join(READABLE)}); convert it")
-    try:
-        array, spacing = _READERS[suffix](path, as_mask)
-    except DataError:
-        raise
-    except PermissionError as error:
-        raise DataError(f"'{path.name}' may not be read by this user; change its permissions") from error
-    except Exception as error:  # each library has errors of its own; the reader needs one sentence
-        raise DataError(
-            f"'{path.name}' cannot be read as {suffix[1:]} ({path.stat().st_size} bytes): "
-            f"truncated or damaged? Copy it again, or leave the pair out. ({type(error).__name__}: {error})"
-        ) from error
+        raise DataError(_no_format(path, suffix))
+    with reading_of(path):
+        reading = _READERS[suffix](path, as_mask)
+    array, spacing = reading.array, reading.spacing
     if array.dtype.kind not in "buif" or array.ndim not in (3, 4) or array.size == 0:
         raise DataError(f"'{path.name}' cannot be read: it holds no picture but {array.dtype} of shape {array.shape}")
     if spacing is not None:
-        spacing = tuple(float(value) for value in spacing)
+        reading.spacing = spacing = tuple(float(value) for value in spacing)
         if len(spacing) != array.ndim - 1 or not all(0 < value < math.inf for value in spacing):
             raise DataError(f"'{path.name}' gives its spacing as {spacing} mm; correct the header, or leave it out")
-    return array, spacing
+    return reading
 
 
-def _read_dicom(path, as_mask):
+def _read_dicom(path, as_mask) -> Reading:
     from .scans import read_dicom
 
-    return read_dicom(path)
+    return read_dicom(path, as_mask)
 
 
-def _read_nifti(path, as_mask):
-    from .scans import read_nifti
+def _read_nifti(path, as_mask) -> Reading:
+    from .nifti import read_nifti
 
     return read_nifti(path)
 
 
 _READERS = {
-    ".png": _read_picture,
-    ".jpg": _read_picture,
-    ".jpeg": _read_picture,
-    ".tif": _read_tiff,
-    ".tiff": _read_tiff,
-    ".npy": _read_npy,
-    ".npz": _read_npz,
+    ".png": read_picture,
+    ".jpg": read_picture,
+    ".jpeg": read_picture,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
+    ".npy": read_npy,
+    ".npz": read_npz,
     ".dcm": _read_dicom,
     ".nii": _read_nifti,
     ".nii.gz": _read_nifti,

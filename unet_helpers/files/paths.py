@@ -76,6 +76,22 @@ def writing(path):
         ) from None
 
 
+@contextlib.contextmanager
+def reading_of(path):
+    """Turn whatever a library raises at a damaged file into one sentence that names the file."""
+    try:
+        yield
+    except (DataError, FileNotFoundError):
+        raise
+    except PermissionError as error:
+        raise DataError(f"'{path.name}' may not be read by this user; change its permissions") from error
+    except Exception as error:  # each library has errors of its own; the reader needs one sentence
+        raise DataError(
+            f"'{path.name}' cannot be read as {suffix_of(path)[1:] or 'DICOM'} ({path.stat().st_size} bytes): "
+            f"truncated or damaged? Copy it again, or leave the pair out. ({type(error).__name__}: {error})"
+        ) from error
+
+
 class atomic_path:
     """Context manager: write to a temporary file beside ``path``, and move it there only on success.
 

@@ -1,22 +1,55 @@
-"""Read DICOM (one file, or the series in a folder) and NIfTI in one orientation.
+"""Read DICOM, one file or the series in a folder, in the orientation of :mod:`unet_helpers.files.reading`."""
 
-Array axes are slice, row, column, channel. For an axial volume slices go from the feet to the head, rows from front
-to back, columns from the patient's right to left, as DICOM stores them and a radiologist's display shows them.
-"""
-
-import gzip
-import io
-import math
+import contextlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .paths import DataError, check_size, suffix_of, user_path
+from .masks import indices_of_palette
+from .paths import DataError, check_size, reading_of, user_path
 from .pictures import pillow_limit
+from .reading import Reading, lean_of
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
-LARGEST_NIFTI_HEADER = 2**24  # bytes before the voxels, extensions included
+GRAY, COLOR = ("MONOCHROME1", "MONOCHROME2"), ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+JPEG_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+QUANTITIES = (
+    "CT",
+    "PT",
+    "NM",
+)  # modalities that measure: MONOCHROME1 says how to show their numbers, not what they are
+# modality -> what an object is that is no picture, and what converts it
+OBJECTS = {
+    "SEG": (
+        "a DICOM segmentation (SEG), whose frames are segments on slices of another series",
+        "convert it to NIfTI on the grid of its image, with dcmqi (segimage2itkimage), highdicom or 3D Slicer",
+    ),
+    "RTSTRUCT": (
+        "an RTSTRUCT, which holds contours and no pixels",
+        "convert it to a NIfTI mask on the grid of its CT, with plastimatch, dcmrtstruct2nii or 3D Slicer",
+    ),
+    "RTDOSE": (
+        "an RTDOSE, a dose in gray with a scale of its own",
+        "convert it to NIfTI with plastimatch or 3D Slicer",
+    ),
+    "RTPLAN": ("an RTPLAN, a plan without pixels", "leave it out"),
+    "SR": ("a structured report, text without pixels", "leave it out"),
+    "PR": ("a presentation state, which says how another file is shown", "leave it out"),
+    "KO": ("a key object selection, a list of other files", "leave it out"),
+    "DOC": ("a document", "leave it out"),
+}
+# the same by the class of the object, which no tool leaves away
+CLASSES = {
+    "Segmentation": "SEG",
+    "RTStructureSet": "RTSTRUCT",
+    "RTDose": "RTDOSE",
+    "RTPlan": "RTPLAN",
+    "SRStorage": "SR",
+    "PresentationState": "PR",
+    "KeyObject": "KO",
+    "Encapsulated": "DOC",
+}
 
 
 @dataclass
@@ -30,6 +63,7 @@ class Volume:
         DICOM has them.
     paths : the file of each slice
     left_out : files of the folder that are no DICOM
+    rule, notes : as of a :class:`unet_helpers.files.Reading`
     """
 
     array: np.ndarray
@@ -37,18 +71,26 @@ class Volume:
     affine: np.ndarray
     paths: list
     left_out: list
+    rule: str = ""
+    notes: list = field(default_factory=list)
 
 
-# --- DICOM ----------------------------------------------------------------------------------------
+def read_dicom(path, as_mask=False):
+    """One DICOM file as a :class:`Reading`: ``(H, W, C)``, or ``(D, H, W, C)`` with several frames.
 
-
-def read_dicom(path):
-    """One DICOM file: ``(H, W, C)``, or ``(D, H, W, C)`` with several frames, and its spacing in mm or None.
-
-    Gray values are passed through the modality table or rescale slope and intercept, so that CT is in HU.
+    Gray values are passed through the modality table or rescale slope and intercept, so that CT is in HU. Bits above
+    BitsStored are no part of a value, as DICOM says. A palette and the YBR color spaces become RGB.
     """
     dataset = open_dicom(path)
-    return pixels_of(dataset, path), spacing_of(dataset)
+    reading = reading_of_pixels(dataset, path, as_mask)
+    reading.spacing = spacing_of(dataset)
+    if reading.array.ndim == 3 and reading.spacing is not None:
+        with contextlib.suppress(DataError):  # an X-ray has no place in the patient
+            along_columns, along_rows, normal, origin = geometry_of(dataset, path)
+            row, column = reading.spacing
+            thick = abs(float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 1)) or 1.0
+            reading.affine = _affine(normal * thick, along_rows * row, along_columns * column, origin)
+    return reading
 
 
 def read_series(folder, series=None):
@@ -71,7 +113,8 @@ def read_series(folder, series=None):
         If the folder is not there.
     DataError
         If there is no DICOM file, more than one series, a file without a position, two slices at one
-        position, a gap between slices, or slices of different size or orientation; the files are named.
+        position, a gap between slices, slices of different size or orientation, or slices that lean (gantry tilt);
+        the files are named.
     """
     folder = user_path(folder)
     if not folder.is_dir():
@@ -79,7 +122,36 @@ def read_series(folder, series=None):
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = {path: open_dicom(path, with_pixels=False) for path in files}
+    datasets = _one_series(folder, files, series)
+    ordered, positions = sort_by_position(datasets)
+    _regular_step(ordered, positions)
+    first = datasets[ordered[0]]
+    check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
+    row_step, column_step = spacing_of(first) or (None, None)
+    if row_step is None:
+        raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")
+    along_columns, along_rows, normal, _ = geometry_of(first, ordered[0])
+    origins = np.array([geometry_of(datasets[path], path)[3] for path in ordered])
+    step = (origins[-1] - origins[0]) / (len(ordered) - 1)
+    affine = _affine(step, along_rows * row_step, along_columns * column_step, origins[0])
+    _check_places(ordered, origins, affine)
+    slices = []
+    for path in ordered:
+        with reading_of(path):
+            slices.append(reading_of_pixels(open_dicom(path), path))
+    rules = sorted({reading.rule for reading in slices})
+    notes = [] if len(rules) == 1 else [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
+    array = np.stack([reading.array.astype(np.float32) for reading in slices])
+    spacing = (float(step @ normal), row_step, column_step)
+    return Volume(array, spacing, affine, ordered, left_out, rules[0], notes)
+
+
+def _one_series(folder, files, series):
+    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named."""
+    datasets = {}
+    for path in files:
+        with reading_of(path):
+            datasets[path] = open_dicom(path, with_pixels=False)
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
         listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
@@ -88,19 +160,33 @@ def read_series(folder, series=None):
         datasets = {p: d for p, d in datasets.items() if str(d.get("SeriesInstanceUID", "none")) == series}
         if not datasets:
             raise DataError(f"folder '{folder.name}' has no series {series}, but {', '.join(sorted(found))}")
-    ordered, positions = sort_by_position(datasets)
-    step = _regular_step(ordered, positions)
-    first = datasets[ordered[0]]
-    check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
-    array = np.stack([pixels_of(open_dicom(path), path).astype(np.float32) for path in ordered])
-    row_step, column_step = spacing_of(first) or (None, None)
-    if row_step is None:
-        raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")
-    along_columns, along_rows, normal, origin = geometry_of(first, ordered[0])
+    return datasets
+
+
+def _affine(along_slices, along_rows, along_columns, origin):
     affine = np.eye(4)
-    affine[:3, :3] = np.stack([normal * step, along_rows * row_step, along_columns * column_step], axis=1)
+    affine[:3, :3] = np.stack([along_slices, along_rows, along_columns], axis=1)
     affine[:3, 3] = origin
-    return Volume(array, (step, row_step, column_step), affine, ordered, left_out)
+    return affine
+
+
+def _check_places(ordered, origins, affine):
+    """Refuse slices that do not lie above each other, or not where one affine for all says."""
+    degrees, leans = lean_of(affine)
+    if leans:
+        raise DataError(
+            f"the slices from '{ordered[0].name}' to '{ordered[-1].name}' lean by {degrees:.0f}° (gantry tilt), so "
+            "that the volume would be sheared; convert the series with dcm2niix, which straightens it, or read the "
+            "slices one by one with read_image"
+        )
+    expected = origins[0] + np.arange(len(ordered))[:, np.newaxis] * affine[:3, 0]
+    off = np.linalg.norm(origins - expected, axis=1)
+    if off.max() > 0.25 * np.linalg.norm(affine[:3, 0]):
+        worst = int(off.argmax())
+        raise DataError(
+            f"'{ordered[worst].name}' lies {off[worst]:.2f} mm from the position that regular slices would have; "
+            "resample the series to one slice distance, or read the slices one by one with read_image"
+        )
 
 
 def dicom_files(folder):
@@ -115,16 +201,17 @@ def dicom_files(folder):
 
 def sort_by_position(datasets):
     """Order ``{path: dataset}`` along the normal of the slices; returns the paths and their positions in mm."""
-    positions, normals = {}, {}
-    for path, dataset in datasets.items():
-        _, _, normals[path], origin = geometry_of(dataset, path)
-        positions[path] = float(normals[path] @ origin)
+    places = {path: geometry_of(dataset, path) for path, dataset in datasets.items()}
+    normal = next(iter(places.values()))[2]  # one for all: of slices far away a tiny turn would move the position
+    positions = {path: float(normal @ place[3]) for path, place in places.items()}
     ordered = sorted(positions, key=positions.get)
     first = ordered[0]
     for path in ordered:
-        if normals[path] @ normals[first] < 0.999:
+        if min(places[path][axis] @ places[first][axis] for axis in range(3)) < 0.999:
             raise DataError(f"'{path.name}' lies in another direction than '{first.name}'; a scout? Move it away")
-        for name in ("Rows", "Columns", "PixelSpacing"):
+        if int(datasets[path].get("NumberOfFrames") or 1) > 1:
+            raise DataError(f"'{path.name}' holds several frames, and a series one per file; read it with read_image")
+        for name in ("Rows", "Columns", "PixelSpacing", "SamplesPerPixel", "PhotometricInterpretation"):
             if datasets[path].get(name) != datasets[first].get(name):
                 raise DataError(
                     f"'{path.name}' has {name} {datasets[path].get(name)} but '{first.name}' has "
@@ -160,6 +247,13 @@ def geometry_of(dataset, path):
             f"'{path.name}' has no position in the patient (ImagePositionPatient, ImageOrientationPatient); "
             "it is no slice of a volume: move it away"
         ) from None
+    right_angles = np.allclose(direction @ direction.T, np.eye(2), atol=0.02)
+    if not (right_angles and np.isfinite(origin).all()):
+        raise DataError(
+            f"'{path.name}' has an ImageOrientationPatient of {direction.ravel().tolist()}, which are no two "
+            "directions at right angles, or no position; correct its header"
+        )
+    direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
     return *direction, np.cross(*direction), origin
 
 
@@ -178,14 +272,81 @@ def open_dicom(path, with_pixels=True):
     return dataset
 
 
-@pillow_limit()
 def pixels_of(dataset, path):
-    """``(H, W, C)`` or ``(D, H, W, C)``, gray values after the modality table or rescale slope and intercept.
+    """The array of :func:`reading_of_pixels`."""
+    return reading_of_pixels(dataset, path).array
 
-    Of MONOCHROME1, where 0 is white, the stored values are turned around first.
+
+@pillow_limit()
+def reading_of_pixels(dataset, path, as_mask=False):
+    """``(H, W, C)`` or ``(D, H, W, C)`` and what its numbers are; spacing and affine are left to :func:`read_dicom`.
+
+    Gray values are those after the modality table or rescale slope and intercept. Of MONOCHROME1, where 0 is white, the
+    stored values are turned around first; but CT, PET and NM with a rescale stay, because MONOCHROME1 says how their
+    numbers are shown and not what was measured.
     """
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels import apply_color_lut, apply_modality_lut
 
+    _check_kind(dataset, path)
+    stored, kind = _stored_pixels(dataset, path), dataset.PhotometricInterpretation
+    lossy = str(dataset.get("LossyImageCompression") or "") == "01" or dataset.file_meta.TransferSyntaxUID in JPEG_LOSSY
+    reading = Reading(stored, rule="values as stored", lossy=lossy)
+    if kind == "PALETTE COLOR":
+        if as_mask:
+            colors = apply_color_lut(np.arange(int(stored.max()) + 1, dtype=stored.dtype), dataset)[..., :3]
+            reading.palette, reading.rule = indices_of_palette(path, stored, colors), "indices of a palette"
+            reading.array = stored[..., np.newaxis]
+        else:
+            color = apply_color_lut(stored, dataset)[..., :3]
+            # tables of 16 bits repeat the 8 bits of the color, as the standard has it
+            reading.array = (color >> 8).astype(np.uint8) if color.dtype.itemsize > 1 and color.max() > 255 else color
+            reading.rule = "colors of a palette"
+        return reading
+    if int(dataset.get("SamplesPerPixel") or 1) > 1:
+        reading.rule = "8 bit as stored" if kind == "RGB" else f"{kind} as RGB"
+        return reading
+    measured = dataset.get("Modality") in QUANTITIES and ("RescaleSlope" in dataset or "ModalityLUTSequence" in dataset)
+    if kind == "MONOCHROME1" and measured:
+        reading.notes.append("MONOCHROME1 is how to show it; the measured values are kept")
+    elif kind == "MONOCHROME1":  # 0 is white: turned around, so that more is brighter
+        stored = (-1 if dataset.PixelRepresentation else 2**dataset.BitsStored - 1) - stored.astype(np.int64)
+        reading.rule = "turned around because 0 is white"
+    reading.array = apply_modality_lut(stored, dataset)[..., np.newaxis]
+    _name_rule(dataset, path, reading)
+    return reading
+
+
+def _name_rule(dataset, path, reading):
+    """The words for what came of the modality table or rescale, and the unit."""
+    modality, kind = dataset.get("Modality"), str(dataset.get("RescaleType") or "").strip().upper()
+    before = f"{reading.rule}, then " if reading.rule.startswith("turned") else ""
+    if "ModalityLUTSequence" in dataset:
+        how = "by the modality table"
+    elif "RescaleSlope" in dataset and "RescaleIntercept" in dataset:
+        slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
+        if slope == 0:
+            raise DataError(f"'{path.name}' has a RescaleSlope of 0, which makes all pixels one; correct its header")
+        how = f"by slope {slope:g} and intercept {intercept:g}"
+    else:
+        if modality == "CT":
+            reading.notes.append("CT without rescale: the values may be no HU")
+        return
+    reading.unit = "HU" if kind == "HU" or (modality == "CT" and kind in ("", "US")) else ""
+    if modality == "PT":
+        reading.unit = str(dataset.get("Units") or "")
+    reading.rule = f"{before}{reading.unit or 'values'} {how}"
+
+
+def _check_kind(dataset, path):
+    """Refuse objects of DICOM that are no picture, by name and with what converts them."""
+    from pydicom.uid import UID
+
+    sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
+    keyword = sop_class.keyword if sop_class.is_valid else ""
+    kind = next((kind for words, kind in CLASSES.items() if words in keyword), str(dataset.get("Modality")))
+    if kind in OBJECTS:
+        what, remedy = OBJECTS[kind]
+        raise DataError(f"'{path.name}' is {what}; {remedy}")
     if "PerFrameFunctionalGroupsSequence" in dataset:
         raise DataError(
             f"'{path.name}' is enhanced DICOM, whose frames have places and scales of their own; "
@@ -193,6 +354,16 @@ def pixels_of(dataset, path):
         )
     if "PixelData" not in dataset:
         raise DataError(f"'{path.name}' is DICOM without pixels: cut short, or no picture; leave it out")
+    interpretation = dataset.get("PhotometricInterpretation")
+    if interpretation not in (*GRAY, *COLOR, "PALETTE COLOR"):
+        raise DataError(
+            f"'{path.name}' has the PhotometricInterpretation {interpretation}, which is not read here; convert it to "
+            "MONOCHROME2 or RGB (dcmconv, dcmj2pnm)"
+        )
+
+
+def _stored_pixels(dataset, path):
+    """The stored values, color as RGB, without bits that are no part of them."""
     try:
         stored = dataset.pixel_array
     except RuntimeError as error:  # pydicom's word for a codec that is not installed
@@ -203,11 +374,13 @@ def pixels_of(dataset, path):
             f"'{path.name}' is compressed as {kind}, for which a package is missing: install pylibjpeg with "
             "pylibjpeg-libjpeg and pylibjpeg-openjpeg, or decompress the file (dcmdjpeg)"
         ) from error
-    if int(dataset.get("SamplesPerPixel") or 1) > 1:
-        return stored
-    if dataset.PhotometricInterpretation == "MONOCHROME1":  # 0 is white: turned around, so that more is brighter
-        stored = (-1 if dataset.PixelRepresentation else 2**dataset.BitsStored - 1) - stored.astype(np.int64)
-    return apply_modality_lut(stored, dataset)[..., np.newaxis]
+    high, bits = int(dataset.get("HighBit") or dataset.BitsStored - 1), int(dataset.BitsStored)
+    if high != bits - 1:
+        raise DataError(
+            f"'{path.name}' stores {bits} bits up to bit {high}, as DICOM no longer allows, and which bits are the "
+            f"value is not certain; convert it (dcmconv), or set HighBit to {bits - 1} if its values are right so"
+        )
+    return stored
 
 
 def spacing_of(dataset):
@@ -220,57 +393,3 @@ def spacing_of(dataset):
         return in_plane
     between = dataset.get("SpacingBetweenSlices")
     return None if between is None else (float(between), *in_plane)
-
-
-# --- NIfTI ----------------------------------------------------------------------------------------
-
-
-def read_nifti(path):
-    """One NIfTI file: ``(D, H, W, C)``, or ``(H, W, C)`` with a single slice, and its spacing in mm.
-
-    The fourth axis of the file (time, or sequences) becomes the channels.
-    """
-    import nibabel
-
-    image = _load_nifti(path)
-    # canonical axes are x to the patient's right, y to the front, z up; ours are z up, y to the back, x to the left
-    image = nibabel.as_closest_canonical(image)
-    voxels = np.asarray(image.dataobj)
-    while voxels.ndim > 4 and voxels.shape[-1] == 1:
-        voxels = voxels[..., 0]
-    if voxels.ndim > 4:
-        raise DataError(f"'{path.name}' has {voxels.ndim} axes; save three, or four with the channels last")
-    voxels = voxels.reshape(voxels.shape + (1,) * (4 - voxels.ndim))
-    volume = np.flip(voxels.transpose(2, 1, 0, 3), (1, 2))
-    zooms = (*image.header.get_zooms(), 1.0)[:3]
-    spacing = tuple(float(value) for value in zooms[::-1])
-    return (volume[0], spacing[1:]) if len(volume) == 1 else (volume, spacing)
-
-
-def _load_nifti(path):
-    """The image from memory: as many bytes as the header announces are unpacked, and no more."""
-    import nibabel
-
-    with (gzip.open if suffix_of(path) == ".nii.gz" else open)(path, "rb") as stream:
-        start = stream.read(540)
-        kind = nibabel.Nifti2Image if len(start) >= 4 and 540 in _sizes(start) else nibabel.Nifti1Image
-        header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
-        if header["magic"] not in (b"n+1", b"n+2\0\r\n\x1a\n", b"n+2"):
-            raise ValueError("it does not begin as NIfTI does")
-        shape, offset = header.get_data_shape(), int(header["vox_offset"])
-        check_size(path, shape)
-        if not 0 <= offset <= LARGEST_NIFTI_HEADER:
-            raise ValueError(f"the voxels are said to start at byte {offset}")
-        pixdim = [float(header["pixdim"][1 + axis]) for axis, n in enumerate(shape[:3]) if n > 1]
-        if not all(0 < value < math.inf for value in pixdim):
-            raise DataError(f"'{path.name}' gives its spacing as {tuple(pixdim)} mm; correct the header")
-        expected = max(offset, 352) + math.prod(shape) * header.get_data_dtype().itemsize
-        content = start + stream.read(max(expected - len(start), 0))
-        if len(content) < expected:
-            raise ValueError(f"{expected} bytes are announced and {len(content)} are there")
-        stream.read(1)  # at its end a gzip file proves its checksum
-    return kind.from_stream(io.BytesIO(content))
-
-
-def _sizes(start):
-    return int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")
