@@ -88,15 +88,15 @@ def _kinds(images, paths):
 
 
 def _adopt(kinds, blank, lows):
-    """Give blank pictures, and slices without air among HU, the kind of their neighbors of one stored type."""
+    """Give slices without air among HU, and blank pictures, the kind of their neighbors."""
+    if HU in kinds:
+        kinds = [HU if -200 < low < 0 else kind for kind, low in zip(kinds, lows, strict=True)]
     seen = [kind for kind, empty in zip(kinds, blank, strict=True) if not empty]
     adopted = []
-    for kind, empty, low in zip(kinds, blank, lows, strict=True):
+    for kind, empty in zip(kinds, blank, strict=True):
         if empty and seen and kind not in seen:
-            like = [other for other in seen if other[1:3] == kind[1:3]] or ([HU] if HU in seen else [])
+            like = [other for other in seen if other[1:3] == kind[1:3] or (other == HU and kind[1] != "uint8")]
             kind = like[0] if like else kind
-        elif HU in seen and -200 < low < 0:
-            kind = HU
         adopted.append(kind)
     return adopted
 

@@ -146,7 +146,8 @@ def _find_train_test(folder):
     """``{side: folder}`` where train/, and val/ or test/, each hold images and masks."""
     inside = {path.name.lower(): path for path in folders_in(folder)}
     found = {side: inside[name] for side, names in SIDES.items() for name in names if name in inside}
-    found = {side: path for side, path in found.items() if image_and_mask_folders(path)}
+    both = {side: image_and_mask_folders(path) for side, path in found.items()}
+    found = {side: path for side, path in found.items() if both[side] and not _holds_volumes(both[side][0])}
     return found if "train" in found and len(found) > 1 else None
 
 
@@ -164,7 +165,9 @@ def _find_patients(folder):
     """<patient>/images/x.png with <patient>/masks/x.png, whose names agree; not where it is train/ and test/."""
     masks = _mask_names(folder)
     agree = [bool({plain_name(p) for p in pictures_in(path / "images")[0]} & set(masks[path])) for path in masks]
-    return list(masks) if agree and sum(agree) * 2 > len(agree) and not _find_train_test(folder) else None
+    if not agree or sum(agree) * 2 <= len(agree) or any(_holds_volumes(path / "images") for path in masks):
+        return None
+    return None if _find_train_test(folder) else list(masks)
 
 
 def _find_class_files(folder):

@@ -14,14 +14,14 @@ from .picture_folders import Item, classes_of, load_items
 from .volume_folders import load_volumes
 
 
-def load_decathlon(folder, *, class_names=None, mask_values=None, modality=None, **options):
+def load_decathlon(folder, *, class_names=None, mask_values=None, **options):
     """One task of the Medical Segmentation Decathlon, as its ``dataset.json`` lists it (arXiv 2106.05735).
 
     Parameters
     ----------
     folder : str or Path
         With ``dataset.json``, ``imagesTr/`` and ``labelsTr/``. The images without labels in ``imagesTs/`` are not read.
-    class_names, mask_values, modality
+    class_names, mask_values
         In place of what ``dataset.json`` says.
     options
         As for :func:`unet_helpers.data.volume_folders.load_volumes`.
@@ -50,10 +50,10 @@ def load_decathlon(folder, *, class_names=None, mask_values=None, modality=None,
         _refuse_ignore(folder, content["labels"])
         mask_values = values
     names = class_names or names
-    return load_volumes(folder.name, cases, tuple(names), mask_values, modality or channels, report, **options)
+    return load_volumes(folder.name, cases, tuple(names), mask_values, channels, report, **options)
 
 
-def load_nnunet(folder, *, class_names=None, mask_values=None, modality=None, problems="raise", **options):
+def load_nnunet(folder, *, class_names=None, mask_values=None, problems="raise", **options):
     """nnU-Net's raw data: ``imagesTr/x_0000.nii.gz``, ``x_0001…`` are the channels of ``labelsTr/x.nii.gz``.
 
     ``dataset.json``, of version 1 or 2, gives the names of channels and labels, where it is there. PNG and TIFF are
@@ -91,9 +91,7 @@ def load_nnunet(folder, *, class_names=None, mask_values=None, modality=None, pr
     if alone:
         report.append(f"{len(alone)} files left out: {shown}")
     if suffix_of(cases[0][1][0]) in NIFTI:
-        return load_volumes(
-            folder.name, cases, tuple(class_names), mask_values, modality or channels, report, **options
-        )
+        return load_volumes(folder.name, cases, tuple(class_names), mask_values, channels, report, **options)
     if len(cases[0][1]) > 1:
         raise DataError(
             f"'{folder.name}' holds pictures of {len(cases[0][1])} files each for nnU-Net; save each as one"

@@ -1,5 +1,6 @@
 """Folders of pictures as slices with their masks, matched by name: one pair of folders, or several as one source."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from . import layouts
 from .grays import scale_pictures
 from .headers import check_one_grid
 from .layouts import WHAT
-from .patients import patient_ids_from_names, unique_cases
+from .patients import PLACE, patient_ids_from_names, unique_cases
 from .preprocessing import encode_mask, ignored, resize_image, resize_mask
 from .subsets import Subset
 
@@ -264,13 +265,18 @@ def classes_of(found, mask_values):
 
 
 def load_patient_folders(folders, **options):
-    """``<patient>/images/x.png`` with ``<patient>/masks/x.png``; a folder is a patient."""
+    """``<patient>/images/x.png`` with ``<patient>/masks/x.png``; a folder is a patient.
+
+    Folders that are called batch, site, fold or the like are none, and names of pictures tell the patients.
+    """
     parts = [Part(folder.name, folder / "images", folder / "masks") for folder in folders]
     recognized = [f"recognized: {WHAT['patients']}"]
     skipped = [path.name for path in layouts.folders_in(folders[0].parent) if path not in folders]
     if skipped:
         recognized.append(f"folders left aside, without images and masks: {', '.join(skipped)}")
-    return load_parts(folders[0].parent, parts, recognized, patients="labels", **options)
+    words = {re.sub(r"[\W\d_]+", "", folder.name.casefold()) for folder in folders}
+    patients = "names" if words <= PLACE else "labels"
+    return load_parts(folders[0].parent, parts, recognized, patients=patients, **options)
 
 
 def load_folders_of_suffixes(folders, **options):

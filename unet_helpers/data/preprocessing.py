@@ -126,8 +126,8 @@ def ignored(found, unknown):
     if not marks or (marks[-1] > 0 and not any(0 < value < 254 for value in found)):
         return ""
     return (
-        f"the mask holds {found}, and {marks[-1]} among class indices often means 'do not count', which no loss and no "
-        "metric here knows; say as which class these pixels count, e.g. "
+        f"the mask holds {found}, and [{marks[-1]}] means nothing among class indices; often it marks pixels that must "
+        "not count, which no loss and no metric here knows: say as which class they count, with "
         f"mask_values={{…, {marks[-1]}: 0}} for background"
     )
 

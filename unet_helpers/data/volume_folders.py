@@ -45,7 +45,7 @@ def load_brats(folder, **options):
     return load_volumes(folder.name, cases, names, values, ("MRI",) * len(BRATS_SEQUENCES), report, **options)
 
 
-def load_volume_folders(folders, *, class_names=None, mask_values=None, problems="raise", modality=None, **options):
+def load_volume_folders(folders, *, class_names=None, mask_values=None, problems="raise", **options):
     """Two folders of NIfTI volumes, matched by name as :func:`unet_helpers.pair_files` does.
 
     ``class_names``, ``mask_values`` and ``problems`` are those of
@@ -72,7 +72,7 @@ def load_volume_folders(folders, *, class_names=None, mask_values=None, problems
         class_names = classes_of(found, mask_values)
         class_names = ("background", "class 1") if class_names == ("background", "foreground") else class_names
     name = image_folder.parent.name
-    return load_volumes(name, cases, tuple(class_names), mask_values, modality, report, **options)
+    return load_volumes(name, cases, tuple(class_names), mask_values, (), report, **options)
 
 
 def load_volumes(
@@ -80,9 +80,10 @@ def load_volumes(
     cases,
     class_names,
     mask_values,
-    modality,
+    declared,
     report,
     *,
+    modality=None,
     size=None,
     volumes=None,
     window=(-600, 1500),
@@ -98,10 +99,12 @@ def load_volumes(
     class_names : tuple of str
     mask_values : dict of int to int or None
         From stored value to class, as in :func:`unet_helpers.data.encode_mask`.
-    modality : str or sequence of str, one per channel, or None
-        "CT", in whatever case and as a whole word, is windowed. Any other has no unit, so each volume and channel is
-        scaled by its own percentiles 0.5 and 99.5. Without a modality, values below -200 mean CT, and volumes of two
-        kinds are refused.
+    declared : sequence of str
+        What the folder says of its channels; empty where it says nothing.
+    modality : str or sequence of str, one per channel, optional
+        In place of it. "CT", in whatever case and as a whole word, is windowed. Any other has no unit, so each volume
+        and channel is scaled by its own percentiles 0.5 and 99.5. Where neither is given, values below -200 mean CT.
+        HU and other values in one channel are refused, unless ``modality`` says what they are.
     size : int, optional
         Height and width of the slices; without it all volumes must have one.
     volumes : int, optional
@@ -123,7 +126,7 @@ def load_volumes(
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     scans = [scan for scan, _, _ in cases]
     people, how = patients_of_scans(scans, patient_pattern)
-    rule = _GrayRule(modality, window)
+    rule = _GrayRule(declared, modality, window)
     images, masks, spacings, depths = [], [], [], []
     for _, paths, mask_path in cases:
         image, spacing = _read_channels(paths)
@@ -163,8 +166,9 @@ def load_volumes(
 class _GrayRule:
     """Window or percentiles for each channel of each volume, by its modality; two kinds in one place are refused."""
 
-    def __init__(self, modality, window):
-        self.modality = (modality,) if isinstance(modality, str) else tuple(modality or ())
+    def __init__(self, declared, modality, window):
+        self.modality = (modality,) if isinstance(modality, str) else tuple(modality or declared)
+        self.certain = modality is not None
         self.window, self.notes = window, []
         self.seen = {}  # by channel: the first path of each kind
 
@@ -195,7 +199,8 @@ class _GrayRule:
         named = self.modality[min(channel, len(self.modality) - 1)]
         ct = named.strip().casefold() in CT
         if ct and low >= 0:
-            self._refuse_two_kinds(seen, "bring all to HU")
+            if not self.certain:
+                self._refuse_two_kinds(seen, "pass modality='CT' if all are in HU")
             note = f"'{path.name}' is called CT but holds no value below 0: is it in HU?"
             self.notes += [note] if not self.notes else []
         if like_hu and not ct:

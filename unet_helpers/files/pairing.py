@@ -50,8 +50,8 @@ class Pairing:
     ``pairs`` holds ``(image path, mask path)`` of every pair that can be used as it is. A file that is in a problem of
     kind "duplicate", "several", "size" or "unreadable" is in no pair, and of a "copy" only the first. A mask with
     values unlike the others' (kind "values") stays in its pair: the pairing is right, the values need a decision.
-    "several" is an image with its masks ``x_mask``, ``x_mask_1``, …, which :func:`unet_helpers.load_dataset` merges; a "folder" with
-    pictures stands beside the files and is not read.
+    "several" is an image with its masks ``x_mask``, ``x_mask_1``, …, which :func:`unet_helpers.load_dataset` merges; a
+    "folder" with pictures stands beside the files and is not read.
     """
 
     pairs: list = field(default_factory=list)
