@@ -287,3 +287,233 @@ def test_the_real_nuclei(shared_data):
     assert first.images.shape[1:] == (128, 128, 3)  # some are stained tissue in color
     np.testing.assert_array_equal(first.masks, first.instances > 0)
     assert first.instances.max() > 20
+
+
+# --- a layout is not guessed too widely -----------------------------------------------------------
+
+
+def square(row, column, value=255):
+    mask = np.zeros((16, 16), np.uint8)
+    mask[row : row + 4, column : column + 4] = value
+    return mask
+
+
+def write_pictures(write_folder, gray, names, masks, images="images", shape=16):
+    """One picture per name, and ``masks``: from the name to {path below the root: mask}."""
+    for k, name in enumerate(names):
+        write_folder(f"set/{images.format(name)}", {f"{name}.png": gray(k, shape)})
+        for path, mask in masks(name).items():
+            folder, _, file = f"set/{path}".rpartition("/")
+            root = write_folder(folder, {file: mask})
+    while root.name != "set":
+        root = root.parent
+    return root
+
+
+NAMES = [f"P{k}_Z_1" for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    "classes", [("heart", "left_lung"), ("0", "1", "2"), ("b", "a"), ("lung",), ("K 1", "K 10", "K 9")]
+)
+def test_one_folder_of_masks_for_each_class(write_folder, gray, classes):
+    folder = write_pictures(
+        write_folder,
+        gray,
+        NAMES,
+        lambda name: {f"masks/{c}/{name}.png": square(5 * i, 5 * i) for i, c in enumerate(classes)},
+    )
+    data = load_dataset(folder)
+    assert sorted(data.class_names[1:]) == sorted(classes)
+    for index in range(len(classes)):
+        at = 5 * sorted(range(len(classes)), key=lambda i: data.class_names.index(classes[i]))[index] + 1
+        assert (data.train.masks[:, at, at] == index + 1).all()
+    assert "one folder of masks for each class" in data.report[0]
+
+
+@pytest.mark.parametrize("classes", [("heart", "left_lung"), ("lung", "nodule"), ("liver", "spleen", "kidney")])
+def test_one_mask_file_for_each_class(write_folder, gray, classes):
+    def masks(name):
+        missing = classes[-1] if name == "P3_Z_1" else None
+        return {f"{name}/masks/{c}.png": square(5 * i, 5 * i) for i, c in enumerate(classes) if c != missing}
+
+    data = load_dataset(write_pictures(write_folder, gray, NAMES, masks, images="{}/images"))
+    assert data.class_names == ("background", *sorted(classes))
+    assert sorted(p for subset in data.subsets.values() for p in subset.patients) == NAMES
+    assert "1 files of a class are not there" in str(data)
+    everyone = np.concatenate([subset.masks for subset in data.subsets.values()])
+    assert set(np.unique(everyone)) == set(range(len(classes) + 1))
+
+
+def test_objects_whose_names_come_back_are_objects_and_the_runner_up_is_said_and_can_be_named(dsb):
+    data = load_dataset(dsb)
+    assert data.class_names == ("background", "object")
+    assert "it could also be: one folder per image with one mask file for each class (layout='class_files')" in str(
+        data
+    )
+    assert load_dataset(dsb, layout="class_files").class_names == ("background", "a", "b")
+    with pytest.raises(DataError, match="is not laid out as 'brats'"):
+        load_dataset(dsb, layout="brats")
+    with pytest.raises(DataError, match=r"layout is 'dsb'; choose one of 'nnunet', "):
+        load_dataset(dsb, layout="dsb")
+
+
+@pytest.mark.parametrize("values", [(1, 2), (1, 2, 3), (85, 170)])
+def test_a_mask_of_several_classes_is_no_object(write_folder, gray, values):
+    def masks(name):
+        return {f"{name}/masks/{name}.png": sum(square(5 * i, 5 * i, v) for i, v in enumerate(values)).astype(np.uint8)}
+
+    folder = write_pictures(write_folder, gray, NAMES, masks, images="{}/images")
+    options = {"mask_values": {0: 0, **{v: i + 1 for i, v in enumerate(values)}}} if max(values) > 20 else {}
+    data = load_dataset(folder, **options)
+    assert data.num_classes == len(values) + 1
+    assert "one folder per patient" in data.report[0]
+    for path in folder.glob("*/masks/*.png"):
+        path.rename(path.with_name("a.png"))
+    with pytest.raises(DataError, match=r"masks/a\.png' holds the values .* but a file is one object here"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "sides", [("train", "val", "test"), ("Train", "Valid", "Test"), ("train", "test"), ("training", "val")]
+)
+@pytest.mark.parametrize("count", [1, 6])
+def test_train_and_test_folders_are_the_split(write_folder, gray, sides, count):
+    for k, side in enumerate(sides):
+        for p in range(6 if k == 0 else count):
+            write_folder(f"set/{side}/images", {f"{side}{p}_Z_1.png": gray(10 * k + p, 16)})
+            folder = write_folder(f"set/{side}/masks", {f"{side}{p}_Z_1.png": square(1, 1, 1) + square(9, 9, 2)})
+    data = load_dataset(folder.parents[1])
+    assert data.num_classes == 3
+    by_side = {
+        name: {patient.split("_")[0].rstrip("0123456789") for patient in s.patients} for name, s in data.subsets.items()
+    }
+    assert by_side["train"] == {sides[0]}
+    named = {"val": "validation", "Valid": "validation", "test": "test", "Test": "test"}
+    for side in sides[1:]:
+        assert by_side[named[side]] == {side}
+    assert all(len(subset) for subset in data.subsets.values())
+    assert "folders train, validation, test" in data.report[0]
+
+
+def test_a_patient_in_train_and_in_test_is_refused(write_folder, gray):
+    for k, side in enumerate(("train", "test")):
+        for p in range(3):
+            write_folder(f"set/{side}/images", {f"P{p + k}_Z_{k}.png": gray(10 * k + p, 16)})
+            folder = write_folder(f"set/{side}/masks", {f"P{p + k}_Z_{k}.png": square(1, 1)})
+    with pytest.raises(DataError, match=r"share patients: 2 patient\(s\).*P1, P2.*patient_pattern"):
+        load_dataset(folder.parents[1])
+
+
+def test_a_folder_above_known_ones_names_them(tmp_path):
+    for center in ("north", "south"):
+        for kind, array in (("images", volume(1)), ("masks", labels(1))):
+            (tmp_path / "all" / center / kind).mkdir(parents=True)
+            save_nifti(tmp_path / "all" / center / kind / "v1.nii.gz", array)
+    with pytest.raises(
+        DataError, match=r"folders have \(north, south\): name one of them, as load_dataset\('all/north'\)"
+    ):
+        load_dataset(tmp_path / "all")
+
+
+@pytest.mark.parametrize(("folders", "patients"), [("P{}", ["P0", "P1", "P2"]), ("batch{}", ["A1", "A2", "A3"])])
+def test_a_folder_per_patient_is_a_patient_unless_it_is_called_a_batch(write_folder, gray, folders, patients):
+    for k in range(3):
+        for z in range(3):
+            name = f"A{(k + z) % 3 + 1}_Z_{k}{z}.png"
+            write_folder(f"set/{folders.format(k)}/images", {name: gray(10 * k + z, 16)})
+            root = write_folder(f"set/{folders.format(k)}/masks", {name: square(3, 3)})
+    data = load_dataset(root.parents[1])
+    assert sorted(p for subset in data.subsets.values() for p in subset.patients) == patients
+
+
+# --- several masks of a picture, and Cellpose -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ends", [("_mask", "_mask_1"), ("_mask", "_mask_1", "_mask_2"), ("_seg", "_seg-2"), ("_mask_0", "_mask_1")]
+)
+@pytest.mark.parametrize("below", ["", "benign/"])
+def test_several_masks_of_a_picture_are_merged(write_folder, gray, ends, below):
+    for k in range(1, 4):
+        files = {f"benign ({k}){end}.png": square(5 * i, 5 * i) for i, end in enumerate(ends if k == 2 else ends[:1])}
+        folder = write_folder(f"set/{below}", {f"benign ({k}).png": gray(k, 16), **files})
+    data = load_dataset(folder.parent if below else folder)
+    areas = {
+        case: int(mask.sum())
+        for s in data.subsets.values()
+        for case, mask in zip(s.case_ids.tolist(), s.masks, strict=True)
+    }
+    assert areas == {f"{below}benign ({k})": 16 * (len(ends) if k == 2 else 1) for k in range(1, 4)}
+    assert "pictures with several masks" in data.report[-1]
+
+
+@pytest.mark.parametrize("end", ["_masks.tif", "_cp_masks.png", "_masks.png", "_cp_masks.tif", "_masks.npy"])
+def test_cellpose_objects_keep_their_numbers(tmp_path, end):
+    from format_samples import save_any
+
+    for k in range(4):
+        numbered = np.zeros((16, 16), np.uint16)
+        numbered[2:5, 2:5], numbered[8:12, 8:12] = 1, 300
+        save_any(tmp_path / f"cell{k}.png", np.random.default_rng(k).integers(0, 255, (16, 16)).astype(np.uint8))
+        save_any(tmp_path / f"cell{k}{end}", numbered)
+        np.save(tmp_path / f"cell{k}_seg.npy", {"masks": numbered}, allow_pickle=True)
+    assert recognize_layout(tmp_path)[0] == "cellpose"
+    data = load_dataset(tmp_path)
+    assert data.class_names == ("background", "object")
+    assert set(np.unique(data.train.instances)) == {0, 1, 2}
+    assert "4 images with 8 objects" in str(data)
+    assert "4 files left out: cell0_seg.npy" in str(data)
+
+
+def test_a_dictionary_of_cellpose_is_not_opened_but_named(write_folder, gray, tmp_path):
+    folder = write_folder("set", {f"cell{k}.png": gray(k) for k in range(3)})
+    for k in range(3):
+        np.save(folder / f"cell{k}_seg.npy", {"masks": gray(k)}, allow_pickle=True)
+    with pytest.raises(
+        DataError, match=r"'cell0_seg\.npy' is a dictionary of Cellpose.*save the masks in Cellpose as TIFF"
+    ):
+        load_dataset(folder)
+
+
+# --- what lies in the folders ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", ["._n0.png", ".DS_Store", "._Thumbs.db", "._a.png", ".a.png"])
+def test_hidden_files_of_a_mac_are_no_data_in_any_layout(dsb, lidc_folder, hidden):
+    for root in (dsb, lidc_folder):
+        before = sorted(everything(load_dataset(root, layout=None)))
+        for folder in [path for path in root.rglob("*") if path.is_dir()]:
+            (folder / hidden).write_bytes(b"Mac OS X")
+        assert sorted(everything(load_dataset(root))) == before
+
+
+@pytest.fixture
+def lidc_folder(write_folder, gray):
+    for k in range(3):
+        for kind in ("images", "mask-0", "mask-1"):
+            root = write_folder(
+                f"lidc/L{k}/nodule-0/{kind}", {"slice-1.png": gray(k, 16) if kind == "images" else square(2, 2)}
+            )
+    return root.parents[2]
+
+
+@pytest.mark.parametrize("end", [".PNG", ".tif", ".jpg", ".npy"])
+def test_slices_of_any_format_are_read_and_what_is_not_is_said(lidc_folder, write_folder, gray, end):
+    from format_samples import save_any
+
+    nodule = lidc_folder / "L1/nodule-0"
+    save_any(nodule / f"images/slice-2{end.lower()}", gray(9, 16))
+    for reader in ("mask-0", "mask-1"):
+        save_any(nodule / f"{reader}/slice-2{end.lower().replace('jpg', 'npy')}", square(2, 2))
+        if end == ".jpg":
+            (nodule / f"{reader}/slice-2.npy").rename(nodule / f"{reader}/slice-2.jpg")
+            save_any(nodule / f"{reader}/slice-2.jpg", square(2, 2))
+    if end == ".PNG":
+        for path in nodule.glob("*/slice-2.png"):
+            path.rename(path.with_suffix(end))
+    (nodule / "mask-0/slice-7.png").write_bytes((nodule / "mask-0/slice-1.png").read_bytes())
+    (nodule / "images/notes.txt").write_text("x")
+    data = load_dataset(lidc_folder)
+    assert "L1/nodule-0/slice-2" in everything(data)
+    assert "2 files left out: L1/nodule-0/images/notes.txt, L1/nodule-0/mask-0/slice-7.png" in str(data)

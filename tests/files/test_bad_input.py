@@ -80,6 +80,37 @@ def test_labels_out_of_range():
         iou(np.array([0, 255]), np.array([0, 1]))
 
 
+@pytest.mark.parametrize(
+    ("found", "classes", "words"),
+    [
+        ([0, 1, 255], 2, r"\[255\] means nothing.*must not count.*mask_values=\{…, 255: 0\}"),
+        ([0, 1, 2, 255], 3, r"\[255\].*must not count"),
+        ([-1, 0, 1], 2, r"\[-1\].*must not count.*-1: 0\}"),
+        ([0, 2, 254], 3, r"\[254\].*must not count"),
+        ([0, 1, 1.5], 3, r"1\.5, which is no class index: resized with interpolation\?.*resize_mask"),
+        ([0, 0.5], 2, r"0\.5, which is no class index"),
+    ],
+)
+def test_pixels_that_must_not_count_and_interpolated_labels_are_refused_with_the_remedy(found, classes, words):
+    with pytest.raises(ValueError, match=words):
+        encode_mask(np.array(found), classes)
+    with pytest.raises(ValueError, match="the mask holds"):
+        one_hot(np.array(found), classes)
+
+
+@pytest.mark.parametrize("values", [(0, 1, 2, 255), (0, 1, 255)])
+def test_an_ignore_label_throughout_a_folder_is_named_at_the_door(write_folder, gray, values):
+    for k in range(3):
+        write_folder("set/images", {f"P{k}_Z_1.png": gray(k)})
+        mask = np.resize(np.array(values, np.uint8), (8, 8))
+        folder = write_folder("set/masks", {f"P{k}_Z_1.png": mask})
+    with pytest.raises(ValueError, match=r"\[255\] means nothing.*must not count.*mask_values"):
+        load_dataset(folder.parent)
+    assert (
+        load_dataset(folder.parent, mask_values={**{v: v for v in values[:-1]}, 255: 0}).num_classes == len(values) - 1
+    )
+
+
 def test_a_wrong_data_source(tmp_path):
     with pytest.raises(FileNotFoundError, match="fantom"):
         load_dataset(tmp_path / "fantom")

@@ -359,3 +359,52 @@ def test_two_masks_for_one_image_pair_with_nothing(folders):
     pairing = pair_suffixes(folders(["a.png", "a_mask.png", "a_seg.png"], [])[0], check_contents=False)
     assert not pairing.pairs
     assert len(one_problem(pairing, "duplicate").paths) == 3
+
+
+@pytest.mark.parametrize(
+    "more", [["_mask_1"], ["_mask_1", "_mask_2"], ["_mask_10", "_mask_9"], ["_mask-1"], ["_mask1"]]
+)
+def test_several_masks_with_numbers_are_one_problem_and_nothing_is_dropped(folders, more):
+    masks = ["a_mask.png", *(f"a{end}.png" for end in more)]
+    for pairing in (
+        pair_suffixes(folders(["a.png", "b.png", "b_mask.png", *masks], [])[0], check_contents=False),
+        pair_files(*folders(["a.png", "b.png"], [*masks, "b.png"]), check_contents=False),
+    ):
+        problem = one_problem(pairing, "several")
+        assert problem.path.name == "a.png"
+        assert sorted(path.name for path in problem.paths[1:]) == sorted(masks)
+        assert [image.name for image, _ in pairing.pairs] == ["b.png"]
+        assert not pairing.masks_without_image
+
+
+def test_a_number_behind_a_mask_word_is_no_mask_of_its_own_without_its_image(folders):
+    pairing = pair_suffixes(folders(["x_seg_1.png", "x_seg_1_mask.png"], [])[0], check_contents=False)
+    assert names(pairing.pairs) == [("x_seg_1.png", "x_seg_1_mask.png")]
+    assert pairing.ok
+
+
+@pytest.mark.parametrize("inner", ["batch2", "batch2/deeper", "b.png", "old", "2020"])
+def test_a_folder_of_pictures_beside_the_files_is_named(write_folder, gray, inner):
+    images = write_folder(
+        "i", {"a.png": gray(1), f"{inner}/b.png": gray(2), "empty/notes.txt": None, ".x/c.png": gray(3)}
+    )
+    pairing = pair_files(images, write_folder("m", {"a.png": gray(1)}), check_contents=False)
+    first = inner.split("/")[0]
+    assert one_problem(pairing, "folder").path == images / first
+    assert f"'{first}/' is a folder with 1 pictures, which are not read" in str(pairing)
+    assert not pairing.ok
+
+
+def test_a_folder_that_holds_folders_only_names_them(write_folder, gray):
+    images = write_folder("i", {"P1/a.png": gray(1), "P2/a.png": gray(2)})
+    with pytest.raises(ValueError, match=r"holds no image but folders with pictures \(P1, P2\)"):
+        pair_files(images, images)
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+def test_blank_images_are_no_copies_of_each_other(write_folder, gray, value):
+    blank = np.full((8, 8), value, np.uint8)
+    files = {"P1_1.png": gray(1), "P1_2.png": blank, "P2_1.png": gray(2), "P2_2.png": blank, "P2_3.png": gray(2)}
+    pairing = pair_files(write_folder("i", files), write_folder("m", dict.fromkeys(files, blank)))
+    assert one_problem(pairing, "copy").path.name == "P2_3.png"
+    assert len(pairing.pairs) == 4

@@ -3,9 +3,15 @@
 ``load``             one door: a name or a folder in, a data set out
 ``subsets``          what every source becomes, split by patient
 ``layouts``          recognize how a folder is laid out
+``headers``          what a file says of itself: stored type, grid
+``patients``         who is a patient, by name
 ``picture_folders``  read folders of pictures
+``object_folders``   read pictures of many objects
+``lidc``             read LIDC, several readers' outlines
 ``volume_folders``   read folders of volumes
+``nnunet``           read Medical Segmentation Decathlon and nnU-Net
 ``synthetic``        the phantom as a data set
+``grays``            which gray rule for which picture
 ``preprocessing``    window, resize, encode
 ``augmentation``     one random change for image and mask together
 ``display``          pictures in unknown display windows
@@ -24,8 +30,9 @@ from .display import (
 )
 from .export import export_phantom
 from .layouts import WHAT, recognize_layout
+from .lidc import load_lidc
 from .load import load_dataset
-from .picture_folders import load_lidc, patient_ids_from_names
+from .patients import patient_ids_from_names
 from .preprocessing import encode_mask, one_hot, resize_image, resize_mask, scale_to_unit, window
 from .subsets import Dataset, Subset, check_no_overlap, split_by_patient
 from .synthetic import PHANTOM_CLASSES, nodule_crops, nodule_task, phantom_arrays, subset_of_patients

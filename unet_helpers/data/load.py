@@ -2,16 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ..files.downloads import SOURCES, fetch
-from ..files.paths import user_path
-from .layouts import recognize_layout
-from .picture_folders import load_dsb2018, load_lidc, load_pairs
-from .subsets import Dataset, Subset, split_by_patient
+from ..files.paths import DataError, user_path
+from .layouts import WHAT, recognize
+from .lidc import load_lidc
+from .nnunet import load_decathlon, load_nnunet
+from .object_folders import load_cellpose, load_class_files, load_dsb2018
+from .picture_folders import (
+    load_classes_in_folders,
+    load_folders_of_suffixes,
+    load_pairs,
+    load_patient_folders,
+    load_train_test,
+)
+from .subsets import Dataset, check_no_overlap, split_by_patient
 from .synthetic import load_phantom
-from .volume_folders import load_brats, load_decathlon, load_volume_folders
+from .volume_folders import load_brats, load_volume_folders
 
 
-def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0.15), **options):
+def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0.15), layout=None, **options):
     """Load a data source by name or path, split by patient.
 
     Parameters
@@ -21,17 +32,21 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         :func:`unet_helpers.fetch` knows (``"Task04_Hippocampus"``), or a folder in a layout that
         :func:`unet_helpers.data.recognize_layout` knows: two folders of images and masks
         (``2d_images/`` and ``2d_masks/``, ``images/`` and ``masks/``), ``x.png`` beside ``x_mask.png``,
-        LIDC, DSB2018, Medical Segmentation Decathlon, BraTS.
+        LIDC, DSB2018, Medical Segmentation Decathlon, nnU-Net, BraTS, Cellpose and others. The report says what was
+        recognized, and what the folder could be as well.
     size : int, optional
         Height and width of the slices. Default: 128 for the phantom, the stored size for a folder.
     seed : int
         Of the phantom's patients and of the split.
     fractions : (float, float, float)
-        Shares of the patients in train, validation and test.
+        Shares of the patients in train, validation and test. Folders named train, validation and test are the split
+        themselves; one of them that is not there is taken from train.
+    layout : str, optional
+        One of :data:`unet_helpers.data.layouts.LAYOUTS`, where another was recognized than is meant.
     options
-        Phantom: ``patients``, ``slices``, ``window``, ``variety``. Folder of pairs: ``class_names``,
-        ``mask_values``, ``problems``, ``patient_pattern``. LIDC: ``consensus``. Volumes: ``volumes``,
-        ``window``. See :func:`unet_helpers.data.synthetic.load_phantom`,
+        Phantom: ``patients``, ``slices``, ``window``, ``variety``. Any folder: ``patient_pattern``. Folder of pairs:
+        ``class_names``, ``mask_values``, ``problems``, ``value_range``. LIDC: ``consensus``. Volumes: ``volumes``,
+        ``window``; folders of volumes and nnU-Net: ``modality``. See :func:`unet_helpers.data.synthetic.load_phantom`,
         :func:`unet_helpers.data.picture_folders.load_pairs`, :func:`unet_helpers.data.load_lidc` and
         :mod:`unet_helpers.data.layouts`.
 
@@ -47,19 +62,50 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
     if str(source) == "phantom":
         loaded = load_phantom(size=size or 128, seed=seed, **options)
     else:
-        layout, detail = recognize_layout(source_folder(source))
-        if layout == "lidc":
-            loaded = load_lidc(detail, size=size, **options)
-        elif layout == "pairs":
-            loaded = load_pairs(*detail, size=size, **options)
-        elif layout == "suffixes":
-            loaded = load_pairs(detail, None, size=size, **options)
-        else:
-            name, class_names, arrays, report = LOADERS[layout](detail, size=size, **options)
-            loaded = name, class_names, Subset(**arrays), report
+        layout, detail, others = recognize(source_folder(source), layout)
+        name, class_names, everything, report = LOADERS[layout](detail, size=size, **options)
+        loaded = name, class_names, everything, _with_runner_up(report, layout, others)
     name, class_names, everything, report = loaded
-    parts = split_by_patient(everything.patient_ids, fractions, seed)
+    if layout == "train_test":
+        parts = _split_as_folders(everything, fractions, seed)
+    else:
+        parts = split_by_patient(everything.patient_ids, fractions, seed)
     return Dataset(name, class_names, *(everything[part] for part in parts), report)
+
+
+def _with_runner_up(report, layout, others):
+    """Say what else the folder could be, right behind what it was taken for."""
+    if not others:
+        return report
+    said = report[0] if report[0].startswith("recognized") else f"recognized: {WHAT[layout]}"
+    also = "; or ".join(f"{WHAT[other]} (layout={other!r})" for other in others)
+    rest = report[1:] if said == report[0] else report
+    return [said, f"it could also be: {also}", *rest]
+
+
+def _split_as_folders(everything, fractions, seed):
+    """The indices of the three sides by the folder in each case's name; a side without a folder comes from train."""
+    side = np.array([case.partition("/")[0] for case in everything.case_ids.tolist()])
+    parts = [np.flatnonzero(side == name) for name in ("train", "validation", "test")]
+    present = [len(part) > 0 for part in parts]
+    try:
+        check_no_overlap(*(everything.patient_ids[part] for part in parts))
+    except ValueError as error:
+        raise DataError(
+            f"the folders train, validation and test share patients: {error}. If these are others that share a name, "
+            "say with patient_pattern where the patient stands, or load one of the folders alone"
+        ) from None
+    if all(present):
+        return parts
+    train = parts[0]
+    if not present[1]:
+        shares = (fractions[0] / 2, fractions[0] / 2, fractions[1])
+    else:
+        shares = (fractions[0] / 2, fractions[0] / 2, fractions[2])
+    divided = split_by_patient(everything.patient_ids[train], tuple(s / sum(shares) for s in shares), seed)
+    parts[0], taken = np.sort(train[np.concatenate(divided[:2])]), train[divided[2]]
+    parts[present.index(False)] = taken
+    return parts
 
 
 def source_folder(source):
@@ -67,9 +113,20 @@ def source_folder(source):
     return fetch(source) if source in SOURCES and not Path(source).exists() else user_path(source)
 
 
+#: by the name of the layout: from what it found, to (name, class names, Subset, report)
 LOADERS = {
+    "nnunet": load_nnunet,
     "decathlon": load_decathlon,
-    "brats": load_brats,
+    "pairs": lambda folders, **options: load_pairs(*folders, **options),
     "volumes": load_volume_folders,
+    "classes": load_classes_in_folders,
+    "train_test": load_train_test,
+    "lidc": load_lidc,
+    "patients": load_patient_folders,
+    "class_files": load_class_files,
     "dsb2018": load_dsb2018,
+    "brats": load_brats,
+    "cellpose": load_cellpose,
+    "suffixes": lambda folder, **options: load_pairs(folder, None, **options),
+    "folders_of_suffixes": load_folders_of_suffixes,
 }

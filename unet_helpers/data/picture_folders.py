@@ -1,34 +1,48 @@
-"""Folders of pictures as slices with their masks: pairs by name, LIDC, and one mask per object (DSB2018)."""
+"""Folders of pictures as slices with their masks, matched by name: one pair of folders, or several as one source."""
 
 import re
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..files.images import read_image, read_mask
-from ..files.pairing import natural_key, pair_files, pair_suffixes
+from ..files.pairing import Pairing, look_into, natural_key, pair_files, pair_suffixes, plain_name
 from ..files.paths import DataError, stem_of, user_path
 from . import layouts
+from .grays import scale_pictures
+from .headers import check_one_grid
 from .layouts import WHAT
-from .preprocessing import encode_mask, resize_image, resize_mask, scale_to_unit
+from .patients import PLACE, patient_ids_from_names, unique_cases
+from .preprocessing import encode_mask, ignored, resize_image, resize_mask
 from .subsets import Subset
 
 
-def load_pairs(
-    image_folder,
-    mask_folder,
-    *,
-    size=None,
-    class_names=None,
-    mask_values=None,
-    problems="raise",
-    patient_pattern=None,
-):
+class Part(NamedTuple):
+    """One pair of folders; ``masks`` is None where the masks stand beside the images."""
+
+    label: str  # before the names of its cases, "" where there is one part only
+    images: Path
+    masks: Path | None
+
+
+class Item(NamedTuple):
+    """One picture with its masks: one, or several that are merged, or one for each class."""
+
+    name: str
+    image: Path
+    masks: list
+    label: str = ""
+
+
+def load_pairs(image_folder, mask_folder, **options):
     """Images and masks from two folders, paired by name.
 
     Parameters
     ----------
     image_folder, mask_folder : str or Path
-        ``mask_folder`` is None where the masks stand beside the images, as ``x_mask.png``.
+        ``mask_folder`` is None where the masks stand beside the images, as ``x_mask.png``. Several masks of one
+        picture, ``x_mask.png`` and ``x_mask_1.png``, are merged.
     size : int, optional
         Resize to ``size × size``; without it all images must have one size.
     class_names : sequence of str, optional
@@ -38,154 +52,171 @@ def load_pairs(
     problems : "raise" or "leave_out"
         What to do when a file has no partner, or a pair cannot be used. ``"leave_out"`` goes on
         without them and says so in the dataset's report.
-    patient_pattern : str, optional
-        Regular expression whose first group is the patient id in a file name. Default: what stands
-        before the last number, so ``ID_0264_Z_0080`` is patient ``ID_0264``.
+    patient_pattern : str, dict or path of a table, optional
+        Regular expression whose first group is the patient id in a file name, or a table, as in
+        :func:`unet_helpers.data.patient_ids_from_names`. Default: what stands before the last number, so
+        ``ID_0264_Z_0080`` is patient ``ID_0264``.
+    value_range : (float, float), optional
+        The stored values that become 0 and 1. Default: by what each file stores, as in
+        :mod:`unet_helpers.data.grays`.
+    """
+    part = Part("", user_path(image_folder), None if mask_folder is None else user_path(mask_folder))
+    folder = part.images if mask_folder is None else part.images.parent
+    recognized = [f"recognized: {WHAT['suffixes']}"] if mask_folder is None else []
+    return load_parts(folder, [part], recognized, **options)
+
+
+def load_parts(folder, parts, recognized, *, problems="raise", mask_values=None, patients="names", **options):
+    """Several pairs of folders as one source; the case of ``x.png`` is ``label/x``.
+
+    Options are those of :func:`load_pairs`; ``patients`` is ``"labels"`` where each part is a patient.
     """
     if problems not in ("raise", "leave_out"):
         raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
-    pairing = pair_suffixes(image_folder) if mask_folder is None else pair_files(image_folder, mask_folder)
+    pairing, items = _pair_parts(parts)
     blocking = [problem for problem in pairing.problems if not (problem.kind == "values" and mask_values)]
+    merged = [problem for problem in blocking if problem.kind == "several"]
+    blocking = [problem for problem in blocking if problem.kind != "several"]
     unpaired = [*pairing.images_without_mask, *pairing.masks_without_image]
-    left_out = len({path for problem in blocking for path in problem.paths} | set(unpaired))
+    left_out = {path for problem in blocking for path in problem.paths} | set(unpaired)
     if left_out and problems == "raise":
         raise DataError(f"{pairing}\nRepair the files, or pass problems='leave_out' to go on without these")
     odd = {path for problem in blocking if problem.kind == "values" for path in problem.paths}
-    pairs = [pair for pair in pairing.pairs if pair[1] not in odd]
-    if not pairs:
+    usable = {pair[0] for pair in pairing.pairs if pair[1] not in odd} | {problem.path for problem in merged}
+    items = [item for item in items if item.image in usable]
+    if not items:
         raise DataError(f"no usable pair is left:\n{pairing}")
+    class_names, everything, report = load_items(items, mask_values=mask_values, patients=patients, **options)
+    report[0] = report[0].replace(" pictures", " pairs", 1)
+    if merged:
+        masks = sum(len(problem.paths) - 1 for problem in merged)
+        report.append(f"{len(merged)} pictures with several masks ({masks}), merged to one each")
+    if left_out:
+        names = sorted((f"{path.parent.name}/{path.name}" for path in left_out), key=natural_key)
+        report.append(f"{len(left_out)} files left out: " + ", ".join(names))
+    return folder.name, class_names, everything, [*recognized, *report]
 
+
+def _pair_parts(parts):
+    whole, items = Pairing(), []
+    for part in parts:
+        if part.masks is None:
+            pairing = pair_suffixes(part.images, check_contents=False)
+        else:
+            pairing = pair_files(part.images, part.masks, check_contents=False)
+        several = [(p.path, list(p.paths[1:])) for p in pairing.problems if p.kind == "several"]
+        for image, masks in [(image, [mask]) for image, mask in pairing.pairs] + several:
+            name = stem_of(image)
+            items.append(Item(f"{part.label}/{name}" if part.label else name, image, masks, part.label))
+        for column in ("pairs", "images_without_mask", "masks_without_image", "problems"):
+            getattr(whole, column).extend(getattr(pairing, column))
+        whole.matched_by_number += pairing.matched_by_number
+    look_into(whole)
+    return whole, sorted(items, key=lambda item: natural_key(f"{item.label}/{item.image.name}"))
+
+
+def load_items(
+    items,
+    *,
+    size=None,
+    class_names=None,
+    mask_values=None,
+    patient_pattern=None,
+    value_range=None,
+    patients="names",
+    read=None,
+):
+    """Pictures with the files of their masks as ``(class names, Subset, report)``.
+
+    ``read`` makes the mask of an :class:`Item` and a shape; without it several masks are merged.
+    """
     images, masks, spacings = [], [], []
-    for image_path, mask_path in pairs:
-        image, spacing = read_image(image_path)
+    for item in items:
+        image, spacing = single_slice(*read_image(item.image))
         if image.ndim != 3:
-            size = "×".join(map(str, image.shape[:-1]))
-            raise DataError(f"'{image_path.name}' is a volume of {size}; save its slices one by one")
+            shape = "×".join(map(str, image.shape[:-1]))
+            raise DataError(f"'{item.image.name}' is a volume of {shape}; save its slices one by one")
         if not images:
             remedy = "read a batch at a time with unet_helpers.training.stream_pairs"
-            layouts.check_memory(image_path.parent.name, 1.25 * image.nbytes * len(pairs), remedy)
+            layouts.check_memory(item.image.parent.name, 1.25 * image.nbytes * len(items), remedy)
         images.append(image)
-        masks.append(read_mask(mask_path))
+        masks.append((read or _read_masks)(item, image.shape[:2]))
         spacings.append(spacing or (np.nan, np.nan))
-    images, rule = scale_to_unit(_same_channels(images, pairs))
-    images, masks, spacings = _resize_all(images, masks, spacings, size, pairs)
-    masks, class_names = _encode_all(masks, class_names, mask_values, pairs)
-
-    names = [stem_of(image_path) for image_path, _ in pairs]
-    ids, how = patient_ids_from_names(names, patient_pattern)
+    paths = [item.image for item in items]
+    images, rule = scale_pictures(same_channels(images, paths), paths, value_range)
+    images, masks, spacings = resize_all(images, masks, spacings, size, paths)
+    masks, class_names = _encode_all(masks, class_names, mask_values, items)
+    ids, how = patients_of_items(items, patient_pattern, patients)
+    names = [item.name for item in items]
+    unique_cases(names)
     everything = Subset(np.stack(images), np.stack(masks), ids, np.array(names), np.array(spacings, dtype=float))
-    report = [f"{len(pairs)} pairs, {rule}", how]
-    if left_out:
-        report.append(f"{left_out} files left out: " + ", ".join(_left_out_names(blocking, unpaired)))
-    if mask_folder is None:
-        report.insert(0, f"recognized: {layouts.WHAT['suffixes']}")
-    folder = user_path(image_folder) if mask_folder is None else user_path(image_folder).parent
-    return folder.name, class_names, everything, report
+    return class_names, everything, [f"{len(items)} pictures, {rule}", how]
 
 
-def patient_ids_from_names(names, pattern=None):
-    """The patient id inside each file name.
-
-    Returns
-    -------
-    ids : ``(N,)`` str
-    how : str
-        The rule that was used, for the report.
-    """
+def patients_of_items(items, pattern=None, patients="names"):
+    """The patient of each picture and how it was found."""
+    names = [item.name for item in items]
     if pattern is not None:
-        found = [re.search(pattern, name) for name in names]
-        missed = [name for name, match in zip(names, found, strict=True) if match is None or not match.groups()]
-        if missed:
-            raise DataError(
-                f"patient_pattern {pattern!r} finds no group in '{missed[0]}' ({len(missed)} of {len(names)} names); "
-                "it needs one group in parentheses, such as r'(ID_\\d+)'"
-            )
-        return np.array([match.group(1) for match in found]), f"patient id by pattern {pattern}"
-    # greedy up to a digit that something other than a digit follows: what stands before the last number
-    matches = [re.match(r"^(.*\d)\D+\d+$", name) for name in names]
-    if all(matches):
-        return np.array([match.group(1) for match in matches]), "patient id is what stands before the last number"
-    return np.array(names), "no patient id in the file names: each file counts as one patient"
+        return patient_ids_from_names(names, pattern)
+    labels = np.array([item.label for item in items])
+    if patients == "labels":
+        return labels, "a patient is a folder"
+    stems = [name.removeprefix(f"{label}/") for name, label in zip(names, labels.tolist(), strict=True)]
+    ids, how = patient_ids_from_names(stems)
+    return (np.array(names), how) if ids.tolist() == stems else (ids, how)
 
 
-def load_lidc(folder, *, size=None, consensus=2):
-    """LIDC nodule slices with up to four readers' outlines.
+def single_slice(array, spacing=None):
+    """A volume of one slice, whichever axis is the thin one, as that slice with its spacing; others as they are.
 
-    Parameters
-    ----------
-    folder : str or Path
-        ``<patient>/nodule-<n>/{images,mask-0,mask-1,…}/slice-<k>.png``
-    size : int, optional
-        Resize to ``size × size``.
-    consensus : int
-        How many readers must have marked a pixel for it to count: 1 any, 2 half, 4 all of four.
+    nnU-Net 1 stores pictures as volumes of shape (1, X, Y).
     """
-    folder = user_path(folder)
-    paths = sorted(folder.glob("*/nodule-*/images/*.png"), key=lambda path: natural_key(path.relative_to(folder)))
-    if not paths:
-        raise DataError(f"no <patient>/nodule-<n>/images/*.png in '{folder}'; is it the folder of the patients?")
-    images, readers = [], []
-    for path in paths:
-        image, _ = read_image(path)
-        reader_folders = sorted(path.parents[1].glob("mask-*"))
-        if not 1 <= consensus <= len(reader_folders):
-            raise DataError(
-                f"consensus of {consensus} readers, but '{path.parents[1].relative_to(folder)}' has "
-                f"{len(reader_folders)} mask folders; choose 1 to {len(reader_folders)}"
-            )
-        masks = []
-        for reader in reader_folders:
-            if not (reader / path.name).is_file():
-                raise FileNotFoundError(f"no mask '{(reader / path.name).relative_to(folder)}' for its image; add it")
-            mask = read_mask(reader / path.name)
-            if mask.shape != image.shape[:2]:
-                raise DataError(f"mask '{(reader / path.name).relative_to(folder)}' has another size than its image")
-            masks.append((mask > 0).astype(np.uint8))
-        images.append(image[..., :1])
-        readers.append(np.stack(masks, axis=-1))
-    counts = {mask.shape[-1] for mask in readers}
-    if len(counts) > 1:
-        raise DataError(f"nodules in '{folder}' have {sorted(counts)} readers; bring them to one number")
-    images, rule = scale_to_unit(images)
-    pairs = [(path, path) for path in paths]
-    images, readers, spacings = _resize_all(images, readers, [(np.nan, np.nan)] * len(paths), size, pairs)
-    readers = np.moveaxis(np.stack(readers), -1, 1)
-    masks = (readers.sum(axis=1) >= consensus).astype(np.uint8)
-    ids = np.array([path.parents[2].name for path in paths])
-    cases = np.array(["/".join((path.parents[2].name, path.parents[1].name, path.stem)) for path in paths])
-    everything = Subset(np.stack(images), masks, ids, cases, np.array(spacings), readers)
-    empty = int((masks.sum(axis=(1, 2)) == 0).sum())
-    report = [
-        f"{len(paths)} slices of {len(set(ids.tolist()))} patients, {rule}",
-        f"nodule where at least {consensus} of {readers.shape[1]} readers marked it; {empty} slices have none",
-    ]
-    return folder.name, ("background", "nodule"), everything, report
+    if array.ndim == 4 and array.shape[:3].count(1) == 1:
+        thin = array.shape[:3].index(1)
+        spacing = spacing and tuple(step for axis, step in enumerate(spacing) if axis != thin)
+        return np.squeeze(array, axis=thin), spacing
+    return array, spacing
 
 
-def _left_out_names(blocking, unpaired):
-    paths = {path for problem in blocking for path in problem.paths} | set(unpaired)
-    return sorted((f"{path.parent.name}/{path.name}" for path in paths), key=natural_key)
+def _read_masks(item, shape):
+    """The mask of a picture; of several the union, pixel by pixel the largest value."""
+    masks = []
+    for path in item.masks:
+        check_one_grid(item.image, path)
+        mask = single_slice(read_mask(path)[..., np.newaxis])[0][..., 0]
+        if mask.shape != shape:
+            here, expected = ("×".join(map(str, side)) for side in (mask.shape, shape))
+            raise DataError(f"mask '{path.name}' is {here} but its image is {expected}; resize both or remove the pair")
+        masks.append(mask)
+    values = set().union(*(np.unique(mask).tolist() for mask in masks))
+    if len(masks) > 1 and len(values) > 2:
+        raise DataError(
+            f"'{item.image.name}' has {len(masks)} masks with the values {sorted(values)}; merging them would lose "
+            "which is which: save one mask of class indices"
+        )
+    return np.max(masks, axis=0)
 
 
-def _same_channels(images, pairs):
+def same_channels(images, paths):
     """Gray pictures saved as RGB become gray; true color among gray is an error."""
     channels = {image.shape[-1] for image in images}
     gray = [i.shape[-1] == 1 or bool((i == i[..., :1]).all()) for i in images]
     if all(gray):
         return [image[..., :1] for image in images]
     if len(channels) > 1:
-        odd = pairs[gray.index(False)][0].name
+        odd = paths[gray.index(False)].name
         raise DataError(f"'{odd}' has color but other images are gray; convert it, or keep the kinds apart")
     return images
 
 
-def _resize_all(images, masks, spacings, size, pairs):
+def resize_all(images, masks, spacings, size, paths):
+    """All to ``size × size``; without a size an error that names the first image of another one."""
     shapes = [image.shape[:2] for image in images]
     if size is None:
         if len(set(shapes)) > 1:
             other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
             raise DataError(
-                f"'{pairs[other][0].name}' is {shapes[other][0]}×{shapes[other][1]} but '{pairs[0][0].name}' is "
+                f"'{paths[other].name}' is {shapes[other][0]}×{shapes[other][1]} but '{paths[0].name}' is "
                 f"{shapes[0][0]}×{shapes[0][1]}; pass size, e.g. size=128, to bring all to one"
             )
         return images, masks, spacings
@@ -201,86 +232,121 @@ def _resize_all(images, masks, spacings, size, pairs):
     return resized_images, resized_masks, resized_spacings
 
 
-def _encode_all(masks, class_names, mask_values, pairs):
+def _encode_all(masks, class_names, mask_values, items):
     found = sorted(set().union(*(np.unique(mask).tolist() for mask in masks)))
     if class_names is None:
-        highest = max(mask_values.values()) if mask_values else (1 if set(found) <= {0, 255} else found[-1])
-        if highest > 20:
-            raise DataError(
-                f"the masks hold the values {found[:8]}…; that is no list of classes. Give class_names and mask_values"
-            )
-        class_names = (
-            ("background", "foreground")
-            if highest <= 1
-            else tuple(["background"] + [f"class {i}" for i in range(1, highest + 1)])
-        )
+        class_names = classes_of(found, mask_values)
     encoded = []
-    for mask, (_, mask_path) in zip(masks, pairs, strict=True):
+    for mask, item in zip(masks, items, strict=True):
         try:
             encoded.append(encode_mask(mask, len(class_names), mask_values))
         except ValueError as error:
-            raise DataError(f"mask '{mask_path.name}': {error}") from None
+            raise DataError(f"mask '{item.masks[0].name}': {error}") from None
     if not any(mask.any() for mask in encoded):
         raise DataError("every mask is empty: there is nothing to learn; check the mask folder")
     return encoded, tuple(class_names)
 
 
-def load_dsb2018(folder, *, size=None):
-    """DSB2018 nuclei: ``<id>/images/<id>.png`` and ``<id>/masks/*.png``, one mask per nucleus; an image is a patient.
+def classes_of(found, mask_values):
+    """Names for the classes that the values of all masks show."""
+    highest = max(mask_values.values()) if mask_values else (1 if set(found) <= {0, 255} else found[-1])
+    if highest > 20:
+        if ignore := ignored(found[:8], [255] if 255 in found and found[-2] <= 20 else []):
+            raise DataError(f"the masks: {ignore}")
+        raise DataError(
+            f"the masks hold the values {found[:8]}…; that is no list of classes. Give class_names and mask_values"
+        )
+    if highest <= 1:
+        return ("background", "foreground")
+    return ("background", *(f"class {i}" for i in range(1, highest + 1)))
 
-    The masks of an image are merged to one of class 1, and kept apart as numbers 1, 2, … in the subset's
-    ``instances``. Where two overlap, the later in the order of names has the pixel, and the report counts them.
+
+# --- several pairs of folders ---------------------------------------------------------------------
+
+
+def load_patient_folders(folders, **options):
+    """``<patient>/images/x.png`` with ``<patient>/masks/x.png``; a folder is a patient.
+
+    Folders that are called batch, site, fold or the like are none, and names of pictures tell the patients.
     """
-    folder = user_path(folder)
-    ids = [path for path in folder.iterdir() if (path / "images").is_dir()]
-    ids.sort(key=lambda path: natural_key(path.name))
-    images, instances, overlap = [], [], 0
-    for path in ids:
-        pictures, mask_paths = (sorted((path / kind).glob("[!.]*.png")) for kind in ("images", "masks"))
-        if len(pictures) != 1 or not mask_paths:
-            raise DataError(
-                f"'{path.name}' holds {len(pictures)} images and {len(mask_paths)} masks; "
-                "one image and at least one mask are expected"
-            )
-        image, _ = read_image(pictures[0])
-        numbered = np.zeros(image.shape[:2], np.int32)
-        for number, mask_path in enumerate(mask_paths, start=1):
-            mask = read_mask(mask_path)
-            if mask.shape != numbered.shape:
-                raise DataError(f"mask '{path.name}/masks/{mask_path.name}' has another size than its image")
-            overlap += int(((mask > 0) & (numbered > 0)).sum())
-            numbered[mask > 0] = number
-        images.append(image)
-        instances.append(numbered)
-    images, rule = scale_to_unit(_gray_if_all_are(images))
-    objects = sum(len(np.unique(numbered)) - 1 for numbered in instances)
-    if size is None and len({image.shape for image in images}) > 1:
-        raise DataError(f"the images in '{folder.name}' have several sizes; pass size, e.g. size=128")
-    if size is not None:
-        images = [resize_image(image, (size, size)) for image in images]
-        instances = [resize_mask(numbered, (size, size)) for numbered in instances]
-    instances = np.stack(instances)
-    names = np.array([path.name for path in ids])
-    arrays = {
-        "images": np.stack(images),
-        "masks": (instances > 0).astype(np.uint8),
-        "patient_ids": names,
-        "case_ids": names,
-        "spacing": np.full((len(ids), 2), np.nan),
-        "instances": instances,
-    }
-    report = [
-        f"recognized: {WHAT['dsb2018']}",
-        f"{len(ids)} images with {objects} objects, {rule}; {overlap} pixels in two objects went to the later one",
+    parts = [Part(folder.name, folder / "images", folder / "masks") for folder in folders]
+    recognized = [f"recognized: {WHAT['patients']}"]
+    skipped = [path.name for path in layouts.folders_in(folders[0].parent) if path not in folders]
+    if skipped:
+        recognized.append(f"folders left aside, without images and masks: {', '.join(skipped)}")
+    words = {re.sub(r"[\W\d_]+", "", folder.name.casefold()) for folder in folders}
+    patients = "names" if words <= PLACE else "labels"
+    return load_parts(folders[0].parent, parts, recognized, patients=patients, **options)
+
+
+def load_folders_of_suffixes(folders, **options):
+    """Folders, such as one per diagnosis, each with ``x_mask.png`` beside ``x.png``."""
+    parts = [Part(folder.name, folder, None) for folder in folders]
+    recognized = [f"recognized: {WHAT['folders_of_suffixes']} ({', '.join(folder.name for folder in folders)})"]
+    skipped = [path.name for path in layouts.folders_in(folders[0].parent) if path not in folders]
+    if skipped:
+        recognized.append(f"folders left aside, without masks beside their images: {', '.join(skipped)}")
+    return load_parts(folders[0].parent, parts, recognized, **options)
+
+
+def load_train_test(folders, **options):
+    """``train/``, ``validation/`` and ``test/`` with images and masks each; the folders are the split.
+
+    Parameters
+    ----------
+    folders : dict of str to Path
+        By ``"train"``, ``"validation"`` and ``"test"``, as :func:`unet_helpers.data.recognize_layout` finds them.
+    """
+    parts = [Part(side, *layouts.image_and_mask_folders(path)) for side, path in folders.items()]
+    recognized = [f"recognized: {WHAT['train_test']}: {', '.join(path.name for path in folders.values())}"]
+    return load_parts(folders["train"].parent, parts, recognized, **options)
+
+
+def load_classes_in_folders(detail, *, problems="raise", class_names=None, **options):
+    """``images/x.png`` with ``masks/<class>/x.png``: one folder of masks for each class, in their order."""
+    images, folders = detail
+    if problems not in ("raise", "leave_out"):
+        raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
+    found = [{plain_name(path): path for path in layouts.pictures_in(folder)[0]} for folder in folders]
+    pictures = layouts.pictures_in(images)[0]
+    names = [plain_name(path) for path in pictures]
+    alone = [path for path, name in zip(pictures, names, strict=True) if not all(name in own for own in found)]
+    alone += [path for own in found for name, path in own.items() if name not in names]
+    shown = ", ".join(f"{path.parent.name}/{path.name}" for path in alone[:10])
+    if alone and problems == "raise":
+        raise DataError(
+            f"{len(alone)} files have no partner in {images.name}/ or in each of the {len(folders)} folders of masks "
+            f"({shown}); complete them, or pass problems='leave_out'"
+        )
+    items = [
+        Item(stem_of(path), path, [own[name] for own in found])
+        for path, name in zip(pictures, names, strict=True)
+        if all(name in own for own in found)
     ]
-    lost = objects - sum(len(np.unique(numbered)) - 1 for numbered in instances)
-    if lost:
-        report.append(f"{lost} objects vanished at {size}×{size}")
-    return folder.name, ("background", "object"), arrays, report
+    class_names = class_names or ("background", *(folder.name for folder in folders))
+    class_names, everything, report = load_class_masks(items, class_names, **options)
+    recognized = [f"recognized: {WHAT['classes']}: {', '.join(folder.name for folder in folders)}"]
+    left_out = [f"{len(alone)} files left out: {shown}"] if alone else []
+    return images.parent.name, class_names, everything, [*recognized, *report, *left_out]
 
 
-def _gray_if_all_are(images):
-    """One channel if no image has color, else three for all."""
-    if all(bool((image == image[..., :1]).all()) for image in images):
-        return [image[..., :1] for image in images]
-    return [np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image for image in images]
+def load_class_masks(items, class_names, **options):
+    """Pictures whose masks are one file per class, None where a class is not there; a later class has the pixel."""
+    if len(class_names) != 1 + len(items[0].masks):
+        raise DataError(f"{len(items[0].masks)} files of masks per picture are as many classes; give names for these")
+    overlap = []
+
+    def read(item, shape):
+        merged = np.zeros(shape, np.uint8)
+        for number, path in enumerate(item.masks, start=1):
+            if path is not None:
+                mask = _read_masks(item._replace(masks=[path]), shape)
+                if len(np.unique(mask[mask > 0])) > 1:
+                    name = f"{path.parent.name}/{path.name}"
+                    raise DataError(f"mask '{name}' holds several values above 0, but a file is one class; divide it")
+                overlap.append(int(((mask > 0) & (merged > 0)).sum()))
+                merged[mask > 0] = number
+        return merged
+
+    class_names, everything, report = load_items(items, class_names=class_names, read=read, **options)
+    return class_names, everything, [*report, f"{sum(overlap)} pixels in two classes went to the later one"]

@@ -101,6 +101,14 @@ def encode_mask(mask, num_classes, values=None):
         binary = num_classes == 2 and set(found) <= {0, 255}
         values = {0: 0, 255: 1} if binary else {index: index for index in range(num_classes)}
     unknown = [value for value in found if value not in values]
+    between = [value for value in unknown if not float(value).is_integer()]
+    if between:
+        raise ValueError(
+            f"the mask holds {between[0]:g}, which is no class index: resized with interpolation? Make it again from "
+            "the stored mask with resize_mask, to the nearest neighbor"
+        )
+    if ignore := ignored(found, unknown):
+        raise ValueError(ignore)
     if unknown:
         raise ValueError(
             f"the mask holds {found}, but {num_classes} classes are 0 to {num_classes - 1}: "
@@ -110,6 +118,18 @@ def encode_mask(mask, num_classes, values=None):
     if too_high:
         raise ValueError(f"mask_values {too_high} leads outside the {num_classes} classes 0 to {num_classes - 1}")
     return np.array([values[value] for value in found], dtype=np.uint8)[position].reshape(mask.shape)
+
+
+def ignored(found, unknown):
+    """What to say of a value by which a mask marks pixels that must not count; empty where there is none."""
+    marks = [value for value in unknown if value in (-1, 254, 255)]
+    if not marks or (marks[-1] > 0 and not any(0 < value < 254 for value in found)):
+        return ""
+    return (
+        f"the mask holds {found}, and [{marks[-1]}] means nothing among class indices; often it marks pixels that must "
+        "not count, which no loss and no metric here knows: say as which class they count, with "
+        f"mask_values={{…, {marks[-1]}: 0}} for background"
+    )
 
 
 def one_hot(mask, num_classes):
@@ -131,6 +151,13 @@ def one_hot(mask, num_classes):
            [0., 0., 1.]], dtype=float32)
     """
     mask = np.asarray(mask)
+    if mask.dtype.kind == "f":
+        if (mask != np.floor(mask)).any():
+            raise ValueError(
+                f"the mask holds {mask[mask != np.floor(mask)].flat[0]:g}, which is no class index: resized with "
+                "interpolation? Resize masks with resize_mask, to the nearest neighbor"
+            )
+        mask = mask.astype(np.int64)
     if mask.size and (mask.min() < 0 or mask.max() >= num_classes):
         raise ValueError(
             f"the mask holds values from {mask.min()} to {mask.max()}, but {num_classes} classes are "
@@ -139,24 +166,29 @@ def one_hot(mask, num_classes):
     return np.eye(num_classes, dtype=np.float32)[mask.astype(np.uint8) if mask.dtype == bool else mask]
 
 
-def scale_to_unit(images, level=-600, width=1500):
-    """Bring all images of one source to [0, 1] by one rule, chosen from their common range.
+def scale_to_unit(images, level=-600, width=1500, dtype="", bits=None):
+    """Bring images of one kind to [0, 1] by one rule, chosen from their common range.
 
     One rule for all, because a rule per image would give the same tissue another gray in each.
 
     Parameters
     ----------
     images : list of ``(H, W, C)`` float arrays
-        Values as stored: 0–1, 8-bit 0–255, 16-bit 0–65535, or HU (anything from -4096, with air
-        well below -200).
+        Values as stored: 0–1, also where interpolation overshot by up to a quarter, which is cut off; 8-bit 0–255;
+        10, 12, 14 or 16 bits of a 16-bit file, by the largest value of all; or HU (anything from -4096, with air well
+        below -200).
     level, width : float
         The window for HU.
+    dtype : str, optional
+        The type that the files store. Its range counts: ``"uint8"`` is divided by 255 however dark the pictures are.
+    bits : int, optional
+        How many bits of it are in use, where the files say.
 
     Returns
     -------
     images : list of float32 arrays
     rule : str
-        What was done, for the report.
+        What was done, for the report; also where the values fill a sliver of their range only.
 
     Raises
     ------
@@ -166,9 +198,31 @@ def scale_to_unit(images, level=-600, width=1500):
     low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
     if low >= 0 and high <= 1:
         return [np.float32(i) for i in images], "0–1 as stored"
-    for name, top in (("8-bit", 255), ("16-bit", 65535)):
-        if low >= 0 and high <= top:
-            return [np.float32(i) / np.float32(top) for i in images], f"{name} values divided by {top}"
-    if -4096 <= low <= -200:
+    whole = not dtype.startswith("float")
+    if low >= -0.25 and high <= 1.25 and any((i != np.floor(i)).any() for i in images):
+        count = sum(int(((i < 0) | (i > 1)).sum()) for i in images)
+        return [np.clip(np.float32(i), 0, 1) for i in images], f"0–1 as stored, {count} values beyond it cut off"
+    if low >= 0 and high <= 65535 and (high > 25.5 or (whole and dtype)):
+        depth = bits or next(b for b in (8, 10, 12, 14, 16) if high < 2**b)
+        top = 2**depth - 1
+        if (high - low < 0.1 * top and low > 0.25 * top) and depth > 8:
+            raise ValueError(_offset_values(low, high, top))
+        rule = f"{depth}-bit values divided by {top}"
+        if depth == 8 and dtype in ("uint16", "int32", "uint32"):
+            rule += f", though the files are {dtype}"
+        if high - low < 0.1 * top:
+            rule += f"; they run from {low:g} to {high:g} only, {(high - low) / top:.0%} of the range"
+        return [np.float32(i) / np.float32(top) for i in images], rule
+    if -4096 <= low <= -200 and not dtype.startswith("uint"):
         return [window(np.float32(i), level, width) for i in images], f"HU, window {level}/{width}"
-    raise ValueError(f"image values run from {low:g} to {high:g}, which is no range known here; rescale them to 0–1")
+    raise ValueError(
+        f"image values run from {low:g} to {high:g}, which is no range known here; rescale them to 0–1, or say with "
+        f"value_range=({low:g}, {high:g}) which values become 0 and 1"
+    )
+
+
+def _offset_values(low, high, top):
+    said = f"image values run from {low:g} to {high:g}, {(high - low) / top:.1%} of the range 0 to {top}"
+    if low >= 32768 - 4096 and high <= 32768 + 4096:
+        return f"{said}; if they are HU + 32768, say so with value_range=({32768 - 1350}, {32768 + 150}), a lung window"
+    return f"{said}, and would be one gray; say with value_range=({low:g}, {high:g}) which values become 0 and 1"

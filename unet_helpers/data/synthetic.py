@@ -141,6 +141,5 @@ def _made_once(name, make, keys):
 
 def phantom_version():
     """Changes with the phantom's code, so that no cache of an older phantom is read."""
-    here = Path(__file__).parents[1]
-    sources = [here / "phantom.py"] if (here / "phantom.py").exists() else sorted((here / "phantom").glob("*.py"))
+    sources = sorted((Path(__file__).parents[1] / "phantom").glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:10]

@@ -1,7 +1,6 @@
-"""Folders of volumes as slices with their masks: Medical Segmentation Decathlon, BraTS, folders of NIfTI."""
+"""Folders of volumes as slices with their masks: BraTS, folders of NIfTI; and what all volumes have in common."""
 
-import json
-from pathlib import PurePosixPath
+import re
 
 import numpy as np
 
@@ -9,61 +8,33 @@ from ..files.images import read_image, read_mask
 from ..files.pairing import natural_key, pair_files
 from ..files.paths import DataError, stem_of, user_path
 from . import preprocessing
+from .headers import check_one_grid, nifti_header
 from .layouts import WHAT, check_memory
+from .patients import patients_of_scans, unique_cases
+from .picture_folders import classes_of, single_slice
 from .preprocessing import encode_mask, resize_image, resize_mask
+from .subsets import Subset
 
 BRATS_SEQUENCES = ("flair", "t1", "t1ce", "t2")
+CT = {"ct", "cbct", "hu", "computed tomography"}  # whole names of what is in HU, in whatever case
 BRATS_CLASSES = {0: "background", 1: "necrotic core", 2: "edema", 4: "enhancing tumor"}
 
 
-def load_decathlon(folder, *, size=None, volumes=None, window=(-600, 1500)):
-    """One task of the Medical Segmentation Decathlon, as its ``dataset.json`` lists it (arXiv 2106.05735).
-
-    Parameters
-    ----------
-    folder : str or Path
-        With ``dataset.json``, ``imagesTr/`` and ``labelsTr/``. The images without labels in ``imagesTs/`` are not read.
-    size, volumes, window
-        As for :func:`load_volumes`.
-    """
-    folder = user_path(folder)
-    try:
-        content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        training = [(entry["image"], entry["label"]) for entry in content["training"]]
-        labels = {int(value): str(name) for value, name in content["labels"].items()}
-        modality = " ".join(map(str, content.get("modality", {}).values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"'{folder.name}/dataset.json' cannot be read as that of a Decathlon task, with 'training', 'labels' and "
-            f"'modality'; copy it again ({type(error).__name__}: {error})"
-        ) from None
-    cases = []
-    for image, label in training:
-        for name in (image, label):
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-                raise DataError(f"'{folder.name}/dataset.json' names '{name}', outside of its folder; repair it")
-        cases.append((stem_of(image), [folder / image], folder / label))
-    listed = {paths[0].name for _, paths, _ in cases}
-    more = [path.name for path in (folder / "imagesTr").glob("[!.]*") if path.name not in listed]
-    report = [f"recognized: {WHAT['decathlon']}: {content.get('name', folder.name)}, {modality or 'no modality given'}"]
-    if more:
-        report.append(f"{len(more)} files of imagesTr left out, dataset.json does not list them: {', '.join(more[:5])}")
-    values = {value: index for index, value in enumerate(sorted(labels))}
-    names = tuple(labels[value] for value in sorted(labels))
-    return load_volumes(folder.name, cases, names, values, modality, report, size=size, volumes=volumes, window=window)
-
-
-def load_brats(folder, *, size=None, volumes=None):
+def load_brats(folder, **options):
     """BraTS: ``<patient>/<patient>_{flair,t1,t1ce,t2,seg}.nii``, four sequences as channels in this order.
 
-    The stored labels 0, 1, 2, 4 become the classes 0, 1, 2, 3.
+    The stored labels 0, 1, 2, 4 become the classes 0, 1, 2, 3. Options are those of :func:`load_volumes`.
     """
     folder = user_path(folder)
-    found = [path for path in folder.glob("*/*_flair.nii*") if not path.name.startswith(".")]
+    found = {
+        path: re.fullmatch(r"(.+)_(flair)(\.nii(?:\.gz)?)", path.name, re.IGNORECASE) for path in folder.glob("*/*")
+    }
+    found = {path: match for path, match in found.items() if match and not path.name.startswith(".")}
     cases = []
     for flair in sorted(found, key=lambda path: natural_key(path.name)):
-        patient, end = flair.name.split("_flair.nii")
-        paths = [flair.with_name(f"{patient}_{kind}.nii{end}") for kind in (*BRATS_SEQUENCES, "seg")]
+        patient, word, end = found[flair].groups()
+        kinds = (kind.upper() if word.isupper() else kind for kind in (*BRATS_SEQUENCES, "seg"))
+        paths = [flair.with_name(f"{patient}_{kind}{end}") for kind in kinds]
         cases.append((patient, paths[:-1], paths[-1]))
     values = {value: index for index, value in enumerate(BRATS_CLASSES)}
     report = [
@@ -71,13 +42,17 @@ def load_brats(folder, *, size=None, volumes=None):
         f"channels {', '.join(BRATS_SEQUENCES)}; labels 0, 1, 2, 4 are the classes 0, 1, 2, 3",
     ]
     names = tuple(BRATS_CLASSES.values())
-    return load_volumes(folder.name, cases, names, values, "MRI", report, size=size, volumes=volumes)
+    return load_volumes(folder.name, cases, names, values, ("MRI",) * len(BRATS_SEQUENCES), report, **options)
 
 
-def load_volume_folders(
-    folders, *, size=None, volumes=None, window=(-600, 1500), class_names=None, mask_values=None, problems="raise"
-):
-    """Two folders of NIfTI volumes, matched by name as :func:`unet_helpers.pair_files` does."""
+def load_volume_folders(folders, *, class_names=None, mask_values=None, problems="raise", **options):
+    """Two folders of NIfTI volumes, matched by name as :func:`unet_helpers.pair_files` does.
+
+    ``class_names``, ``mask_values`` and ``problems`` are those of
+    :func:`unet_helpers.data.picture_folders.load_pairs`, the others those of :func:`load_volumes`.
+    """
+    if problems not in ("raise", "leave_out"):
+        raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
     image_folder, mask_folder = folders
     pairing = pair_files(image_folder, mask_folder, check_contents=False)
     if not pairing.ok and problems == "raise":
@@ -89,52 +64,80 @@ def load_volume_folders(
         out |= {path for problem in pairing.problems for path in problem.paths}
         report.append(f"{len(out)} files left out: " + ", ".join(sorted(f"{p.parent.name}/{p.name}" for p in out)))
     if class_names is None:
-        highest = max(mask_values.values()) if mask_values else max(int(read_mask(mask).max()) for _, _, mask in cases)
-        if not 1 <= highest <= 20:
-            raise DataError(f"the masks' highest value is {highest}; give class_names and mask_values")
-        class_names = ("background", *(f"class {index}" for index in range(1, highest + 1)))
-    name, options = image_folder.parent.name, {"size": size, "volumes": volumes, "window": window}
-    return load_volumes(name, cases, tuple(class_names), mask_values, "", report, **options)
+        found = sorted(
+            set().union(*(np.unique(read_mask(mask)).tolist() for *_, mask in cases[: options.get("volumes")]))
+        )
+        if found == [0]:
+            raise DataError("every mask is empty: there is nothing to learn; check the mask folder")
+        class_names = classes_of(found, mask_values)
+        class_names = ("background", "class 1") if class_names == ("background", "foreground") else class_names
+    name = image_folder.parent.name
+    return load_volumes(name, cases, tuple(class_names), mask_values, (), report, **options)
 
 
-def load_volumes(name, cases, class_names, mask_values, modality, report, *, size=None, volumes=None, window=None):
-    """Cut volumes into axial slices; a patient is a volume, its sequences are the channels.
+def load_volumes(
+    name,
+    cases,
+    class_names,
+    mask_values,
+    declared,
+    report,
+    *,
+    modality=None,
+    size=None,
+    volumes=None,
+    window=(-600, 1500),
+    patient_pattern=None,
+):
+    """Cut volumes into axial slices; the sequences of a volume are the channels.
 
     Parameters
     ----------
-    cases : list of (patient id, image paths, mask path)
+    cases : list of (scan, image paths, mask path)
+        Every volume has a name of its own; scans of one patient are told by these names, as
+        :func:`unet_helpers.data.patients.patients_of_scans` does.
     class_names : tuple of str
     mask_values : dict of int to int or None
         From stored value to class, as in :func:`unet_helpers.data.encode_mask`.
-    modality : str
-        "CT" is windowed; "MRI" has no unit, so each volume and sequence is scaled by its own percentiles 0.5 and
-        99.5. Without either, values below -200 mean CT.
+    declared : sequence of str
+        What the folder says of its channels; empty where it says nothing.
+    modality : str or sequence of str, one per channel, optional
+        In place of it. "CT", in whatever case and as a whole word, is windowed. Any other has no unit, so each volume
+        and channel is scaled by its own percentiles 0.5 and 99.5. Where neither is given, values below -200 mean CT.
+        HU and other values in one channel are refused, unless ``modality`` says what they are.
     size : int, optional
         Height and width of the slices; without it all volumes must have one.
     volumes : int, optional
         Read only the first so many.
     window : (float, float)
         Level and width for CT in HU.
+    patient_pattern : str, dict or path of a table, optional
+        As in :func:`unet_helpers.data.patient_ids_from_names`. Default: a patient is what the names of the volumes say,
+        else each volume is one.
 
     Returns
     -------
-    name, class_names, arrays, report
-        ``arrays`` holds the columns of a :class:`unet_helpers.Subset` by name.
+    name, class_names, subset, report
     """
     cases = cases[:volumes]
     if not cases:
         raise DataError(f"'{name}' holds no volume with a mask; is it the right folder?")
     _check_there(cases)
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
+    scans = [scan for scan, _, _ in cases]
+    people, how = patients_of_scans(scans, patient_pattern)
+    rule = _GrayRule(declared, modality, window)
     images, masks, spacings, depths = [], [], [], []
     for _, paths, mask_path in cases:
         image, spacing = _read_channels(paths)
-        mask = read_mask(mask_path)
+        check_one_grid(paths[0], mask_path)
+        mask = single_slice(read_mask(mask_path)[..., np.newaxis])[0][..., 0]
+        if image.ndim == 3:  # a single slice
+            image, mask, spacing = image[np.newaxis], mask[np.newaxis], (np.nan, *spacing)
         if image.ndim != 4 or mask.shape != image.shape[:3]:
             found, expected = ("×".join(map(str, shape)) for shape in (mask.shape, image.shape[:-1]))
             raise DataError(f"mask '{mask_path.name}' is {found} but '{paths[0].name}' is {expected}; repair one")
-        modality = modality or ("CT" if image.min() < -200 else "MRI")
-        image = preprocessing.window(image, *window) if "CT" in modality else _scale_by_percentiles(image)
+        image = rule(image, paths)
         try:
             mask = encode_mask(mask, len(class_names), mask_values)
         except ValueError as error:
@@ -147,19 +150,86 @@ def load_volumes(name, cases, class_names, mask_values, modality, report, *, siz
         masks.append(mask)
         spacings.append(in_plane)
         depths.append(len(image))
-    patients = [patient for patient, _, _ in cases]
-    arrays = {
-        "images": np.concatenate(images),
-        "masks": np.concatenate(masks),
-        "patient_ids": np.repeat(patients, depths),
-        "case_ids": np.array([f"{p}_Z_{z:03d}" for p, d in zip(patients, depths, strict=True) for z in range(d)]),
-        "spacing": np.repeat(spacings, depths, axis=0),
-    }
-    rule = "each volume scaled by its percentiles 0.5, 99.5"
-    if "CT" in modality:
-        rule = f"HU, window {window[0]}/{window[1]}"
-    cut = f"{len(cases)} volumes cut into {sum(depths)} axial slices, a patient is a volume; {rule}"
-    return name, class_names, arrays, [*report, cut]
+    slices = [f"{scan}_Z_{z:03d}" for scan, depth in zip(scans, depths, strict=True) for z in range(depth)]
+    unique_cases(slices)
+    subset = Subset(
+        np.concatenate(images),
+        np.concatenate(masks),
+        np.repeat(people, depths),
+        np.array(slices),
+        np.repeat(spacings, depths, axis=0),
+    )
+    cut = f"{len(cases)} volumes cut into {sum(depths)} axial slices, {how or 'a patient is a volume'}; {rule}"
+    return name, class_names, subset, [*report, *rule.notes, cut]
+
+
+class _GrayRule:
+    """Window or percentiles for each channel of each volume, by its modality; two kinds in one place are refused."""
+
+    def __init__(self, declared, modality, window):
+        self.modality = (modality,) if isinstance(modality, str) else tuple(modality or declared)
+        self.certain = modality is not None
+        self.window, self.notes = window, []
+        self.seen = {}  # by channel: the first path of each kind
+
+    def __call__(self, image, paths):
+        if self.modality and len(self.modality) != image.shape[-1]:
+            raise DataError(
+                f"'{paths[0].name}' has {image.shape[-1]} channels, but {len(self.modality)} modalities are named "
+                f"({', '.join(self.modality)}); name one per channel, as modality=('CT', 'PET')"
+            )
+        scaled = np.empty(image.shape, np.float32)
+        for channel in range(image.shape[-1]):
+            values, path = image[..., channel], paths[min(channel, len(paths) - 1)]
+            if self._is_ct(values, channel, path):
+                scaled[..., channel] = preprocessing.window(values, *self.window)
+            else:
+                scaled[..., channel] = _scale_by_percentiles(values)
+        return scaled
+
+    def _is_ct(self, values, channel, path):
+        low, high = float(values.min()), float(values.max())
+        like_hu = low < -200
+        seen = self.seen.setdefault(channel, {})
+        if low != high:
+            seen.setdefault(like_hu, path)
+        if not self.modality:
+            self._refuse_two_kinds(seen, "pass modality='CT' or modality='MR' if you know better")
+            return like_hu if low != high else True in seen
+        named = self.modality[min(channel, len(self.modality) - 1)]
+        ct = named.strip().casefold() in CT
+        if ct and low >= 0:
+            if not self.certain:
+                self._refuse_two_kinds(seen, "pass modality='CT' if all are in HU")
+            note = f"'{path.name}' is called CT but holds no value below 0: is it in HU?"
+            self.notes += [note] if not self.notes else []
+        if like_hu and not ct:
+            note = (
+                f"channel {channel} is called {named}, though values below -200 look like HU; modality='CT' windows it"
+            )
+            self.notes += [note] if note not in self.notes else []
+        return ct
+
+    def _refuse_two_kinds(self, seen, remedy):
+        if len(seen) == 2:
+            raise DataError(
+                f"'{seen[True].name}' holds HU but '{seen[False].name}' does not, and one gray rule would spoil one of "
+                f"them; keep CT and other volumes in folders of their own, or {remedy}"
+            )
+
+    def __str__(self):
+        percentiles, hu = (
+            "each volume scaled by its percentiles 0.5, 99.5",
+            f"HU, window {'/'.join(map(str, self.window))}",
+        )
+        if self.modality:
+            kinds = [name.strip().casefold() in CT for name in self.modality]
+        else:
+            kinds = [True in self.seen[channel] for channel in sorted(self.seen)]
+        if len(set(kinds)) < 2:
+            return hu if all(kinds) else percentiles
+        names = self.modality or [f"channel {channel}" for channel in sorted(self.seen)]
+        return ", ".join(f"{name} by {hu if ct else percentiles}" for name, ct in zip(names, kinds, strict=True))
 
 
 def _check_there(cases):
@@ -170,13 +240,11 @@ def _check_there(cases):
 
 
 def _bytes_of(cases, size):
-    import nibabel
-
     needed = 0
     for _, paths, _ in cases:
         for path in paths:
             try:
-                shape = nibabel.load(path).shape
+                shape = (*nifti_header(path).get_data_shape(), 1, 1)
             except Exception:  # damaged: the reading names it
                 continue
             plane = size * size if size else shape[0] * shape[1]
@@ -185,24 +253,22 @@ def _bytes_of(cases, size):
 
 
 def _read_channels(paths):
-    read = [read_image(path) for path in paths]
+    read = [single_slice(*read_image(path)) for path in paths]
     for path, (image, spacing) in zip(paths, read, strict=True):
         if image.shape != read[0][0].shape or not np.allclose(spacing, read[0][1], rtol=1e-3):
             raise DataError(f"'{path.name}' has another shape or spacing than '{paths[0].name}'; resample it")
+        check_one_grid(paths[0], path, "sequence")
     return np.concatenate([image for image, _ in read], axis=-1), read[0][1]
 
 
-def _scale_by_percentiles(volume):
-    """Each channel from its percentiles 0.5 and 99.5, among the values that are not 0, to 0 and 1."""
-    scaled = np.zeros_like(volume)
-    for channel in range(volume.shape[-1]):
-        values = volume[..., channel]
-        seen = values[values != 0]
-        if len(seen):
-            low, high = np.percentile(seen, (0.5, 99.5))
-            low = min(low, 0) if (seen > 0).all() else low  # air is 0 and stays 0
-            scaled[..., channel] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    return scaled
+def _scale_by_percentiles(values):
+    """One channel from its percentiles 0.5 and 99.5, among the values that are not 0, to 0 and 1."""
+    seen = values[values != 0]
+    if not len(seen):
+        return np.zeros_like(values)
+    low, high = np.percentile(seen, (0.5, 99.5))
+    low = min(low, 0) if (seen > 0).all() else low  # air is 0 and stays 0
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
 
 
 def _resize_slices(image, mask, spacing, size):

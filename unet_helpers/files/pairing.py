@@ -4,13 +4,11 @@ Sorting both folders and zipping the lists is right only while the two hold the 
 same style. One missing mask shifts every pair behind it, without an error.
 """
 
-import contextlib
-import gc
 import hashlib
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +18,12 @@ from .images import read_image, read_mask
 from .paths import READABLE, DataError, stem_of, suffix_of, user_path
 
 #: endings by which the name of a mask differs from that of its image
-MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_segmentation", "_gt")
+MASK_WORDS = (
+    *("_cp_masks", "_masks", "-masks", "_mask", "-mask", "_seg", "-seg", "_label", "-label", "_labels", "-labels"),
+    *("_segmentation", "_gt"),
+)
+#: one of several masks of an image: x_mask_1 beside x_mask
+NUMBERED = re.compile(rf"(.+)(?:{'|'.join(MASK_WORDS)})[-_]?\d{{1,3}}")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Problem:
     """
 
     paths: tuple
-    kind: str  # "duplicate", "copy", "size", "unreadable", "values", "format"
+    kind: str  # "duplicate", "several", "copy", "size", "unreadable", "values", "format", "folder"
     message: str
 
     @property
@@ -44,10 +47,11 @@ class Problem:
 class Pairing:
     """What :func:`pair_files` found; ``print`` it for a report.
 
-    ``pairs`` holds ``(image path, mask path)`` of every pair that can be used as it is. A file that
-    is in a problem of kind "duplicate", "size" or "unreadable" is in no pair, and of a "copy" only
-    the first. A mask with values unlike the others' (kind "values") stays in its pair: the pairing
-    is right, the values need a decision.
+    ``pairs`` holds ``(image path, mask path)`` of every pair that can be used as it is. A file that is in a problem of
+    kind "duplicate", "several", "size" or "unreadable" is in no pair, and of a "copy" only the first. A mask with
+    values unlike the others' (kind "values") stays in its pair: the pairing is right, the values need a decision.
+    "several" is an image with its masks ``x_mask``, ``x_mask_1``, …, which :func:`unet_helpers.load_dataset` merges; a
+    "folder" with pictures stands beside the files and is not read.
     """
 
     pairs: list = field(default_factory=list)
@@ -108,7 +112,7 @@ def pair_files(image_folder, mask_folder, check_contents=True):
     masks = _list_folder(mask_folder, pairing)
     _pair(image_folder, images, mask_folder, masks, pairing)
     if check_contents:
-        _check_contents(pairing)
+        look_into(pairing)
     return pairing
 
 
@@ -121,20 +125,32 @@ def pair_suffixes(folder, check_contents=True):
     pairing = Pairing()
     folder = user_path(folder)
     names = _list_folder(folder, pairing)
-    masks = [name for name in names if is_mask_name(name)]
-    images = [name for name in names if not is_mask_name(name)]
+    images, masks = divide_by_name(names)
     if not (images and masks):
         missing = "image beside its masks" if masks else "mask (x_mask.png for x.png)"
         raise DataError(f"folder '{folder}' holds no {missing}; is it the right folder?")
     _pair(folder, images, folder, masks, pairing)
     if check_contents:
-        _check_contents(pairing)
+        look_into(pairing)
     return pairing
 
 
 def is_mask_name(path):
     """True for a name like ``x_mask.png``."""
     return stem_of(path).casefold().endswith(MASK_WORDS)
+
+
+def divide_by_name(names):
+    """The names of images, and of masks: by their ending, and x_mask_1 where there is an x."""
+    rest = [name for name in names if not is_mask_name(name)]
+    plain = {plain_name(name) for name in rest}
+    images = [name for name in rest if _base_of_numbered(name) not in plain]
+    return images, _without(names, set(images))
+
+
+def _base_of_numbered(name):
+    match = NUMBERED.fullmatch(unicodedata.normalize("NFC", stem_of(name)).casefold())
+    return match.group(1) if match else None
 
 
 def plain_name(path):
@@ -183,9 +199,25 @@ def _list_folder(folder, pairing):
         message = f"'{name}' is a link that leads nowhere; copy the file itself, or remove the link"
         pairing.problems.append(Problem((folder / name,), "unreadable", message))
     readable = sorted(set(files) - set(odd))
+    inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and _pictures_below(entry.path)]
+    for name in sorted(inner, key=natural_key):
+        count = _pictures_below(folder / name)
+        message = f"'{name}/' is a folder with {count} pictures, which are not read; move them up, or the folder away"
+        pairing.problems.append(Problem((folder / name,), "folder", message))
     if not readable:
-        raise DataError(f"folder '{folder}' holds no image ({', '.join(READABLE)}); is it the right folder?")
+        inside = f"but folders with pictures ({', '.join(sorted(inner, key=natural_key)[:5])})" if inner else ""
+        formats = inside or f"({', '.join(READABLE)})"
+        raise DataError(f"folder '{folder}' holds no image {formats}; is it the right folder?")
     return readable
+
+
+def _pictures_below(folder):
+    """How many readable files lie in a folder and its folders, hidden ones aside."""
+    found = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        found += sum(suffix_of(name) in READABLE and not name.startswith(".") for name in files)
+    return found
 
 
 def _is_file(entry):
@@ -195,19 +227,6 @@ def _is_file(entry):
         return False
 
 
-@contextlib.contextmanager
-def _without_collector():
-    """Making 200,000 small objects starts the garbage collector often, and each time it walks through all of Keras."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@_without_collector()
 def _pair(image_folder, images, mask_folder, masks, pairing):
     """Fill in the pairs, what is alone and what is double; on names, because paths are slow to make and to compare."""
     by_name, _ = _match(images, masks, plain_name)
@@ -220,19 +239,47 @@ def _pair(image_folder, images, mask_folder, masks, pairing):
         for both in groups
     ]
     pairing.matched_by_number = len(by_number)
-    pairs = sorted(by_name + by_number, key=lambda pair: natural_key(pair[0]))
+    pairs, several = _gather_numbered(by_name + by_number, *rest)
+    pairing.problems += [_several(image_folder / image, [mask_folder / mask for mask in own]) for image, own in several]
+    pairs.sort(key=lambda pair: natural_key(pair[0]))
     pairing.pairs = [(image_folder / image, mask_folder / mask) for image, mask in pairs]
     for side, (folder, names, alone) in enumerate(
         ((image_folder, rest[0], pairing.images_without_mask), (mask_folder, rest[1], pairing.masks_without_image))
     ):
         used = {pair[side] for pair in by_number}.union(*(both[side] for both in groups))
+        used |= {image for image, _ in several} if side == 0 else {mask for _, own in several for mask in own}
         alone += [folder / name for name in sorted(_without(names, used), key=natural_key)]
-    if not pairs and not groups:
+    if not (pairs or groups or several):
         raise DataError(
             f"no image in '{image_folder}' shares its name with a mask in '{mask_folder}' "
             f"('{min(images, key=natural_key)}' against '{min(masks, key=natural_key)}'); "
             "rename one side so that the names agree"
         )
+
+
+def _gather_numbered(pairs, images, masks):
+    """Take out the images that have masks with numbers, x_mask_1, beside x_mask or without it."""
+    numbered = defaultdict(list)
+    for mask in masks:
+        if base := _base_of_numbered(mask):
+            numbered[base].append(mask)
+    if not numbered:
+        return pairs, []
+    own = {image: [mask] for image, mask in pairs} | {image: [] for image in images}
+    counts = Counter(map(plain_name, own))
+    several = []
+    for image, first in own.items():
+        if more := numbered.get(plain_name(image)) if counts[plain_name(image)] == 1 else None:
+            several.append((image, sorted([*first, *more], key=natural_key)))
+    taken = {image for image, _ in several}
+    several.sort(key=lambda group: natural_key(group[0]))
+    return [pair for pair in pairs if pair[0] not in taken], several
+
+
+def _several(image, masks):
+    names = ", ".join(path.name for path in masks)
+    message = f"image '{image.name}' has {len(masks)} masks ({names}); merge them to one, as load_dataset does"
+    return Problem((image, *masks), "several", message)
 
 
 def _without(names, used):
@@ -262,7 +309,11 @@ def _duplicate(images, masks):
     return Problem((*images, *masks), "duplicate", message)
 
 
-def _check_contents(pairing):
+def look_into(pairing):
+    """Read every pair, and sort out of a :class:`Pairing` what is damaged, of two sizes, a copy, or odd in its values.
+
+    Blank images, of one value throughout, are no copies of each other: the first slices of many scans are black.
+    """
     good, values, seen = [], {}, {}
     for image_path, mask_path in pairing.pairs:
         paths = (image_path, mask_path)
@@ -279,15 +330,21 @@ def _check_contents(pairing):
             message = f"mask '{mask_path.name}' is {size} but its image is {expected}; resize both or remove the pair"
             pairing.problems.append(Problem((mask_path, image_path), "size", message))
             continue
-        first = seen.setdefault(hashlib.sha256(image.tobytes()).digest(), image_path)
+        blank = image.min() == image.max()
+        first = image_path if blank else seen.setdefault(hashlib.sha256(image.tobytes()).digest(), image_path)
         if first is not image_path:
-            message = f"image '{image_path.name}' has the pixels of '{first.name}'; one slice counted twice, keep one"
+            names = [path.name if path.parent == first.parent else _within(path) for path in (image_path, first)]
+            message = f"image '{names[0]}' has the pixels of '{names[1]}'; one slice counted twice, keep one"
             pairing.problems.append(Problem((image_path, mask_path), "copy", message))
             continue
         good.append((image_path, mask_path))
         values[mask_path, image_path] = frozenset(np.unique(mask).tolist())
     pairing.pairs = good
     pairing.problems += _unlike_the_others(values)
+
+
+def _within(path):
+    return "/".join(path.parts[-3:])
 
 
 def _unlike_the_others(values):
@@ -309,4 +366,8 @@ def _unlike_the_others(values):
     ]
 
 
-FOLDER_PAIRS = (("2d_images", "2d_masks"), ("images", "masks"), ("imagesTr", "labelsTr"), ("image", "mask"))
+#: names of the folders for images and for masks
+FOLDER_PAIRS = (
+    *(("2d_images", "2d_masks"), ("images", "masks"), ("imagesTr", "labelsTr"), ("image", "mask")),
+    *(("images", "labels"), ("image", "label"), ("imgs", "masks")),
+)

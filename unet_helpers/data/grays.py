@@ -1,0 +1,136 @@
+"""Which gray rule is that of which picture: by what each file stores, never by the first of the folder.
+
+Files of one kind share one rule, so that the same tissue has the same gray in all. Kinds that can be told apart by
+what the files store (8 and 16 bits, numbers from 0 to 1) each have their own rule, and the report names it with the
+number of its files. Kinds that cannot be brought to one meaning (HU beside gray values) are refused.
+"""
+
+import numpy as np
+
+from ..files.paths import DataError
+from .headers import stored_type
+from .preprocessing import scale_to_unit, window
+
+LUNG = (-600, 1500)
+HU = (True, "", None, "")
+FEW = 0.25  # files of another depth beyond this share of a folder are no accident
+
+
+def scale_pictures(images, paths, value_range=None):
+    """Bring the pictures of one source to [0, 1].
+
+    Parameters
+    ----------
+    images : list of ``(H, W, C)`` float arrays, values as stored
+    paths : list of Path, of the same length
+    value_range : (float, float), optional
+        The stored values that become 0 and 1, for all files; what lies beyond is cut off. Default: by the kind of each
+        file, as :func:`unet_helpers.data.scale_to_unit` does.
+
+    Returns
+    -------
+    images : list of float32 arrays
+    rule : str
+        For the report.
+
+    Raises
+    ------
+    DataError
+        If HU and gray values stand side by side, or a range fits no rule; the files are named.
+    """
+    if value_range is not None:
+        low, high = map(np.float32, value_range)
+        if not low < high:
+            raise DataError(f"value_range is {tuple(value_range)}; give the value that becomes 0, and a larger one")
+        scaled = [np.clip((np.float32(image) - low) / (high - low), 0, 1) for image in images]
+        beyond = np.mean([float(((image < low) | (image > high)).mean()) for image in images])
+        return scaled, f"values {low:g} to {high:g} to 0–1, {beyond:.0%} beyond them cut off"
+    kinds = _kinds(images, paths)
+    groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
+    _refuse_two_meanings(groups, paths)
+    scaled, rules = [None] * len(images), []
+    for (hu, dtype, bits, _), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        try:
+            done, rule = _scale(hu, [images[i] for i in members], dtype, bits)
+        except ValueError as error:
+            raise DataError(f"'{paths[members[0]].name}' and {len(members) - 1} more like it: {error}") from None
+        for i, image in zip(members, done, strict=True):
+            scaled[i] = image
+        rules.append((len(members), rule + _depths_mixed([images[i] for i in members], rule)))
+    if len(rules) == 1:
+        return scaled, rules[0][1]
+    return scaled, "; ".join(f"{count} files: {rule}" for count, rule in rules)
+
+
+def _scale(hu, images, dtype, bits):
+    if hu:
+        level, width = LUNG
+        return [window(np.float32(image), level, width) for image in images], f"HU, window {level}/{width}"
+    return scale_to_unit(images, dtype=dtype, bits=bits)
+
+
+def _kinds(images, paths):
+    """``(HU or not, stored type, bits, float range)`` of each file; a blank one is of the kind of the others."""
+    stored = [stored_type(path) for path in paths]
+    lows, highs = ([float(part(image)) for image in images] for part in (np.min, np.max))
+    kinds = []
+    for said, low, high in zip(stored, lows, highs, strict=True):
+        if said.hu or (-4096 <= low <= -200 and not said.dtype.startswith("uint")):
+            kinds.append(HU)
+        elif said.dtype in ("uint8", "bool"):
+            kinds.append((False, "uint8", None, ""))
+        elif said.dtype and not said.dtype.startswith("float"):
+            kinds.append((False, "uint16", said.bits, ""))
+        else:
+            kinds.append((False, said.dtype and "float32", None, "unit" if high <= 1.25 else "more"))
+    blank = [low == high for low, high in zip(lows, highs, strict=True)]
+    return _adopt(kinds, blank, lows)
+
+
+def _adopt(kinds, blank, lows):
+    """Give slices without air among HU, and blank pictures, the kind of their neighbors."""
+    if HU in kinds:
+        kinds = [HU if -200 < low < 0 else kind for kind, low in zip(kinds, lows, strict=True)]
+    seen = [kind for kind, empty in zip(kinds, blank, strict=True) if not empty]
+    adopted = []
+    for kind, empty in zip(kinds, blank, strict=True):
+        if empty and seen and kind not in seen:
+            like = [other for other in seen if other[1:3] == kind[1:3] or (other == HU and kind[1] != "uint8")]
+            kind = like[0] if like else kind
+        adopted.append(kind)
+    return adopted
+
+
+def _refuse_two_meanings(groups, paths):
+    hu = [kind for kind in groups if kind[0]]
+    others = [kind for kind in groups if not kind[0]]
+    if hu and others:
+        first, second = paths[groups[hu[0]][0]].name, paths[groups[others[0]][0]].name
+        raise DataError(
+            f"'{first}' holds HU but '{second}' gray values: one tissue would have two grays; keep the kinds in "
+            "folders of their own, or say with value_range which stored values become 0 and 1"
+        )
+    for kind in others:
+        other = (*kind[:3], "more" if kind[3] == "unit" else "unit")
+        if kind[3] and other in groups:
+            unit, more = sorted((kind, other), key=lambda kind: kind[3] != "unit")
+            raise DataError(
+                f"'{paths[groups[unit][0]].name}' holds values from 0 to 1 but '{paths[groups[more][0]].name}' larger "
+                "ones, both as fractions; bring all to one range, or pass value_range"
+            )
+
+
+def _depths_mixed(images, rule):
+    """Words, or an error, where some 16-bit files use 12 bits only."""
+    if not rule.startswith("16-bit"):
+        return ""
+    highs = np.array([float(image.max()) for image in images])
+    small = (highs <= 4095) & (highs > 1023)
+    if not small.any():
+        return ""
+    if small.mean() >= FEW and (highs >= 16384).mean() >= FEW:
+        raise DataError(
+            f"{int(small.sum())} of {len(images)} 16-bit pictures reach {highs[small].max():g} at most, others "
+            f"{highs.max():g}: 12 and 16 bits in one folder; keep them in folders of their own, or pass value_range"
+        )
+    return f"; {int(small.sum())} of {len(images)} stay below 4096: check that they have no 12 bits only"
