@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -329,6 +331,25 @@ def test_layouts_are_recognized(tmp_path, names):
     for name in names:
         (tmp_path / name).mkdir()
     assert recognize_layout(tmp_path) == ("pairs", (tmp_path / names[0], tmp_path / names[1]))
+
+
+def test_a_name_that_breaks_the_pattern_is_asked_about_or_left_out(pairs, gray):
+    odd = {"ID_0002_copy.png": gray(70)}
+    folder = pairs(images=odd, masks={"ID_0002_copy.png": np.eye(8, dtype=np.uint8)})
+    with pytest.raises(ValueError, match=r"whose picture is 'ID_0002_copy'\? 1 of 9 names.*patient_pattern"):
+        load_dataset(folder)
+    data = load_dataset(folder, problems="leave_out")
+    assert data.report[-1] == "2 files left out: 2d_images/ID_0002_copy.png, 2d_masks/ID_0002_copy.png"
+    assert sum(len(load_dataset(folder, patient_pattern=r"(ID_\d+)").subsets[name]) for name in data.subsets) == 9
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(-1, np.int8), (-100, np.int16), (0.5, np.float32), (1.5, np.float64)])
+def test_masks_with_what_is_no_class_index_make_no_dataset(disks, value, dtype):
+    data = disks()
+    masks = data.train.masks.astype(dtype)
+    masks[0, 0, 0] = value
+    with pytest.raises(ValueError, match=rf"the masks of train hold {value}, which is no class index"):
+        dataclasses.replace(data, train=dataclasses.replace(data.train, masks=masks))
 
 
 # --- the LIDC layout --------------------------------------------------------------------------

@@ -364,17 +364,18 @@ def test_two_masks_for_one_image_pair_with_nothing(folders):
 @pytest.mark.parametrize(
     "more", [["_mask_1"], ["_mask_1", "_mask_2"], ["_mask_10", "_mask_9"], ["_mask-1"], ["_mask1"]]
 )
-def test_several_masks_with_numbers_are_one_problem_and_nothing_is_dropped(folders, more):
-    masks = ["a_mask.png", *(f"a{end}.png" for end in more)]
-    for pairing in (
-        pair_suffixes(folders(["a.png", "b.png", "b_mask.png", *masks], [])[0], check_contents=False),
-        pair_files(*folders(["a.png", "b.png"], [*masks, "b.png"]), check_contents=False),
-    ):
-        problem = one_problem(pairing, "several")
-        assert problem.path.name == "a.png"
-        assert sorted(path.name for path in problem.paths[1:]) == sorted(masks)
-        assert [image.name for image, _ in pairing.pairs] == ["b.png"]
-        assert not pairing.masks_without_image
+@pytest.mark.parametrize("beside", [True, False])
+def test_several_masks_with_numbers_are_one_problem_and_nothing_is_dropped(folders, more, beside):
+    images, masks = ["a.png", "b.png"], ["a_mask.png", *(f"a{end}.png" for end in more)]
+    if beside:
+        pairing = pair_suffixes(folders([*images, "b_mask.png", *masks], [])[0], check_contents=False)
+    else:
+        pairing = pair_files(*folders(images, [*masks, "b.png"]), check_contents=False)
+    problem = one_problem(pairing, "several")
+    assert problem.path.name == "a.png"
+    assert sorted(path.name for path in problem.paths[1:]) == sorted(masks)
+    assert [image.name for image, _ in pairing.pairs] == ["b.png"]
+    assert not pairing.masks_without_image
 
 
 def test_a_number_behind_a_mask_word_is_no_mask_of_its_own_without_its_image(folders):

@@ -158,6 +158,7 @@ def _find_lidc(folder):
 def _mask_names(folder):
     """``{id: names of its masks}`` for <id>/images and <id>/masks."""
     ids = [path for path in folders_in(folder) if (path / "images").is_dir() and (path / "masks").is_dir()]
+    ids = [path for path in ids if not _holds_volumes(path / "images")]
     return {path: [plain_name(mask) for mask in pictures_in(path / "masks")[0]] for path in ids}
 
 
@@ -165,9 +166,7 @@ def _find_patients(folder):
     """<patient>/images/x.png with <patient>/masks/x.png, whose names agree; not where it is train/ and test/."""
     masks = _mask_names(folder)
     agree = [bool({plain_name(p) for p in pictures_in(path / "images")[0]} & set(masks[path])) for path in masks]
-    if not agree or sum(agree) * 2 <= len(agree) or any(_holds_volumes(path / "images") for path in masks):
-        return None
-    return None if _find_train_test(folder) else list(masks)
+    return list(masks) if agree and sum(agree) * 2 > len(agree) and not _find_train_test(folder) else None
 
 
 def _find_class_files(folder):
@@ -231,7 +230,7 @@ def _find_suffixes(folder):
 def _find_folders_of_suffixes(folder):
     """Folders, such as one per diagnosis, in which x_mask is the mask of x."""
     found = [path for path in folders_in(folder) if _find_suffixes(path) and not _find_cellpose(path)]
-    return found if found and not pictures_in(folder)[0] else None
+    return found if found and not pictures_in(folder)[0] and not image_and_mask_folders(folder) else None
 
 
 #: the layouts that are recognized; of several that fit a folder, the first

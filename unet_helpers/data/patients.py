@@ -57,9 +57,9 @@ def patient_ids_from_names(names, pattern=None):
     """
     if pattern is not None:
         return _by_pattern(names, pattern)
-    matches = [BEFORE_LAST_NUMBER.match(_without_dates(name) or name) for name in names]
+    matches = _before_last_number(names)
     odd = [name for name, match in zip(names, matches, strict=True) if not match]
-    if odd and len(odd) < len(names):
+    if breaking_names(names):
         other = next(name for name, match in zip(names, matches, strict=True) if match)
         raise DataError(
             f"whose picture is '{odd[0]}'? {len(odd)} of {len(names)} names are not built like '{other}', a patient "
@@ -73,6 +73,16 @@ def patient_ids_from_names(names, pattern=None):
     if odd:
         return np.array(names), "no patient id in the file names: each file counts as one patient"
     return np.array(people), "patient id is what stands before the last number"
+
+
+def _before_last_number(names):
+    return [BEFORE_LAST_NUMBER.match(_without_dates(name) or name) for name in names]
+
+
+def breaking_names(names):
+    """The names that carry no patient and slice where others do: about these :func:`patient_ids_from_names` asks."""
+    odd = [name for name, match in zip(names, _before_last_number(names), strict=True) if not match]
+    return odd if len(odd) < len(names) else []
 
 
 def patients_of_scans(names, pattern=None):

@@ -13,7 +13,7 @@ from . import layouts
 from .grays import scale_pictures
 from .headers import check_one_grid
 from .layouts import WHAT
-from .patients import PLACE, patient_ids_from_names, unique_cases
+from .patients import PLACE, breaking_names, patient_ids_from_names, unique_cases
 from .preprocessing import encode_mask, ignored, resize_image, resize_mask
 from .subsets import Subset
 
@@ -84,6 +84,11 @@ def load_parts(folder, parts, recognized, *, problems="raise", mask_values=None,
     odd = {path for problem in blocking if problem.kind == "values" for path in problem.paths}
     usable = {pair[0] for pair in pairing.pairs if pair[1] not in odd} | {problem.path for problem in merged}
     items = [item for item in items if item.image in usable]
+    if problems == "leave_out" and patients == "names" and options.get("patient_pattern") is None:
+        stems = [stem_of(item.image) for item in items]
+        nobody = set(breaking_names(stems)) if len(breaking_names(stems)) < len(items) / 2 else set()
+        left_out |= {path for item in items if stem_of(item.image) in nobody for path in (item.image, *item.masks)}
+        items = [item for item in items if stem_of(item.image) not in nobody]
     if not items:
         raise DataError(f"no usable pair is left:\n{pairing}")
     class_names, everything, report = load_items(items, mask_values=mask_values, patients=patients, **options)

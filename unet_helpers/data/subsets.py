@@ -57,6 +57,18 @@ class Dataset:
     test: Subset
     report: list = field(default_factory=list)
 
+    def __post_init__(self):
+        """Whatever made the masks: what is no class index goes no further."""
+        for name, subset in self.subsets.items():
+            masks = np.asarray(subset.masks)
+            wrong = masks[(masks < 0) | (masks != np.floor(masks))] if masks.dtype.kind in "if" and masks.size else ()
+            if len(wrong):
+                raise ValueError(
+                    f"the masks of {name} hold {wrong[0]:g}, which is no class index; give pixels that must not count "
+                    "a class, for instance background with masks[masks < 0] = 0, and resize masks to the nearest "
+                    "neighbor"
+                )
+
     @property
     def num_classes(self):
         """Background included."""

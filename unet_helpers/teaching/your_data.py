@@ -41,9 +41,9 @@ def default_options(source):
     options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
         return {**options, "consensus": 2}
-    if layout in ("dsb2018", "decathlon", "brats", "volumes"):
+    if layout in ("dsb2018", "decathlon", "brats", "volumes", "nnunet", "cellpose"):
         options.setdefault("size", 128)  # their images differ in size, or are too large for a first run
-    if layout in ("pairs", "suffixes", "volumes"):
+    if layout in ("pairs", "suffixes", "volumes", "nnunet", "patients", "classes", "train_test", "folders_of_suffixes"):
         options["problems"] = "leave_out"
     if (user_path(source) / "exported_by_unet_helpers.txt").is_file():
         options["class_names"] = ("background", "lung", "nodule")
