@@ -68,6 +68,30 @@ def test_palettes_that_number_the_classes_in_another_order_are_found(tmp_path):
         palettes_agree(palettes)
 
 
+def save_packed(path, values, bits):
+    """A gray PNG of 1, 2 or 4 bits."""
+    import struct
+    import zlib
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    levels = np.unpackbits(values[..., np.newaxis], axis=-1)[..., -bits:].reshape(len(values), -1)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in levels)
+    header = struct.pack(">IIBBBBB", values.shape[1], len(values), bits, 0, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+@pytest.mark.parametrize(("bits", "top"), [(4, 1), (4, 2), (4, 14), (2, 1), (2, 2)])
+def test_indices_in_few_bits_are_those_of_the_file_and_white_is_255(tmp_path, bits, top):
+    save_packed(tmp_path / "m.png", CLASSES % 2 * np.uint8(top), bits)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), CLASSES % 2 * top)
+    save_packed(tmp_path / "white.png", CLASSES % 2 * np.uint8(2**bits - 1), bits)
+    np.testing.assert_array_equal(read_mask(tmp_path / "white.png"), CLASSES % 2 * 255)
+    assert read_image(tmp_path / "white.png")[0].max() == 255
+
+
 # --- alpha ----------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,7 @@ GRAY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 WITH_ALPHA = ("LA", "PA", "RGBA", "La", "RGBa")
 COLOR = ("P", "RGB", "RGBX", "CMYK", "YCbCr")
 ORIENTATION, PHOTOMETRIC, COMPRESSION = 274, 262, 259  # numbers of tags in TIFF and EXIF
+SCALED = {"L;4": 17, "L;2": 85}  # gray of 4 and 2 bits, which Pillow spreads over 0 to 255: of a mask they are indices
 LOSSY_TIFF = (6, 7, 33003, 33005, 34712, 34892, 50001)  # JPEG, JPEG 2000, WebP
 
 
@@ -89,6 +90,7 @@ def read_picture(path, as_mask):
 
 def _page(path, picture, as_mask):
     """The current page of a picture as ``(H, W, C)``, and what its numbers are."""
+    packed = next((step for kind, step in SCALED.items() if picture.tile and kind in str(picture.tile[0][-1])), 1)
     photometric = picture.tag_v2.get(PHOTOMETRIC) if picture.format == "TIFF" else None
     turn = 1
     if picture.format != "TIFF":  # of a TIFF Pillow turns the pixels by itself
@@ -109,6 +111,8 @@ def _page(path, picture, as_mask):
         array, rule = _without_alpha(path, array, as_mask), f"{rule}, alpha left out"
     elif mode in GRAY:
         array = np.asarray(picture.convert("L") if mode == "1" else picture)
+        if as_mask and packed > 1 and not set(np.unique(array).tolist()) <= {0, 255}:
+            array, rule = array // packed, f"{4 if packed == 17 else 2} bit as stored"
         if photometric == 0 and bits > 8:  # up to 8 bits Pillow turns the values around
             array, rule = _white_is_zero(path, array, 16), f"{bits} bit, turned around because 0 is white"
     else:
