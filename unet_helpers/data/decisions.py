@@ -8,12 +8,13 @@ name. What a person knows is written down once, next to the files, and read by :
 import difflib
 import tomllib
 
+from ..files.pairing import DECISIONS
 from ..files.paths import DataError, atomic_path, user_path
 
 #: the name of the file
-FILE = "series.toml"
+FILE = DECISIONS
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # What a person decides about this folder. Lines that begin with # are not in force: take the # away, and change the
 # value. load_dataset, `make your-data`, the report and the model card read this file; what a call says goes first.
 
@@ -27,8 +28,14 @@ TEMPLATE = '''\
 # of the split.
 # patient_pattern = '(PAT\\d+)'
 
-# Level and width in HU of the window through which CT is seen.
+# Level and width in HU of the window through which volumes of CT are seen.
 # window = [-600, 1500]
+
+# What the channels of volumes are, where their headers do not say.
+# modality = "CT"
+
+# The stored values of pictures that become black and white, where their type does not say.
+# value_range = [0, 4095]
 
 # Height and width in pixels to which all slices are brought.
 # size = 128
@@ -54,7 +61,7 @@ TEMPLATE = '''\
 # The words of the model card; `fill_model_card` brings the numbers.
 # [model_card]
 # "Intended use" = "teaching; not for patients"
-'''
+"""
 
 
 def _is_text(value):
@@ -92,6 +99,9 @@ KEYS = {
     "patient_pattern": (_is_text, r"a regular expression with one group, as '(PAT\d+)'"),
     "window": (_is_list_of(_is_number, 2), "level and width in HU, as [-600, 1500]"),
     "size": (_is_count, "a number of pixels, as 128"),
+    "layout": (_is_text, 'the name of a layout, as "pairs"'),
+    "modality": (lambda value: _is_text(value) or _is_list_of(_is_text)(value), '"CT", "MR", or a list of them'),
+    "value_range": (_is_list_of(_is_number, 2), "the stored values that become 0 and 1, as [0, 4095]"),
     "spacing": (_is_list_of(lambda mm: _is_number(mm) and mm > 0, 2), "row and column in mm, as [0.7, 0.7]"),
     "fractions": (_is_list_of(_is_number, 3), "three shares that sum to 1, as [0.6, 0.2, 0.2]"),
     "problems": (lambda value: value in ("raise", "leave_out"), '"raise" or "leave_out"'),
@@ -137,6 +147,9 @@ def read_decisions(folder):
         fits, what = KEYS[key]
         if not fits(value):
             raise DataError(f"'{path}' says {key} = {_shown(value)}; it takes {what}")
+    for key in ("window", "fractions", "value_range", "spacing", "class_names"):
+        if key in content:
+            content[key] = tuple(content[key])
     if "mask_values" in content:
         content["mask_values"] = {int(value): index for value, index in content["mask_values"].items()}
     return content

@@ -5,12 +5,15 @@ what the files store (8 and 16 bits, numbers from 0 to 1) each have their own ru
 number of its files. Kinds that cannot be brought to one meaning (HU beside gray values) are refused.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..files.paths import DataError
 from .headers import stored_type
-from .preprocessing import scale_to_unit, window
+from .preprocessing import scale_by_percentiles, to_unit, unit_range, window
 
+ANY = "any kind"
 LUNG = (-600, 1500)
 HU = (True, "", None, "")
 FEW = 0.25  # files of another depth beyond this share of a folder are no accident
@@ -30,8 +33,8 @@ def scale_pictures(images, paths, value_range=None):
     Returns
     -------
     images : list of float32 arrays
-    rule : str
-        For the report.
+    rule : PictureGrays
+        In words for the report, and to bring a picture of the same source to [0, 1] later.
 
     Raises
     ------
@@ -42,31 +45,103 @@ def scale_pictures(images, paths, value_range=None):
         low, high = map(np.float32, value_range)
         if not low < high:
             raise DataError(f"value_range is {tuple(value_range)}; give the value that becomes 0, and a larger one")
-        scaled = [np.clip((np.float32(image) - low) / (high - low), 0, 1) for image in images]
+        scaled = [to_unit(image, low, high) for image in images]
         beyond = np.mean([float(((image < low) | (image > high)).mean()) for image in images])
-        return scaled, f"values {low:g} to {high:g} to 0–1, {beyond:.0%} beyond them cut off"
+        words = f"values {low:g} to {high:g} to 0–1, {beyond:.0%} beyond them cut off"
+        return scaled, PictureGrays({ANY: (float(low), float(high))}, words)
     kinds = _kinds(images, paths)
     groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
     _refuse_two_meanings(groups, paths)
-    scaled, rules = [None] * len(images), []
-    for (hu, dtype, bits, _), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+    scaled, ranges, rules = [None] * len(images), {}, []
+    for kind, members in sorted(groups.items(), key=lambda group: -len(group[1])):
         try:
-            done, rule = _scale(hu, [images[i] for i in members], dtype, bits)
+            ranges[_named(kind)], rule = _range_of(kind, [images[i] for i in members])
         except ValueError as error:
             raise DataError(f"'{paths[members[0]].name}' and {len(members) - 1} more like it: {error}") from None
-        for i, image in zip(members, done, strict=True):
-            scaled[i] = image
+        for i in members:
+            scaled[i] = to_unit(images[i], *ranges[_named(kind)])
         rules.append((len(members), rule + _depths_mixed([images[i] for i in members], rule)))
-    if len(rules) == 1:
-        return scaled, rules[0][1]
-    return scaled, "; ".join(f"{count} files: {rule}" for count, rule in rules)
+    words = rules[0][1] if len(rules) == 1 else "; ".join(f"{count} files: {rule}" for count, rule in rules)
+    return scaled, PictureGrays(ranges, words)
 
 
-def _scale(hu, images, dtype, bits):
+def _range_of(kind, images):
+    hu, dtype, bits, _ = kind
     if hu:
         level, width = LUNG
-        return [window(np.float32(image), level, width) for image in images], f"HU, window {level}/{width}"
-    return scale_to_unit(images, dtype=dtype, bits=bits)
+        return (level - width / 2, level + width / 2), f"HU, window {level}/{width}"
+    return unit_range(images, dtype=dtype, bits=bits)
+
+
+def _named(kind):
+    hu, dtype, bits, fractions = kind
+    if hu:
+        return "HU"
+    return " ".join(filter(None, [dtype or "unknown type", bits and f"of {bits} bits", fractions and f"({fractions})"]))
+
+
+@dataclass(frozen=True)
+class PictureGrays:
+    """The stored values that became 0 and 1, for each kind of picture in a source.
+
+    ranges : dict of str to (float, float)
+        By the kind in words, such as "HU" or "uint8"; :data:`ANY` where ``value_range`` was given for all.
+    words : str
+        For the report.
+    """
+
+    ranges: dict
+    words: str
+
+    def __str__(self):
+        return self.words
+
+    def scale(self, image, path, unit=""):
+        """A later picture ``(…, C)`` to [0, 1] as those of its kind were; :class:`DataError` if there was none."""
+        kind = "HU" if unit == "HU" else _named(_kinds([image], [path])[0])
+        low, high = self.ranges.get(ANY) or self.ranges.get(kind) or (None, None)
+        if low is None:
+            known = " and ".join(self.ranges)
+            raise DataError(
+                f"'{path.name}' holds gray values of another kind, {kind}, than was seen, {known}; convert it"
+            )
+        if ANY not in self.ranges and float(image.max()) > high > 255 and kind != "HU":
+            raise DataError(
+                f"'{path.name}' holds values up to {image.max():g}, but {high:g} was the highest; convert it"
+            )
+        return to_unit(image, low, high)
+
+
+@dataclass(frozen=True)
+class ChannelGrays:
+    """How each channel of the volumes of a source came to [0, 1].
+
+    channels : tuple of str
+        "HU" for a window, or "percentiles" of each volume.
+    window : (float, float)
+        Level and width in HU.
+    words : str
+        For the report.
+    """
+
+    channels: tuple
+    window: tuple
+    words: str
+
+    def __str__(self):
+        return self.words
+
+    def scale(self, image, path, unit=""):
+        """A later volume ``(…, C)`` to [0, 1]; :class:`DataError` if its values are of another kind."""
+        scaled = np.empty(image.shape, np.float32)
+        for channel, kind in enumerate(self.channels):
+            values = image[..., channel]
+            like_hu = unit == "HU" or float(values.min()) < -200
+            if like_hu != (kind == "HU"):
+                here, there = ("HU", "other values") if like_hu else ("no HU", "HU")
+                raise DataError(f"'{path.name}' holds {here}, but {there} were seen; it is of another modality")
+            scaled[..., channel] = window(values, *self.window) if like_hu else scale_by_percentiles(values)
+        return scaled
 
 
 def _kinds(images, paths):

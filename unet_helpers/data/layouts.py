@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from ..files.pairing import FOLDER_PAIRS, divide_by_name, natural_key, plain_name
+from ..files.pairing import DECISIONS, FOLDER_PAIRS, divide_by_name, natural_key, plain_name
 from ..files.paths import READABLE, DataError, stem_of, suffix_of, user_path
 from .headers import NIFTI, nifti_header
 
@@ -84,7 +84,7 @@ def recognize(folder, layout=None):
 def pictures_in(folder):
     """The files of a folder that can be read, in natural order, and the names of other visible files."""
     visible = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: natural_key(p.name))
-    files = [path for path in visible if path.is_file()]
+    files = [path for path in visible if path.is_file() and path.name != DECISIONS]
     good = [path for path in files if suffix_of(path) in READABLE]
     return good, [path.name for path in files if path not in set(good)]
 
@@ -260,7 +260,7 @@ WHAT = {name: layout.what for name, layout in LAYOUTS.items()}
 
 
 def _refuse(folder, layout):
-    inside = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))[:5]
+    inside = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and p.name != DECISIONS)[:5]
     found = f"(found: {', '.join(inside) or 'nothing'})"
     if layout:
         raise DataError(f"folder '{folder.name}' is not laid out as {layout!r}, {WHAT[layout]} {found}; check the path")

@@ -7,6 +7,7 @@ from ..files.pairing import natural_key
 from ..files.paths import DataError, stem_of, user_path
 from .grays import scale_pictures
 from .layouts import pictures_in
+from .origin import Origin
 from .patients import patient_ids_from_names, unique_cases
 from .picture_folders import resize_all, same_channels
 from .subsets import Subset
@@ -54,6 +55,7 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
     counts = {mask.shape[-1] for mask in readers}
     if len(counts) > 1:
         raise DataError(f"nodules in '{folder}' have {sorted(counts)} readers; bring them to one number")
+    shapes = {image.shape[:2] for image in images}
     images, rule = scale_pictures(same_channels(images, paths), paths, value_range)
     images, readers, spacings = resize_all(images, readers, [(np.nan, np.nan)] * len(paths), size, paths)
     readers = np.moveaxis(np.stack(readers), -1, 1)
@@ -63,7 +65,16 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
     if patient_pattern is not None:
         ids, how = patient_ids_from_names(cases.tolist(), patient_pattern)
     unique_cases(cases.tolist())
-    everything = Subset(np.stack(images), masks, ids, cases, np.array(spacings), readers)
+    everything = Subset(
+        np.stack(images),
+        masks,
+        ids,
+        cases,
+        np.array(spacings),
+        readers,
+        sources=np.array([str(path) for path in paths]),
+        origin=Origin(rule, size, tuple(sorted(shapes))),
+    )
     empty = int((masks.sum(axis=(1, 2)) == 0).sum())
     report = [
         f"{len(paths)} slices of {len(set(ids.tolist()))} patients, {rule}",

@@ -1,11 +1,13 @@
 """One door to every data source: a name or a folder in, three subsets split by patient out."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..files.downloads import SOURCES, fetch
 from ..files.paths import DataError, user_path
+from .decisions import FILE, read_decisions
 from .layouts import WHAT, recognize
 from .lidc import load_lidc
 from .nnunet import load_decathlon, load_nnunet
@@ -21,8 +23,11 @@ from .subsets import Dataset, check_no_overlap, split_by_patient
 from .synthetic import load_phantom
 from .volume_folders import load_brats, load_volume_folders
 
+#: shares of the patients in train, validation and test
+FRACTIONS = (0.7, 0.15, 0.15)
 
-def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0.15), layout=None, **options):
+
+def load_dataset(source="phantom", *, size=None, seed=0, fractions=None, layout=None, **options):
     """Load a data source by name or path, split by patient.
 
     Parameters
@@ -38,9 +43,9 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         Height and width of the slices. Default: 128 for the phantom, the stored size for a folder.
     seed : int
         Of the phantom's patients and of the split.
-    fractions : (float, float, float)
-        Shares of the patients in train, validation and test. Folders named train, validation and test are the split
-        themselves; one of them that is not there is taken from train.
+    fractions : (float, float, float), optional
+        Shares of the patients in train, validation and test; default .7, .15 and .15. Folders named train,
+        validation and test are the split themselves; one of them that is not there is taken from train.
     layout : str, optional
         One of :data:`unet_helpers.data.layouts.LAYOUTS`, where another was recognized than is meant.
     options
@@ -48,7 +53,8 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         ``class_names``, ``mask_values``, ``problems``, ``value_range``. LIDC: ``consensus``. Volumes: ``volumes``,
         ``window``; folders of volumes and nnU-Net: ``modality``. See :func:`unet_helpers.data.synthetic.load_phantom`,
         :func:`unet_helpers.data.picture_folders.load_pairs`, :func:`unet_helpers.data.load_lidc` and
-        :mod:`unet_helpers.data.layouts`.
+        :mod:`unet_helpers.data.layouts`. What ``series.toml`` in the folder decides
+        (:mod:`unet_helpers.data.decisions`) need not be said in the call; what the call says goes first.
 
     Returns
     -------
@@ -60,17 +66,39 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=(0.7, 0.15, 0
         One sentence with the file or folder and the remedy.
     """
     if str(source) == "phantom":
-        loaded = load_phantom(size=size or 128, seed=seed, **options)
+        fractions = fractions or FRACTIONS
+        name, class_names, everything, report = load_phantom(size=size or 128, seed=seed, **options)
     else:
-        layout, detail, others = recognize(source_folder(source), layout)
-        name, class_names, everything, report = LOADERS[layout](detail, size=size, **options)
-        loaded = name, class_names, everything, _with_runner_up(report, layout, others)
-    name, class_names, everything, report = loaded
+        folder = source_folder(source)
+        decided = read_decisions(folder)
+        called, card = decided.pop("name", None), decided.pop("model_card", None)
+        said = {"size": size, "fractions": fractions}
+        options = decided | {key: value for key, value in said.items() if value is not None} | options
+        fractions = options.pop("fractions", FRACTIONS)
+        layout, detail, others = recognize(folder, options.pop("layout", layout))
+        name, class_names, everything, report = _call(layout, detail, options, decided)
+        name, report = called or name, _with_runner_up(report, layout, others)
+        in_force = [key for key, words in (("name", called), ("model_card", card)) if words] + list(decided)
+        if in_force:
+            report = [*report, f"decided in {FILE}: {', '.join(in_force)}"]
     if layout == "train_test":
         parts = _split_as_folders(everything, fractions, seed)
     else:
         parts = split_by_patient(everything.patient_ids, fractions, seed)
     return Dataset(name, class_names, *(everything[part] for part in parts), report)
+
+
+def _call(layout, detail, options, decided):
+    """Load, and turn an option that the layout does not know into one sentence."""
+    loader = LOADERS[layout]
+    try:
+        return loader(detail, **{"size": None, **options})
+    except TypeError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if not unknown or unknown.group(1) not in options:
+            raise
+        where = f" in {FILE}" if unknown.group(1) in decided else ""
+        raise DataError(f"{unknown.group(1)}{where} does not go with the layout {layout!r}, {WHAT[layout]}") from None
 
 
 def _with_runner_up(report, layout, others):

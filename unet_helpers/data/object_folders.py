@@ -7,6 +7,7 @@ from ..files.pairing import natural_key, plain_name
 from ..files.paths import DataError, stem_of, user_path
 from .grays import scale_pictures
 from .layouts import WHAT, folders_in, holds_objects, pictures_in
+from .origin import Origin
 from .patients import patient_ids_from_names, unique_cases
 from .picture_folders import Item, load_class_masks
 from .preprocessing import resize_image, resize_mask
@@ -103,6 +104,7 @@ def load_cellpose(folder, *, size=None, patient_pattern=None, value_range=None):
 
 
 def _objects(folder, names, images, paths, instances, said, size, patient_pattern, value_range):
+    shapes = {image.shape[:2] for image in images}
     images, rule = scale_pictures(_gray_if_all_are(images), paths, value_range)
     objects = sum(int(numbered.max() > 0) and len(np.unique(numbered[numbered > 0])) for numbered in instances)
     if size is None and len({image.shape for image in images}) > 1:
@@ -122,6 +124,8 @@ def _objects(folder, names, images, paths, instances, said, size, patient_patter
         np.array(names),
         np.full((len(names), 2), np.nan),
         instances=instances,
+        sources=np.array([str(path) for path in paths]),
+        origin=Origin(rule, size, tuple(sorted(shapes))),
     )
     report = [f"{len(names)} images with {objects} objects, {rule}; {said}", *([how] if how else [])]
     lost = objects - sum(len(np.unique(numbered[numbered > 0])) for numbered in instances)

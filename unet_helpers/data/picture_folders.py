@@ -13,6 +13,7 @@ from . import layouts
 from .grays import scale_pictures
 from .headers import check_one_grid
 from .layouts import WHAT
+from .origin import Origin
 from .patients import PLACE, breaking_names, patient_ids_from_names, unique_cases
 from .preprocessing import encode_mask, ignored, resize_image, resize_mask
 from .subsets import Subset
@@ -59,6 +60,10 @@ def load_pairs(image_folder, mask_folder, **options):
     value_range : (float, float), optional
         The stored values that become 0 and 1. Default: by what each file stores, as in
         :mod:`unet_helpers.data.grays`.
+    left_out : dict of str to str, optional
+        Files that must not be used, as ``x.png`` or ``2d_images/x.png``, and why; their partners go with them.
+    spacing : (float, float), optional
+        Row and column spacing in mm of pictures that carry none.
     """
     part = Part("", user_path(image_folder), None if mask_folder is None else user_path(mask_folder))
     folder = part.images if mask_folder is None else part.images.parent
@@ -66,14 +71,18 @@ def load_pairs(image_folder, mask_folder, **options):
     return load_parts(folder, [part], recognized, **options)
 
 
-def load_parts(folder, parts, recognized, *, problems="raise", mask_values=None, patients="names", **options):
+def load_parts(
+    folder, parts, recognized, *, problems="raise", mask_values=None, patients="names", left_out=None, **options
+):
     """Several pairs of folders as one source; the case of ``x.png`` is ``label/x``.
 
     Options are those of :func:`load_pairs`; ``patients`` is ``"labels"`` where each part is a patient.
     """
     if problems not in ("raise", "leave_out"):
         raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
-    pairing, items = _pair_parts(parts)
+    decided = left_out or {}
+    pairing, items = _pair_parts(parts, decided)
+    reasons = reasons_of(pairing.left_out, decided)
     blocking = [problem for problem in pairing.problems if not (problem.kind == "values" and mask_values)]
     merged = [problem for problem in blocking if problem.kind == "several"]
     blocking = [problem for problem in blocking if problem.kind != "several"]
@@ -99,21 +108,36 @@ def load_parts(folder, parts, recognized, *, problems="raise", mask_values=None,
     if left_out:
         names = sorted((f"{path.parent.name}/{path.name}" for path in left_out), key=natural_key)
         report.append(f"{len(left_out)} files left out: " + ", ".join(names))
+    report += reasons
     return folder.name, class_names, everything, [*recognized, *report]
 
 
-def _pair_parts(parts):
+def reasons_of(paths, decided):
+    """A line for the report of each file that a person has left out; names that stand for no file are refused."""
+    names = {name: path for path in paths for name in (path.name, f"{path.parent.name}/{path.name}")}
+    unknown = [name for name in decided if name not in names]
+    if unknown:
+        raise DataError(
+            f"left_out names '{unknown[0]}', and there is no such file; write its name as it is, with ending"
+        )
+    lines = [f"left out by decision: {name} ({why})" for name, why in decided.items()]
+    asked = {names[name] for name in decided}
+    partners = [f"{path.parent.name}/{path.name}" for path in paths if path not in asked]
+    return [*lines, *([f"and with them their partners: {', '.join(partners)}"] if partners else [])]
+
+
+def _pair_parts(parts, leave_out):
     whole, items = Pairing(), []
     for part in parts:
         if part.masks is None:
-            pairing = pair_suffixes(part.images, check_contents=False)
+            pairing = pair_suffixes(part.images, check_contents=False, leave_out=leave_out)
         else:
-            pairing = pair_files(part.images, part.masks, check_contents=False)
+            pairing = pair_files(part.images, part.masks, check_contents=False, leave_out=leave_out)
         several = [(p.path, list(p.paths[1:])) for p in pairing.problems if p.kind == "several"]
         for image, masks in [(image, [mask]) for image, mask in pairing.pairs] + several:
             name = stem_of(image)
             items.append(Item(f"{part.label}/{name}" if part.label else name, image, masks, part.label))
-        for column in ("pairs", "images_without_mask", "masks_without_image", "problems"):
+        for column in ("pairs", "images_without_mask", "masks_without_image", "problems", "left_out"):
             getattr(whole, column).extend(getattr(pairing, column))
         whole.matched_by_number += pairing.matched_by_number
     look_into(whole)
@@ -129,6 +153,7 @@ def load_items(
     patient_pattern=None,
     value_range=None,
     patients="names",
+    spacing=None,
     read=None,
 ):
     """Pictures with the files of their masks as ``(class names, Subset, report)``.
@@ -137,7 +162,7 @@ def load_items(
     """
     images, masks, spacings = [], [], []
     for item in items:
-        image, spacing = single_slice(*read_image(item.image))
+        image, own_spacing = single_slice(*read_image(item.image))
         if image.ndim != 3:
             shape = "×".join(map(str, image.shape[:-1]))
             raise DataError(f"'{item.image.name}' is a volume of {shape}; save its slices one by one")
@@ -146,16 +171,35 @@ def load_items(
             layouts.check_memory(item.image.parent.name, 1.25 * image.nbytes * len(items), remedy)
         images.append(image)
         masks.append((read or _read_masks)(item, image.shape[:2]))
-        spacings.append(spacing or (np.nan, np.nan))
+        spacings.append(_one_spacing(own_spacing, spacing, item.image))
     paths = [item.image for item in items]
+    shapes = {image.shape[:2] for image in images}
     images, rule = scale_pictures(same_channels(images, paths), paths, value_range)
     images, masks, spacings = resize_all(images, masks, spacings, size, paths)
     masks, class_names = _encode_all(masks, class_names, mask_values, items)
     ids, how = patients_of_items(items, patient_pattern, patients)
     names = [item.name for item in items]
     unique_cases(names)
-    everything = Subset(np.stack(images), np.stack(masks), ids, np.array(names), np.array(spacings, dtype=float))
+    everything = Subset(
+        np.stack(images),
+        np.stack(masks),
+        ids,
+        np.array(names),
+        np.array(spacings, dtype=float),
+        sources=np.array([str(path) for path in paths]),
+        origin=Origin(rule, size, tuple(sorted(shapes))),
+    )
     return class_names, everything, [f"{len(items)} pictures, {rule}", how]
+
+
+def _one_spacing(own, said, path):
+    """The spacing that a file carries, or that a person has said; both must agree where there are both."""
+    if own and said and not np.allclose(own, said, rtol=0.01):
+        values = [" × ".join(f"{value:g}" for value in pair) for pair in (own, said)]
+        raise DataError(
+            f"'{path.name}' says that its pixels are {values[0]} mm, but spacing is {values[1]} mm; keep one"
+        )
+    return own or said or (np.nan, np.nan)
 
 
 def patients_of_items(items, pattern=None, patients="names"):

@@ -195,13 +195,34 @@ def scale_to_unit(images, level=-600, width=1500, dtype="", bits=None):
     ValueError
         If the range fits no rule.
     """
+    (bottom, top), rule = unit_range(images, level, width, dtype, bits)
+    return [to_unit(image, bottom, top) for image in images], rule
+
+
+def scale_by_percentiles(values):
+    """One channel from its percentiles 0.5 and 99.5, among the values that are not 0, to 0 and 1."""
+    seen = values[values != 0]
+    if not len(seen):
+        return np.zeros_like(values)
+    low, high = np.percentile(seen, (0.5, 99.5))
+    low = min(low, 0) if (seen > 0).all() else low  # air is 0 and stays 0
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+
+
+def to_unit(image, low, high):
+    """Stored values to float32 in [0, 1]: ``low`` becomes 0, ``high`` becomes 1, what lies beyond is cut off."""
+    return np.clip((np.float32(image) - low) / np.float32(high - low), 0, 1)
+
+
+def unit_range(images, level=-600, width=1500, dtype="", bits=None):
+    """The stored values that become 0 and 1, and the rule in words, as :func:`scale_to_unit` chooses them."""
     low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
     if low >= 0 and high <= 1:
-        return [np.float32(i) for i in images], "0–1 as stored"
+        return (0, 1), "0–1 as stored"
     whole = not dtype.startswith("float")
     if low >= -0.25 and high <= 1.25 and any((i != np.floor(i)).any() for i in images):
         count = sum(int(((i < 0) | (i > 1)).sum()) for i in images)
-        return [np.clip(np.float32(i), 0, 1) for i in images], f"0–1 as stored, {count} values beyond it cut off"
+        return (0, 1), f"0–1 as stored, {count} values beyond it cut off"
     if low >= 0 and high <= 65535 and (high > 25.5 or (whole and dtype)):
         depth = bits or next(b for b in (8, 10, 12, 14, 16) if high < 2**b)
         top = 2**depth - 1
@@ -212,9 +233,9 @@ def scale_to_unit(images, level=-600, width=1500, dtype="", bits=None):
             rule += f", though the files are {dtype}"
         if high - low < 0.1 * top:
             rule += f"; they run from {low:g} to {high:g} only, {(high - low) / top:.0%} of the range"
-        return [np.float32(i) / np.float32(top) for i in images], rule
+        return (0, top), rule
     if -4096 <= low <= -200 and not dtype.startswith("uint"):
-        return [window(np.float32(i), level, width) for i in images], f"HU, window {level}/{width}"
+        return (level - width / 2, level + width / 2), f"HU, window {level}/{width}"
     raise ValueError(
         f"image values run from {low:g} to {high:g}, which is no range known here; rescale them to 0–1, or say with "
         f"value_range=({low:g}, {high:g}) which values become 0 and 1"

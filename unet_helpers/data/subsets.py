@@ -1,10 +1,11 @@
 """What every source becomes: three subsets of slices with their masks, split by patient."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from ..files.pairing import natural_key
+from .origin import Origin
 
 
 @dataclass
@@ -17,6 +18,8 @@ class Subset:
     spacing : ``(N, 2)`` float, (row, column) in mm; NaN where the source carries none
     readers : ``(N, R, H, W)`` uint8 or None, the masks of R readers behind a consensus
     instances : ``(N, H, W)`` int32 or None, the number of the object at each pixel, 0 for background
+    sources : ``(N,)`` str or None, the image file of each slice; empty where it is made of several
+    origin : Origin or None, what the images were like before they were scaled and resized
     """
 
     images: np.ndarray
@@ -26,6 +29,8 @@ class Subset:
     spacing: np.ndarray
     readers: np.ndarray | None = None
     instances: np.ndarray | None = None
+    sources: np.ndarray | None = None
+    origin: Origin | None = None
 
     def __len__(self):
         return len(self.images)
@@ -33,8 +38,8 @@ class Subset:
     def __getitem__(self, index):
         """A subset of the slices: an index array, a boolean array or a slice."""
         index = np.atleast_1d(np.arange(len(self))[index])
-        columns = (getattr(self, column.name) for column in fields(self))
-        return Subset(*(None if column is None else column[index] for column in columns))
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return replace(self, **{name: values[index] for name, values in columns.items() if values is not None})
 
     @property
     def patients(self):
@@ -44,6 +49,10 @@ class Subset:
     def of_patient(self, patient_id):
         """The slices of one patient."""
         return self[self.patient_ids == patient_id]
+
+
+#: the fields of a subset that have a row for each slice
+COLUMNS = tuple(column.name for column in fields(Subset) if column.name != "origin")
 
 
 @dataclass
@@ -142,5 +151,7 @@ def check_no_overlap(*groups):
 
 def join(subsets):
     """Several subsets as one."""
-    columns = zip(*([getattr(part, column.name) for column in fields(Subset)] for part in subsets), strict=True)
-    return Subset(*(None if any(value is None for value in values) else np.concatenate(values) for values in columns))
+    columns = zip(*([getattr(part, name) for name in COLUMNS] for part in subsets), strict=True)
+    joined = (None if any(value is None for value in values) else np.concatenate(values) for values in columns)
+    origins = [part.origin for part in subsets]
+    return Subset(*joined, origin=origins[0] if origins.count(origins[0]) == len(origins) else None)

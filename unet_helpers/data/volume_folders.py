@@ -8,10 +8,12 @@ from ..files.images import read_image, read_mask
 from ..files.pairing import natural_key, pair_files
 from ..files.paths import DataError, stem_of, user_path
 from . import preprocessing
+from .grays import ChannelGrays
 from .headers import check_one_grid, nifti_header
 from .layouts import WHAT, check_memory
+from .origin import Origin
 from .patients import patients_of_scans, unique_cases
-from .picture_folders import classes_of, single_slice
+from .picture_folders import classes_of, reasons_of, single_slice
 from .preprocessing import encode_mask, resize_image, resize_mask
 from .subsets import Subset
 
@@ -45,20 +47,21 @@ def load_brats(folder, **options):
     return load_volumes(folder.name, cases, names, values, ("MRI",) * len(BRATS_SEQUENCES), report, **options)
 
 
-def load_volume_folders(folders, *, class_names=None, mask_values=None, problems="raise", **options):
+def load_volume_folders(folders, *, class_names=None, mask_values=None, problems="raise", left_out=None, **options):
     """Two folders of NIfTI volumes, matched by name as :func:`unet_helpers.pair_files` does.
 
-    ``class_names``, ``mask_values`` and ``problems`` are those of
+    ``class_names``, ``mask_values``, ``problems`` and ``left_out`` are those of
     :func:`unet_helpers.data.picture_folders.load_pairs`, the others those of :func:`load_volumes`.
     """
     if problems not in ("raise", "leave_out"):
         raise ValueError(f"problems is {problems!r}; choose 'raise' or 'leave_out'")
     image_folder, mask_folder = folders
-    pairing = pair_files(image_folder, mask_folder, check_contents=False)
+    pairing = pair_files(image_folder, mask_folder, check_contents=False, leave_out=left_out or {})
+    reasons = reasons_of(pairing.left_out, left_out or {})
     if not pairing.ok and problems == "raise":
         raise DataError(f"{pairing}\nRepair the files, or pass problems='leave_out' to go on without these")
     cases = [(stem_of(image), [image], mask) for image, mask in pairing.pairs]
-    report = [f"recognized: {WHAT['volumes']}"]
+    report = [f"recognized: {WHAT['volumes']}", *reasons]
     if not pairing.ok:
         out = {*pairing.images_without_mask, *pairing.masks_without_image}
         out |= {path for problem in pairing.problems for path in problem.paths}
@@ -126,8 +129,8 @@ def load_volumes(
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     scans = [scan for scan, _, _ in cases]
     people, how = patients_of_scans(scans, patient_pattern)
-    rule = _GrayRule(declared, modality, window)
-    images, masks, spacings, depths = [], [], [], []
+    rule = VolumeGrays(declared, modality, window)
+    images, masks, spacings, depths, shapes = [], [], [], [], set()
     for _, paths, mask_path in cases:
         image, spacing = _read_channels(paths)
         check_one_grid(paths[0], mask_path)
@@ -142,6 +145,7 @@ def load_volumes(
             mask = encode_mask(mask, len(class_names), mask_values)
         except ValueError as error:
             raise DataError(f"mask '{mask_path.name}': {error}") from None
+        shapes.add(image.shape[1:3])
         image, mask, in_plane = _resize_slices(image, mask, spacing[1:], size)
         if images and image.shape[1:] != images[0].shape[1:]:
             here, first = ("×".join(map(str, shape[1:])) for shape in (image.shape, images[0].shape))
@@ -158,12 +162,14 @@ def load_volumes(
         np.repeat(people, depths),
         np.array(slices),
         np.repeat(spacings, depths, axis=0),
+        sources=np.repeat([str(paths[0]) if len(paths) == 1 else "" for _, paths, _ in cases], depths),
+        origin=Origin(rule.seen_so_far(), size, tuple(sorted(shapes))),
     )
     cut = f"{len(cases)} volumes cut into {sum(depths)} axial slices, {how or 'a patient is a volume'}; {rule}"
     return name, class_names, subset, [*report, *rule.notes, cut]
 
 
-class _GrayRule:
+class VolumeGrays:
     """Window or percentiles for each channel of each volume, by its modality; two kinds in one place are refused."""
 
     def __init__(self, declared, modality, window):
@@ -184,7 +190,7 @@ class _GrayRule:
             if self._is_ct(values, channel, path):
                 scaled[..., channel] = preprocessing.window(values, *self.window)
             else:
-                scaled[..., channel] = _scale_by_percentiles(values)
+                scaled[..., channel] = preprocessing.scale_by_percentiles(values)
         return scaled
 
     def _is_ct(self, values, channel, path):
@@ -216,6 +222,14 @@ class _GrayRule:
                 f"'{seen[True].name}' holds HU but '{seen[False].name}' does not, and one gray rule would spoil one of "
                 f"them; keep CT and other volumes in folders of their own, or {remedy}"
             )
+
+    def seen_so_far(self):
+        """The rule of each channel, for later volumes."""
+        if self.modality:
+            kinds = [name.strip().casefold() in CT for name in self.modality]
+        else:
+            kinds = [True in self.seen[channel] for channel in sorted(self.seen)]
+        return ChannelGrays(tuple("HU" if ct else "percentiles" for ct in kinds), tuple(self.window), str(self))
 
     def __str__(self):
         percentiles, hu = (
@@ -259,16 +273,6 @@ def _read_channels(paths):
             raise DataError(f"'{path.name}' has another shape or spacing than '{paths[0].name}'; resample it")
         check_one_grid(paths[0], path, "sequence")
     return np.concatenate([image for image, _ in read], axis=-1), read[0][1]
-
-
-def _scale_by_percentiles(values):
-    """One channel from its percentiles 0.5 and 99.5, among the values that are not 0, to 0 and 1."""
-    seen = values[values != 0]
-    if not len(seen):
-        return np.zeros_like(values)
-    low, high = np.percentile(seen, (0.5, 99.5))
-    low = min(low, 0) if (seen > 0).all() else low  # air is 0 and stays 0
-    return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
 
 
 def _resize_slices(image, mask, spacing, size):

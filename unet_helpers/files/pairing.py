@@ -17,6 +17,8 @@ import numpy as np
 from .images import read_image, read_mask
 from .paths import READABLE, DataError, stem_of, suffix_of, user_path
 
+#: what a person decides, beside the data; read by :mod:`unet_helpers.data.decisions`
+DECISIONS = "series.toml"
 #: endings by which the name of a mask differs from that of its image
 MASK_WORDS = (
     *("_cp_masks", "_masks", "-masks", "_mask", "-mask", "_seg", "-seg", "_label", "-label", "_labels", "-labels"),
@@ -58,6 +60,7 @@ class Pairing:
     images_without_mask: list = field(default_factory=list)
     masks_without_image: list = field(default_factory=list)
     problems: list = field(default_factory=list)
+    left_out: list = field(default_factory=list)  # as was asked for
     matched_by_number: int = 0
 
     def __str__(self):
@@ -80,7 +83,7 @@ class Pairing:
         return not (self.images_without_mask or self.masks_without_image or self.problems)
 
 
-def pair_files(image_folder, mask_folder, check_contents=True):
+def pair_files(image_folder, mask_folder, check_contents=True, leave_out=()):
     """Match the images of one folder to the masks of another by shared name.
 
     Names are compared without their format suffix and without a word like ``_mask``. What has no
@@ -94,6 +97,8 @@ def pair_files(image_folder, mask_folder, check_contents=True):
     check_contents : bool
         Read every file too, and report what is truncated, of another size than its partner, or
         holds mask values that the other masks do not.
+    leave_out : collection of str
+        Files that do not count, as ``x.png`` or ``2d_images/x.png``; a partner that they leave alone goes with them.
 
     Returns
     -------
@@ -108,15 +113,16 @@ def pair_files(image_folder, mask_folder, check_contents=True):
     """
     pairing = Pairing()
     image_folder, mask_folder = user_path(image_folder), user_path(mask_folder)
-    images = _list_folder(image_folder, pairing)
-    masks = _list_folder(mask_folder, pairing)
+    images = _list_folder(image_folder, pairing, leave_out)
+    masks = _list_folder(mask_folder, pairing, leave_out)
     _pair(image_folder, images, mask_folder, masks, pairing)
+    _let_partners_go(pairing)
     if check_contents:
         look_into(pairing)
     return pairing
 
 
-def pair_suffixes(folder, check_contents=True):
+def pair_suffixes(folder, check_contents=True, leave_out=()):
     """Match the images to the masks of one folder, where ``x.png`` has its mask in ``x_mask.png``.
 
     A file whose name ends in one of :data:`MASK_WORDS` is a mask, any other an image. The rest is as in
@@ -124,12 +130,13 @@ def pair_suffixes(folder, check_contents=True):
     """
     pairing = Pairing()
     folder = user_path(folder)
-    names = _list_folder(folder, pairing)
+    names = _list_folder(folder, pairing, leave_out)
     images, masks = divide_by_name(names)
     if not (images and masks):
         missing = "image beside its masks" if masks else "mask (x_mask.png for x.png)"
         raise DataError(f"folder '{folder}' holds no {missing}; is it the right folder?")
     _pair(folder, images, folder, masks, pairing)
+    _let_partners_go(pairing)
     if check_contents:
         look_into(pairing)
     return pairing
@@ -181,16 +188,27 @@ def natural_key(name):
     return parts, str(name)
 
 
-def _list_folder(folder, pairing):
+def _let_partners_go(pairing):
+    """What has lost its partner to ``leave_out`` is no file without a partner."""
+    keys = {without_leading_zeros(plain_name(path)) for path in pairing.left_out}
+    for alone in (pairing.images_without_mask, pairing.masks_without_image):
+        gone = [path for path in alone if without_leading_zeros(plain_name(path)) in keys]
+        alone[:] = [path for path in alone if path not in gone]
+        pairing.left_out += gone
+
+
+def _list_folder(folder, pairing, leave_out=()):
     """Names of the readable files, sorted; hidden files (``.DS_Store``, ``._x``) are not data."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder '{folder}'; check the path (relative to {Path.cwd().name}/)")
     try:
         with os.scandir(folder) as entries:
-            entries = [entry for entry in entries if not entry.name.startswith(".")]
+            entries = [entry for entry in entries if not entry.name.startswith(".") and entry.name != DECISIONS]
     except PermissionError:
         raise DataError(f"folder '{folder}' may not be read by this user; change its permissions") from None
-    files = [entry.name for entry in entries if _is_file(entry)]
+    out = [entry.name for entry in entries if {entry.name, f"{folder.name}/{entry.name}"} & set(leave_out)]
+    pairing.left_out += [folder / name for name in sorted(out, key=natural_key)]
+    files = [entry.name for entry in entries if _is_file(entry) and entry.name not in out]
     odd = [name for name in files if suffix_of(name) not in READABLE]
     for name in sorted(odd, key=natural_key):
         message = f"'{name}' is no image format that is read here; left aside"

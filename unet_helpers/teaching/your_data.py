@@ -24,6 +24,8 @@ from .report import worst_slices, write_report
 
 __all__ = ["worst_slices", "write_report"]
 
+TRAINING = "training"  # in the folder of a run, until it has come to its end
+
 
 def default_options(source):
     """Options for :func:`unet_helpers.load_dataset` that suit a source.
@@ -165,10 +167,13 @@ def center_dataset(data, size):
     return replace(data, train=cut(data.train), validation=cut(data.validation))
 
 
-def train_recipe(data, recipe, seed=0):
-    """Build and train the network(s) of a recipe; returns one model, and the list of histories."""
+def train_recipe(data, recipe, folder=None, seed=0):
+    """Build and train the network(s) of a recipe; returns one model, and the list of histories.
+
+    What a resumed training needs is kept in ``folder``, and gone on from if it is there.
+    """
     data = center_dataset(data, recipe.center_crop)
-    trained = [_train_member(data, recipe, seed + member) for member in range(recipe.members)]
+    trained = [_train_member(data, recipe, seed + member, folder) for member in range(recipe.members)]
     models, histories = zip(*trained, strict=True)
     if len(models) == 1:
         return models[0], [*histories]
@@ -178,7 +183,7 @@ def train_recipe(data, recipe, seed=0):
     return keras.Model(image, mean, name="ensemble"), [*histories]
 
 
-def _train_member(data, recipe, seed):
+def _train_member(data, recipe, seed, folder):
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(recipe.precision)
     shape = data.train.images.shape[1:]
@@ -205,6 +210,8 @@ def _train_member(data, recipe, seed):
         targets=make_soft_targets(data.train) if recipe.soft_readers else None,
         keep="last" if recipe.soft_readers else "best",
         seed=seed,
+        checkpoint=folder and user_path(folder) / TRAINING / f"seed{seed}",
+        resume=True,
     )
     return model, history
 
@@ -254,7 +261,11 @@ def choose_point(model, data, recipe):
 
 def predict(model, images, recipe, point=None):
     """Masks ``(N, H, W)`` uint8: by the operating point, or the most probable class."""
-    probabilities = predict_whole(model, images, recipe)
+    return decide(predict_whole(model, images, recipe), point)
+
+
+def decide(probabilities, point=None):
+    """Masks ``(N, H, W)`` uint8 from class probabilities, by the operating point, or the most probable class."""
     return probabilities_to_masks(probabilities) if point is None else point.decide(probabilities[..., 0])
 
 

@@ -1,0 +1,199 @@
+"""Use a kept run on new images: ``python -m unet_helpers predict RUN FOLDER OUT``. Used in 15.
+
+The images need no masks. Each is read, checked and scaled as those of the training were, segmented, and its mask is
+written beside the others in the format that came in, at the original size and in the original place. What does not fit
+what the network has seen is refused and named, never stretched until it does.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..data.preprocessing import resize_image
+from ..files.images import read_file
+from ..files.pairing import DECISIONS, is_mask_name, natural_key
+from ..files.paths import READABLE, DataError, atomic_path, stem_of, suffix_of, user_path
+from ..files.scans import dicom_files, read_series
+from ..files.write_back import mask_suffix, write_mask_like
+from ..plotting import show_images
+from .runs import load_run
+from .your_data import decide
+
+SHOWN = 12  # images on the overview
+
+
+@dataclass
+class Segmented:
+    """One image with its mask: ``images`` ``(D, H, W, C)`` in 0–1 and ``masks`` ``(D, H, W)`` at the original size."""
+
+    source: Path
+    images: np.ndarray
+    masks: np.ndarray
+    spacing: tuple | None
+
+
+def segment(kept, source):
+    """Segment one image file, or the DICOM series in a folder.
+
+    Parameters
+    ----------
+    kept : Kept
+        From :func:`unet_helpers.teaching.load_run`.
+    source : str or Path
+
+    Returns
+    -------
+    Segmented
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or differs from all that the network has seen: channels, kind of gray values, size,
+        spacing, one slice or a volume.
+    """
+    source = user_path(source)
+    reading = read_series(source) if source.is_dir() else read_file(source)
+    if kept.seen is None:
+        raise DataError("this network was trained on the phantom, which comes from no file; train on a folder")
+    side = kept.side
+    scaled = kept.seen.prepare(reading, source, side)
+    shape = scaled.shape[1:3]
+    if shape == side:
+        probabilities = kept.probabilities(scaled)
+    else:
+        probabilities = kept.probabilities(np.stack([resize_image(plane, side) for plane in scaled]))
+        probabilities = np.stack([resize_image(plane, shape) for plane in probabilities])
+    return Segmented(source, scaled, decide(probabilities, kept.point), reading.spacing)
+
+
+def list_images(folder):
+    """The images of a folder, and what else lies in it with the reason why it is none.
+
+    An image is a readable file that is not named as a mask, or a folder with DICOM files; a folder whose own files are
+    the slices of one series is that series.
+
+    Returns
+    -------
+    images : list of Path
+    others : list of (Path, str)
+    """
+    folder = user_path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder '{folder}'; check the path")
+    images, others = [], []
+    files, _ = dicom_files(folder)
+    if len(files) > 1:
+        images.append(folder)
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        if path.name.startswith(".") or path.name == DECISIONS or (path in files and len(files) > 1):
+            continue
+        if path.is_dir():
+            images.append(path) if dicom_files(path)[0] else others.append((path, "a folder without DICOM files"))
+        elif suffix_of(path) not in READABLE and path not in files:
+            others.append((path, "no format that is read here"))
+        elif is_mask_name(path):
+            others.append((path, "named as a mask"))
+        else:
+            images.append(path)
+    if not images:
+        raise DataError(
+            f"folder '{folder}' holds no image that is read here ({', '.join(READABLE)}); is it the right one?"
+        )
+    return images, others
+
+
+def segment_folder(run, folder, out, progress=None):
+    """Segment all images of a folder with the network of a kept run.
+
+    Parameters
+    ----------
+    run : str or Path
+        The folder of a run that came to its end.
+    folder : str or Path
+        With pictures, volumes or folders of DICOM slices.
+    out : str or Path
+        A new folder: masks under the names of their images, ``table.csv``, ``overview.png`` and ``left_out.csv``.
+    progress : function of str, optional
+        Called with a line per image.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        A row per image and class: pixels, and where the spacing is known the area in mm² of a slice or
+        the volume in ml.
+    left_out : pandas.DataFrame
+        Every other file or folder, with the reason.
+    """
+    kept, out = load_run(run), user_path(out)
+    images, others = list_images(folder)
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"'{out}' is there and not empty; name a new folder, so that nothing is written over")
+    rows, shown, left_out = [], [], [(path.name, why) for path, why in others]
+    for number, source in enumerate(images, start=1):
+        try:
+            found = segment(kept, source)
+        except DataError as error:
+            left_out.append((source.name, str(error)))
+        else:
+            write_mask_like(out / (stem_of(source) + mask_suffix(source)), found.masks.squeeze(), source)
+            rows += _rows(found, kept.class_names)
+            if len(shown) < SHOWN:
+                shown.append(_largest(found))
+        if progress:
+            refused = left_out and left_out[-1][0] == source.name
+            progress(f"{number} of {len(images)}: {source.name}{' refused' if refused else ''}")
+    columns = ["image", "class", "slices", "pixels", "mm2", "ml"]
+    table, left_out = pd.DataFrame(rows, columns=columns), pd.DataFrame(left_out, columns=["file", "why"])
+    if not rows:
+        raise DataError(
+            f"none of the {len(images)} images fits what the network has seen; the first: {left_out['why'][0]}"
+        )
+    for name, content in (("table.csv", table), ("left_out.csv", left_out)):
+        with atomic_path(out / name) as temporary:
+            content.to_csv(temporary, index=False)
+    with atomic_path(out / "overview.png") as temporary:
+        _overview(shown, kept.class_names).savefig(temporary, dpi=110)
+    return table, left_out
+
+
+def _rows(found, class_names):
+    """Pixels, area and volume of each class in one image."""
+    spacing = found.spacing
+    for index, name in enumerate(class_names[1:], start=1):
+        marked = found.masks == index
+        pixels, slices = int(marked.sum()), int(marked.any(axis=(1, 2)).sum())
+        area = pixels * spacing[-2] * spacing[-1] if spacing and len(found.masks) == 1 else np.nan
+        volume = pixels * np.prod(spacing) / 1000 if spacing and len(spacing) == 3 else np.nan
+        yield found.source.name, name, slices, pixels, area, volume
+
+
+def _largest(found):
+    """Name, slice and mask of the slice of an image in which most is marked."""
+    index = int((found.masks > 0).sum(axis=(1, 2)).argmax())
+    name = found.source.name if len(found.masks) == 1 else f"{found.source.name}, slice {index + 1}"
+    return name, found.images[index], found.masks[index], found.spacing and found.spacing[-2:]
+
+
+def _overview(shown, class_names):
+    names, images, masks, spacings = zip(*shown, strict=True)
+    return show_images(images, names, masks, class_names, spacings, columns=4)
+
+
+def main(arguments):
+    """``python -m unet_helpers predict RUN FOLDER OUT``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m unet_helpers predict", description=segment_folder.__doc__.split("\n")[0]
+    )
+    parser.add_argument("run", help="folder of a run of make your-data")
+    parser.add_argument("folder", help="with images that need no masks")
+    parser.add_argument("out", help="a new folder for masks, table and overview")
+    options = parser.parse_args(arguments)
+    table, left_out = segment_folder(options.run, options.folder, options.out, progress=print)
+    print(table.to_string(index=False))
+    for name, why in left_out.itertuples(index=False):
+        print(f"left out: {name}: {why}", file=sys.stderr)
+    print(f"masks, table.csv and overview.png are in {options.out}. Not for diagnosis, not for patients.")
