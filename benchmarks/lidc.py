@@ -26,7 +26,8 @@ def main():
     subprocess.run(command, cwd=ROOT, env={**os.environ, "UNET_DATA": str(folder.resolve())}, check=True)
     seconds = round(time.perf_counter() - began)
 
-    report = json.loads((ROOT / "runs" / folder.name / "evaluation.json").read_text())
+    kept = max((ROOT / "runs").glob(f"{folder.name}*/run.json"), key=lambda path: path.stat().st_mtime)
+    report = json.loads(kept.with_name("evaluation.json").read_text())
     slices, patients = report["by_slice"]["nodule"], report["summary"]["dice"][0]
     results = {
         "seconds": seconds,

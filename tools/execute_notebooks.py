@@ -52,11 +52,17 @@ def main():
             write(pair(source, target), target)
             continue
         check_home()
-        began = time.perf_counter()
+        began = time.time()
         notebook = run(pair(source, None), options.timeout)
-        target = options.output / target.name if options.output else target
+        target = folder_of_run(options.output, began) / target.name if options.output else target
         write(notebook, target)
-        print(f"{source.stem}: {time.perf_counter() - began:.0f} s", flush=True)
+        print(f"{source.stem}: {time.time() - began:.0f} s{f', {target}' if options.output else ''}", flush=True)
+
+
+def folder_of_run(output, began):
+    """The folder in ``output`` of the run that a notebook has kept since it began; ``output`` if it has kept none."""
+    kept = {path.stat().st_mtime: path.parent for path in output.glob("*/run.json")}
+    return kept[max(kept)] if kept and max(kept) >= began - 1 else output
 
 
 def find_sources(names):

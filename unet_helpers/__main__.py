@@ -1,4 +1,4 @@
-"""Commands: ``python -m unet_helpers export FOLDER`` and ``… deidentify IN OUT``."""
+"""Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``."""
 
 import sys
 
@@ -6,7 +6,15 @@ from .data.export import main as export
 from .files.deidentify import main as deidentify
 from .files.paths import DataError
 
-COMMANDS = {"export": export, "deidentify": deidentify}
+
+def predict(arguments):
+    """Loaded when it is asked for: TensorFlow takes seconds."""
+    from .teaching.segment import main
+
+    main(arguments)
+
+
+COMMANDS = {"export": export, "deidentify": deidentify, "predict": predict}
 
 
 def main():
@@ -15,7 +23,10 @@ def main():
         sys.exit(f"usage: python -m unet_helpers {{{','.join(COMMANDS)}}} …")
     try:
         COMMANDS[sys.argv[1]](sys.argv[2:])
-    except DataError as error:  # one sentence; the lines of the program help nobody at a command line
+    except (
+        DataError,
+        FileNotFoundError,
+    ) as error:  # one sentence; the lines of the program help nobody at a command line
         sys.exit(str(error))
 
 

@@ -34,7 +34,8 @@ your_data.show_examples(data, count=4)
 # - point the pipeline at a folder, and read what it found there,
 # - answer what a program cannot: what the mask values mean, where the patient stands in a file name, what to do with files that do not fit,
 # - train within a time you choose, and choose thresholds on validation patients,
-# - open the test patients once, and hand over a report that says what limits the result.
+# - open the test patients once, and hand over a report that says what limits the result,
+# - keep the network with all it needs, and segment new images without masks.
 #
 # **You need before** notebooks [01](01_data_pairing.ipynb), [04](04_gpu_training.ipynb) and [05](05_evaluation.ipynb).
 #
@@ -51,7 +52,7 @@ your_data.show_examples(data, count=4)
 # make your-data UNET_DATA=path/to/folder
 # ```
 #
-# The executed notebook and its report are then in `runs/`. Other switches: `UNET_EPOCHS`, `UNET_SIZE`.
+# The executed notebook, its report and the trained network are then together in a folder below `runs/`. Other switches: `UNET_EPOCHS`, `UNET_SIZE`, and `UNET_NEW` for a folder of new images at the end.
 
 # %% [markdown]
 # ## What is in the folder?
@@ -78,9 +79,30 @@ for name, value in options.items():
     print(f"{name}: {value}")
 
 # %% [markdown]
+# Where do your own decisions go? Into a small file beside your images, `series.toml`. The first run writes it with every line a comment. Take the `#` away where you have something to say:
+#
+# ```toml
+# class_names = ["background", "lung", "tumor"]
+# patient_pattern = '(PAT\d+)'
+#
+# [mask_values]
+# 0 = 0
+# 128 = 1
+# 255 = 2
+#
+# [left_out]
+# "PAT0042_017.png" = "the mask belongs to another patient"
+# ```
+#
+# `load_dataset`, `make your-data`, the report and the model card read it, so that nobody has to remember what was decided, and why. A misspelled key is not ignored: the message names the nearest right one.
+
+# %% nbval_tolerance=0
+print(your_data.offer_decisions(source))
+
+# %% [markdown]
 # <div class="alert alert-warning">
 #
-# **A decision that only you can take.** If your masks hold other values, pass `mask_values`. If `load_dataset` counts each file as a patient, pass `patient_pattern`. If it refuses the folder, its message names the file and the remedy; `problems="leave_out"` goes on without the files that do not fit, and says which.
+# **A decision that only you can take.** If your masks hold other values, say so in `mask_values`. If `load_dataset` counts each file as a patient, give a `patient_pattern`. If it refuses the folder, its message names the file and the remedy; `problems = "leave_out"` goes on without the files that do not fit, and says which.
 #
 # </div>
 #
@@ -135,10 +157,15 @@ print(recipe)
 # In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
 
 # %% nbval_tolerance=0
-model, histories = your_data.train_recipe(data, recipe)
+from unet_helpers.teaching import runs
+
+folder = runs.open_run(your_data.report_folder(source), data, recipe)
+model, histories = your_data.train_recipe(data, recipe, folder)
 
 # %% [markdown]
-# The line above is all that remains of the progress display. The curves say more.
+# The line above is all that remains of the progress display. A run has a folder of its own. If it is interrupted, the next run of the same data and recipe goes on where it stopped; a finished run is never written over.
+#
+# The curves say more.
 
 # %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}}
 assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
@@ -203,16 +230,59 @@ plotting.show_predictions(part.images, part.masks, predictions[worst], titles=pa
 # What a colleague needs: the data and what was left out, the recipe, the table with intervals, every case, and the worst slices. Its head, before the tables:
 
 # %%
-folder = your_data.report_folder(source)
 notes = [str(recipe), *map(str, histories), str(point)]
 path = your_data.write_report(folder, data, evaluation, predictions, by_slice, notes)
 print(path.read_text().split("## dice")[0])
 
 # %% [markdown]
-# `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder `runs/`. What they do **not** say: whether the model works for another scanner, another hospital, or patients unlike these. That needs patients from there.
+# `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder of the run. What they do **not** say: whether the model works for another scanner, another hospital, or patients unlike these. That needs patients from there.
+#
+# If `series.toml` holds the words of a model card ([the page on ethics](../book/ethics_and_model_card.md) explains it), the card is written as well, with the numbers filled in.
 
 # %%
 assert {file.name for file in folder.iterdir()} >= {"cases.csv", "evaluation.json", "report.md", "worst_cases.png"}
+print(your_data.write_card(folder, source, evaluation))
+
+# %% [markdown]
+# ## Keep the network, and use it
+#
+# Weights alone are of no use to anybody. Whoever wants to segment a new image must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call:
+
+# %%
+runs.keep_run(folder, model, data, recipe, point)
+kept = runs.load_run(folder)
+assert (kept.predict(data.test.images) == predictions).all()
+print(*sorted(file.name for file in folder.iterdir()), sep="\n")
+
+# %% [markdown]
+# Now images **without masks**, of patients whom the network has not seen. Each is read, checked and scaled as those of the training were. Its mask is written in the format that came in, at the original size. What does not fit what the network has seen, such as another kind of gray values, other proportions or other pixels, is refused and named. It is never stretched until it fits.
+
+# %%
+from unet_helpers.teaching import segment
+
+new = your_data.new_images(source)
+if new is None:
+    print("no new images: name a folder with UNET_NEW")
+else:
+    table, left_out = segment.segment_folder(folder, new, folder / "new_images")
+    print(table["image"].nunique(), "images segmented,", len(left_out), "files left out")
+
+# %% [markdown]
+# There is no Dice now: without masks, nobody knows how good these masks are. That is the situation in which a model is used. What remains is to look, at all of them if you can:
+
+# %% mystnb={"figure": {"caption": "The overview that is written beside the masks: for each of the first images what the network draws."}, "image": {"alt": "Twelve slices of synthetic chests with the predicted lungs drawn over them as contours and translucent fill."}}
+from IPython.display import Image
+
+Image(folder / "new_images" / "overview.png") if new is not None else None
+
+# %% [markdown]
+# Without a notebook, the same is one command. `RUN` is the folder of a finished run, `IMAGES` a folder of pictures, NIfTI volumes or DICOM series, and `OUT` a new folder for the masks, a table of areas or volumes, and the overview:
+#
+# ```
+# python -m unet_helpers predict RUN IMAGES OUT
+# ```
+#
+# It is for teaching and research. A program that draws on images of patients who are treated is a medical device, and needs what such a device needs.
 
 # %% [markdown]
 # ## Take-aways
@@ -222,6 +292,7 @@ assert {file.name for file in folder.iterdir()} >= {"cases.csv", "evaluation.jso
 # - Hold every score against what a constant answer gets.
 # - Thresholds are chosen on validation patients; the test patients answer once, with an interval.
 # - Slices without an object are another question, and get a number of their own.
+# - Keep a network with all that new images need, and refuse images of a kind that it has not seen.
 #
 # ## Questions to test yourself
 #

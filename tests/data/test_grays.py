@@ -31,7 +31,8 @@ def scaled(folder, files, **options):
             np.save(paths[-1], array)
         else:
             tifffile.imwrite(paths[-1], array)
-    return scale_pictures([read_image(path)[0] for path in paths], paths, **options)
+    images, rule = scale_pictures([read_image(path)[0] for path in paths], paths, **options)
+    return images, str(rule)
 
 
 def test_eight_and_sixteen_bits_each_have_their_own_rule_and_are_counted(tmp_path):

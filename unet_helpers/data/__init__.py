@@ -3,6 +3,7 @@
 ``load``             one door: a name or a folder in, a data set out
 ``subsets``          what every source becomes, split by patient
 ``layouts``          recognize how a folder is laid out
+``decisions``        series.toml: what a person decides about a folder
 ``headers``          what a file says of itself: stored type, grid
 ``patients``         who is a patient, by name
 ``picture_folders``  read folders of pictures
@@ -11,6 +12,7 @@
 ``volume_folders``   read folders of volumes
 ``nnunet``           read Medical Segmentation Decathlon and nnU-Net
 ``synthetic``        the phantom as a data set
+``origin``           what images were like before they were scaled and resized
 ``grays``            which gray rule for which picture
 ``preprocessing``    window, resize, encode
 ``augmentation``     one random change for image and mask together

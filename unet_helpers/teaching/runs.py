@@ -5,6 +5,7 @@ Used in 15. A run that was interrupted is gone on with; a finished one is never 
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import time
@@ -13,6 +14,7 @@ from importlib.metadata import version
 
 import keras
 import numpy as np
+import psutil
 
 from ..data.origin import Origin
 from ..evaluation.thresholds import OperatingPoint
@@ -65,8 +67,9 @@ def open_run(folder, data, recipe):
                 if _unfinished(path) != mark:
                     continue
                 log(path, "went on after an interruption")
+                _write_json(path / STATE, {"fingerprint": mark, "finished": False, "process": _this_process()})
                 return path
-        _write_json(path / STATE, {"fingerprint": mark, "finished": False})
+        _write_json(path / STATE, {"fingerprint": mark, "finished": False, "process": _this_process()})
         log(
             path, f"began: Python {platform.python_version()}, TensorFlow {version('tensorflow')}, {platform.machine()}"
         )
@@ -76,12 +79,26 @@ def open_run(folder, data, recipe):
 
 
 def _unfinished(path):
-    """The fingerprint of an interrupted run; None of a finished one, or where something else lies there."""
+    """The fingerprint of an interrupted run; None of one that is finished or at work, or where something else lies."""
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        number, began = state.get("process", (0, 0))
     except (OSError, ValueError):
         return None
-    return None if state.get("finished") else state.get("fingerprint")
+    at_work = [number, began] != _this_process() and psutil.pid_exists(number) and _began(number) == began
+    return None if state.get("finished") or at_work else state.get("fingerprint")
+
+
+def _this_process():
+    return [os.getpid(), _began(os.getpid())]
+
+
+def _began(number):
+    """When a process began, which tells it from a later one of the same number."""
+    try:
+        return round(psutil.Process(number).create_time())
+    except psutil.Error:
+        return 0
 
 
 def log(folder, text):

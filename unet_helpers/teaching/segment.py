@@ -6,6 +6,7 @@ what the network has seen is refused and named, never stretched until it does.
 """
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..plotting import show_images
 from .runs import load_run
 from .your_data import decide
 
-SHOWN = 12  # images on the overview
+SHOWN = 8  # images on the overview
 
 
 @dataclass
@@ -128,18 +129,25 @@ def segment_folder(run, folder, out, progress=None):
     left_out : pandas.DataFrame
         Every other file or folder, with the reason.
     """
-    kept, out = load_run(run), user_path(out)
     images, others = list_images(folder)
+    return segment_files(load_run(run), images, out, others, progress)
+
+
+def segment_files(kept, images, out, others=(), progress=None):
+    """The same for a list of images; ``others`` are what was left out of it, with the reasons."""
+    out = user_path(out)
     if out.exists() and any(out.iterdir()):
         raise DataError(f"'{out}' is there and not empty; name a new folder, so that nothing is written over")
     rows, shown, left_out = [], [], [(path.name, why) for path, why in others]
+    names = _names(images)
     for number, source in enumerate(images, start=1):
         try:
             found = segment(kept, source)
         except DataError as error:
             left_out.append((source.name, str(error)))
         else:
-            write_mask_like(out / (stem_of(source) + mask_suffix(source)), found.masks.squeeze(), source)
+            mask = found.masks if len(found.masks) > 1 else found.masks[0]
+            write_mask_like(out / (names[source] + mask_suffix(source)), mask, source)
             rows += _rows(found, kept.class_names)
             if len(shown) < SHOWN:
                 shown.append(_largest(found))
@@ -156,8 +164,17 @@ def segment_folder(run, folder, out, progress=None):
         with atomic_path(out / name) as temporary:
             content.to_csv(temporary, index=False)
     with atomic_path(out / "overview.png") as temporary:
-        _overview(shown, kept.class_names).savefig(temporary, dpi=110)
+        _overview(shown, kept.class_names).savefig(temporary, dpi=72)
     return table, left_out
+
+
+def _names(images):
+    """A name for the mask of each image: that of the file, with its folders where files share one."""
+    stems = {path: stem_of(path) for path in images}
+    if len(set(stems.values())) == len(images):
+        return stems
+    above = Path(os.path.commonpath([path.parent for path in images]))
+    return {path: "_".join([*path.parent.relative_to(above).parts, stems[path]]) for path in images}
 
 
 def _rows(found, class_names):

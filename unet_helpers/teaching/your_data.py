@@ -10,17 +10,19 @@ import pandas as pd
 
 from .. import plotting
 from ..data.augmentation import make_augmenter
+from ..data.decisions import FILE, read_decisions, write_template
+from ..data.export import export_phantom
 from ..data.layouts import recognize_layout
 from ..data.load import source_folder
 from ..evaluation.cases import evaluate
 from ..evaluation.prediction import predict_orientations, probabilities_to_masks
 from ..evaluation.thresholds import choose_operating_point, slice_scores
-from ..files.paths import data_folder, user_path
+from ..files.paths import atomic_path, data_folder, user_path
 from ..models import UNet
 from ..plotting.widgets import explore
 from ..training.loop import start_at_class_shares, train
 from ..training.losses import DiceCrossEntropy, make_soft_targets
-from .report import worst_slices, write_report
+from .report import fill_model_card, worst_slices, write_report
 
 __all__ = ["worst_slices", "write_report"]
 
@@ -39,6 +41,7 @@ def default_options(source):
         options["size"] = int(os.environ["UNET_SIZE"])
     if str(source) == "phantom":
         return options
+    decided = read_decisions(source_folder(source))
     layout, _ = recognize_layout(source_folder(source))
     options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
@@ -47,10 +50,44 @@ def default_options(source):
         options.setdefault("size", 128)  # their images differ in size, or are too large for a first run
     if layout in ("pairs", "suffixes", "volumes", "nnunet", "patients", "classes", "train_test", "folders_of_suffixes"):
         options["problems"] = "leave_out"
-    if (user_path(source) / "exported_by_unet_helpers.txt").is_file():
+    if _is_of_the_series(source):
         options["class_names"] = ("background", "lung", "nodule")
         options["mask_values"] = {0: 0, 1: 1, 2: 2, 255: 1}
-    return options
+    # what a person has decided goes before what a rule would choose
+    return {k: v for k, v in options.items() if k not in decided or (k == "size" and os.environ.get("UNET_SIZE"))}
+
+
+def _is_of_the_series(source):
+    return (user_path(source) / "exported_by_unet_helpers.txt").is_file()
+
+
+def offer_decisions(source):
+    """Write ``series.toml`` with its comments into somebody's folder, unless it is there; say where it lies."""
+    if str(source) == "phantom" or _is_of_the_series(source):
+        return f"{FILE} would lie beside your files; the folder of the series needs none"
+    path = write_template(source_folder(source))
+    return f"{path} holds what you decide" if path else f"the folder cannot be written, so it has no {FILE}"
+
+
+def new_images(source):
+    """A folder of images without masks that no training has seen; None where nobody has named one.
+
+    ``UNET_NEW`` names it; for the folder of the series it is that of sixteen other synthetic patients.
+    """
+    if os.environ.get("UNET_NEW"):
+        return user_path(os.environ["UNET_NEW"])
+    return export_phantom(seed=1, clean=True) / "2d_images" if _is_of_the_series(source) else None
+
+
+def write_card(folder, source, evaluation):
+    """Write the model card whose words stand in ``series.toml``; the path, or a sentence where they do not."""
+    words = {} if str(source) == "phantom" else read_decisions(source_folder(source)).get("model_card", {})
+    if not words:
+        return f"no model card: its words would stand in {FILE}, below [model_card]"
+    path = user_path(folder) / "model_card.md"
+    with atomic_path(path) as temporary:
+        temporary.write_text(fill_model_card(evaluation, words) + "\n", encoding="utf-8")
+    return path
 
 
 def show_examples(data, count=4):
@@ -287,6 +324,6 @@ def report_folder(source):
 
     For the folder of the series: in the data folder.
     """
-    if str(source) == "phantom" or (user_path(source) / "exported_by_unet_helpers.txt").is_file():
+    if str(source) == "phantom" or _is_of_the_series(source):
         return data_folder() / "runs" / Path(source).name
     return Path(os.environ.get("UNET_RUNS") or Path("..") / "runs") / Path(source).name
