@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from conftest import dark_disks
+from drawn import dark_disks
 
 from unet_helpers import UNet
 from unet_helpers.data import Dataset
