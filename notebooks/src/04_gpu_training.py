@@ -412,7 +412,7 @@ assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 #
 # `benchmarks/time_to_dice.py` has trained the recipe of this series and four that people use on the same patients, by turns on two cores, **for 40 seconds each**, and scored further synthetic patients on the way. A recipe that reached a goal was trained with three seeds, the others with one. The clock starts at the first line that builds the network, and stands still while patients are scored:
 
-# %% mystnb={"figure": {"caption": "Dice against seconds of training on two cores, one line for each training. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}, "image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}}
+# %% mystnb={"figure": {"caption": "Dice against seconds of training on two cores, one line for each training; all were stopped after 40 seconds. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}, "image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}}
 import json
 
 from unet_helpers.teaching import RESULTS

@@ -567,7 +567,7 @@ fig
 #
 # Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two, with 0.58 and 0.56, are better than every 2D network, and one, with 0.20, is far worse than all. That one pulls the mean of 2.5D below the mean of 2D. The same patients, as pairs:
 
-# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
+# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval over patients, which knows nothing of the seeds; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
 by_patient = pd.DataFrame({kind: recorded[kind]["nodule_dice_by_patient"] for kind in kinds}).astype(float)
 gains = {"nodule": by_patient[["2.5D", "3D"]].sub(by_patient["2D"], axis=0)}
 plotting.show_differences(gains, "difference in Dice")
