@@ -136,7 +136,10 @@ class Seen:
         return train.origin and cls(train.origin, train.images.shape[-1], spacing)
 
     def prepare(self, reading, source, side):
-        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``; :class:`DataError` for what does not fit."""
+        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``.
+
+        What does not fit raises :class:`unet_helpers.DataError`.
+        """
         array = reading.array if reading.array.ndim == 4 else reading.array[np.newaxis]
         scaled = self.origin.scale(array, source, getattr(reading, "unit", ""), self.channels)
         if self.spacing and reading.spacing is None:

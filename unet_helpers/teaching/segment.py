@@ -43,7 +43,7 @@ def segment(kept, source):
     Parameters
     ----------
     kept : Kept
-        From :func:`unet_helpers.teaching.load_run`.
+        From :func:`unet_helpers.teaching.runs.load_run`.
     source : str or Path
 
     Returns
