@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ..files.images import read_mask
+from ..files.nifti import NIFTI
 from ..files.paths import DataError, stem_of, suffix_of, user_path
-from .headers import NIFTI
 from .layouts import WHAT, pictures_in
 from .picture_folders import Item, classes_of, load_items
 from .volume_folders import load_volumes

@@ -4,16 +4,17 @@ import re
 
 import numpy as np
 
-from ..files.images import read_image, read_mask
+from ..files.images import read_file, read_mask
+from ..files.nifti import nifti_header
 from ..files.pairing import natural_key, pair_files
 from ..files.paths import DataError, stem_of, user_path
+from ..files.reading import Remarks, check_one_grid
 from . import preprocessing
 from .grays import ChannelGrays
-from .headers import check_one_grid, nifti_header
 from .layouts import WHAT, check_memory
 from .origin import Origin
 from .patients import patients_of_scans, unique_cases
-from .picture_folders import classes_of, reasons_of, single_slice
+from .picture_folders import classes_of, reasons_of
 from .preprocessing import encode_mask, resize_image, resize_mask
 from .subsets import Subset
 
@@ -129,12 +130,13 @@ def load_volumes(
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     scans = [scan for scan, _, _ in cases]
     people, how = patients_of_scans(scans, patient_pattern)
-    rule = VolumeGrays(declared, modality, window)
+    rule, remarks = VolumeGrays(declared, modality, window), Remarks()
     images, masks, spacings, depths, shapes = [], [], [], [], set()
     for _, paths, mask_path in cases:
-        image, spacing = _read_channels(paths)
-        check_one_grid(paths[0], mask_path)
-        mask = single_slice(read_mask(mask_path)[..., np.newaxis])[0][..., 0]
+        first, image = _read_channels(paths, remarks)
+        reading = remarks.add(read_file(mask_path, as_mask=True), mask_path)
+        check_one_grid((first, reading), (paths[0], mask_path))
+        mask, spacing = reading.array, first.spacing
         if image.ndim == 3:  # a single slice
             image, mask, spacing = image[np.newaxis], mask[np.newaxis], (np.nan, *spacing)
         if image.ndim != 4 or mask.shape != image.shape[:3]:
@@ -166,7 +168,7 @@ def load_volumes(
         origin=Origin(rule.seen_so_far(), size, tuple(sorted(shapes))),
     )
     cut = f"{len(cases)} volumes cut into {sum(depths)} axial slices, {how or 'a patient is a volume'}; {rule}"
-    return name, class_names, subset, [*report, *rule.notes, cut]
+    return name, class_names, subset, [*report, *rule.notes, *remarks.lines(), cut]
 
 
 class VolumeGrays:
@@ -266,13 +268,15 @@ def _bytes_of(cases, size):
     return needed
 
 
-def _read_channels(paths):
-    read = [single_slice(*read_image(path)) for path in paths]
-    for path, (image, spacing) in zip(paths, read, strict=True):
-        if image.shape != read[0][0].shape or not np.allclose(spacing, read[0][1], rtol=1e-3):
+def _read_channels(paths, remarks):
+    """The reading of the first file, and the image with all of them as channels."""
+    read = [remarks.add(read_file(path), path) for path in paths]
+    first = read[0]
+    for path, reading in zip(paths, read, strict=True):
+        if reading.array.shape != first.array.shape or not np.allclose(reading.spacing, first.spacing, rtol=1e-3):
             raise DataError(f"'{path.name}' has another shape or spacing than '{paths[0].name}'; resample it")
-        check_one_grid(paths[0], path, "sequence")
-    return np.concatenate([image for image, _ in read], axis=-1), read[0][1]
+        check_one_grid((first, reading), (paths[0], path), "sequence")
+    return first, np.concatenate([reading.array for reading in read], axis=-1)
 
 
 def _resize_slices(image, mask, spacing, size):

@@ -3,11 +3,10 @@
 import numpy as np
 
 from .images import read_file, write_png
-from .nifti import FLIP_X_Y, affine_in_mm, load_nifti, turn_of
+from .nifti import FLIP_X_Y, NIFTI, affine_in_mm, load_nifti, turn_of
 from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
 from .scans import read_series
 
-NIFTI = (".nii", ".nii.gz")
 GRID = (
     *("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("srow_x", "srow_y", "srow_z"),

@@ -137,8 +137,7 @@ class Seen:
 
     def prepare(self, reading, source, side):
         """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``; :class:`DataError` for what does not fit."""
-        array = reading.array if reading.array.ndim == 4 else reading.array[np.newaxis]
-        scaled = self.origin.scale(array, source, getattr(reading, "unit", ""), self.channels)
+        scaled = self.origin.scale(reading, source, self.channels)
         if self.spacing and reading.spacing is None:
             raise DataError(f"'{source.name}' says no spacing, which the network has seen; save it with its spacing")
         if self.spacing:
