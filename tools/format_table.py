@@ -1,6 +1,6 @@
-"""Write the book's page on formats from what the readers do with small files made for it.
+"""Write the test report of the readers from what the readers do with small files made for it.
 
-    python tools/format_table.py           # writes book/formats.md
+    python tools/format_table.py           # writes book/formats_tests.md
     python tools/format_table.py --check   # fails if the page differs
 
 Every cell is what happened: a shape, or the kind of refusal, whose sentence stands below the tables.
@@ -25,11 +25,10 @@ from format_samples import (
     write_sample,
 )
 
-from unet_helpers.data import WHAT, load_dataset, recognize_layout
+from unet_helpers.data import load_dataset, recognize_layout
 from unet_helpers.files import SOURCES, DataError, extract, read_file, read_image, read_mask
-from unet_helpers.files.images import ELSEWHERE
 
-PAGE = Path(__file__).resolve().parents[1] / "book" / "formats.md"
+PAGE = Path(__file__).resolve().parents[1] / "book" / "formats_tests.md"
 # words of an error -> the kind of refusal in the table; an error that is none of these stops the making of the page
 KINDS = {
     "cannot be (read|unpacked).*truncated or damaged": "damaged",
@@ -160,11 +159,6 @@ def page():
         if before is not None:
             os.environ["UNET_MAX_VALUES"] = before
     good, bad, layouts, packed = ("\n".join(lines) for lines in tables)
-    meanings = "\n".join(f"- `{name}`: {what}" for name, what in WHAT.items())
-    others = "\n".join(
-        f"- {', '.join(f'`{ending}`' for ending in endings)}: {what}; convert it {remedy.format('x' + endings[0], 'x')}"
-        for endings, (what, remedy) in ELSEWHERE.items()
-    )
     sources = "\n".join(f"- `{name}`, {source.license}" for name, source in SOURCES.items())
     sentences = "\n".join(f"- **{kind}**: {sentence(text)}" for kind, text in sorted(outcomes.sentences.items()))
     return TEMPLATE.format(
@@ -172,40 +166,22 @@ def page():
         bad=bad,
         layouts=layouts,
         archives=packed,
-        meanings=meanings,
-        others=others,
         sources=sources,
         sentences=sentences,
     )
 
 
-TEMPLATE = """# What can be read, and what is refused
+TEMPLATE = """# What was tried: the test report of the readers
 
 <!-- made by tools/format_table.py from what the readers do; a test holds the page in step -->
 
-`read_image` and `read_mask` read one file, `load_dataset` a whole folder. Whatever is wrong gives one `DataError` (a `ValueError`), or a `FileNotFoundError` where a file is not there, that names the file and says what to do; a cell with ✗ says of which kind, and the sentences stand [at the end](#the-sentences). Nothing is left out without being named.
+What to bring, and what becomes of it, stands on [the page before](formats.md). Here is what the readers did with small files made for the purpose. A cell with ✗ names the kind of refusal: one `DataError` (a `ValueError`), or a `FileNotFoundError` where a file is not there, that names the file and says what to do. The sentences stand [at the end](#the-sentences).
 
 ## Files
 
-Arrays are (rows, columns, channels), with the slices first for a volume; spacing is in the same order.
+Arrays are (rows, columns, channels), with the slices first for a volume; spacing is in the same order. The third column is `read_file(path).rule`.
 
 {good}
-
-`read_file(path)` returns the array with all that is known of it: spacing, affine, orientation, the rule of the third column, and `notes` of what a header contradicts. A folder with the slices of one DICOM series is read by `unet_helpers.files.read_series`, sorted by position.
-
-**Orientation.** Slices go from the feet to the head, rows from front to back, columns from the patient's right to left, as a radiologist's display shows them, whatever order a NIfTI has. A NIfTI with one slice, along any axis, is that slice: axial as above, sagittal and coronal with the head up. Affines lead from (slice, row, column) to DICOM's x to the left, y to the back, z to the head, in mm; NIfTI in micrometers or meters is converted. Where `pixdim` and the affine, or sform and qform disagree, the affine (the sform) is taken, and a note says so. `write_mask_like(target, mask, source)` leads a mask back: a NIfTI with the axes, affine and units of its source, for DICOM a NIfTI in the patient's place, for a picture one without loss.
-
-**Grids that are none are refused:** slices that lean (gantry tilt) or lie at irregular places, doubles and gaps in a series, an affine with leaning axes. dcm2niix straightens a series; distances in a sheared volume would be wrong.
-
-**Pictures.** A photograph is turned upright as its EXIF says, because the tools in which masks are drawn do so. Where 0 is white (TIFF WhiteIsZero, DICOM MONOCHROME1), values are turned around, so that more is brighter; but CT, PET and NM with a rescale stay, since MONOCHROME1 says how to show their numbers and not what was measured. A palette is its colors; alpha is left out; YBR and ink become RGB; color spaces that are not read are refused by name.
-
-**Masks.** Of a palette the index is the class. An inverting palette, in which a higher index is shown darker, is refused, as what is bright and what is the object are two answers; `palettes_agree` finds files of one folder that give one index two colors. A mask that may stand in its alpha channel is refused. JPEG changes values when it is written: black and white is cut at 128, any other mask in a JPEG is refused. Gray of 2 or 4 bits is an index as the file has it, 0 and white alone are 0 and 255. One channel per class is refused; labels that a scale factor of NIfTI moved by up to .03 are rounded, and a note says so.
-
-**DICOM.** Bits above BitsStored are no part of a value. Compressed DICOM other than RLE, JPEG and JPEG 2000 needs the package `pylibjpeg`, and the error says so. Enhanced DICOM, whose frames have scales of their own, is refused; `dcm2niix` converts it. Segmentations (SEG), RTSTRUCT, RTDOSE, reports and presentation states are refused by name, with what converts them.
-
-**Other formats** are refused with what they are:
-
-{others}
 
 ## Bad files
 
@@ -217,27 +193,17 @@ Arrays are (rows, columns, channels), with the slices first for a volume; spacin
 
 {layouts}
 
-LIDC and DSB2018 masks say yes or no, so any value above 0 is the object; and that one of several objects of DSB2018 is missing shows nowhere. The layouts:
+LIDC and DSB2018 masks say yes or no, so any value above 0 is the object; and that one of several objects of DSB2018 is missing shows nowhere.
 
-{meanings}
-
-Volumes are cut into axial slices, and a patient is a volume. All slices are held in memory; of pictures in pairs, `unet_helpers.training.stream_pairs` reads a batch at a time, so that the folder may be larger than the memory:
+All slices are held in memory; of pictures in pairs, `unet_helpers.training.stream_pairs` reads a batch at a time, so that the folder may be larger than the memory:
 
 {{{{ table.scale }}}}
 
 ## Public data sets
 
-`fetch("Task04_Hippocampus")`, or any other of
+What `fetch` knows:
 
 {sources}
-
-downloads once into the data folder (`UNET_DATA_DIR`), goes on where it broke off, compares the checksum, and prints license and citation. `load_dataset` takes these names too.
-
-## Without identity
-
-`python -m unet_helpers deidentify IN OUT` writes a folder of DICOM as NIfTI pictures with pixels and spacing and nothing else: no tag, no overlay, no name of a file. What is no original image is left out and listed with the reason: screen saves such as the dose report of a CT, which shows the name in its pixels, structured reports, segmentations, scouts, anything that says `SECONDARY` or that text is burned in. Other text in the pixels stays there: it warns where there may be some, and the face in a scan of the head is yours to remove.
-
-Patients and pictures are numbered in the order of their files, the same in each run, so that images and masks, deidentified one folder after the other, stay pairs if both folders hold the same patients and slices. Whoever has the original folder can count out who is who; nobody else can.
 
 ## Archives
 
@@ -259,7 +225,7 @@ def main():
     options = parser.parse_args()
     made = page()
     if options.check:
-        sys.exit(0 if PAGE.read_text(encoding="utf-8") == made else "book/formats.md is out of step; write it again")
+        sys.exit(0 if PAGE.read_text(encoding="utf-8") == made else f"{PAGE.name} is out of step; write it again")
     PAGE.write_text(made, encoding="utf-8")
     print(f"{PAGE.name}: {made.count(chr(10) + '|')} lines of tables")
 

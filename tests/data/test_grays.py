@@ -9,7 +9,7 @@ from PIL import Image
 from unet_helpers import load_dataset
 from unet_helpers.data import scale_to_unit
 from unet_helpers.data.grays import scale_pictures
-from unet_helpers.files import DataError, read_image
+from unet_helpers.files import DataError, read_file
 
 SHAPE = (8, 8)
 
@@ -31,7 +31,7 @@ def scaled(folder, files, **options):
             np.save(paths[-1], array)
         else:
             tifffile.imwrite(paths[-1], array)
-    images, rule = scale_pictures([read_image(path)[0] for path in paths], paths, **options)
+    images, rule = scale_pictures([read_file(path) for path in paths], paths, **options)
     return images, str(rule)
 
 

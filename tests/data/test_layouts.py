@@ -8,7 +8,7 @@ from format_samples import save_nifti
 
 from unet_helpers import load_dataset
 from unet_helpers.data import recognize_layout
-from unet_helpers.files import DataError
+from unet_helpers.files import DataError, read_file
 from unet_helpers.teaching.your_data import default_options
 
 
@@ -517,3 +517,22 @@ def test_slices_of_any_format_are_read_and_what_is_not_is_said(lidc_folder, writ
     data = load_dataset(lidc_folder)
     assert "L1/nodule-0/slice-2" in everything(data)
     assert "2 files left out: L1/nodule-0/images/notes.txt, L1/nodule-0/mask-0/slice-7.png" in str(data)
+
+
+@pytest.mark.parametrize("names", [None, ("background", "front", "back")])
+def test_each_file_of_a_folder_of_volumes_is_read_once(tmp_path, monkeypatch, names):
+    from unet_helpers.data import volume_folders
+
+    for k in range(3):
+        for kind, array in (("images", volume(k)), ("masks", labels(1, 2))):
+            (tmp_path / f"set/{kind}").mkdir(parents=True, exist_ok=True)
+            save_nifti(tmp_path / f"set/{kind}/v{k}.nii.gz", array)
+    read = []
+
+    def counted(path, as_mask=False):
+        read.append(path)
+        return read_file(path, as_mask)
+
+    monkeypatch.setattr(volume_folders, "read_file", counted)
+    assert load_dataset(tmp_path / "set", class_names=names).num_classes == 3
+    assert len(read) == len(set(read)) == 6

@@ -1,7 +1,8 @@
-"""The book's page on formats says what the readers do, and bad files of every format are refused by name."""
+"""The book's pages on formats say what the readers do, and bad files of every format are refused by name."""
 
 import gzip
 import os
+import re
 import struct
 import zlib
 
@@ -10,11 +11,39 @@ import numpy as np
 import pytest
 from format_samples import BAD_FILES, FORMATS, GRAY, SAMPLES, patch_tiff, save_dicom, save_tiff, write_sample
 
+from unet_helpers.data import WHAT
+from unet_helpers.data.decisions import KEYS, read_decisions
 from unet_helpers.files import DataError, max_values, read_image, read_mask
+from unet_helpers.files.images import ELSEWHERE
+from unet_helpers.files.scans import OBJECTS
 
 
 def test_the_page_is_what_the_readers_do():
     assert format_table.PAGE.read_text(encoding="utf-8") == format_table.page(), "run python tools/format_table.py"
+
+
+GUIDE = format_table.PAGE.with_name("formats.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("layout", WHAT)
+def test_the_guide_names_each_layout_with_its_words(layout):
+    row = next(line for line in GUIDE.splitlines() if line.startswith(f"| `{layout}` |"))
+    assert WHAT[layout].lower() in row.lower()
+
+
+def test_the_guide_names_each_key_of_series_toml_and_each_format_with_what_converts_it():
+    endings = [ending for group in ELSEWHERE for ending in group]
+    words = [*KEYS, *endings, ".png", ".jpg", ".tif", ".npy", ".npz", ".dcm", ".nii.gz"]
+    assert [word for word in words if word not in GUIDE] == []
+    for _, remedy in OBJECTS.values():
+        tools = re.findall(r"dcmqi|highdicom|3D Slicer|plastimatch|dcmrtstruct2nii", remedy)
+        assert [tool for tool in tools if tool not in GUIDE] == []
+
+
+def test_the_example_of_series_toml_in_the_guide_can_be_read(tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+    (tmp_path / "series.toml").write_text(example, encoding="utf-8")
+    assert read_decisions(tmp_path)["mask_values"] == {0: 0, 255: 1}
 
 
 @pytest.mark.parametrize("size", [8, 64])

@@ -4,7 +4,6 @@
 ``subsets``          what every source becomes, split by patient
 ``layouts``          recognize how a folder is laid out
 ``decisions``        series.toml: what a person decides about a folder
-``headers``          what a file says of itself: stored type, grid
 ``patients``         who is a patient, by name
 ``picture_folders``  read folders of pictures
 ``object_folders``   read pictures of many objects

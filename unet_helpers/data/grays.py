@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..files.paths import DataError
-from .headers import stored_type
 from .preprocessing import scale_by_percentiles, to_unit, unit_range, window
 
 ANY = "any kind"
@@ -19,12 +18,12 @@ HU = (True, "", None, "")
 FEW = 0.25  # files of another depth beyond this share of a folder are no accident
 
 
-def scale_pictures(images, paths, value_range=None):
+def scale_pictures(readings, paths, value_range=None):
     """Bring the pictures of one source to [0, 1].
 
     Parameters
     ----------
-    images : list of ``(H, W, C)`` float arrays, values as stored
+    readings : list of Reading, whose arrays are ``(H, W, C)`` float32 as stored
     paths : list of Path, of the same length
     value_range : (float, float), optional
         The stored values that become 0 and 1, for all files; what lies beyond is cut off. Default: by the kind of each
@@ -41,6 +40,7 @@ def scale_pictures(images, paths, value_range=None):
     DataError
         If HU and gray values stand side by side, or a range fits no rule; the files are named.
     """
+    images = [reading.array for reading in readings]
     if value_range is not None:
         low, high = map(np.float32, value_range)
         if not low < high:
@@ -49,7 +49,7 @@ def scale_pictures(images, paths, value_range=None):
         beyond = np.mean([float(((image < low) | (image > high)).mean()) for image in images])
         words = f"values {low:g} to {high:g} to 0–1, {beyond:.0%} beyond them cut off"
         return scaled, PictureGrays({ANY: (float(low), float(high))}, words)
-    kinds = _kinds(images, paths)
+    kinds = _kinds(readings)
     groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
     _refuse_two_meanings(groups, paths)
     scaled, ranges, rules = [None] * len(images), {}, []
@@ -77,7 +77,7 @@ def _named(kind):
     hu, dtype, bits, fractions = kind
     if hu:
         return "HU"
-    return " ".join(filter(None, [dtype or "unknown type", bits and f"of {bits} bits", fractions and f"({fractions})"]))
+    return " ".join(filter(None, [dtype, bits and f"of {bits} bits", fractions and f"({fractions})"]))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PictureGrays:
     """The stored values that became 0 and 1, for each kind of picture in a source.
 
     ranges : dict of str to (float, float)
-        By the kind in words, such as "HU" or "uint8"; :data:`ANY` where ``value_range`` was given for all.
+        By the kind in words, such as "HU" or "uint8"; ``ANY`` where ``value_range`` was given for all.
     words : str
         For the report.
     """
@@ -96,9 +96,9 @@ class PictureGrays:
     def __str__(self):
         return self.words
 
-    def scale(self, image, path, unit=""):
-        """A later picture ``(…, C)`` to [0, 1] as those of its kind were; :class:`DataError` if there was none."""
-        kind = "HU" if unit == "HU" else _named(_kinds([image], [path])[0])
+    def scale(self, reading, path):
+        """A later picture ``(…, C)`` to [0, 1] as those of its kind were; an error if there was none."""
+        image, kind = reading.array, _named(_kinds([reading])[0])
         low, high = self.ranges.get(ANY) or self.ranges.get(kind) or (None, None)
         if low is None:
             known = " and ".join(self.ranges)
@@ -131,8 +131,9 @@ class ChannelGrays:
     def __str__(self):
         return self.words
 
-    def scale(self, image, path, unit=""):
-        """A later volume ``(…, C)`` to [0, 1]; :class:`DataError` if its values are of another kind."""
+    def scale(self, reading, path):
+        """A later volume ``(…, C)`` to [0, 1]; :class:`unet_helpers.DataError` if its values are of another kind."""
+        image, unit = reading.array, reading.unit
         scaled = np.empty(image.shape, np.float32)
         for channel, kind in enumerate(self.channels):
             values = image[..., channel]
@@ -144,20 +145,19 @@ class ChannelGrays:
         return scaled
 
 
-def _kinds(images, paths):
+def _kinds(readings):
     """``(HU or not, stored type, bits, float range)`` of each file; a blank one is of the kind of the others."""
-    stored = [stored_type(path) for path in paths]
-    lows, highs = ([float(part(image)) for image in images] for part in (np.min, np.max))
+    lows, highs = ([float(part(reading.array)) for reading in readings] for part in (np.min, np.max))
     kinds = []
-    for said, low, high in zip(stored, lows, highs, strict=True):
-        if said.hu or (-4096 <= low <= -200 and not said.dtype.startswith("uint")):
+    for reading, low, high in zip(readings, lows, highs, strict=True):
+        if reading.unit == "HU" or (-4096 <= low <= -200 and not reading.stored.startswith("uint")):
             kinds.append(HU)
-        elif said.dtype in ("uint8", "bool"):
+        elif reading.stored in ("uint8", "bool"):
             kinds.append((False, "uint8", None, ""))
-        elif said.dtype and not said.dtype.startswith("float"):
-            kinds.append((False, "uint16", said.bits, ""))
+        elif not reading.stored.startswith("float"):
+            kinds.append((False, "uint16", reading.bits, ""))
         else:
-            kinds.append((False, said.dtype and "float32", None, "unit" if high <= 1.25 else "more"))
+            kinds.append((False, "float32", None, "unit" if high <= 1.25 else "more"))
     blank = [low == high for low, high in zip(lows, highs, strict=True)]
     return _adopt(kinds, blank, lows)
 

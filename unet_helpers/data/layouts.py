@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import psutil
 
+from ..files.nifti import NIFTI, nifti_header
 from ..files.pairing import DECISIONS, FOLDER_PAIRS, divide_by_name, natural_key, plain_name
 from ..files.paths import READABLE, DataError, stem_of, suffix_of, user_path
-from .headers import NIFTI, nifti_header
 
 SIDES = {
     "train": ("train", "training"),

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..files.images import read_image, read_mask
+from ..files.images import read_file
 from ..files.pairing import natural_key
 from ..files.paths import DataError, stem_of, user_path
+from ..files.reading import Remarks
 from .grays import scale_pictures
 from .layouts import pictures_in
 from .origin import Origin
@@ -33,9 +34,9 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
     paths = [path for nodule in nodules for path in pictures_in(nodule / "images")[0]]
     if not paths:
         raise DataError(f"no <patient>/nodule-<n>/images/*.png in '{folder}'; is it the folder of the patients?")
-    images, readers, left_out = [], [], _left_out(folder, nodules)
+    images, readers, left_out, remarks = [], [], _left_out(folder, nodules), Remarks()
     for path in paths:
-        image, _ = read_image(path)
+        image = remarks.add(read_file(path), path)
         reader_folders = sorted(path.parents[1].glob("mask-*"))
         if not 1 <= consensus <= len(reader_folders):
             raise DataError(
@@ -46,8 +47,8 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
         for reader in reader_folders:
             if not (reader / path.name).is_file():
                 raise FileNotFoundError(f"no mask '{(reader / path.name).relative_to(folder)}' for its image; add it")
-            mask = read_mask(reader / path.name)
-            if mask.shape != image.shape[:2]:
+            mask = remarks.add(read_file(reader / path.name, as_mask=True), reader / path.name).array
+            if mask.shape != image.array.shape[:2]:
                 raise DataError(f"mask '{(reader / path.name).relative_to(folder)}' has another size than its image")
             masks.append((mask > 0).astype(np.uint8))
         images.append(image)
@@ -55,7 +56,7 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
     counts = {mask.shape[-1] for mask in readers}
     if len(counts) > 1:
         raise DataError(f"nodules in '{folder}' have {sorted(counts)} readers; bring them to one number")
-    shapes = {image.shape[:2] for image in images}
+    shapes = {reading.array.shape[:2] for reading in images}
     images, rule = scale_pictures(same_channels(images, paths), paths, value_range)
     images, readers, spacings = resize_all(images, readers, [(np.nan, np.nan)] * len(paths), size, paths)
     readers = np.moveaxis(np.stack(readers), -1, 1)
@@ -80,6 +81,7 @@ def load_lidc(folder, *, size=None, consensus=2, patient_pattern=None, value_ran
         f"{len(paths)} slices of {len(set(ids.tolist()))} patients, {rule}",
         f"nodule where at least {consensus} of {readers.shape[1]} readers marked it; {empty} slices have none",
         *([how] if how else []),
+        *remarks.lines(),
         *([f"{len(left_out)} files left out: {', '.join(left_out[:10])}"] if left_out else []),
     ]
     return folder.name, ("background", "nodule"), everything, report

@@ -2,13 +2,11 @@
 
 import json
 import re
+from functools import partial
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from ..files.images import read_mask
+from ..files.nifti import NIFTI
 from ..files.paths import DataError, stem_of, suffix_of, user_path
-from .headers import NIFTI
 from .layouts import WHAT, pictures_in
 from .picture_folders import Item, classes_of, load_items
 from .volume_folders import load_volumes
@@ -82,16 +80,14 @@ def load_nnunet(folder, *, class_names=None, mask_values=None, problems="raise",
         )
     if not cases:
         raise DataError(f"'{folder.name}' holds no x_0000 in imagesTr whose x is in labelsTr ({shown}); copy it again")
-    if class_names is None:
-        found = () if names else sorted(set().union(*(np.unique(read_mask(mask)).tolist() for *_, mask in cases)))
-        class_names = names or classes_of(list(found), mask_values)
-    mask_values = mask_values or values
+    class_names, mask_values = class_names or names, mask_values or values
     said = ", ".join(channels) or "no channel names given"
     report = [f"recognized: {WHAT['nnunet']}: {content.get('name', folder.name)}, {said}"]
     if alone:
         report.append(f"{len(alone)} files left out: {shown}")
     if suffix_of(cases[0][1][0]) in NIFTI:
-        return load_volumes(folder.name, cases, tuple(class_names), mask_values, channels, report, **options)
+        names_of = partial(classes_of, mask_values=mask_values)
+        return load_volumes(folder.name, cases, class_names or names_of, mask_values, channels, report, **options)
     if len(cases[0][1]) > 1:
         raise DataError(
             f"'{folder.name}' holds pictures of {len(cases[0][1])} files each for nnU-Net; save each as one"

@@ -1,15 +1,18 @@
 """Pictures of many objects: one mask file per object (DSB2018), numbered objects (Cellpose), or one file per class."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..files.images import read_image, read_mask
+from ..files.images import read_file
 from ..files.pairing import natural_key, plain_name
 from ..files.paths import DataError, stem_of, user_path
+from ..files.reading import Remarks
 from .grays import scale_pictures
 from .layouts import WHAT, folders_in, holds_objects, pictures_in
 from .origin import Origin
 from .patients import patient_ids_from_names, unique_cases
-from .picture_folders import Item, load_class_masks
+from .picture_folders import Item, is_gray, load_class_masks
 from .preprocessing import resize_image, resize_mask
 from .subsets import Subset
 
@@ -23,7 +26,7 @@ def load_dsb2018(folder, *, size=None, patient_pattern=None, value_range=None):
     """
     folder = user_path(folder)
     ids = [path for path in folders_in(folder) if (path / "images").is_dir()]
-    images, paths, instances, overlap, aside = [], [], [], 0, []
+    images, paths, instances, overlap, aside, remarks = [], [], [], 0, [], Remarks()
     for path in ids:
         (pictures, odd), (mask_paths, more) = (pictures_in(path / kind) for kind in ("images", "masks"))
         aside += [f"{path.name}/{name}" for name in (*odd, *more)]
@@ -32,10 +35,10 @@ def load_dsb2018(folder, *, size=None, patient_pattern=None, value_range=None):
                 f"'{path.name}' holds {len(pictures)} images and {len(mask_paths)} masks; "
                 "one image and at least one mask are expected"
             )
-        image, _ = read_image(pictures[0])
-        numbered = np.zeros(image.shape[:2], np.int32)
+        image = remarks.add(read_file(pictures[0]), pictures[0])
+        numbered = np.zeros(image.array.shape[:2], np.int32)
         for number, mask_path in enumerate(sorted(mask_paths), start=1):
-            mask = read_mask(mask_path)
+            mask = remarks.add(read_file(mask_path, as_mask=True), mask_path).array
             if mask.shape != numbered.shape:
                 raise DataError(f"mask '{path.name}/masks/{mask_path.name}' has another size than its image")
             values = np.unique(mask[mask > 0]).tolist()
@@ -52,7 +55,7 @@ def load_dsb2018(folder, *, size=None, patient_pattern=None, value_range=None):
     names = [path.name for path in ids]
     said = f"{overlap} pixels in two objects went to the later one"
     loaded = _objects(folder, names, images, paths, instances, said, size, patient_pattern, value_range)
-    report = [f"recognized: {WHAT['dsb2018']}", *loaded[-1]]
+    report = [f"recognized: {WHAT['dsb2018']}", *loaded[-1], *remarks.lines()]
     if aside:
         report.append(f"{len(aside)} files left out: {', '.join(aside[:10])}")
     return *loaded[:-1], report
@@ -80,13 +83,16 @@ def load_cellpose(folder, *, size=None, patient_pattern=None, value_range=None):
             f"{known}'{name}' has no '{stem_of(name)}_masks.tif' beside it: save the masks in Cellpose as TIFF or PNG "
             "(command line: --save_tif or --save_png), which stand beside their image then"
         )
-    images, instances = [], []
+    images, instances, remarks = [], [], Remarks()
     for path in pictures:
-        image, _ = read_image(path)
-        if image.ndim != 3:
+        image = remarks.add(read_file(path), path)
+        if image.array.ndim != 3:
             raise DataError(f"'{path.name}' is a stack; save its slices one by one")
-        numbered, _ = read_image(masks[plain_name(path)])  # more than 255 objects are no mask for read_mask
-        if numbered.shape[:2] != image.shape[:2] or numbered.ndim != 3:
+        # more than 255 objects are no mask for the reader
+        numbered = remarks.add(read_file(masks[plain_name(path)]), masks[plain_name(path)]).array
+        if numbered.ndim == 3 and not is_gray(numbered):
+            raise DataError(f"mask '{masks[plain_name(path)].name}' is in color; save the numbers of its objects")
+        if numbered.shape[:2] != image.array.shape[:2] or numbered.ndim != 3:
             raise DataError(f"mask '{masks[plain_name(path)].name}' has another size than its image '{path.name}'")
         images.append(image)
         instances.append(np.unique(numbered[..., 0], return_inverse=True)[1].reshape(numbered.shape[:2]))
@@ -96,7 +102,7 @@ def load_cellpose(folder, *, size=None, patient_pattern=None, value_range=None):
     instances = [numbered.astype(np.int32) for numbered in instances]
     said = "objects by the numbers in the masks"
     loaded = _objects(folder, names, images, pictures, instances, said, size, patient_pattern, value_range)
-    report = [f"recognized: {WHAT['cellpose']}", *loaded[-1]]
+    report = [f"recognized: {WHAT['cellpose']}", *loaded[-1], *remarks.lines()]
     unused = [path.name for path in (*pickled, *alone)] + odd
     if unused:
         report.append(f"{len(unused)} files left out: {', '.join(sorted(unused, key=natural_key)[:10])}")
@@ -104,7 +110,7 @@ def load_cellpose(folder, *, size=None, patient_pattern=None, value_range=None):
 
 
 def _objects(folder, names, images, paths, instances, said, size, patient_pattern, value_range):
-    shapes = {image.shape[:2] for image in images}
+    shapes = {reading.array.shape[:2] for reading in images}
     images, rule = scale_pictures(_gray_if_all_are(images), paths, value_range)
     objects = sum(int(numbered.max() > 0) and len(np.unique(numbered[numbered > 0])) for numbered in instances)
     if size is None and len({image.shape for image in images}) > 1:
@@ -134,11 +140,14 @@ def _objects(folder, names, images, paths, instances, said, size, patient_patter
     return folder.name, ("background", "object"), everything, report
 
 
-def _gray_if_all_are(images):
+def _gray_if_all_are(readings):
     """One channel if no image has color, else three for all."""
-    if all(bool((image == image[..., :1]).all()) for image in images):
-        return [image[..., :1] for image in images]
-    return [np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image for image in images]
+    images = [reading.array for reading in readings]
+    if all(map(is_gray, images)):
+        images = [image[..., :1] for image in images]
+    else:
+        images = [np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image for image in images]
+    return [replace(reading, array=image) for reading, image in zip(readings, images, strict=True)]
 
 
 def load_class_files(detail, **options):

@@ -3,7 +3,9 @@
 A network has seen nothing else. A later image is scaled by the same rule, or refused where it is of another kind.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
 
 from ..files.paths import DataError
 from .grays import ChannelGrays, PictureGrays
@@ -28,8 +30,13 @@ class Origin:
     size: int | None
     shapes: tuple
 
-    def scale(self, array, path, unit="", channels=1):
-        """Slices ``(D, H, W, C)`` of a later image to [0, 1], not resized; what does not fit raises DataError."""
+    def scale(self, reading, path, channels=1):
+        """The slices of a later image as ``(D, H, W, C)`` in [0, 1], not resized.
+
+        ``reading`` is that of :func:`unet_helpers.files.read_file` or of :func:`unet_helpers.files.read_series`; what
+        does not fit raises :class:`unet_helpers.DataError`.
+        """
+        array = reading.array if reading.array.ndim == 4 else reading.array[np.newaxis]
         if channels == 1 and array.shape[-1] in (3, 4) and (array[..., :3] == array[..., :1]).all():
             array = array[..., :1]  # gray saved as color
         if array.shape[-1] != channels:
@@ -37,7 +44,7 @@ class Origin:
                 f"'{path.name}' has {array.shape[-1]} channels, but the network takes {channels}; convert it"
             )
         self._check_shape(array.shape[1:3], path)
-        return self.grays.scale(array, path, unit)
+        return self.grays.scale(replace(reading, array=array), path)
 
     def _check_shape(self, shape, path):
         here, there = "×".join(map(str, shape)), ", ".join("×".join(map(str, seen)) for seen in self.shapes[:5])

@@ -1,17 +1,19 @@
 """Folders of pictures as slices with their masks, matched by name: one pair of folders, or several as one source."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..files.images import read_image, read_mask
+from ..files.images import read_file
+from ..files.masks import palettes_agree
 from ..files.pairing import Pairing, look_into, natural_key, pair_files, pair_suffixes, plain_name
 from ..files.paths import DataError, stem_of, user_path
+from ..files.reading import Remarks, check_one_grid
 from . import layouts
 from .grays import scale_pictures
-from .headers import check_one_grid
 from .layouts import WHAT
 from .origin import Origin
 from .patients import PLACE, breaking_names, patient_ids_from_names, unique_cases
@@ -158,22 +160,24 @@ def load_items(
 ):
     """Pictures with the files of their masks as ``(class names, Subset, report)``.
 
-    ``read`` makes the mask of an :class:`Item` and a shape; without it several masks are merged.
+    ``read`` makes the mask of an :class:`Item`, the reading of its image and the remarks so far; without it several
+    masks are merged.
     """
-    images, masks, spacings = [], [], []
+    images, masks, spacings, remarks = [], [], [], Remarks()
     for item in items:
-        image, own_spacing = single_slice(*read_image(item.image))
-        if image.ndim != 3:
-            shape = "×".join(map(str, image.shape[:-1]))
+        reading = remarks.add(read_file(item.image), item.image)
+        if reading.array.ndim != 3:
+            shape = "×".join(map(str, reading.array.shape[:-1]))
             raise DataError(f"'{item.image.name}' is a volume of {shape}; save its slices one by one")
         if not images:
             remedy = "read a batch at a time with unet_helpers.training.stream_pairs"
-            layouts.check_memory(item.image.parent.name, 1.25 * image.nbytes * len(items), remedy)
-        images.append(image)
-        masks.append((read or _read_masks)(item, image.shape[:2]))
-        spacings.append(_one_spacing(own_spacing, spacing, item.image))
+            layouts.check_memory(item.image.parent.name, 1.25 * reading.array.nbytes * len(items), remedy)
+        images.append(reading)
+        masks.append((read or _read_masks)(item, reading, remarks))
+        spacings.append(_one_spacing(reading.spacing, spacing, item.image))
+    _check_palettes(items, remarks.palettes, one_class_each=read is not None)
     paths = [item.image for item in items]
-    shapes = {image.shape[:2] for image in images}
+    shapes = {reading.array.shape[:2] for reading in images}
     images, rule = scale_pictures(same_channels(images, paths), paths, value_range)
     images, masks, spacings = resize_all(images, masks, spacings, size, paths)
     masks, class_names = _encode_all(masks, class_names, mask_values, items)
@@ -189,7 +193,14 @@ def load_items(
         sources=np.array([str(path) for path in paths]),
         origin=Origin(rule, size, tuple(sorted(shapes))),
     )
-    return class_names, everything, [f"{len(items)} pictures, {rule}", how]
+    return class_names, everything, [f"{len(items)} pictures, {rule}", how, *remarks.lines()]
+
+
+def _check_palettes(items, palettes, one_class_each):
+    """Refuse masks that give one index two colors, of which each index may be another class in each file."""
+    files = zip(*(item.masks for item in items), strict=True) if one_class_each else [list(palettes)]
+    for column in files:
+        palettes_agree({path: palettes.get(path) for path in column})
 
 
 def _one_spacing(own, said, path):
@@ -215,24 +226,13 @@ def patients_of_items(items, pattern=None, patients="names"):
     return (np.array(names), how) if ids.tolist() == stems else (ids, how)
 
 
-def single_slice(array, spacing=None):
-    """A volume of one slice, whichever axis is the thin one, as that slice with its spacing; others as they are.
-
-    nnU-Net 1 stores pictures as volumes of shape (1, X, Y).
-    """
-    if array.ndim == 4 and array.shape[:3].count(1) == 1:
-        thin = array.shape[:3].index(1)
-        spacing = spacing and tuple(step for axis, step in enumerate(spacing) if axis != thin)
-        return np.squeeze(array, axis=thin), spacing
-    return array, spacing
-
-
-def _read_masks(item, shape):
+def _read_masks(item, image, remarks):
     """The mask of a picture; of several the union, pixel by pixel the largest value."""
     masks = []
     for path in item.masks:
-        check_one_grid(item.image, path)
-        mask = single_slice(read_mask(path)[..., np.newaxis])[0][..., 0]
+        reading = remarks.add(read_file(path, as_mask=True), path)
+        check_one_grid((image, reading), (item.image, path))
+        mask, shape = reading.array, image.array.shape[:2]
         if mask.shape != shape:
             here, expected = ("×".join(map(str, side)) for side in (mask.shape, shape))
             raise DataError(f"mask '{path.name}' is {here} but its image is {expected}; resize both or remove the pair")
@@ -246,16 +246,21 @@ def _read_masks(item, shape):
     return np.max(masks, axis=0)
 
 
-def same_channels(images, paths):
+def same_channels(readings, paths):
     """Gray pictures saved as RGB become gray; true color among gray is an error."""
-    channels = {image.shape[-1] for image in images}
-    gray = [i.shape[-1] == 1 or bool((i == i[..., :1]).all()) for i in images]
+    channels = {reading.array.shape[-1] for reading in readings}
+    gray = [is_gray(reading.array) for reading in readings]
     if all(gray):
-        return [image[..., :1] for image in images]
+        return [replace(reading, array=reading.array[..., :1]) for reading in readings]
     if len(channels) > 1:
         odd = paths[gray.index(False)].name
         raise DataError(f"'{odd}' has color but other images are gray; convert it, or keep the kinds apart")
-    return images
+    return readings
+
+
+def is_gray(image):
+    """Whether all channels of an image ``(H, W, C)`` are one."""
+    return image.shape[-1] == 1 or bool((image == image[..., :1]).all())
 
 
 def resize_all(images, masks, spacings, size, paths):
@@ -385,11 +390,11 @@ def load_class_masks(items, class_names, **options):
         raise DataError(f"{len(items[0].masks)} files of masks per picture are as many classes; give names for these")
     overlap = []
 
-    def read(item, shape):
-        merged = np.zeros(shape, np.uint8)
+    def read(item, image, remarks):
+        merged = np.zeros(image.array.shape[:2], np.uint8)
         for number, path in enumerate(item.masks, start=1):
             if path is not None:
-                mask = _read_masks(item._replace(masks=[path]), shape)
+                mask = _read_masks(item._replace(masks=[path]), image, remarks)
                 if len(np.unique(mask[mask > 0])) > 1:
                     name = f"{path.parent.name}/{path.name}"
                     raise DataError(f"mask '{name}' holds several values above 0, but a file is one class; divide it")

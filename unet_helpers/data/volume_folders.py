@@ -4,16 +4,17 @@ import re
 
 import numpy as np
 
-from ..files.images import read_image, read_mask
+from ..files.images import read_file
+from ..files.nifti import nifti_header
 from ..files.pairing import natural_key, pair_files
 from ..files.paths import DataError, stem_of, user_path
+from ..files.reading import Remarks, check_one_grid
 from . import preprocessing
 from .grays import ChannelGrays
-from .headers import check_one_grid, nifti_header
 from .layouts import WHAT, check_memory
 from .origin import Origin
 from .patients import patients_of_scans, unique_cases
-from .picture_folders import classes_of, reasons_of, single_slice
+from .picture_folders import classes_of, reasons_of
 from .preprocessing import encode_mask, resize_image, resize_mask
 from .subsets import Subset
 
@@ -66,16 +67,15 @@ def load_volume_folders(folders, *, class_names=None, mask_values=None, problems
         out = {*pairing.images_without_mask, *pairing.masks_without_image}
         out |= {path for problem in pairing.problems for path in problem.paths}
         report.append(f"{len(out)} files left out: " + ", ".join(sorted(f"{p.parent.name}/{p.name}" for p in out)))
-    if class_names is None:
-        found = sorted(
-            set().union(*(np.unique(read_mask(mask)).tolist() for *_, mask in cases[: options.get("volumes")]))
-        )
+
+    def names_of(found):
         if found == [0]:
             raise DataError("every mask is empty: there is nothing to learn; check the mask folder")
-        class_names = classes_of(found, mask_values)
-        class_names = ("background", "class 1") if class_names == ("background", "foreground") else class_names
+        names = classes_of(found, mask_values)
+        return ("background", "class 1") if names == ("background", "foreground") else names
+
     name = image_folder.parent.name
-    return load_volumes(name, cases, tuple(class_names), mask_values, (), report, **options)
+    return load_volumes(name, cases, class_names or names_of, mask_values, (), report, **options)
 
 
 def load_volumes(
@@ -99,7 +99,8 @@ def load_volumes(
     cases : list of (scan, image paths, mask path)
         Every volume has a name of its own; scans of one patient are told by these names, as
         :func:`unet_helpers.data.patients.patients_of_scans` does.
-    class_names : tuple of str
+    class_names : sequence of str, or function
+        From the sorted values of all masks to the names.
     mask_values : dict of int to int or None
         From stored value to class, as in :func:`unet_helpers.data.encode_mask`.
     declared : sequence of str
@@ -129,22 +130,20 @@ def load_volumes(
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     scans = [scan for scan, _, _ in cases]
     people, how = patients_of_scans(scans, patient_pattern)
-    rule = VolumeGrays(declared, modality, window)
-    images, masks, spacings, depths, shapes = [], [], [], [], set()
+    rule, remarks = VolumeGrays(declared, modality, window), Remarks()
+    images, masks, spacings, depths, shapes, found = [], [], [], [], set(), set()
     for _, paths, mask_path in cases:
-        image, spacing = _read_channels(paths)
-        check_one_grid(paths[0], mask_path)
-        mask = single_slice(read_mask(mask_path)[..., np.newaxis])[0][..., 0]
+        first, image = _read_channels(paths, remarks)
+        reading = remarks.add(read_file(mask_path, as_mask=True), mask_path)
+        check_one_grid((first, reading), (paths[0], mask_path))
+        mask, spacing = reading.array, first.spacing
         if image.ndim == 3:  # a single slice
             image, mask, spacing = image[np.newaxis], mask[np.newaxis], (np.nan, *spacing)
         if image.ndim != 4 or mask.shape != image.shape[:3]:
-            found, expected = ("×".join(map(str, shape)) for shape in (mask.shape, image.shape[:-1]))
-            raise DataError(f"mask '{mask_path.name}' is {found} but '{paths[0].name}' is {expected}; repair one")
+            here, expected = ("×".join(map(str, shape)) for shape in (mask.shape, image.shape[:-1]))
+            raise DataError(f"mask '{mask_path.name}' is {here} but '{paths[0].name}' is {expected}; repair one")
         image = rule(image, paths)
-        try:
-            mask = encode_mask(mask, len(class_names), mask_values)
-        except ValueError as error:
-            raise DataError(f"mask '{mask_path.name}': {error}") from None
+        found |= set(np.unique(mask).tolist()) if callable(class_names) else set()
         shapes.add(image.shape[1:3])
         image, mask, in_plane = _resize_slices(image, mask, spacing[1:], size)
         if images and image.shape[1:] != images[0].shape[1:]:
@@ -154,6 +153,8 @@ def load_volumes(
         masks.append(mask)
         spacings.append(in_plane)
         depths.append(len(image))
+    class_names = tuple(class_names(sorted(found)) if callable(class_names) else class_names)
+    masks = _encode(masks, cases, len(class_names), mask_values)
     slices = [f"{scan}_Z_{z:03d}" for scan, depth in zip(scans, depths, strict=True) for z in range(depth)]
     unique_cases(slices)
     subset = Subset(
@@ -166,7 +167,17 @@ def load_volumes(
         origin=Origin(rule.seen_so_far(), size, tuple(sorted(shapes))),
     )
     cut = f"{len(cases)} volumes cut into {sum(depths)} axial slices, {how or 'a patient is a volume'}; {rule}"
-    return name, class_names, subset, [*report, *rule.notes, cut]
+    return name, class_names, subset, [*report, *rule.notes, *remarks.lines(), cut]
+
+
+def _encode(masks, cases, num_classes, mask_values):
+    encoded = []
+    for mask, (*_, path) in zip(masks, cases, strict=True):
+        try:
+            encoded.append(encode_mask(mask, num_classes, mask_values))
+        except ValueError as error:
+            raise DataError(f"mask '{path.name}': {error}") from None
+    return encoded
 
 
 class VolumeGrays:
@@ -266,13 +277,15 @@ def _bytes_of(cases, size):
     return needed
 
 
-def _read_channels(paths):
-    read = [single_slice(*read_image(path)) for path in paths]
-    for path, (image, spacing) in zip(paths, read, strict=True):
-        if image.shape != read[0][0].shape or not np.allclose(spacing, read[0][1], rtol=1e-3):
+def _read_channels(paths, remarks):
+    """The reading of the first file, and the image with all of them as channels."""
+    read = [remarks.add(read_file(path), path) for path in paths]
+    first = read[0]
+    for path, reading in zip(paths, read, strict=True):
+        if reading.array.shape != first.array.shape or not np.allclose(reading.spacing, first.spacing, rtol=1e-3):
             raise DataError(f"'{path.name}' has another shape or spacing than '{paths[0].name}'; resample it")
-        check_one_grid(paths[0], path, "sequence")
-    return np.concatenate([image for image, _ in read], axis=-1), read[0][1]
+        check_one_grid((first, reading), (paths[0], path), "sequence")
+    return first, np.concatenate([reading.array for reading in read], axis=-1)
 
 
 def _resize_slices(image, mask, spacing, size):

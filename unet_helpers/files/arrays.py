@@ -56,12 +56,10 @@ def _refuse_objects(path, dtype):
 
 
 def _with_axes(path, array, spacing):
-    """Name the axes of an array: ``(H, W)``, ``(D, H, W)``, or with up to four channels last; one slice is a slice."""
+    """Name the axes of an array: ``(H, W)``, ``(D, H, W)``, or with up to four channels last."""
     rule = "values as stored"
     if array.ndim == 3 and array.shape[-1] <= MOST_CHANNELS < min(array.shape[:2]):
         rule = f"values as stored, the last axis is {array.shape[-1]} channels"
     elif array.ndim < 4:
         array = array[..., np.newaxis]
-    if array.ndim == 4 and len(array) == 1:
-        array, spacing = array[0], spacing[1:] if spacing and len(spacing) == 3 else spacing
     return Reading(array, spacing, rule)

@@ -138,7 +138,7 @@ def _read(path, as_mask=False):
     if suffix not in READABLE:
         raise DataError(_no_format(path, suffix))
     with reading_of(path):
-        reading = _READERS[suffix](path, as_mask)
+        reading = _as_single_slice(_READERS[suffix](path, as_mask))
     array, spacing = reading.array, reading.spacing
     if array.dtype.kind not in "buif" or array.ndim not in (3, 4) or array.size == 0:
         raise DataError(f"'{path.name}' cannot be read: it holds no picture but {array.dtype} of shape {array.shape}")
@@ -146,6 +146,17 @@ def _read(path, as_mask=False):
         reading.spacing = spacing = tuple(float(value) for value in spacing)
         if len(spacing) != array.ndim - 1 or not all(0 < value < math.inf for value in spacing):
             raise DataError(f"'{path.name}' gives its spacing as {spacing} mm; correct the header, or leave it out")
+    return reading
+
+
+def _as_single_slice(reading):
+    """A volume of one slice, whichever axis is the thin one, is that slice; nnU-Net 1 stores pictures as (1, X, Y)."""
+    shape = reading.array.shape
+    if reading.array.ndim == 4 and (shape[0] == 1 or shape[:3].count(1) == 1):
+        thin = shape.index(1)
+        reading.array = np.squeeze(reading.array, axis=thin)
+        if reading.spacing is not None and len(reading.spacing) == 3:
+            reading.spacing = tuple(step for axis, step in enumerate(reading.spacing) if axis != thin)
     return reading
 
 

@@ -11,7 +11,7 @@ SAVE_PLAIN = "save the mask as a PNG of one channel whose values are the class i
 
 
 def class_indices(path, reading):
-    """``(H, W)`` or ``(D, H, W)`` uint8 from the reading of a mask, values as stored; see :func:`read_mask`."""
+    """``(H, W)`` or ``(D, H, W)`` uint8 from the reading of a mask, as :func:`unet_helpers.files.read_mask` has it."""
     array = reading.array
     if reading.lossy:
         array = _black_or_white(path, reading)
@@ -63,7 +63,7 @@ def _inverts(colors):
 
 
 def palettes_agree(palettes):
-    """Raise :class:`DataError` if masks of one folder give one index several colors.
+    """Raise :class:`unet_helpers.DataError` if masks of one folder give one index several colors.
 
     A tool that makes each file its own palette numbers the classes in another order in each: the same index is then
     another class.
@@ -71,7 +71,7 @@ def palettes_agree(palettes):
     Parameters
     ----------
     palettes : dict of path to palette
-        A palette is that of :class:`Reading`, or None for a file without one.
+        A palette is that of :class:`unet_helpers.files.Reading`, or None for a file without one.
     """
     first = {}
     for path, palette in palettes.items():

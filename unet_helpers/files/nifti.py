@@ -9,6 +9,7 @@ import numpy as np
 from .paths import DataError, check_size, suffix_of
 from .reading import LEAN, Reading, lean_of
 
+NIFTI = (".nii", ".nii.gz")
 LARGEST_HEADER = 2**24  # bytes before the voxels, extensions included
 TO_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # code of the unit of length: none, meter, mm, micrometer
 FLIP_X_Y = np.diag([-1.0, -1.0, 1.0, 1.0])  # from NIfTI's x to the right, y to the front, to DICOM's
@@ -38,12 +39,9 @@ def read_nifti(path):
     affine_here = FLIP_X_Y @ affine @ inv_ornt_aff(turn, voxels.shape[:3])
     spacing = tuple(float(f"{value:.7g}") for value in np.linalg.norm(affine_here[:3, :3], axis=0))
     slope, intercept = image.dataobj.slope, image.dataobj.inter
-    rule = "values as stored"
+    rule, stored = "values as stored", image.get_data_dtype().name
     if (slope, intercept) != (1, 0):
-        rule = "values by slope and intercept of the header"
-    if len(volume) == 1:
-        volume, spacing = volume[0], spacing[1:]
-    stored = str(image.get_data_dtype())
+        rule, stored = "values by slope and intercept of the header", "float32"
     directions = "".join(aff2axcodes(affine))
     return Reading(volume, spacing, rule, notes, stored, affine=affine_here, orientation=directions)
 
@@ -108,12 +106,9 @@ def _with_thin_axis(axes, shape):
 
 def load_nifti(path):
     """The image from memory: as many bytes as the header announces are unpacked, and no more."""
-    import nibabel
-
-    with (gzip.open if suffix_of(path) == ".nii.gz" else open)(path, "rb") as stream:
+    with _opened(path) as stream:
         start = stream.read(540)
-        kind = nibabel.Nifti2Image if len(start) >= 4 and 540 in _sizes(start) else nibabel.Nifti1Image
-        header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+        kind, header = _header_in(start)
         if header["magic"] not in (b"n+1", b"n+2\0\r\n\x1a\n", b"n+2"):
             raise ValueError("it does not begin as NIfTI does")
         shape, offset = header.get_data_shape(), int(header["vox_offset"])
@@ -131,5 +126,20 @@ def load_nifti(path):
     return kind.from_stream(io.BytesIO(content))
 
 
-def _sizes(start):
-    return int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")
+def nifti_header(path):
+    """The header of a NIfTI file, without its voxels."""
+    with _opened(path) as stream:
+        return _header_in(stream.read(540))[1]
+
+
+def _opened(path):
+    return (gzip.open if suffix_of(path) == ".nii.gz" else open)(path, "rb")
+
+
+def _header_in(start):
+    """The class of the image and its header, from the first bytes of the file."""
+    import nibabel
+
+    sizes = [int.from_bytes(start[:4], order) for order in ("little", "big")]
+    kind = nibabel.Nifti2Image if len(start) >= 4 and 540 in sizes else nibabel.Nifti1Image
+    return kind, kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)

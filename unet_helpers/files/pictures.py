@@ -203,8 +203,6 @@ def _tiff_values(path, array, as_mask, what):
     if turn in TURNS:
         array = np.stack([TURNS[turn](p) for p in array]) if array.ndim == 4 else TURNS[turn](array)
         notes.append(f"turned upright, as its orientation {turn} says")
-    if array.ndim == 4 and len(array) == 1:
-        array = array[0]
     return Reading(array, rule=rule, notes=notes)
 
 

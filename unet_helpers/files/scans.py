@@ -63,7 +63,7 @@ class Volume:
         DICOM has them.
     paths : the file of each slice
     left_out : files of the folder that are no DICOM
-    rule, notes : as of a :class:`unet_helpers.files.Reading`
+    rule, notes, stored, bits, unit : as of a :class:`unet_helpers.files.Reading`
     """
 
     array: np.ndarray
@@ -73,10 +73,13 @@ class Volume:
     left_out: list
     rule: str = ""
     notes: list = field(default_factory=list)
+    stored: str = ""
+    bits: int | None = None
+    unit: str = ""
 
 
 def read_dicom(path, as_mask=False):
-    """One DICOM file as a :class:`Reading`: ``(H, W, C)``, or ``(D, H, W, C)`` with several frames.
+    """One DICOM file as a :class:`unet_helpers.files.Reading`: ``(H, W, C)``, or ``(D, H, W, C)`` with several frames.
 
     Gray values are passed through the modality table or rescale slope and intercept, so that CT is in HU. Bits above
     BitsStored are no part of a value, as DICOM says. A palette and the YBR color spaces become RGB.
@@ -143,7 +146,8 @@ def read_series(folder, series=None):
     notes = [] if len(rules) == 1 else [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
     array = np.stack([reading.array.astype(np.float32) for reading in slices])
     spacing = (float(step @ normal), row_step, column_step)
-    return Volume(array, spacing, affine, ordered, left_out, rules[0], notes)
+    like = slices[0]
+    return Volume(array, spacing, affine, ordered, left_out, rules[0], notes, like.stored, like.bits, like.unit)
 
 
 def _one_series(folder, files, series):
@@ -300,7 +304,7 @@ def reading_of_pixels(dataset, path, as_mask=False):
             color = apply_color_lut(stored, dataset)[..., :3]
             # tables of 16 bits repeat the 8 bits of the color, as the standard has it
             reading.array = (color >> 8).astype(np.uint8) if color.dtype.itemsize > 1 and color.max() > 255 else color
-            reading.rule = "colors of a palette"
+            reading.rule, reading.stored = "colors of a palette", reading.array.dtype.name
         return reading
     if int(dataset.get("SamplesPerPixel") or 1) > 1:
         reading.rule = "8 bit as stored" if kind == "RGB" else f"{kind} as RGB"
@@ -330,6 +334,8 @@ def _name_rule(dataset, path, reading):
     else:
         if modality == "CT":
             reading.notes.append("CT without rescale: the values may be no HU")
+        if not dataset.PixelRepresentation:
+            reading.bits = int(dataset.BitsStored)
         return
     reading.unit = "HU" if kind == "HU" or (modality == "CT" and kind in ("", "US")) else ""
     if modality == "PT":

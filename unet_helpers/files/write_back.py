@@ -3,11 +3,10 @@
 import numpy as np
 
 from .images import read_file, write_png
-from .nifti import FLIP_X_Y, affine_in_mm, load_nifti, turn_of
+from .nifti import FLIP_X_Y, NIFTI, affine_in_mm, load_nifti, turn_of
 from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
 from .scans import read_series
 
-NIFTI = (".nii", ".nii.gz")
 GRID = (
     *("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("srow_x", "srow_y", "srow_z"),
@@ -45,11 +44,12 @@ def write_mask_like(target, mask, source, series=None):
     target : str or Path
         With the ending of :func:`mask_suffix`, or another that can hold the grid.
     mask : ``(H, W)`` or ``(D, H, W)``, whole numbers 0–255
-        In the grid that :func:`read_image` or :func:`read_series` gave of the source, not resized.
+        In the grid that :func:`unet_helpers.files.read_image` or :func:`unet_helpers.files.read_series` gave of the
+        source, not resized.
     source : str or Path
         The image file, or the folder with its DICOM series.
     series : str, optional
-        As in :func:`read_series`.
+        As in :func:`unet_helpers.files.read_series`.
 
     Raises
     ------

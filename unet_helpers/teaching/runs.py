@@ -136,12 +136,8 @@ class Seen:
         return train.origin and cls(train.origin, train.images.shape[-1], spacing)
 
     def prepare(self, reading, source, side):
-        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``.
-
-        What does not fit raises :class:`unet_helpers.DataError`.
-        """
-        array = reading.array if reading.array.ndim == 4 else reading.array[np.newaxis]
-        scaled = self.origin.scale(array, source, getattr(reading, "unit", ""), self.channels)
+        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``; an error for what does not fit."""
+        scaled = self.origin.scale(reading, source, self.channels)
         if self.spacing and reading.spacing is None:
             raise DataError(f"'{source.name}' says no spacing, which the network has seen; save it with its spacing")
         if self.spacing:
