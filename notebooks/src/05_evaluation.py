@@ -242,7 +242,7 @@ accuracy, precision, recall, f1 = 0.8623, 0.8133, 0.5872, 0.6820
 print(f"harmonic mean of precision and recall: {2 * precision * recall / (precision + recall):.3f}")
 
 # %% [markdown]
-# The F1 is the harmonic mean of precision and recall, so these three come from one table of counts and are not averages over images. Take the accuracy to come from the same table. How much lung was in the pictures? The report does not say, but the numbers do.
+# The F1 is the harmonic mean of precision and recall. That must be so if all come from one table of counts. It can be so otherwise, too: precision and recall may have been averaged over images, and the F1 computed from the two averages. The report does not say which. *Suppose* that all four numbers come from one table. How much lung was in the pictures? The report does not say that either, but then the numbers do.
 #
 # Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, recall is found: $TP = s \cdot r$, and the rest is missed: $FN = s\,(1-r)$.
 # Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. And all wrong pixels together are what accuracy $a$ lacks:
@@ -276,7 +276,7 @@ share = (1 - accuracy) / ((1 - recall) + recall * (1 - precision) / precision)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
-# A quarter of the pixels is lung. A program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed.
+# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows. Then you have to ask the authors.)
 #
 # What does such a mask *look* like? We make one. Take a slice of a synthetic patient, crop it until a quarter is lung, and spoil the ground truth in two ways until precision and recall are those of the report: first shrink the lungs and shift them; then keep one lung, a little too thick, and lose most of the other.
 
@@ -672,6 +672,7 @@ rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round
 # %% [markdown]
 # Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign. Read the rows with the dots (the lung from 0.1 on is left out: next to nothing changes there):
 #
+# - **Six patients, not seven, in the rows of the nodule.** `compare` leaves out each patient in whom one side or the other has no value, and says so only in the column `patients`. Here it is the patient without a nodule, in whom no rule marks anything. But had one rule marked a speck there, and the other nothing, the first would have a 0, the second `nan`, and the pair would be left out: the false alarm would cost nothing. So count false alarms in patients without the object apart.
 # - **From 0.1 on** rescues nodules in two patients and costs something in three, in one of them more than a tenth. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
 # - **The mirror image** makes no lung worse. The difference is *significant*: better in seven of seven. It is also one thousandth of Dice, too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
 # - For the nodule the mirror image is better in two patients and worse in two, at twice the time, and its interval holds 0 as well. Two ideas were compared here; whoever compares twenty finds one with a small `p` by luck.
@@ -689,7 +690,7 @@ unseen = plain.summary(method="t")
 pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
 
 # %% [markdown]
-# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule three tenths of Dice lie between patients it has seen and patients it has not. With six patients part of that can be chance; the rest is what the network remembers of patients it has met.
+# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule three tenths of Dice lie between patients it has seen and patients it has not. With six patients a good part of that can be chance: the interval of the validation patients reaches from next to nothing to above the mean of the training patients. What is not chance would be what the network remembers of patients it has met.
 #
 # Less crude is to shuffle slices and not patients ([notebook 01](01_data_pairing.ipynb)). In a scan with thin slices the same nodule then lies on both sides, and the score moves towards the upper rows. Here it should hardly move, because the slices are so far apart that a nodule lies in one of them only ([notebook 16](16_museum_of_bugs.ipynb) measures it on lungs). In both cases nothing in the number itself shows the leak.
 #
@@ -721,7 +722,7 @@ plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limit
 # | model | the checkpoint, its epoch chosen by validation Dice in notebook 04 |
 # | operating point | the most probable class |
 # | unit | a patient, slices pooled |
-# | metrics | Dice (first), IoU and HD95 in mm (beside it), nodules found and false; per class, background left out |
+# | metrics | Dice (first), IoU and HD95 in mm (beside it; in the plane of each slice, then a mean over the patient's slices), nodules found and false; per class, background left out |
 # | undefined cases | left out of the mean, and counted in the table |
 # | uncertainty | 95 % interval over patients, by Student's t (why not the bootstrap: below) |
 #
@@ -763,7 +764,7 @@ tables = {name: report.summary(name) for name in ("iou", "hd95")}
 pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 
 # %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has 95 % of the lung's boundary within little more than a pixel of the true one. The mean is a little higher.
+# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has an HD95 of the lung of little more than a pixel. Mind what this is a number of: in each slice 95 % of the boundary lies within the slice's HD95 of the true one, measured within its plane, and the patient's number is the mean over the slices. What lies in the slices above and below does not count, so it is not the HD95 of the whole surface of a lung. The mean over patients is a little higher.
 # The nodule's HD95 is only a few millimeters more than the lung's, although its Dice is so much lower. Look at the last column: beside the patient without a nodule, the two with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
 #
 # And as a second reader would count, nodule by nodule in each slice:
@@ -840,9 +841,9 @@ table = {(name, f"each slice {times}×"): widths(name, times) for name in ("lung
 pd.DataFrame(table).T.round(3)
 
 # %% [markdown]
-# From one row of a class to the next, no patient was added and nothing was learned. Drawing slices, the interval shrinks to about a third, and with thinner slices it would go on shrinking towards zero. It answers how well *these patients* are known. Drawing patients, it stays as it was, because there are still seven of them. That is the interval to report: the next scan will be of a new patient, not a new slice of an old one.
+# From one row of a class to the next, no patient was added and nothing was learned. Drawing slices, the interval shrinks to about a third, and with more copies it would go on shrinking towards zero. (Exact copies are the extreme. Real thin slices differ a little from one to the next, so that they shrink it by less; by how much, this table does not measure.) It answers how well *these patients* are known. Drawing patients, it stays as it was, because there are still seven of them. That is the interval to report: the next scan will be of a new patient, not a new slice of an old one.
 #
-# Without the repetition, drawing slices hardly narrows the nodule's interval, and the lung's is even wider, because slices so far apart differ as much as patients do, or more. Neighbors in a real scan do not.
+# Without the repetition, drawing slices hardly narrows the nodule's interval, and the lung's is even wider, because slices so far apart differ as much as patients do, or more. In such data it matters little which of the two you draw. In a scan with thin slices neighbors are nearly the same, and there it does.
 
 # %% [markdown]
 # ### Does it hold what it promises?

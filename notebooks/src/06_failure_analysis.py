@@ -254,7 +254,7 @@ for kind in ATLAS:
 plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
-# They lie where one would look for them: in the last cross-section of a nodule, beside vessels, at the root of the lung; and one where nobody would, outside of the body. One name is right by its rule and says little: of the nodule with a *boundary shift* the whole rim is missing, a large part of its area. In so small an object many pixels lie near the boundary.
+# Most lie where one would look for them: beside vessels, at the root of the lung; and one where nobody would, outside of the body. One name is wrong. The *slice-end error* of the nodule is not the end of anything: the slices here lie about 30 mm apart, so each nodule is in one slice only, and this one is a large nodule of ground glass that was missed as a whole. In the next slice another nodule happens to overlap it, and the rule takes the two for one object. So read it as a missed object; the row *slice-end error* in the tables of nodules is this one piece. Another name is right by its rule and says little: of the nodule with a *boundary shift* the whole rim is missing, a large part of its area. In so small an object many pixels lie near the boundary.
 #
 # Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
 
@@ -319,7 +319,7 @@ costs = pd.DataFrame(costs).T
 costs.round(2)
 
 # %% [markdown]
-# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects. To a patient it is the other way round: an outline that is off by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects, even with the large one added that is called a slice-end error. To a patient it is the other way round: an outline that is off by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
 
 # %% [markdown]
 # ## Can the atlas be believed?
@@ -459,7 +459,7 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # Two lessons from eight panels:
 #
 # - **The lung bears nearly anything**, and breaks down only under strong noise, and under a contrast that is turned far down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
-# - **Turns and shifts do next to nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are not missed for lack of dose.
+# - **Turns and shifts do next to nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are probably not missed for lack of dose.
 #
 # The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so that the fall of a curve is surer than its height.
 
@@ -482,7 +482,7 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 # %% [markdown]
 # ## "My mask is all black"
 #
-# A frequent cry for help in forums around U-Net. It has half a dozen causes, and they can be asked in order, the cheapest and most frequent first. `why_black` asks them. First a case where nothing is wrong:
+# A frequent cry for help in forums around U-Net. It has half a dozen causes, and they can be asked in order, the cheapest first. `why_black` asks them. First a case where nothing is wrong:
 
 # %%
 from unet_helpers.failures import why_black

@@ -311,7 +311,7 @@ plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
 #
 # - **Started at 1/2**, cross-entropy finds nothing at all (so it has no precision either), and its accuracy is 99.9 %, that of an empty mask. The loss is not to blame: the second row is the same loss, with the output started at the shares of the classes ([notebook 04](04_gpu_training.ipynb)). From one half, the whole budget went into learning that nodules are rare.
 # - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. Three seeds show no winner. (The bars are long because patients differ. They do not say whether two settings differ; that takes differences on the same patients, as in [notebook 08](08_architecture_comparison.ipynb).)
-# - **Recall and precision** do differ. Weighted cross-entropy and Tversky mark more nodule pixels and more false ones; both were told that a miss is dear. Cross-entropy, focal and Dice are cautious alike: four tenths of the nodule pixels, and mostly right. Dice by itself is *no* remedy for imbalance here.
+# - **Recall and precision** do differ. Weighted cross-entropy marks more nodule pixels and more false ones, with every seed; Tversky does so with two seeds of three. Both were told that a miss is dear. Cross-entropy, focal and Dice are cautious alike: four tenths of the nodule pixels, and mostly right. Dice by itself is *no* remedy for imbalance here.
 # - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
 #
 # ### Why does the weight not help in the sum?
@@ -371,9 +371,9 @@ chosen = {name: ", ".join(f"{t:g}" for t in run["chosen_threshold_seeds"]) for n
 pd.Series(chosen, name="best thresholds of the seeds").to_frame()
 
 # %% [markdown]
-# The advantage of the weight is gone. Cross-entropy, weighted and focal are level: what they had learned to see was worth the same, and only the bar was different. And the bars are, roughly (they were chosen on few patients), where the formula above expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
+# In the right panel cross-entropy, weighted and focal lie within two hundredths. In the left panel the weight was ahead of plain cross-entropy by four hundredths, and now it is ahead by one. But do not say that its advantage is gone: the seeds of these two settings differ by four to eleven hundredths, so with three seeds neither the four hundredths nor the one can be told from zero. What is beyond the seeds is the recall at 0.5, where each weighted network finds more than each plain one. All this fits the formula, by which a weight lowers the bar; it does not prove that the weight did nothing else. The bars are, roughly (they were chosen on few patients), where the formula expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
 #
-# The networks with a Dice part gain little from any threshold, even from one near 0.002. So few of their probabilities lie between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
+# The networks with a Dice part gain little from any threshold, even from one near 0.002. A likely reason is that few of their probabilities lie between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
 #
 # ## A lower loss, a better segmentation?
 #
@@ -386,7 +386,7 @@ table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.va
 table.sort_values("cross-entropy × 1000").round(2)
 
 # %% [markdown]
-# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and the network that finds *nothing* has nearly as much. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and the network that finds *nothing* has nearly as much. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
 #
 # ## Learning rate: too low, right, too high
 #
@@ -410,7 +410,7 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 # - **0.03, high**: the fastest first epoch, then slower than its neighbor; the steps seem too long to settle. On other patients it is as good all the same, with the one seed it has. (The rate falls along a cosine toward the end of every run, which may be what helps the high one.)
 # - **0.3, far too high**: it finds something, and loses it for good.
 #
-# Ten times the right rate costs nothing here, a tenth of it costs two fifths of the Dice: more than the losses of this notebook differ, the bad start left aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# Ten times the right rate costs nothing here, a tenth of it costs two fifths of the Dice (one seed each): more than the losses of this notebook differ, the bad start left aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
 #
 # ## L2 and dropout: when the training set is small
 #
@@ -459,7 +459,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap and hardly about what is lost for sure.
 # - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
-# - A class weight moves the threshold. Compare losses at thresholds of their own.
+# - A class weight acts like a lower threshold. Compare losses at thresholds of their own, and with enough seeds: three could not tell the losses of this page apart by Dice.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
 # - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
 # - A loss trains, a metric decides. Between two trainings compare Dice, recall and precision, with seeds and intervals.

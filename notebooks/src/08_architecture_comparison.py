@@ -64,7 +64,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 # %% [markdown]
 # Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you would say: all the same. All five find the lungs, and none the nodule, the largest of all, because it is faint. But it is one slice and one training: an anecdote, and many a published comparison is not much more.
 #
-# This notebook does it again, with care: the same data, the same seconds of training, the same effort for each, 24 patients, three seeds, and an interval on everything.
+# This notebook does it again, with care: the same data, the same seconds of training, the same search for a learning rate for each of the five, 24 patients, three seeds, and an interval on everything.
 #
 # ## Five ways down and up again
 #
@@ -335,7 +335,7 @@ assert low > 0 or not enough
 # %% [markdown]
 # ## The comparison
 #
-# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each network first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. Then came the full time, three times over:
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each of the five networks first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network that they come from. Then came the full time, three times over:
 
 # %%
 print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
@@ -367,7 +367,7 @@ parts = ("lung", "nodule")
 table_of(recorded["tables"]["equal width"])
 
 # %% [markdown]
-# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget.
+# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget. For the U-Net some 340 steps of 8 slices are about ten passes over the training slices. That can show which network gets furthest in ten passes. It cannot show which is best when each has been trained to its end.
 
 # %% mystnb={"figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}, "image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}}
 equal_width = {name: recorded["networks"][name] for name in recorded["tables"]["equal width"]}
@@ -467,7 +467,7 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
         print(f"{name} − 8 filters, {part}: {np.nanmean(new) - np.nanmean(old):.4f}, {low:.4f} to {high:.4f}")
 
 # %% [markdown]
-# All four intervals include zero, two of them only just. A quarter of its parameters costs FCN-8s nothing that we could measure, and nearly twice as many do not help DeepLabV3+. In a short training on a small data set, the number of parameters is not what is missing.
+# All four intervals include zero, two of them only just. With a quarter of its parameters FCN-8s loses nothing that we could measure, and DeepLabV3+ does not gain from nearly twice as many. So in these 40 seconds, on this small data set, the number of parameters does not seem to be what is missing. (Both took over the learning rate of width 8, which may not suit the other width.)
 #
 # ### What one gets for what one pays
 
@@ -562,7 +562,7 @@ flaws = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
 check.spot_the_flaw(flaws)
 
 # %% [markdown]
-# Is our own comparison fair? Each network tried the same three learning rates. What they were worth on the validation patients (mean of lung and nodule Dice, one seed, a third of the time):
+# Is our own comparison fair? Each of the five, at width 8, tried the same three learning rates. What they were worth on the validation patients (mean of lung and nodule Dice, one seed, a third of the time):
 
 # %%
 tried = {name: run["validation_dice_by_rate"] for name, run in equal_width.items()}
@@ -577,7 +577,8 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # - Loss, class weights, augmentation and batch size were chosen for the U-Net long before this notebook. Another network might like others.
 # - The budget is short and the networks are narrow. With hours in place of seconds the order may change. Dropout is as each network has it by default.
-# - FCN-8s and DeepLabV3+ were published with encoders that had learned from photographs; here all start from random weights ([notebook 09](09_domain_shift_and_transfer.ipynb) tries the other way).
+# - The newest of the five is from 2018. About UNet++, transformers or nnU-Net this table says nothing.
+# - FCN-8s and DeepLabV3+ were published with encoders that had learned from photographs; here all start from random weights. ([Notebook 09](09_domain_shift_and_transfer.ipynb) shows how such an encoder is put into a U-Net; it does not train one.)
 # - Steps per second belong to this library on this processor. On a GPU the same seconds buy another number of steps.
 # - Synthetic patients, one task. Nothing here is a clinical tool.
 #
@@ -603,7 +604,7 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # - Compare at an equal budget, and say in what: seconds, parameters, memory. Give each network the same search for its learning rate. A ranking holds for that budget.
 # - Pair the patients, not the seeds, and report the interval of the *difference*. An interval that includes zero means that you cannot tell, not that there is nothing.
-# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind, and each gives up detail somewhere: in what crosses, in the size of the maps, in the stride of the scores.
+# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind after 40 seconds. Each gives up detail somewhere (in what crosses, in the size of the maps, in the stride of the scores), and that is a likely reason; tested by taking a part out were only the skip connections of the U-Net.
 # - Parameters sit where maps are small, multiplications where they are large, and neither is the time.
 # - What five networks miss alike, such as a faint nodule, a sixth will probably miss as well: look at data, loss and training first.
 #

@@ -172,9 +172,9 @@ mean, (low, high) = paired(scores["standard"]["nodule"], scores["motion"]["nodul
 print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# The interval of the *differences* lies below zero. The same fourteen numbers, and a clear answer: with motion the nodules are outlined worse. Now for all causes:
+# The interval of the *differences* is far narrower, and it lies below zero: with the same fourteen numbers, the pairs say that motion probably makes the nodules worse, where the two intervals said nothing. *Probably*, because this is the percentile interval, which [notebook 05](05_evaluation.ipynb) found too narrow for so few patients. Student's t, taken from the same differences, ends just above zero. Now for all causes:
 
-# %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients; hollow where the interval includes 0."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero, and in the other window one patient lies far above and three below."}}
+# %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients (percentile bootstrap); hollow where the interval includes 0."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero, and in the other window one patient lies far above and three below."}}
 lost = {
     part: pd.DataFrame({name: scores[name][part] - scores["standard"][part] for name in scans})
     for part in ("lung", "nodule")
@@ -194,12 +194,12 @@ pd.concat({part: summarize(differences) for part, differences in lost.items()}, 
 # Compare with your guess.
 #
 # - **The other window** is the worst for the lung: nearly a tenth, in every patient. For the nodule it is a lottery: one patient gains more than a third, three lose, and the interval is the widest of all. What looked like help in the table of means is gone. Nothing was scanned differently.
-# - **Motion** costs a little of the lung in *every* patient (see how close the dots lie), and nearly a tenth for the nodule.
-# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients.
+# - **Motion** costs a little of the lung in *every* patient (see how close the dots lie). For the nodule it costs nearly a tenth on average; all of that comes from four patients, and whether the interval includes zero depends on the method, as said above.
+# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients. On average that is not certain: most of it comes from one patient, and the interval by Student's t includes zero.
 # - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so that we cannot say whether it helps or hurts.
 # - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero. That is not "no effect": so few patients with a nodule cannot exclude a loss of some hundredths from the first two.
 #
-# A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
+# A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first. And there are fourteen intervals in this figure, each from seven patients. Even intervals that hold what they promise would miss in one case of twenty, so one that ends close to zero is weak evidence.
 #
 # Why these? A part of the answer is in the training set: nearly a third of its patients were scanned with a sharp kernel, nearly a third with low dose, some with slices of 5 mm. But none moved, all came through one window, and the field of view was:
 
@@ -208,7 +208,7 @@ fields = data.train.spacing[:, 0] * 128
 print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.0f} mm")
 
 # %% [markdown]
-# What a network has seen varying, it has learned to ignore. What was always the same in training, it has learned to *rely on*, the gray value of lung most of all. So the question to a training set is not how large it is but what *varies* in it. For lungs in real CT this has been measured: the diversity of the training data mattered more than the choice of network {cite:p}`hofmanninger2020lung`.
+# That fits a common rule: what varied in training, a network learns to ignore, and what was always the same, it may *rely on*, the gray value of lung most of all. But the rule does not explain the whole table. No training scan had beam hardening and none had slices of 10 mm, and both cost the lung nothing to two digits; how much a change alters the picture counts as well. So ask of a training set not only how large it is, but what *varies* in it, and measure the rest. For lungs in real CT this has been measured: the diversity of the training data mattered more than the choice of network {cite:p}`hofmanninger2020lung`.
 
 # %% [markdown]
 # ### How much of it?
@@ -385,7 +385,7 @@ assert (table.loc["standard"] > 0.9).all()
 assert table.loc["other window", "gray values"] > table.loc["other window", "none"]
 
 # %% [markdown]
-# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. On the standard scans the price is small. Motion is where it was: brightness and contrast do not imitate double contours. And the wide field did not get better either; a change of gray values has nothing to do with size.
+# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. On the standard scans the price is small. Motion is where it was; brightness and contrast do not imitate double contours. The wide field did not get better either, and one would not expect it to: a change of gray values has nothing to do with size.
 #
 # One run each is an anecdote, as the next table will show: over three seeds, the loss in the other window is about twice as large. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, and tests each of the twelve networks on all scans. What it measured stands in a file of the book:
 
@@ -407,8 +407,8 @@ pd.DataFrame(dice_of).round(2)
 # Read it row by row against the first column.
 #
 # - **Other window**: without augmentation a tenth is lost. Varied gray values alone bring back about a third of it, geometry alone nothing, both together most of it. Compare with the single run above, in which gray values did better and the loss was smaller: whether a network happens to ignore the window differs from seed to seed, and the intervals, which are over patients, do not show that.
-# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain: the lungs are smaller there, the same error of one pixel weighs more, and that is not for a network to learn away. Double contours are imitated by none of them.
-# - **Standard**: every recipe costs a little, and both together a hundredth. All had the same number of steps, and more variety needs more of them.
+# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain. One reason may be that the lungs are smaller there, so that the same error of one pixel weighs more, which no network can learn away. Double contours are imitated by none of the recipes.
+# - **Standard**: every recipe costs a little, and both together a hundredth. All had the same number of steps, and it may be that more variety needs more of them.
 # - **Archive**: no recipe stands out. Bowel gas does not come with brightness.
 
 # %% mystnb={"figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}}
@@ -547,7 +547,7 @@ assert (
 )
 
 # %% [markdown]
-# The first layer is untouched to the last bit (the `assert` says so), and the result is much the same as without freezing: the two kinds of images are so alike that what the contracting path has learned fits already. The more a new task or a new kind of image differs, the fewer layers one should freeze.
+# The first layer is untouched to the last bit (the `assert` says so), and the result is much the same as without freezing, in this one run. A likely reason is that the two kinds of images are so alike that what the contracting path has learned fits already. The usual advice follows from that: the more a new task or a new kind of image differs, the fewer layers to freeze.
 
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
@@ -580,12 +580,12 @@ with plotting.figure(1, 2, panel=3.2, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# Read the table from its first row. A network that has seen **no real patient at all** finds real nodules about as well as one that learned from a hundred real patients from scratch, at this budget. Below it:
+# Read the table from its first row. A network that has seen **no real patient at all** finds real nodules about as well as one that learned from a hundred real patients from scratch, at this budget. (That row is a single network; the others are means of three seeds. No interval over the test patients was recorded.) Below it:
 #
-# - **With 5 real patients** pre-training is worth about a tenth of Dice, in each of the three seeds. From scratch the result depends on which five patients one happens to have; after pre-training, less.
-# - **With 20 and with 100** the gain shrinks to a few hundredths. At 100 it is still there in every seed, but three seeds are few.
+# - **With 5 real patients** pre-training is worth about a tenth of Dice, in each of the three seeds. From scratch the three seeds, each with five patients and first weights of its own, differ widely; after pre-training, less.
+# - **With 20 and with 100** the gain shrinks to a few hundredths on average. With 20 one of the three seeds has none. With 100 it is there in every seed, but three seeds are few.
 # - **Five real patients did not improve** the network that had seen synthetic ones, on average. It takes more of them before the real data add what the synthetic ones lack.
-# - **False alarms stay** near one empty slice in two, whatever the start. Most of these slices were marked by exactly one of the four radiologists: what divides the readers, no pre-training decides.
+# - **False alarms stay** near one empty slice in two, whatever the start. Most of these slices were marked by exactly one of the four radiologists: where the readers themselves were divided, the pre-training did not help.
 #
 # The budget matters for the comparison. Given more steps, a network from scratch on all training patients does better than any row here (notebook 15's recipe, [results](../book/results.md)); pre-training is worth most where patients *and* time are short.
 
@@ -674,7 +674,7 @@ signs.round(2) + 0.0
 # - A test score belongs to a scanner, a protocol and a population. Elsewhere it has to be measured again.
 # - What hurts is not what looks bad. Noise cost the lung a hundredth, another window nearly a tenth.
 # - Compare the same patients, and give the interval of the *differences*.
-# - What varied in training is survived; what was always the same is relied on.
+# - What varied in training cost little here, and the worst losses came from what never varied, window and motion. That is a reason to look for what never varies, and no law: beam hardening never occurred in training either, and cost the lung nothing.
 # - Undo what is known (window, spacing), augment for what can be foreseen, fine-tune on a few patients for the rest, and test whether it helped.
 # - Fine-tune with a small learning rate, and measure the old domain as well: networks forget.
 
@@ -691,7 +691,7 @@ signs.round(2) + 0.0
 # <details><summary>Answer</summary>
 #
 # 1. No. Other patients, no pairs, and overlapping intervals are no proof of equality. Ask how large a difference the interval of the difference allows.
-# 2. Little, if the scanner stays the same: what does not vary, is not learned to be ignored. It helps against differences between *patients*.
+# 2. Probably little: what never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
 # 3. Measure whether noise costs anything: Dice there, or your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
 # 4. No. Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
 # 5. An interval over patients that were not among the five, and the score in A, which may have fallen.

@@ -563,17 +563,17 @@ with plotting.figure(1, 3, width=7.6, height=2.7) as (fig, axes):
 fig
 
 # %% [markdown]
-# At this price 3D does not win. The lung is easy for all three; the 2D network is a hundredth of Dice ahead of the 3D one. For the nodules the mean Dice falls from 2D to 3D. The 3D network finds a few more of the nodules, and marks, on the mean of its seeds, several times as many places where there is none. A likely reason is the budget: one step of the 3D network costs about as much as eight whole slices, and shows one box of one patient. What lies above and below helps a network only after it has learned what a slice can tell.
+# At this price 3D does not win. The lung is easy for all three; the 2D network is a hundredth of Dice ahead of the 3D one. For the nodules the mean Dice falls from 2D to 3D, and no seed of the 3D network reaches the lowest of the 2D network. The 3D network finds a few more of the nodules, and marks, on the mean of its seeds, several times as many places where there is none (how much of that is one seed was not recorded; the volumes below suggest a large part). A likely reason is the budget: one step of the 3D network costs about as much as eight whole slices, and shows one box of one patient. What lies above and below helps a network only after it has learned what a slice can tell.
 #
-# Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two are better than every 2D network, and one is far worse than all. The same patients, as pairs:
+# Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two, with 0.58 and 0.56, are better than every 2D network, and one, with 0.20, is far worse than all. That one pulls the mean of 2.5D below the mean of 2D. The same patients, as pairs:
 
-# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
+# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval over patients, which knows nothing of the seeds; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
 by_patient = pd.DataFrame({kind: recorded[kind]["nodule_dice_by_patient"] for kind in kinds}).astype(float)
 gains = {"nodule": by_patient[["2.5D", "3D"]].sub(by_patient["2D"], axis=0)}
 plotting.show_differences(gains, "difference in Dice")
 
 # %% [markdown]
-# Both intervals lie below zero. But they are intervals over *patients*, for these three trainings. They know nothing of the seeds; with another third seed 2.5D might have won. So "3D is always better than 2D" is refuted, at this budget, and "2D is better than 2.5D" is not shown. With hours on a GPU the order may turn around as well: nnU-Net trains 2D and 3D on every data set, and keeps what does better on validation {cite:p}`isensee2021nnunet`. Careful comparisons in 3D are rarer than one would think {cite:p}`isensee2024revisited`.
+# Both intervals lie below zero, and both diamonds are filled. But they are intervals over *patients*, for these three trainings, and know nothing of the seeds. **The filled diamond of 2.5D rests on one collapsed training**: without it 2.5D would be ahead. So read it as "one of three trainings failed", not as "2D is better than 2.5D". For 3D all three seeds are below all three of 2D. So that 3D is *always* better does not hold at this budget, as far as three seeds can say. With hours on a GPU the order may turn around as well: nnU-Net trains 2D and 3D on every data set, and keeps what does better on validation {cite:p}`isensee2021nnunet`. Careful comparisons in 3D are rarer than one would think {cite:p}`isensee2024revisited`.
 
 # %% [markdown]
 # ## How wrong, in ml?

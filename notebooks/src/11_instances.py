@@ -386,7 +386,7 @@ assert plain_dice > 0.85
 assert bordered_dice > 0.6
 
 # %% [markdown]
-# The border has few pixels, so it gets a larger weight in the cross-entropy, as rare classes do ([notebook 07](07_losses_and_imbalance.ipynb)). Objects of the first network are its pieces, or its pieces split; those of the second are grown from its inside. Specks of fewer than 20 pixels are dropped from all three. (Do not compare the two validation Dice: that of the second network is a mean over inside and border, and the border is hard.)
+# The border has few pixels, so it gets a larger weight in the cross-entropy, as rare classes do ([notebook 07](07_losses_and_imbalance.ipynb)). Objects of the first network are its pieces, or its pieces split; those of the second are grown from its inside. The watershed has the neck of 0.5 from above, which was not chosen on validation pictures, as we will advise below. Specks of fewer than 20 pixels are dropped from all three. (Do not compare the two validation Dice: that of the second network is a mean over inside and border, and the border is hard.)
 
 # %%
 from unet_helpers import predict_masks
@@ -421,7 +421,7 @@ assert results["PQ"]["overlapping", "border class"] > results["PQ"]["overlapping
 plotting.show_matches(test.images[1, ..., 0], test.instances[1], {name: found[1] for name, found in ways.items()}, 2.5)
 
 # %% [markdown]
-# Dice is close to 1 for all three ways and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei touch, the watershed brings back most of them, and the border class a few more. Where they overlap, the watershed counts about a third too few, because the outline shows no neck; the border class about a tenth, because the image shows a seam. PQ says the same. That is when a border class helps, here with one training of each network.
+# Dice is close to 1 for all three ways and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei touch, the watershed brings back most of them, and the border class a few more. Where they overlap, the watershed counts about a third too few and the border class about a tenth. PQ says the same. A likely reason is that the outline shows no neck there, while the image shows a seam. But the gap is not all the outline's fault: a smaller neck cuts more of these groups apart, and might have been chosen on pictures of this kind, so the watershed could do better than this table shows. How much better, this page does not measure. And there is one training of each network.
 
 # %% [markdown]
 # ## Real nuclei

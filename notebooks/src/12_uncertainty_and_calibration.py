@@ -72,7 +72,7 @@ round(float(confidence[missed][nodule[missed]].mean()), 2)
 # %% [markdown]
 # It does not. The map is bright along the outlines of the lungs, where nothing much is at stake, and dark at the place of the error that matters most. Anybody who looks for bright spots looks elsewhere.
 #
-# The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed.
+# The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed. They are eight, and what is computed live on this page has no intervals: it shows how to ask. The recorded benchmark further down answers with more patients and more networks.
 
 # %% [markdown]
 # ## Ninety-nine times of a hundred?
@@ -101,7 +101,7 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # %% [markdown]
 # Of all pixels nearly all are sure, and of the sure ones nearly all are right: better than 99 of 100. Of the others nine tenths are right, more than their confidence promised. By this line the network is careful, even **too modest**.
 #
-# Now the last line. Of the pixels that it calls nodule and is sure of, 99 of 100 are right here as well; that could not be known before it was counted, and in other images the surest pixels will break their promise, further down. But far more of the pixels called nodule are *not* sure, and of these four fifths were promised and only about three fifths are right. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few (a share of 0.00, rounded): outside the body and deep inside the lung it is no art to be right.
+# Now the last line. Of the pixels that it calls nodule and is sure of, 99 of 100 are right here as well. Here that means all but one of some 130 pixels, and one more wrong pixel would break the promise. In other images the surest pixels will break it, further down. But far more of the pixels called nodule are *not* sure, and of these four fifths were promised and only about three fifths are right. It is *these* pixels that somebody will look at. In the first line they do not show, because they are so few (a share of 0.00, rounded): outside the body and deep inside the lung it is no art to be right.
 
 # %% [markdown]
 # ## A reliability diagram
@@ -142,7 +142,7 @@ from unet_helpers.plotting import show_reliability
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
 # %% [markdown]
-# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third is far on the orange side from 0.7 on: what is called nodule with 0.7 or 0.75 is nodule in about half of the cases (further left the points jump, since they are a few pixels of a few patients). Look at the histograms as well; their axis is logarithmic. Most pixels are in the last bin, so most points of a curve stand for few pixels.
+# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third is far on the orange side from 0.7 on: of what is called nodule with 0.7 or 0.75 about half is nodule. That is some two dozen pixels, many of them neighbors in the same nodule, so "half" is rough (further left the points jump, since they are fewer still). Look at the histograms as well; their axis is logarithmic. Most pixels are in the last bin, so most points of a curve stand for few pixels.
 
 # %% [markdown]
 # ### Exercise 12.2: one number
@@ -175,6 +175,8 @@ pd.DataFrame(rows, index=["calibration error", "confidence − accuracy"]).T.rou
 
 # %% [markdown]
 # Both columns: the error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign.
+#
+# A caution for small regions. The gap of a bin counts without its sign, so chance cannot cancel out: with few pixels in a bin even a calibrated network gets an error above 0. The expected calibration error of a small region is therefore too large on average. The second column has no such bias. Here both say nearly the same of the pixels called nodule, so most of the error is no chance of this kind; but these pixels come from seven patients.
 
 # %% [markdown]
 # ### The probability of a nodule
@@ -187,7 +189,7 @@ show_reliability(
 )
 
 # %% [markdown]
-# Where the network gives nodule a probability of about 0.75, half of the pixels are nodule. The network was trained to do so: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they are. Both make it find more, and bend its probabilities. They still put the pixels in an *order*, and an order is all that a threshold needs.
+# Where the network gives nodule a probability of about 0.75, half of the pixels are nodule (of about twenty). Two things in its training push that way: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they are. Both make it find more, and bend its probabilities. (They cannot be all: below, cross-entropy without weights promises too much for such pixels as well.) The probabilities still put the pixels in an *order*, and an order is all that a threshold needs.
 
 # %% [markdown]
 # ## What the loss does to it
@@ -229,14 +231,14 @@ table
 # %% [markdown]
 # In brackets, here and below: 95 % intervals over patients. They do not hold how much the networks of one loss differ among themselves; for that there is the column *by seed*.
 #
-# Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. What their loss makes honest are the probabilities on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal: two opposite faults partly cancel.
+# Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. What their loss makes honest are the probabilities on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal, as if two opposite faults partly canceled.
 #
-# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much, and the Dice loss the largest. One reason is the same for all: in the crops of the training nodules were far more frequent than they are. The order of the losses is another one, too: near an outline the cross-entropy has the largest error, here the smallest. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful; a calibration error stands beside a Dice, never in its place.
+# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much. One likely reason is the same for all: in the crops of the training nodules were far more frequent than they are. Here the Dice loss has the largest mean error and the cross-entropy, which had the largest near an outline, the smallest. But this order is not settled: the interval of the sum overlaps both others, and the single networks of the Dice loss, or of the sum, differ among themselves by more than a tenth. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful; a calibration error stands beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
 #
-# A network that promises too much everywhere can be taught modesty with a single number. Divide the logits by a **temperature** $T$ before the softmax: above 1 all probabilities move toward one another, below 1 they move apart. The order of the classes stays, and with it every mask and every Dice.
+# A network that promises too much everywhere can be taught modesty with a single number. Divide the **logits**, the numbers that the last layer hands to the softmax, by a **temperature** $T$: above 1 all probabilities move toward one another, below 1 they move apart. The order of the classes stays, and with it every mask and every Dice.
 #
 # Our network gives probabilities, not logits. That is no loss: $\log p_k$ is the logit of class $k$ up to a constant that is the same for all classes, and a softmax does not see such a constant. So
 #
@@ -314,7 +316,7 @@ for name, run in recorded["losses"].items():
 pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "the same, scaled"]).T
 
 # %% [markdown]
-# The temperature goes against the fault of the loss. For the Dice loss it is **above 1**, and takes away confidence: the pixels near an outline get better, those called nodule a little, and in both too much is still promised. For the cross-entropy and the sum it is **below 1**: they were too modest on all pixels together, and are sharpened. Near an outline this mends nearly everything. But what is called nodule gets worse: there they promised too much already, and are sharpened with the rest. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.) Nor does it mend the Dice: no mask has changed.
+# The temperature goes against the fault of the loss. For the Dice loss it is **above 1**, and takes away confidence: the pixels near an outline get better, those called nodule a little, and in both too much is still promised. For the cross-entropy and the sum it is **below 1**: they were too modest on all pixels together, and are sharpened. Near an outline this mends nearly everything. But what is called nodule gets worse, in each of the eight networks: there they promised too much already, and are sharpened with the rest. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.) Nor does it mend the Dice: no mask has changed.
 
 # %% [markdown]
 # ## Maps of uncertainty
@@ -448,7 +450,7 @@ rows = {name: [cell(run, key, 2) for key in columns.values()] for name, run in r
 pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# The first two columns say the same as above; the entropy of the flips and of the ensemble adds a little. In the last one the order changes. Near an outline each entropy is better than its mutual information: there the errors are a matter of shared doubt. For nodules each **mutual information is better than its entropy**, and both are better than 1 − the highest probability, which beats the pencil, but spends its light on the outline of the lung. A nodule is missed or invented where answers contradict each other: where one network misses it, another may have seen it. The ensemble has the highest value, and several trainings buy it; dropout, which needs no further training, comes near, and the intervals overlap.
+# The first two columns say the same as above; the entropy of the flips and of the ensemble adds a little. In the last one the order changes. Near an outline each entropy is better than its mutual information: the intervals of the pairs do not touch, and the likely reason is that the errors there are a matter of shared doubt. For nodules it is the other way round: each **mutual information has a higher value than its entropy**, by a hundredth for the flips and by three for dropout and ensemble, and with each of the three networks. Is that a difference? The intervals of each pair overlap, and that decides nothing, for both maps were scored on the same patients, and what would count is the interval of the *difference* ([notebook 08](08_architecture_comparison.ipynb)). It was not recorded. What the table does show: the mutual information of the ensemble lies above 1 − the highest probability with intervals that do not touch (those of dropout just meet in the two digits shown). A likely reason is that a nodule is missed or invented where answers contradict each other: where one network misses it, another may have seen it. The ensemble has the highest value, and several trainings buy it; dropout, which needs no further training, comes near, and again the intervals overlap.
 
 # %% [markdown]
 # ## Can a case be referred?
@@ -458,7 +460,7 @@ pd.DataFrame(rows, index=list(columns)).T
 # - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask ([notebook 06](06_failure_analysis.ipynb)), subtracted from 1; where the mask is empty, the highest probability of nodule,
 # - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
 #
-# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** the mean error of those, here 1 − Dice of the nodules of a patient (of a patient without a nodule: 0 if none is marked, else 1).
+# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** the mean error of those, here 1 − Dice of the nodules of a patient (of a patient without a nodule: 0 if none is marked, else 1; but all patients of the benchmark have one).
 
 # %% [markdown]
 # ### Exercise 12.5: risk at a coverage
@@ -503,7 +505,9 @@ rows = {name: [cell(run, "area_minus_random", 2), cell(run, "risk_at_half", 2)] 
 pd.DataFrame(rows, index=["mean of the curve − random", "risk of the surer half"]).T
 
 # %% [markdown]
-# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from that of all patients to that in the last column. Whether several predictions are better than the honest baseline, the softmax of one network, so few patients cannot say: the intervals overlap almost wholly. The dotted curve shows how much would be possible, and most of it is reached. The gap that remains is made of patients in whom the networks were sure and wrong, or unsure and right.
+# Every score is better than a random order: its interval lies below zero. Refer the less certain half of the patients, and the mean error of the rest falls from that of all patients to that in the last column. Whether several predictions are better than the honest baseline, the softmax of one network, is not shown: the four values lie within two hundredths, and paired differences were not recorded. The dotted curve shows how much would be possible, and most of it is reached. The gap that remains is made of patients in whom the networks were sure and wrong, or unsure and right.
+#
+# Two things this experiment does not test. **Each of the 24 patients has a nodule**, so it never happens that a person without one passes, which would be the daily case in a clinic. And there is **no baseline that ignores doubt**: small nodules have a low Dice anyway, so an order by the predicted size alone might do as well. Before you believe in a referral, try both.
 
 # %% [markdown]
 # ## What none of this can show
@@ -576,10 +580,10 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # - A softmax of 0.99 is a number that sums to 1 with the others. Whether it is right 99 times of 100 must be counted, on patients who were not trained on.
 # - Say *for which pixels* a calibration error holds. The background is easy, and there is so much of it that it hides the rest.
-# - The loss decides what the probabilities mean: cross-entropy asks for honest ones, the Dice loss does not and promises too much, and class weights bend them.
+# - The loss bends the probabilities: near outlines the networks of the Dice loss promised too much here and those of the cross-entropy too little. Of the pixels called nodule all promised too much.
 # - A temperature is one number, fitted on validation patients. It takes away what is wrong in the same direction everywhere. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
-# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline. Entropy points at outlines; for nodules ask where the answers contradict each other.
-# - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
+# - For samples switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline. Entropy points at outlines; for nodules, try a map of where the answers contradict each other, which had the higher score here.
+# - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule, and how many healthy cases would pass was not tested here.
 #
 # ## Questions to test yourself
 #

@@ -168,7 +168,8 @@ model, histories = your_data.train_recipe(data, recipe, folder)
 # The curves say more.
 
 # %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}}
-assert max(histories[0]["val_dice"]) > 0.3, "the network has not learned; go to notebook 06"
+your_data.say_if_not_learned(histories)
+assert max(histories[0]["val_dice"]) > 0.3 or "UNET_DATA" in os.environ
 plotting.show_curves(histories[0])
 
 # %% [markdown]
@@ -217,7 +218,7 @@ by_slice.round(3)
 # The same predictions, slice by slice, with the slices that hold no object kept apart: there the question is not *how well* but *whether*. A mean over all slices would mix the two.
 
 # %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}}
-assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any()
+assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any() or "UNET_DATA" in os.environ
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]
 plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=1.8)
@@ -249,17 +250,18 @@ print(your_data.write_card(folder, source, evaluation))
 # Weights alone are of no use to anybody. Whoever wants to segment a new image must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call:
 
 # %%
+from unet_helpers.teaching import segment
+
 runs.keep_run(folder, model, data, recipe, point)
 kept = runs.load_run(folder)
 assert (kept.predict(data.test.images) == predictions).all()
+print(segment.write_test_masks(kept, data, folder / "test_masks"), "masks of test patients, at their original size")
 print(*sorted(file.name for file in folder.iterdir()), sep="\n")
 
 # %% [markdown]
 # Now images **without masks**, of patients whom the network has not seen. Each is read, checked and scaled as those of the training were. Its mask is written in the format that came in, at the original size. What does not fit what the network has seen, such as another kind of gray values, other proportions or other pixels, is refused and named. It is never stretched until it fits.
 
 # %%
-from unet_helpers.teaching import segment
-
 new = your_data.new_images(source)
 if new is None:
     print("no new images: name a folder with UNET_NEW")

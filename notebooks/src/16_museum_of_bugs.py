@@ -488,7 +488,7 @@ check.dice_of_batches(dice_of_batches)
 plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.items() if one.measuring])
 
 # %% [markdown]
-# At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they are found, because somebody will ask why the masks look like that. In the middle are those that leave a number one could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, of which five runs are too few.
+# At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they are found, because somebody will ask why the masks look like that. In the middle are those that leave a number one could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, of which five runs are too few. (Sixteen intervals of 95 % are drawn here, so on average nearly one of them misses its cost; none of the large costs hangs on that.)
 
 # %% [markdown]
 # ## The run that stood at 50 %

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import dark_disks
+from drawn import dark_disks
 from museum import build_dead_channels, placeholder_task, soften_masks
 
 from unet_helpers.data import Dataset, Subset, subsets

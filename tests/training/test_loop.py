@@ -338,7 +338,7 @@ import sys, keras
 from unet_helpers import UNet, train
 from unet_helpers.data import make_augmenter
 sys.path.insert(0, sys.argv[2])
-from conftest import make_disks
+from drawn import make_disks
 keras.utils.set_random_seed(1)
 model = UNet((16, 16, 1), 2, base_filters=2, depth=1, dropout=0.2)
 data = make_disks(patients=40, slices=8, size=16)

@@ -49,7 +49,7 @@ def recognize_layout(folder):
     Returns
     -------
     layout : str
-        One of :data:`LAYOUTS`, such as ``"pairs"``; :data:`WHAT` says it in words.
+        One of :data:`LAYOUTS`, such as ``"pairs"``; :data:`unet_helpers.data.layouts.WHAT` says it in words.
     detail : (Path, Path), Path or other
         What the loader is given: the folders of images and masks for ``"pairs"`` and ``"volumes"``, else mostly the
         folder.
@@ -256,6 +256,7 @@ LAYOUTS = {
     "suffixes": Layout("one folder in which x_mask is the mask of x", _find_suffixes),
     "folders_of_suffixes": Layout("folders in which x_mask is the mask of x", _find_folders_of_suffixes),
 }
+#: the layouts in words
 WHAT = {name: layout.what for name, layout in LAYOUTS.items()}
 
 

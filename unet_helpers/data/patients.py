@@ -211,7 +211,7 @@ def _person(name, pieces, constant):
 
 
 def unique_cases(cases):
-    """Raise :class:`DataError` if two slices share a name: tables by case would add them up."""
+    """Raise :class:`unet_helpers.DataError` if two slices share a name: tables by case would add them up."""
     double = [case for case, count in Counter(cases).items() if count > 1]
     if double:
         shown = ", ".join(sorted(double, key=natural_key)[:3])

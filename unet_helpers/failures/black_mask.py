@@ -37,7 +37,7 @@ def spread_of(probabilities):
 
 
 def why_black(model, images, masks, displayed=None):
-    """The decision tree for "my mask is all black": asked in order, cheapest and most frequent first. Used in 06.
+    """The decision tree for "my mask is all black": asked in order, the cheapest first. Used in 06.
 
     Parameters
     ----------

@@ -136,7 +136,10 @@ class Seen:
         return train.origin and cls(train.origin, train.images.shape[-1], spacing)
 
     def prepare(self, reading, source, side):
-        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``; :class:`DataError` for what does not fit."""
+        """Slices ``(D, H, W, C)`` in [0, 1], not yet resized to ``side``.
+
+        What does not fit raises :class:`unet_helpers.DataError`.
+        """
         scaled = self.origin.scale(reading, source, self.channels)
         if self.spacing and reading.spacing is None:
             raise DataError(f"'{source.name}' says no spacing, which the network has seen; save it with its spacing")

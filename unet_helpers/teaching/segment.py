@@ -43,7 +43,7 @@ def segment(kept, source):
     Parameters
     ----------
     kept : Kept
-        From :func:`unet_helpers.teaching.load_run`.
+        From :func:`unet_helpers.teaching.runs.load_run`.
     source : str or Path
 
     Returns
@@ -164,8 +164,16 @@ def segment_files(kept, images, out, others=(), progress=None):
         with atomic_path(out / name) as temporary:
             content.to_csv(temporary, index=False)
     with atomic_path(out / "overview.png") as temporary:
-        _overview(shown, kept.class_names).savefig(temporary, dpi=72)
+        _overview(shown, kept.class_names).savefig(temporary, dpi=60)
     return table, left_out
+
+
+def write_test_masks(kept, data, out):
+    """Masks of the test patients at the size of their originals; returns how many, 0 where no file is behind them."""
+    sources = [] if data.test.sources is None else [Path(name) for name in dict.fromkeys(data.test.sources) if name]
+    if sources:
+        segment_files(kept, sources, out)
+    return len(sources)
 
 
 def _names(images):

@@ -1,5 +1,6 @@
 """The steps of notebook 15: the decisions that can be taken by rule, for any folder; all can be overruled."""
 
+import contextlib
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from ..data.load import source_folder
 from ..evaluation.cases import evaluate
 from ..evaluation.prediction import predict_orientations, probabilities_to_masks
 from ..evaluation.thresholds import choose_operating_point, slice_scores
-from ..files.paths import atomic_path, data_folder, user_path
+from ..files.images import read_file
+from ..files.pairing import is_mask_name
+from ..files.paths import READABLE, DataError, atomic_path, data_folder, suffix_of, user_path
 from ..models import UNet
 from ..plotting.widgets import explore
 from ..training.loop import start_at_class_shares, train
@@ -53,8 +56,20 @@ def default_options(source):
     if _is_of_the_series(source):
         options["class_names"] = ("background", "lung", "nodule")
         options["mask_values"] = {0: 0, 1: 1, 2: 2, 255: 1}
+    elif "size" not in options and not _sizes_fit(source_folder(source)):
+        options["size"] = 128
     # what a person has decided goes before what a rule would choose
     return {k: v for k, v in options.items() if k not in decided or (k == "size" and os.environ.get("UNET_SIZE"))}
+
+
+def _sizes_fit(folder, sample=20):
+    """Whether some images of a folder have one size, and one that a U-Net can halve four times."""
+    files = [path for path in folder.rglob("*") if suffix_of(path) in READABLE and not is_mask_name(path)]
+    shapes = set()
+    for path in sorted(files)[:: max(1, len(files) // sample)]:
+        with contextlib.suppress(DataError):  # the loading names what cannot be read
+            shapes.add(read_file(path).array.shape[-3:-1])
+    return len(shapes) < 2 and all(side % 16 == 0 for shape in shapes for side in shape)
 
 
 def _is_of_the_series(source):
@@ -110,6 +125,13 @@ def explore_patient(data):
     part = train.of_patient(max(train.patients, key=lambda patient: area[train.patient_ids == patient].sum()))
     frames = [plotting.paint_mask(image, mask) for image, mask in zip(part.images, part.masks, strict=True)]
     return explore(frames, part.case_ids.tolist(), "slice", width=320)
+
+
+def say_if_not_learned(histories):
+    """A sentence if the best validation Dice shows that nothing was learned; a run is not thrown away for it."""
+    best = max(max(history["val_dice"]) for history in histories)
+    if best <= 0.3:
+        print(f"The best validation Dice is {best:.2f}: the network has not learned. Go to notebook 06.")
 
 
 def class_shares(subset, class_names):

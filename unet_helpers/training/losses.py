@@ -273,7 +273,7 @@ def make_targets(masks, num_outputs):
 def make_soft_targets(subset):
     """Mean of the consensus and of the share of readers that marked each pixel, to train one sigmoid map on.
 
-    What several readers disagree about is then learned as uncertain. Used in 15.
+    What several readers disagree about is then learned as uncertain.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ def balanced_accuracy(function):
 
 @dataclass
 class Pipeline:
-    """Images on their way into the network: HU, then one step after the other; ``masks`` beside them. Used in 06."""
+    """Images on their way into the network: HU, then one step after the other; ``masks`` beside them."""
 
     hu: np.ndarray
     masks: np.ndarray
