@@ -2,8 +2,10 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 
+from unet_helpers import load_dataset
 from unet_helpers.data.decisions import FILE, KEYS, TEMPLATE, read_decisions, write_template
 from unet_helpers.files import DataError
 
@@ -24,8 +26,8 @@ def test_the_template_decides_nothing_until_its_lines_are_uncommented(tmp_path):
     found = decide(tmp_path, in_force)
     assert found["mask_values"] == {0: 0, 255: 1}
     assert found["patient_pattern"] == r"(PAT\d+)"
-    # every key is offered but the two that other layouts need
-    assert set(KEYS) - set(found) == {"consensus", "volumes"}
+    # every key is offered but those that few folders need
+    assert set(KEYS) - set(found) == {"consensus", "volumes", "layout"}
 
 
 def _is_toml(line):
@@ -119,3 +121,107 @@ def test_what_is_no_toml_is_one_sentence(tmp_path, content):
 def test_the_mark_that_some_editors_put_first_does_no_harm(tmp_path):
     (tmp_path / FILE).write_bytes(b"\xef\xbb\xbfsize = 64\r\n")
     assert read_decisions(tmp_path) == {"size": 64}
+
+
+# --- a folder with decisions ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(write_folder):
+    """Six patients of two slices with masks in 0 and 128, and one picture twice, in two formats."""
+    random = np.random.default_rng(0)
+    files = {}
+    for patient in range(6):
+        for slice_ in range(2):
+            mask = np.zeros((16, 16), np.uint8)
+            mask[4:9, 3 + patient :][:, :5] = 128
+            name = f"P{patient}_{slice_}.png"
+            files[f"images/{name}"] = random.integers(0, 255, (16, 16), np.uint8)
+            files[f"masks/{name}"] = mask
+    files["images/P3_1.tif"] = files["images/P3_1.png"]
+    return write_folder("data", files)
+
+
+DECIDED = """
+name = "clinic A"
+class_names = ["background", "lung"]
+problems = "raise"
+spacing = [0.7, 0.8]
+[mask_values]
+0 = 0
+128 = 1
+[left_out]
+"P3_1.tif" = "the same picture as the PNG"
+[model_card]
+"Intended use" = "teaching"
+"""
+
+
+def test_a_folder_is_loaded_as_was_decided_and_the_report_says_so(folder):
+    with pytest.raises(DataError, match=r"P3_1\.tif"):
+        load_dataset(folder)
+    decide(folder, DECIDED)
+    data = load_dataset(folder)
+    assert (data.name, data.class_names) == ("clinic A", ("background", "lung"))
+    assert sum(len(part) for part in data.subsets.values()) == 12
+    assert set(np.unique(data.train.masks)) == {0, 1}
+    assert data.train.spacing[0].tolist() == [0.7, 0.8]
+    report = "\n".join(data.report)
+    assert "left out by decision: P3_1.tif (the same picture as the PNG)" in report
+    assert "decided in series.toml: name, model_card, class_names, problems, spacing, mask_values, left_out" in report
+
+
+def test_what_the_call_says_goes_first(folder):
+    decide(folder, DECIDED)
+    data = load_dataset(folder, class_names=("nothing", "organ"), size=8, fractions=(0.5, 0.25, 0.25))
+    assert data.class_names == ("nothing", "organ")
+    assert data.train.images.shape[1:] == (8, 8, 1)
+    assert "size" not in data.report[-1]
+
+
+def test_a_picture_that_is_left_out_takes_its_mask_along(folder):
+    text = DECIDED.replace('"P3_1.tif"', '"P2_0.png" = "another patient"\n"images/P3_1.tif"')
+    decide(folder, text)
+    data = load_dataset(folder)
+    assert sum(len(part) for part in data.subsets.values()) == 11
+    assert "P2_0" not in {case for part in data.subsets.values() for case in part.case_ids.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("window = [-600, 1500]", r"window in series.toml does not go with the layout 'pairs'"),
+        ("consensus = 2", r"consensus in series.toml does not go with the layout 'pairs'"),
+        ("layout = 'pears'", r"layout is 'pears'; choose one of"),
+        ("patient_pattern = 'P\\d'", r"needs one group in parentheses"),
+        ("fractions = [0.9, 0.9, 0.9]", r"three shares above 0 that sum to 1"),
+    ],
+)
+def test_a_decision_that_does_not_fit_the_folder_is_named(folder, line, message):
+    decide(folder, line + "\n" + DECIDED)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(folder)
+
+
+def test_a_name_that_no_file_has_is_not_left_out_in_silence(folder):
+    decide(folder, DECIDED.replace("P3_1.tif", "P3_1.tiff"))
+    with pytest.raises(DataError, match=r"left_out names 'P3_1.tiff', and there is no such file"):
+        load_dataset(folder, problems="leave_out")
+
+
+def test_an_option_that_no_layout_knows_is_one_sentence(folder):
+    decide(folder, DECIDED)
+    with pytest.raises(DataError, match=r"^windows does not go with the layout 'pairs'"):
+        load_dataset(folder, windows=(1, 2))
+
+
+def test_the_spacing_of_a_file_and_a_decided_one_must_agree(tmp_path, write_folder):
+    folder = write_folder("npz", {f"masks/P{k}_0.png": np.eye(16, dtype=np.uint8) for k in range(3)})
+    (folder / "images").mkdir()
+    for k in range(3):
+        np.savez(folder / "images" / f"P{k}_0.npz", image=np.full((16, 16), k, np.uint8), spacing=(0.5, 0.5))
+    decide(folder, "spacing = [0.7, 0.7]\n")
+    with pytest.raises(DataError, match=r"says that its pixels are 0.5 × 0.5 mm, but spacing is 0.7 × 0.7 mm"):
+        load_dataset(folder)
+    decide(folder, "spacing = [0.5, 0.5]\n")
+    assert load_dataset(folder).train.spacing[0].tolist() == [0.5, 0.5]

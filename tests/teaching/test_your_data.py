@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers import UNet
+from unet_helpers import UNet, evaluate, export_phantom
 from unet_helpers.data import Dataset, Subset
 from unet_helpers.evaluation import OperatingPoint, choose_operating_point, slice_scores
 from unet_helpers.teaching import your_data
@@ -136,3 +136,59 @@ def test_two_members_train_and_predict_their_mean_with_readers():
     np.testing.assert_allclose(np.asarray(model(seen)), mean, rtol=1e-5)
     point = your_data.choose_point(model, data, two)
     assert your_data.predict(model, data.test.images, two, point).shape == (6, 64, 64)
+
+
+# --- what a person decides, and what a run says ---------------------------------------------------
+
+
+def test_the_template_goes_into_somebodys_folder_and_not_into_that_of_the_series(tmp_path):
+    series = export_phantom(tmp_path / "series", patients=3, size=32, clean=True)
+    assert "needs none" in your_data.offer_decisions(series)
+    assert not (series / "series.toml").exists()
+    (tmp_path / "mine").mkdir()
+    assert "holds what you decide" in your_data.offer_decisions(tmp_path / "mine")
+    assert (tmp_path / "mine" / "series.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "size"), [([(32, 32)] * 3, None), ([(30, 32)] * 3, 128), ([(32, 32), (48, 32), (32, 32)], 128)]
+)
+def test_a_size_is_chosen_where_the_stored_ones_do_not_fit_and_a_decision_goes_first(write_folder, shapes, size):
+    pictures = {f"P{k}_0.png": np.eye(*shape, dtype=np.uint8) for k, shape in enumerate(shapes)}
+    folder = write_folder("data", {f"{k}/{name}": eye for name, eye in pictures.items() for k in ("images", "masks")})
+    assert your_data.default_options(folder).get("size") == size
+    (folder / "series.toml").write_text("size = 64\nfractions = [0.5, 0.25, 0.25]\n")
+    assert set(your_data.default_options(folder)) == {"problems"}
+
+
+def test_new_images_are_those_that_are_named_or_other_synthetic_patients(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path))
+    assert your_data.new_images(tmp_path) is None
+    series = export_phantom(tmp_path / "series", patients=3, size=32, clean=True)
+    other = your_data.new_images(series)
+    assert other.name == "2d_images"
+    assert len(list(other.glob("*.png"))) == 128
+    monkeypatch.setenv("UNET_NEW", str(tmp_path / "new"))
+    assert your_data.new_images(series) == tmp_path / "new"
+
+
+def test_a_weak_network_is_said_and_a_good_one_is_not(capsys):
+    your_data.say_if_not_learned([{"val_dice": [0.1, 0.2]}, {"val_dice": [0.05]}])
+    assert "best validation Dice is 0.20: the network has not learned" in capsys.readouterr().out
+    your_data.say_if_not_learned([{"val_dice": [0.1, 0.31]}])
+    assert not capsys.readouterr().out
+
+
+def test_the_model_card_is_written_where_its_words_are(tmp_path):
+    from unet_helpers.teaching.report import CARD_SECTIONS
+
+    masks = np.eye(16, dtype=np.uint8)[None].repeat(3, axis=0)
+    ids = np.array(["A", "B", "C"])
+    subset = Subset(masks[..., None].astype(np.float32), masks, ids, ids, np.ones((3, 2)))
+    evaluation = evaluate(None, subset, ("background", "line"), by="patient", predictions=masks)
+    assert "no model card" in your_data.write_card(tmp_path, tmp_path, evaluation)
+    words = "\n".join(f'"{name}" = "words"' for name in CARD_SECTIONS)
+    (tmp_path / "series.toml").write_text("[model_card]\n" + words)
+    card = your_data.write_card(tmp_path, tmp_path, evaluation).read_text(encoding="utf-8")
+    assert "**Intended use.** words" in card
+    assert "3 patients" in card
