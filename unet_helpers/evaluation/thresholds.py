@@ -23,7 +23,7 @@ class OperatingPoint:
     presence: float = 0.5
 
     def decide(self, foreground):
-        """``(N, H, W)`` probabilities to ``(N, H, W)`` uint8 masks; ValueError for NaN, which would become background."""
+        """``(N, H, W)`` probabilities to ``(N, H, W)`` uint8 masks; NaN, which would become background, raises."""
         foreground = _check_maps(foreground)
         present = foreground.max(axis=(1, 2), keepdims=True) >= self.presence
         return ((foreground >= self.threshold) & present).astype(np.uint8)

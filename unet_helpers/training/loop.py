@@ -301,9 +301,8 @@ def start_at_class_shares(model, masks):
         The training masks.
     """
     num_outputs = model.output_shape[-1]
-    counts = np.bincount(
-        np.ravel(as_classes(masks, "the masks", max(num_outputs, 2))), minlength=max(num_outputs, 2)
-    ).astype(float)
+    num_classes = max(num_outputs, 2)
+    counts = np.bincount(np.ravel(as_classes(masks, "the masks", num_classes)), minlength=num_classes).astype(float)
     shares = np.maximum(counts / counts.sum(), 1e-4)
     logits = np.log(shares) if num_outputs > 1 else np.log(shares[1:2] / shares[:1])
     last = [layer for layer in model.layers if getattr(layer, "filters", None) == num_outputs][-1]
