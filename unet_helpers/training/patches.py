@@ -32,7 +32,7 @@ def draw_patches(volumes, masks, patch_shape, count, *, seed=0, index=None, shar
     rng = np.random.default_rng(seed)
     patch_shape = np.asarray(patch_shape)
     for number, (volume, mask) in enumerate(zip(volumes, masks, strict=True)):
-        if np.shape(volume)[:3] != np.shape(mask):
+        if np.shape(volume)[:3] != np.shape(mask) or np.ndim(mask) != 3:
             raise ValueError(
                 f"volume {number} is {np.shape(volume)} and its mask {np.shape(mask)}; give (D, H, W) or (D, H, W, C), "
                 "and a mask (D, H, W) of its size"
