@@ -214,7 +214,7 @@ def test_cases_that_do_not_fit_are_refused(draw):
     one = draw("#.")
     with pytest.raises(ValueError, match=r"case A: the truth has shape \(1, 2\)"):
         evaluate_cases([Case("A", one, one[:, :1])], NAMES)
-    with pytest.raises(ValueError, match="case A: the prediction holds values from 0 to 3"):
+    with pytest.raises(ValueError, match="case A: the prediction: 3 is no class index"):
         evaluate_cases([Case("A", one, one * 3)], NAMES)
     with pytest.raises(ValueError, match="no cases"):
         evaluate_cases([], NAMES)

@@ -162,7 +162,7 @@ def test_it_learns_from_crops(disks):
     ("size", "options", "message"),
     [
         (SIZE, {"crop_size": 8}, r"input_shape=\(None, None, 1\)"),
-        (None, {"crop_size": 9}, "crops of 9 pixels"),
+        (None, {"crop_size": 9}, "crops of 9 × 9 pixels.*multiple of 2; pad or resize them to 10 × 10"),
         (None, {"crop_class": 1}, "needs a crop_size"),
     ],
 )

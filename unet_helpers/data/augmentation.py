@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from .preprocessing import one_hot
+
 
 def make_augmenter(
     *,
@@ -33,7 +35,7 @@ def make_augmenter(
         None by default: a chest has its heart on the left.
     transpose : bool
         Exchange rows and columns of every second image; with both flips, all eight orientations.
-        Square images only.
+        Square images only: half of a batch would stand and half would lie.
     brightness, contrast : float
         Largest shift of gray values in 0–1, and relative change of contrast; images only.
     image_fill : float
@@ -43,7 +45,9 @@ def make_augmenter(
     Returns
     -------
     function ``(images, targets) -> (images, targets)``
-        ``(N, H, W, C)`` float32 each; for ``tf.data``'s ``map``, or called on arrays.
+        ``(N, H, W, C)`` float32 each; for ``tf.data``'s ``map``, or called on arrays. It raises ``ValueError`` for
+        images without a channel axis, for targets of another size, for ``transpose`` of images that are not square, and
+        in ``tf.data`` on another backend than TensorFlow.
     """
     # Keras fills masks with the same value: images are shifted so that 0 is what enters both
     fill = {"fill_mode": "constant", "fill_value": 0.0}
@@ -65,11 +69,13 @@ def make_augmenter(
     coins = keras.random.SeedGenerator(seed + 6)
 
     def augment(images, targets):
+        _check_batch(images, targets, transpose)
         num_outputs = targets.shape[-1]
         # class indices as one channel: nearest-neighbor layers move indices, and background is 0
         masks = targets if num_outputs == 1 else keras.ops.argmax(targets, axis=-1)[..., None]
         masks = keras.ops.cast(masks, "float32")
-        images = keras.ops.convert_to_tensor(images) - image_fill  # RandomFlip refuses arrays beside tensors
+        # RandomFlip refuses arrays beside tensors
+        images = keras.ops.cast(keras.ops.convert_to_tensor(images), "float32") - image_fill
         if transpose:
             coin = keras.random.uniform((keras.ops.shape(images)[0], 1, 1, 1), seed=coins) < 0.5
             images, masks = (keras.ops.where(coin, keras.ops.swapaxes(x, 1, 2), x) for x in (images, masks))
@@ -88,9 +94,27 @@ def make_augmenter(
     return augment
 
 
+def _check_batch(images, targets, transpose):
+    if type(images).__module__.startswith("tensorflow") and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "the augmentation in tf.data needs Keras's TensorFlow backend, and this is "
+            f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow before Python starts, or augment arrays in memory"
+        )
+    if len(images.shape) != 4 or len(targets.shape) != 4 or tuple(images.shape[:3]) != tuple(targets.shape[:3]):
+        raise ValueError(
+            f"the images are {tuple(images.shape)} and the targets {tuple(targets.shape)}; give (N, H, W, C) and, of "
+            "the same size, (N, H, W, K)"
+        )
+    if transpose and images.shape[1] != images.shape[2]:
+        raise ValueError(
+            f"transpose=True takes square images only, and these are {images.shape[1]}×{images.shape[2]}; crop or pad "
+            "them to a square, or leave transpose out"
+        )
+
+
 def augment_arrays(images, masks, **options):
     """One augmented copy of images ``(N, H, W, C)`` and masks ``(N, H, W)``, as arrays, to look at."""
     num_classes = max(int(np.max(masks)) + 1, 2)
-    targets = np.eye(num_classes, dtype=np.float32)[masks]
+    targets = one_hot(masks, num_classes)
     images, targets = make_augmenter(**options)(np.asarray(images, np.float32), targets)
     return np.asarray(images), np.asarray(targets).argmax(axis=-1).astype(np.uint8)

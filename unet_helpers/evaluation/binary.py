@@ -1,4 +1,4 @@
-"""What every metric asks of its two masks: binary, of one shape, and a spacing that fits."""
+"""What metrics ask of masks and probabilities: binary, or class indices; a fitting shape, spacing and type."""
 
 import numpy as np
 
@@ -27,6 +27,65 @@ def as_binary(mask, name):
             "divide 0/255 masks by 255, or compare one class at a time with mask == class"
         )
     return binary
+
+
+def as_classes(mask, name, num_classes):
+    """Class indices as an integer array; whatever else stands in a mask is refused.
+
+    There is no label that is left out of losses and metrics without a word: -1, 255, NaN and other marks of pixels
+    that must not count are refused, and the message says what to do, because a metric that skips pixels
+    and one that does not are two numbers of one name.
+
+    Parameters
+    ----------
+    mask : array, any real type
+        Floats may hold whole numbers only.
+    name : str
+        What the message calls it.
+    num_classes : int
+        Background included.
+
+    Returns
+    -------
+    integer array of the same shape
+
+    Raises
+    ------
+    ValueError
+        Names the first value that is no class index, and the remedy.
+    """
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "fiub":
+        raise ValueError(f"{name} of type {mask.dtype} cannot be class indices; give whole numbers from 0")
+    if mask.dtype == bool:
+        return mask.view(np.uint8)
+    wrong = ~((mask >= 0) & (mask < num_classes))  # written so that NaN is wrong
+    if mask.dtype.kind == "f":
+        wrong |= mask != np.floor(mask)
+    if wrong.any():
+        value = mask[wrong].flat[0]
+        if value != np.floor(value):  # NaN too
+            remedy = "resize masks to the nearest neighbor, without interpolation"
+            remedy = remedy if np.isfinite(value) else "give pixels that must not count a class, as background 0"
+        elif value < 0 or value == np.iinfo(np.uint8).max:
+            remedy = (
+                f"encode 0/255 masks as 0/1; pixels that must not count are given a class, as mask[mask == {value:g}] "
+                "= 0, or left out before"
+            )
+        else:
+            remedy = "encode the mask, or name more classes"
+        classes = f"the {num_classes} classes are 0 to {num_classes - 1}"
+        raise ValueError(f"{name}: {value:g} is no class index ({classes}); {remedy}")
+    return mask if mask.dtype.kind in "iu" else mask.astype(np.int64)
+
+
+def at_least_single(values):
+    """Numbers as float32 where their type is narrower or holds no fractions; float32 and wider as they are.
+
+    A threshold just above a probability, or a logarithm near 0, does not exist in float16.
+    """
+    values = np.asarray(values)
+    return values if values.dtype.kind == "f" and values.dtype.itemsize >= 4 else values.astype(np.float32)
 
 
 def check_spacing(spacing, ndim):

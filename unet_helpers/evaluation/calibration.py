@@ -2,13 +2,17 @@
 
 Probabilities have the classes last, as :func:`unet_helpers.predict_probabilities` gives them; one channel is the
 probability of class 1. Several predictions of the same images stand along a first axis of their own.
+
+Probabilities that were kept in float16 are computed with in float32. What a type has rounded to 0 or 1 is neither: in
+logarithms it stands for the middle of what rounds there, so that a pixel that was lost to rounding costs what it could
+have cost at most, and not more.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .binary import as_binary
+from .binary import as_binary, as_classes, at_least_single
 
 FLOOR = 1e-30  #: below any softmax in float32 that is not 0; keeps logarithms finite
 
@@ -56,7 +60,7 @@ def reliability(probabilities, truth, *, bins=15, where=None, of=None):
     ----------
     probabilities : ``(…, K)`` float
     truth : ``(…)`` integer
-        Class indices.
+        Class indices, where pixels count.
     bins : int
         Of equal width; a bin holds its lower end, the last one also 1.
     where : ``(…)`` bool, optional
@@ -72,11 +76,13 @@ def reliability(probabilities, truth, *, bins=15, where=None, of=None):
     Raises
     ------
     ValueError
-        If shapes do not fit, or the probabilities do not lie in 0–1 or do not sum to 1.
+        If shapes do not fit, the probabilities do not lie in 0–1 or do not sum to 1, or the truth holds what is no
+        class index, as -1 for "do not count": leave such pixels out with ``where=truth >= 0``.
     """
     probabilities, truth = _check(probabilities, truth)
     if where is not None:
         probabilities, truth = probabilities[where], truth[where]
+    truth = as_classes(truth, "the truth", probabilities.shape[-1])
     if of is None:
         confidence, right = probabilities.max(axis=-1), probabilities.argmax(axis=-1) == truth
     else:
@@ -104,15 +110,16 @@ def scale_temperature(probabilities, temperature):
 
     Returns
     -------
-    ``(…, K)`` of the same dtype
+    ``(…, K)`` of the same dtype; float32 for integers
     """
-    if not temperature > 0:
+    if not 0 < temperature < np.inf:
         raise ValueError(f"temperature is {temperature}; give a number above 0")
     probabilities = np.asarray(probabilities)
-    scaled = np.log(np.maximum(_per_class(probabilities), FLOOR)) / temperature
+    scaled = _logarithms(probabilities) / temperature
     scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     scaled /= scaled.sum(axis=-1, keepdims=True)
-    return scaled[..., -probabilities.shape[-1] :].astype(probabilities.dtype)
+    dtype = np.float32 if probabilities.dtype.kind in "iub" else probabilities.dtype
+    return scaled[..., -probabilities.shape[-1] :].astype(dtype)
 
 
 def fit_temperature(probabilities, truth):
@@ -131,10 +138,11 @@ def fit_temperature(probabilities, truth):
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    probabilities, truth = _check(probabilities, truth)
+    checked, truth = _check(probabilities, truth)
     if not truth.size:
         raise ValueError("no pixel is left to fit the temperature on")
-    logits = np.log(np.maximum(probabilities, FLOOR)).reshape(-1, probabilities.shape[-1]).astype(float)
+    truth = as_classes(truth, "the truth", checked.shape[-1])
+    logits = _logarithms(probabilities).reshape(-1, checked.shape[-1]).astype(float)
     of_truth = np.take_along_axis(logits, truth.reshape(-1, 1).astype(int), axis=1)[:, 0].mean()
 
     def crossentropy(log_temperature):
@@ -158,9 +166,9 @@ def entropy(probabilities):
 
     Returns
     -------
-    ``(…)`` float, in nats
+    ``(…)`` float, in nats; 0 where a probability is exactly 1
     """
-    probabilities = _per_class(np.asarray(probabilities))
+    probabilities = _read(probabilities)
     return -(probabilities * np.log(np.maximum(probabilities, FLOOR))).sum(axis=-1)
 
 
@@ -177,7 +185,7 @@ def mutual_information(samples):
     -------
     ``(…)`` float, in nats
     """
-    samples = np.asarray(samples)
+    samples = at_least_single(samples)  # a mean in float16 would round
     alone = np.mean([entropy(sample) for sample in samples], axis=0)
     return np.maximum(entropy(samples.mean(axis=0)) - alone, 0)
 
@@ -255,6 +263,8 @@ def error_auroc(uncertainty, wrong, *, where=None):
         raise ValueError(f"uncertainty has shape {uncertainty.shape} but wrong has {wrong.shape}; give one per pixel")
     if where is not None:
         uncertainty, wrong = uncertainty[where], wrong[where]
+    if np.isnan(uncertainty).any():
+        raise ValueError("uncertainty holds NaN, which has no rank; leave these pixels out with where=")
     bad, good = uncertainty[wrong], uncertainty[~wrong]
     if not bad.size or not good.size:
         return float("nan")
@@ -280,6 +290,8 @@ def risk_coverage(risk, uncertainty):
     risk, uncertainty = np.asarray(risk, float), np.asarray(uncertainty)
     if risk.shape != uncertainty.shape or risk.ndim != 1 or not risk.size:
         raise ValueError(f"risk has shape {risk.shape}, uncertainty {uncertainty.shape}; give one of each per case")
+    if np.isnan(risk).any() or np.isnan(uncertainty).any():
+        raise ValueError("a risk or an uncertainty is NaN; leave that case out of both")
     _, group = np.unique(uncertainty, return_inverse=True)
     shared = (np.bincount(group, weights=risk) / np.bincount(group))[np.sort(group)]
     kept = np.arange(1, len(risk) + 1)
@@ -293,16 +305,37 @@ def _per_class(probabilities):
     )
 
 
+def _read(probabilities):
+    """Probabilities of each class, at least float32; ValueError if they are none."""
+    given = np.asarray(probabilities)
+    tolerance = 1e-3 if given.dtype.itemsize > 2 else 4e-3  # half precision sums less exactly
+    probabilities = _per_class(at_least_single(given))
+    # written so that NaN is refused
+    if probabilities.size and not (
+        probabilities.min() >= 0 and np.abs(probabilities.sum(axis=-1) - 1).max() < tolerance
+    ):
+        raise ValueError("the probabilities are negative, NaN or do not sum to 1; give the output of a softmax")
+    return probabilities
+
+
+def _logarithms(probabilities):
+    """Logarithms of the probabilities of each class, all finite; see the top of this file for 0 and 1."""
+    given = np.asarray(probabilities)
+    half = given.dtype == np.float16
+    found = np.maximum(_read(given), 2.0**-25 if half else FLOOR)
+    if given.shape[-1] == 1:
+        # one minus a probability is no finer than the steps of its type below 1
+        np.maximum(found[..., 0], 2.0**-12 if half else np.finfo(found.dtype).eps / 4, out=found[..., 0])
+    return np.log(found)
+
+
 def _check(probabilities, truth):
-    probabilities, truth = _per_class(np.asarray(probabilities)), np.asarray(truth)
+    probabilities, truth = _read(probabilities), np.asarray(truth)
     if probabilities.shape[:-1] != truth.shape:
         raise ValueError(
             f"probabilities have shape {probabilities.shape} and the truth {truth.shape}; "
             "give probabilities with the classes last, and class indices"
         )
-    # written so that NaN is refused
-    if probabilities.size and not (probabilities.min() >= 0 and np.abs(probabilities.sum(axis=-1) - 1).max() < 1e-3):
-        raise ValueError("the probabilities are negative, NaN or do not sum to 1; give the output of a softmax")
     return probabilities, truth
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .agreement import volume_ml
+from .binary import as_classes
 from .distances import boundary_metrics, hausdorff95
 from .intervals import bootstrap_interval
 from .matching import detect_objects
@@ -139,7 +140,8 @@ def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predict
     class_names : sequence of str
         Background first.
     by : "patient" or "slice"
-        What one case is. A patient's slices are pooled: their counts are added before dividing.
+        What one case is. A patient's slices are pooled: their counts are added before dividing. Slices of one name,
+        as ``slice_1`` of two patients, stay apart: the second is called ``slice_1 (2)``.
     threshold : float
         For models of one or two classes.
     predictions : ``(N, H, W)`` integer, optional
@@ -154,21 +156,25 @@ def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predict
     Raises
     ------
     ValueError
-        If ``by`` is neither, the predictions' shape is not that of the masks, or a value is no class index.
+        If ``by`` is neither, the predictions' shape is not that of the masks, or a value is no class index; and as
+        :func:`unet_helpers.predict_probabilities`.
     """
     if by not in ("patient", "slice"):
         raise ValueError(f"by is {by!r}; choose 'patient' or 'slice'")
     predicted = predict_masks(model, subset.images, threshold) if predictions is None else np.asarray(predictions)
     if predicted.shape != subset.masks.shape:
-        raise ValueError(f"predictions have shape {predicted.shape} but the masks have {subset.masks.shape}")
-    for name, mask in (("masks", subset.masks), ("predictions", predicted)):
-        _check_classes(mask, name, class_names)
-    keys = subset.patient_ids if by == "patient" else subset.case_ids
+        raise ValueError(
+            f"predictions have shape {predicted.shape} but the masks have {subset.masks.shape}; give one class index "
+            "per pixel, (N, H, W), for the same slices"
+        )
+    masks = as_classes(subset.masks, "masks", len(class_names))
+    predicted = as_classes(predicted, "predictions", len(class_names))
+    keys = subset.patient_ids if by == "patient" else np.array(_numbered_names(subset.case_ids.tolist()))
     rows = []
     for case in dict.fromkeys(keys.tolist()):
         part = np.flatnonzero(keys == case)
         for index, name in enumerate(class_names[1:], start=1):
-            truth, found = subset.masks[part] == index, predicted[part] == index
+            truth, found = masks[part] == index, predicted[part] == index
             counts = confusion_counts(truth, found)
             distances = [
                 hausdorff95(t, f, None if np.isnan(spacing).any() else spacing)
@@ -195,7 +201,7 @@ class Case:
     spacing : tuple of float, optional
         In mm, one number per dimension, slice distance first.
     name : str, optional
-        Default: the patient.
+        Default: the patient; a second scan of the patient ``A`` is then ``A (2)``, in the order of the scans.
     """
 
     patient: str
@@ -225,19 +231,19 @@ def evaluate_cases(cases, class_names, *, tolerance=1.0):
         :func:`unet_helpers.evaluation.detect_objects`), and for volumes ``true_ml``, ``predicted_ml``. Without spacing
         the distances are in pixels and the volumes nan.
     """
-    rows = []
+    rows, names = [], {}
     for case in cases:
         truth, predicted = np.asarray(case.truth), np.asarray(case.predicted)
-        name = case.patient if case.name is None else case.name
+        name = _case_name(case, names)
         if truth.shape != predicted.shape:
             raise ValueError(f"case {name}: the truth has shape {truth.shape}, the prediction {predicted.shape}")
         for kind, mask in (("truth", truth), ("prediction", predicted)):
-            _check_classes(mask, f"case {name}: the {kind}", class_names)
+            as_classes(mask, f"case {name}: the {kind}", len(class_names))
         for index, class_name in enumerate(class_names[1:], start=1):
             pair = truth == index, predicted == index
             surface = boundary_metrics(*pair, case.spacing, tolerance)
             objects = detect_objects(*pair)
-            row = {"case": str(name), "patient": str(case.patient), "class": class_name}
+            row = {"case": name, "patient": str(case.patient), "class": class_name}
             row |= _columns(confusion_counts(*pair), surface["hd95"])
             row |= {key: surface[key] for key in ("hd", "asd", "surface_dice")}
             row |= {"objects": objects.true, "found": objects.found, "false": objects.false}
@@ -260,13 +266,27 @@ def _columns(counts, hd95):
     }
 
 
-def _check_classes(mask, name, class_names):
-    if not np.isin(np.unique(mask), np.arange(len(class_names))).all():
-        verb = "hold" if name in ("masks", "predictions") else "holds"
-        raise ValueError(
-            f"{name} {verb} values from {mask.min()} to {mask.max()}, which are not all class indices; "
-            f"the {len(class_names)} classes are 0 to {len(class_names) - 1}"
-        )
+def _case_name(case, used):
+    """The name of a case among those ``used`` so far, each once: scans without a name are numbered, others refused."""
+    name = str(case.patient if case.name is None else case.name)
+    if case.name is not None and name in used:
+        raise ValueError(f"two cases are called {name}; give each scan its own name=")
+    return _free_name(name, used)
+
+
+def _numbered_names(names):
+    """The names, each once: the second ``a`` becomes ``a (2)``."""
+    used = {}
+    return [_free_name(name, used) for name in names]
+
+
+def _free_name(name, used):
+    free = name
+    while free in used:
+        used[name] += 1
+        free = f"{name} ({used[name]})"
+    used[free] = 1
+    return free
 
 
 def _records(table):

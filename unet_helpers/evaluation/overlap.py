@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .binary import binary_pair
+from .binary import as_classes, binary_pair
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,13 @@ def counts_per_class(y_true, y_pred, num_classes):
     Returns
     -------
     list of Counts, index 0 the background
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a value is no class index, as 1.5 in a mask that was resized with interpolation.
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    for name, mask in (("y_true", y_true), ("y_pred", y_pred)):
-        if mask.size and not (mask.min() >= 0 and mask.max() < num_classes):
-            raise ValueError(
-                f"{name} holds values from {mask.min()} to {mask.max()}; "
-                f"{num_classes} classes are 0 to {num_classes - 1}"
-            )
+    y_true, y_pred = as_classes(y_true, "y_true", num_classes), as_classes(y_pred, "y_pred", num_classes)
     return [confusion_counts(y_true == index, y_pred == index) for index in range(num_classes)]
 
 

@@ -3,10 +3,31 @@
 import keras
 import numpy as np
 
+from ..models.inputs import check_images, check_output, check_sides
+from .binary import at_least_single
+
 
 def predict_probabilities(model, images, batch_size=32):
-    """Class probabilities of images ``(N, H, W, C)``: ``(N, H, W, K)`` float32."""
-    return np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
+    """Class probabilities of images ``(N, H, W, C)`` of any real type: ``(N, H, W, K)`` float32.
+
+    NaN is never passed on: compared with a threshold it is background, and a lost image would read as a healthy one.
+
+    Raises
+    ------
+    ValueError
+        If the images hold NaN, or their axes, channels or sides do not fit the model; the message says what does.
+    FloatingPointError
+        If the weights of the model or its answers hold NaN.
+    """
+    images = check_images(model, images)
+    try:
+        found = np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
+    except Exception:
+        check_sides(model, images.shape)  # its sentence in place of the message from within the network
+        raise
+    if found.shape[1:-1] != images.shape[1:-1]:
+        check_sides(model, images.shape)
+    return check_output(model, found)
 
 
 def probabilities_to_masks(probabilities, threshold=0.5):
@@ -21,7 +42,15 @@ def probabilities_to_masks(probabilities, threshold=0.5):
     Returns
     -------
     ``(…)`` uint8
+
+    Raises
+    ------
+    ValueError
+        If a probability is NaN, which would become background.
     """
+    probabilities = at_least_single(probabilities)
+    if np.isnan(probabilities).any():
+        raise ValueError("the probabilities hold NaN, which is no decision; find out where it comes from")
     if probabilities.shape[-1] <= 2:
         return (probabilities[..., -1] >= threshold).astype(np.uint8)
     return probabilities.argmax(axis=-1).astype(np.uint8)
@@ -115,9 +144,12 @@ def predict_sliding_window(model, volume, patch_shape, overlap=0.5, weights="gau
     Raises
     ------
     ValueError
-        If an axis is missing, an option is out of range, or the model changes the size of a patch.
+        If an axis is missing, an option is out of range, the volume holds NaN, or the model changes the size of a
+        patch.
+    FloatingPointError
+        If the model answers NaN.
     """
-    volume = np.asarray(volume, dtype=np.float32)
+    volume = check_images(None, volume, "the slices of the volume")
     if volume.ndim not in (3, 4) or len(patch_shape) != 3:
         raise ValueError(f"volume has shape {volume.shape} and the patch {tuple(patch_shape)}; give (D, H, W, C)")
     volume = volume if volume.ndim == 4 else volume[..., np.newaxis]
@@ -143,7 +175,7 @@ def predict_sliding_window(model, volume, patch_shape, overlap=0.5, weights="gau
             votes[cut] += weight * one
             total[cut] += weight
     inside = tuple(slice(first, first + side) for first, side in zip(before, shape, strict=True))
-    return (votes / total)[inside]
+    return check_output(model, (votes / total)[inside][np.newaxis])[0]
 
 
 def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
@@ -169,20 +201,27 @@ def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
     Raises
     ------
     ValueError
-        If the model has no dropout layer.
+        If the model has no dropout layer, also not in the models within it, as those of an ensemble.
     """
-    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
+    dropouts = [layer for layer in _layers_within(model) if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
     if not dropouts:
         raise ValueError("the model has no dropout layer, so all samples would be alike; build it with dropout > 0")
-    numbers = {layer.name: seed * 1000 + i for i, layer in enumerate(dropouts)}
+    # members of an ensemble give their layers the same names
+    numbers = {id(layer): seed * 1000 + i for i, layer in enumerate(dropouts)}
 
     def replace(layer):
-        if layer.name not in numbers:
+        if id(layer) not in numbers:
             return layer  # the very layer, with its weights
-        return _always_on(layer, numbers[layer.name])
+        return _always_on(layer, numbers[id(layer)])
 
-    stochastic = keras.models.clone_model(model, clone_function=replace)
+    stochastic = keras.models.clone_model(model, clone_function=replace, recursive=True)
     return np.stack([predict_probabilities(stochastic, images, batch_size) for _ in range(samples)])
+
+
+def _layers_within(model):
+    """The layers of a model, and of the models within it."""
+    for layer in model.layers:
+        yield from _layers_within(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
 def _always_on(layer, seed):

@@ -8,6 +8,7 @@
 ``segnet``          SegNet
 ``deeplab``         DeepLab v3+
 ``blocks``          what they share
+``inputs``          what they ask of images, and say of sides and NaN
 ``costs``           what each costs: parameters, multiplications, equal widths
 """
 

@@ -4,7 +4,13 @@ The number of axes of ``x`` says whether a block is built in two dimensions, ``(
 ``(N, D, H, W, C)``.
 """
 
+import keras
 from keras import layers, ops
+from keras.src.ops.numpy import Pad
+
+# .keras files find the operation of enlarge() by themselves; .h5 files are read by older code of Keras, which looks
+# for it among the registered names only
+keras.saving.get_custom_objects()["Pad"] = Pad
 
 CONVOLUTION = {4: layers.Conv2D, 5: layers.Conv3D}
 CROPPING = {4: layers.Cropping2D, 5: layers.Cropping3D}

@@ -6,6 +6,19 @@ Most of a slice teaches nothing new, and a small object is in few of the slices:
 import numpy as np
 import tensorflow as tf
 
+from ..models.inputs import check_images
+
+
+def check_pair(images, targets):
+    """Both as float32 of one size without NaN; ValueError that says which shape is wrong."""
+    images = check_images(None, images)
+    if np.shape(targets)[:-1] != images.shape[:-1] or images.ndim < 3:
+        raise ValueError(
+            f"the images are {images.shape} and the targets {np.shape(targets)}; give images (N, H, W, C), and for "
+            "each of them a target of its size, (N, H, W, K): class indices become targets by make_targets"
+        )
+    return images, check_images(None, targets, "the targets")
+
 
 def draw_crops(images, targets, size, *, around=None, share=0.5, seed=0):
     """Crops at random places without end, a share of them around pixels of one class.
@@ -33,8 +46,9 @@ def draw_crops(images, targets, size, *, around=None, share=0.5, seed=0):
     Raises
     ------
     ValueError
-        If no pixel of the class is there.
+        If no pixel of the class is there, or images and targets do not belong together.
     """
+    images, targets = check_pair(images, targets)
     rng = np.random.default_rng(seed)
     height, width = images.shape[1:3]
     half = size // 2
@@ -79,6 +93,7 @@ def make_crop_batches(images, targets, size, batch_size=16, *, around=None, shar
     -------
     tf.data.Dataset of batches ``(batch_size, size, size, C)`` and ``(batch_size, size, size, K)``
     """
+    images, targets = check_pair(images, targets)
     shapes = tuple(tf.TensorSpec((size, size, array.shape[-1]), tf.float32) for array in (images, targets))
 
     def crops():
@@ -96,8 +111,9 @@ def make_batches(images, targets, batch_size=16, *, shuffle=True, augment=None, 
 
     Parameters
     ----------
-    images : ``(N, H, W, C)`` float32
-    targets : ``(N, H, W, K)`` float32
+    images : ``(N, H, W, C)``
+    targets : ``(N, H, W, K)``
+        Both of any real type; batches are float32.
     batch_size : int
     shuffle : bool
         Another order each epoch; the same orders for the same ``seed`` after the same
@@ -109,7 +125,13 @@ def make_batches(images, targets, batch_size=16, *, shuffle=True, augment=None, 
     Returns
     -------
     tf.data.Dataset of batches, one epoch; the last batch may be smaller.
+
+    Raises
+    ------
+    ValueError
+        If images and targets do not belong together, or hold NaN.
     """
+    images, targets = check_pair(images, targets)
     with tf.device("CPU"):
         batches = tf.data.Dataset.from_tensor_slices((images, targets))
         if shuffle:

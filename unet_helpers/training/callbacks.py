@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -150,6 +151,7 @@ class _Keeper(keras.callbacks.Callback):
         seeds = [np.asarray(variable).tolist() for variable in _seed_states(self.model)]
         state = {"epoch": epoch, "model": last.name, "best_value": self.best_value, "seeds": seeds}
         state["history"] = asdict(self.history)
+        state |= {"network": _network(self.model), "loss": _loss(self.model)}
         with atomic_path(self.folder / "state.json") as temporary:
             temporary.write_text(json.dumps(state))
         for old in self.folder.glob("last-*"):
@@ -162,6 +164,7 @@ class _Keeper(keras.callbacks.Callback):
         if not path.is_file():
             return 0
         state = json.loads(path.read_text())
+        self._check_same(model, state)
         last = self.folder / state["model"]
         if _mean_of(last).is_file() != bool(self.mean):
             had = "with" if _mean_of(last).is_file() else "without"
@@ -181,9 +184,47 @@ class _Keeper(keras.callbacks.Callback):
         self.history, self.best_value = History(**state["history"]), state["best_value"]
         return state["epoch"]
 
+    def _check_same(self, model, state):
+        """Refuse another network or loss: with its curves and optimizer it would be neither of the two runs."""
+        began, now = state.get("network"), _network(model)  # states of earlier versions say neither
+        if began not in (None, now):
+            had, has = (f"{_count(one):,} weights in {len(one)} layers" for one in (began, now))
+            raise ValueError(
+                f"the run in {self.folder} began with another network ({had}; this one has {has}): "
+                "build it so, or take another folder"
+            )
+        began, now = state.get("loss"), _loss(model)
+        if began not in (None, now):
+            raise ValueError(
+                f"the run in {self.folder} began with the loss {began}, and this one is {now}: "
+                "resume it so, or take another folder"
+            )
+
     def restore_best(self, model):
         if self.best_weights is not None:
             model.set_weights(self.best_weights)
+
+
+def _network(model):
+    """Kind and shapes of the weights of each layer; names differ from process to process."""
+    return [[type(layer).__name__, [list(weight.shape) for weight in layer.weights]] for layer in model.layers]
+
+
+def _count(network):
+    return sum(math.prod(shape) for _, shapes in network for shape in shapes)
+
+
+def _loss(model):
+    """The loss of a compiled model and its options, as text."""
+    loss = model.loss
+    if not isinstance(loss, keras.losses.Loss):
+        return str(getattr(loss, "__name__", type(loss).__name__))
+    try:
+        options = loss.get_config()
+    except Exception:  # a loss of one's own need not say its options
+        options = {}
+    said = ", ".join(f"{name}={value}" for name, value in sorted(options.items()) if name not in ("name", "dtype"))
+    return re.sub(r" at 0x[0-9a-f]+", "", f"{type(loss).__name__}({said})")  # where in the memory, of this process
 
 
 def _mean_of(last):

@@ -8,9 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from .._quiet import warn_if_slow
+from ..evaluation.binary import as_classes
+from ..models.inputs import check_images, check_sides, check_weights
 from .batches import make_batches, make_crop_batches
 from .callbacks import RunningMean, _Keeper, _Progress, _StopOnNaN
-from .losses import DiceCrossEntropy, DiceLoss, DiceMetric, FocalCrossEntropy, TverskyLoss, make_targets
+from .losses import (
+    DiceCrossEntropy,
+    DiceLoss,
+    DiceMetric,
+    FocalCrossEntropy,
+    TverskyLoss,
+    class_weights_of,
+    make_targets,
+)
 
 #: the losses that :func:`train` knows by name
 LOSSES = {
@@ -61,8 +71,9 @@ def train(
     loss : str or keras.losses.Loss
         ``"dice_crossentropy"``, ``"dice"``, ``"tversky"``, ``"focal_crossentropy"``, ``"binary_crossentropy"``,
         ``"categorical_crossentropy"``; for other options an instance, as ``TverskyLoss(alpha=0.2, beta=0.8)``.
-    class_weights : sequence of float, optional
-        Weights of the classes in the cross-entropy of ``"dice_crossentropy"``, background first.
+    class_weights : sequence of float or dict of int to float, optional
+        Weights of the classes in the cross-entropy of ``"dice_crossentropy"``, background first, or as Keras has
+        them, ``{0: 1, 1: 1, 2: 10}``.
     schedule : "cosine" or "constant"
     warmup : int
         With ``schedule="cosine"``: the first so many steps, at most one epoch, raise the learning rate from a tenth.
@@ -83,7 +94,8 @@ def train(
     checkpoint : str or Path, optional
         Folder for ``best.keras`` and the state to resume from, written after each epoch.
     resume : bool
-        Go on from the state in ``checkpoint`` if there is one. After the same ``keras.utils.set_random_seed``
+        Go on from the state in ``checkpoint`` if there is one; another network or another loss than the run began
+        with is refused. After the same ``keras.utils.set_random_seed``
         and with a new ``augment`` the run ends where an uninterrupted one would have.
     targets : ``(N, H, W, K)`` float32, optional
         What to train on in place of the training masks, as :func:`unet_helpers.training.make_soft_targets`, from
@@ -106,25 +118,26 @@ def train(
     Raises
     ------
     ValueError
-        If images, targets and model do not fit, or images hold NaN.
+        If images, masks, targets, weights of classes and model do not fit, or images hold NaN. Masks hold class
+        indices only: marks for pixels that must not count, as -1 or 255, are refused.
     FloatingPointError
-        If the loss becomes NaN, with the usual causes.
+        If the weights of the model hold NaN, or the loss becomes NaN, with the usual causes.
     MemoryError
         If a batch does not fit into the memory of the device, with what makes it smaller.
     """
     if keep not in ("best", "last"):
         raise ValueError(f"keep is {keep!r}; choose 'best' or 'last'")
-    _check_fit(model, data)
+    images, validation_images = _check_fit(model, data, crop_size)
     _check_crops(model, crop_size, crop_class)
     warn_if_slow()
 
-    images, num_outputs = data.train.images, model.output_shape[-1]
+    num_outputs = model.output_shape[-1]
     if targets is None:
         targets = make_targets(data.train.masks, num_outputs)
     _check_targets(targets, data.train.masks, num_outputs)
     batches, steps = _endless_batches(images, targets, batch_size, crop_size, crop_class, augment, seed)
     validation_targets = make_targets(data.validation.masks, num_outputs)
-    validation = make_batches(data.validation.images, validation_targets, batch_size, shuffle=False)
+    validation = make_batches(validation_images, validation_targets, batch_size, shuffle=False)
 
     loss = _with_class_weights(loss, class_weights)
     compile_model(model, learning_rate, loss, schedule=schedule, steps_per_epoch=steps, epochs=epochs, warmup=warmup)
@@ -191,6 +204,7 @@ def compile_model(
         if loss == "categorical_crossentropy" and num_outputs == 1:
             raise ValueError("categorical_crossentropy over one channel is always 0; use binary_crossentropy")
         loss = LOSSES[loss]()
+    class_weights_of(getattr(loss, "class_weights", None), num_outputs)
     if schedule == "cosine":
         warmup = min(steps_per_epoch, warmup)
         learning_rate = keras.optimizers.schedules.CosineDecay(
@@ -210,24 +224,40 @@ def compile_model(
     return model
 
 
-def _check_fit(model, data):
+def _check_fit(model, data, crop_size=None):
+    """The images to train and to validate on, float32, once they and the masks fit the model."""
     for name, subset in data.subsets.items():
         if not len(subset):
             raise ValueError(f"the {name} subset is empty; use more patients or other fractions")
-    images, expected = data.train.images, model.input_shape[1:]
-    names = ("depth", "height", "width", "channels")[-len(expected) :]
-    for have, want, what in zip(images.shape[1:], expected, names, strict=True):
-        if want is not None and have != want:
-            raise ValueError(
-                f"images have {what} {have} but the model takes {want}; "
-                f"build it with input_shape={tuple(images.shape[1:])}, or load the data with that size"
-            )
+    check_weights(model)
+    checked = []
     for name, subset in (("training", data.train), ("validation", data.validation)):
-        if not np.isfinite(subset.images).all():
-            raise ValueError(f"the {name} images hold NaN or infinite values; repair them before training")
-    if np.abs(images).max() > 50:
+        images = check_images(model, subset.images, f"the {name} images")
+        if np.abs(images).max() > 50:
+            raise ValueError(
+                f"values of the {name} images run from {images.min():g} to {images.max():g}; "
+                "window or scale them to 0–1 before training"
+            )
+        _check_masks(model, images, subset.masks, name)
+        if name == "validation" or crop_size is None:
+            check_sides(model, images.shape, f"the {name} images")
+        checked.append(images)
+    return checked
+
+
+def _check_masks(model, images, masks, name):
+    # unpadded convolutions answer with a smaller map
+    sides = [out or side for out, side in zip(model.output_shape[1:-1], images.shape[1:-1], strict=True)]
+    expected = (len(images), *sides)
+    if np.shape(masks) != expected:
+        remedy = "give one mask of class indices for each image, of its size"
+        if np.shape(masks) == (*expected, 1):
+            remedy = "take the last axis off with masks[..., 0]"
+        elif np.shape(masks) == (*expected, model.output_shape[-1]):
+            remedy = "one-hot masks become class indices by masks.argmax(axis=-1)"
         raise ValueError(
-            f"image values run from {images.min():g} to {images.max():g}; window or scale them to 0–1 before training"
+            f"the {name} masks have the shape {np.shape(masks)} and the {name} images {images.shape}, for which this "
+            f"model needs masks {expected}: {remedy}"
         )
 
 
@@ -242,18 +272,18 @@ def _check_crops(model, size, crop_class):
             f"the model takes images of {model.input_shape[1:3]} only; build it with "
             f"input_shape=(None, None, {channels}) to train it on crops"
         )
-    try:
-        fits = model(np.zeros((1, size, size, channels), np.float32)).shape[1:3] == (size, size)
-    except (ValueError, tf.errors.InvalidArgumentError):
-        fits = False
-    if not fits:
-        raise ValueError(f"crops of {size} pixels cannot be halved and doubled by this model; take a multiple of 16")
+    check_sides(model, (1, size, size, channels), "crops")
 
 
 def _check_targets(targets, masks, num_outputs):
     expected = (*masks.shape, num_outputs)
-    if targets.shape != expected:
-        raise ValueError(f"the targets are {targets.shape}; the training masks and this model need {expected}")
+    if np.shape(targets) != expected:
+        raise ValueError(f"the targets are {np.shape(targets)}; the training masks and this model need {expected}")
+    if not (np.min(targets) >= 0 and np.max(targets) <= 1):  # written so that NaN is refused
+        raise ValueError(
+            f"the targets run from {np.min(targets):g} to {np.max(targets):g}; give the probability of each class, 0 "
+            "to 1, and pixels that must not count one of the classes"
+        )
 
 
 def start_at_class_shares(model, masks):
@@ -271,7 +301,8 @@ def start_at_class_shares(model, masks):
         The training masks.
     """
     num_outputs = model.output_shape[-1]
-    counts = np.bincount(np.ravel(masks), minlength=max(num_outputs, 2)).astype(float)
+    num_classes = max(num_outputs, 2)
+    counts = np.bincount(np.ravel(as_classes(masks, "the masks", num_classes)), minlength=num_classes).astype(float)
     shares = np.maximum(counts / counts.sum(), 1e-4)
     logits = np.log(shares) if num_outputs > 1 else np.log(shares[1:2] / shares[:1])
     last = [layer for layer in model.layers if getattr(layer, "filters", None) == num_outputs][-1]

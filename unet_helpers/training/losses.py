@@ -5,9 +5,58 @@ in the denominator only) and pools the classes; here an empty case that is left 
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..data.preprocessing import one_hot
+from ..evaluation.binary import as_binary, as_classes
+
+
+def class_weights_of(given, num_outputs=None):
+    """Weights of the classes as a list, from a sequence or from what Keras calls class weights, ``{class: weight}``.
+
+    A dict must name every class: Keras would take 1 for one that is missing, and a forgotten class looks the same.
+    A weight of 0 leaves the pixels of a class out of the cross-entropy.
+
+    Parameters
+    ----------
+    given : sequence of float, dict of int to float, or None
+    num_outputs : int, optional
+        Of the model: as many weights are needed, and two for one sigmoid map.
+
+    Returns
+    -------
+    list of float, background first; None for None
+
+    Raises
+    ------
+    ValueError
+        If a class is missing or too many, or a weight is negative or no number.
+    """
+    if given is None:
+        return None
+    weights = given
+    if isinstance(given, dict):
+        if any(isinstance(key, (str, bool)) for key in given) or sorted(given) != list(range(len(given))):
+            raise ValueError(
+                f"class_weights are given for {', '.join(map(repr, given))}; give every class its weight by its index, "
+                "0 for the background: {0: 1, 1: 1, 2: 10}"
+            )
+        weights = [given[index] for index in range(len(given))]
+    try:
+        weights = None if isinstance(weights, str) else np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        weights = None
+    if weights is None or weights.ndim != 1 or not weights.size:
+        raise ValueError(f"class_weights are {given!r}; give one number per class, background first, as (1, 1, 10)")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"class_weights are {weights.tolist()}; give numbers from 0 on, not all of them 0")
+    if num_outputs is not None and len(weights) != max(num_outputs, 2):
+        raise ValueError(
+            f"{len(weights)} class_weights {weights.tolist()} are given, but the model tells {max(num_outputs, 2)} "
+            "classes apart; give one weight for each, background first"
+        )
+    return weights.tolist()
 
 
 @keras.saving.register_keras_serializable(package="unet_helpers")
@@ -60,9 +109,9 @@ class DiceCrossEntropy(keras.losses.Loss):
 
     Parameters
     ----------
-    class_weights : sequence of float, optional
+    class_weights : sequence of float or dict of int to float, optional
         Weight of each class's pixels in the cross-entropy, background first; for one channel two
-        numbers. A small object has few pixels, and without a weight few have a say.
+        numbers. A small object has few pixels, and without a weight few have a say. See :func:`class_weights_of`.
     crossentropy_weight : float
         Of the cross-entropy against the Dice part.
     smooth, pool_batch, squared
@@ -80,7 +129,7 @@ class DiceCrossEntropy(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
+        self.class_weights = class_weights_of(class_weights)
         self.crossentropy_weight = crossentropy_weight
         self.dice_options = {"smooth": smooth, "pool_batch": pool_batch, "squared": squared}
 
@@ -106,7 +155,7 @@ class FocalCrossEntropy(keras.losses.Loss):
     ----------
     gamma : float, 0 or at least 1
         How little the pixels that are right already count. 0 is plain cross-entropy.
-    class_weights : sequence of float, optional
+    class_weights : sequence of float or dict of int to float, optional
         Weight of each class's pixels, background first; for one channel two numbers. With ``gamma=0`` this
         is the weighted cross-entropy. The paper's alpha is ``class_weights=(1 - alpha, alpha)``.
 
@@ -126,7 +175,7 @@ class FocalCrossEntropy(keras.losses.Loss):
         if gamma != 0 and gamma < 1:
             raise ValueError(f"gamma is {gamma}; give 0 for plain cross-entropy, or 1 and more")
         self.gamma = gamma
-        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
+        self.class_weights = class_weights_of(class_weights)
 
     def call(self, y_true, y_pred):
         """Loss per pixel."""
@@ -194,6 +243,7 @@ def _both(channels):
 
 def _crossentropy_per_pixel(y_true, y_pred, class_weights):
     """Cross-entropy ``(N, H, W)``, binary for one channel and categorical else, times the weight of the true class."""
+    class_weights_of(class_weights, y_pred.shape[-1])  # one weight too few would be broadcast
     binary = y_pred.shape[-1] == 1
     crossentropy = keras.losses.binary_crossentropy if binary else keras.losses.categorical_crossentropy
     per_pixel = crossentropy(y_true, y_pred)
@@ -252,19 +302,19 @@ def make_targets(masks, num_outputs):
     Raises
     ------
     ValueError
-        If the masks hold more classes than the model has outputs, with the remedy.
+        If the masks hold more classes than the model has outputs, or what is no class index, with the remedy: a mark
+        for pixels that must not count, as -1 or 255, is refused, never trained on.
     """
-    highest = int(masks.max())
-    if num_outputs == 1 and highest > 1:
+    masks, num_classes = np.asarray(masks), max(num_outputs, 2)
+    highest = masks.max(initial=0)
+    if num_classes <= highest < 255 and highest == int(highest):
+        outputs = "one sigmoid map" if num_outputs == 1 else f"{num_outputs} outputs"
+        otherwise = ", or train on (masks == class)" if num_outputs == 1 else ""
         raise ValueError(
-            f"the masks hold classes up to {highest}, but the model has one sigmoid map: "
-            f"build it with num_classes={highest + 1}, or train on (masks == class)"
+            f"the masks hold classes up to {highest:g}, but the model has {outputs}: "
+            f"build it with num_classes={highest + 1:g}{otherwise}"
         )
-    if num_outputs > 1 and highest >= num_outputs:
-        raise ValueError(
-            f"the masks hold classes up to {highest}, but the model has {num_outputs} outputs: "
-            f"build it with num_classes={highest + 1}"
-        )
+    masks = as_classes(masks, "the masks", num_classes)
     if num_outputs == 1:
         return masks[..., None].astype("float32")
     return one_hot(masks, num_outputs)
@@ -291,4 +341,5 @@ def make_soft_targets(subset):
     """
     if subset.readers is None:
         raise ValueError("soft targets need masks of several readers; this subset has one mask of each slice")
+    as_binary(subset.readers, "the masks of the readers")
     return (make_targets(subset.masks, 1) + subset.readers.mean(axis=1, dtype="float32")[..., None]) / 2

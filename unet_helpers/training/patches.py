@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..models.inputs import check_images
+
 
 def draw_patches(volumes, masks, patch_shape, count, *, seed=0, index=None, share=0.5):
     """Cut patches at random places, some of them around a voxel of one class.
@@ -29,6 +31,13 @@ def draw_patches(volumes, masks, patch_shape, count, *, seed=0, index=None, shar
     """
     rng = np.random.default_rng(seed)
     patch_shape = np.asarray(patch_shape)
+    for number, (volume, mask) in enumerate(zip(volumes, masks, strict=True)):
+        if np.shape(volume)[:3] != np.shape(mask) or np.ndim(mask) != 3:
+            raise ValueError(
+                f"volume {number} is {np.shape(volume)} and its mask {np.shape(mask)}; give (D, H, W) or (D, H, W, C), "
+                "and a mask (D, H, W) of its size"
+            )
+        check_images(None, volume, f"the slices of volume {number}")
     too_small = [volume.shape[:3] for volume in volumes if (np.asarray(volume.shape[:3]) < patch_shape).any()]
     if too_small:
         raise ValueError(f"a volume is {too_small[0]}, smaller than the patch {tuple(patch_shape.tolist())}; pad it")

@@ -75,7 +75,11 @@ def _read(image_path, mask_path, num_outputs, prepare, mask_values):
     if image.ndim != 3 or mask.shape != image.shape[:2]:
         raise DataError(f"'{image_path}' is {image.shape} and '{mask_path}' {mask.shape}; slices are expected")
     image, mask = prepare(image, mask) if prepare else (image / np.float32(255), mask)
-    if image.min() < 0 or image.max() > 1:
+    if image.ndim != 3 or mask.shape != image.shape[:2]:
+        raise DataError(
+            f"prepare made {image.shape} of '{image_path}' and {mask.shape} of its mask; keep (H, W, C), (H, W)"
+        )
+    if not (image.min() >= 0 and image.max() <= 1):  # written so that NaN is refused
         raise DataError(f"'{image_path}' comes to {image.min():g} … {image.max():g}; bring it to 0–1 in prepare")
     try:
         target = make_targets(encode_mask(mask, max(num_outputs, 2), mask_values), num_outputs)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from .._quiet import _stderr_to_null
+from ..models.inputs import check_images
 from .batches import make_batches
 from .loop import compile_model, start_at_class_shares
 from .losses import DiceCrossEntropy, make_targets
@@ -35,6 +36,7 @@ class TimedTrainer:
         self.model, self.subset, self.batch_size, self.augment = model, subset, batch_size, augment
         # whole batches only: one of another size would be compiled while the clock runs
         self.batch_size = min(batch_size, len(subset))
+        check_images(model, subset.images, "the training images")
         self.targets = make_targets(subset.masks, model.output_shape[-1])
         compile_model(model, 1e-3, DiceCrossEntropy(class_weights))
         with _stderr_to_null():  # without AVX-512, oneDNN tells once per process that it leaves integers to others
