@@ -175,7 +175,7 @@ show_cases(a, "dice")                                           # per patient, w
 compare(a, b).table                                             # paired by patient: difference, interval, p
 ```
 
-`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns.
+`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns. The HD95 of `evaluate`, by contrast, is measured within the plane of each slice and averaged over the slices in which both masks have the class. `compare` leaves out a patient in whom either side has no value, so that a false alarm in a patient without the object may cost nothing: its column `patients` says how many are left.
 
 A **boundary pixel** is a pixel of the object with a pixel of the background beside it, or the edge of the picture (4 neighbors in 2D, 6 in 3D). An **object** is a connected piece (8 neighbors, 26 in 3D). By default an object counts as found if one of its pixels is predicted, and a predicted object as false if it has no true pixel; with `min_iou` objects are matched one to one at that overlap.
 

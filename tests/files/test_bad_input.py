@@ -124,7 +124,7 @@ def test_predictions_that_do_not_fit(disks):
     with pytest.raises(ValueError, match="shape"):
         evaluate(None, subset, ("background", "disk"), predictions=subset.masks[:, :4])
     for wrong in (subset.masks * 255, subset.masks * 0.7):
-        with pytest.raises(ValueError, match="predictions hold values from 0"):
+        with pytest.raises(ValueError, match="no class index"):
             evaluate(None, subset, ("background", "disk"), predictions=wrong)
     with pytest.raises(ValueError, match="'patient' or 'slice'"):
         evaluate(None, subset, ("background", "disk"), predictions=subset.masks, by="pixel")

@@ -332,7 +332,7 @@ def small(num_classes=2, **options):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A run of one epoch, trained once."""
-    from conftest import make_disks
+    from drawn import make_disks
 
     folder = tmp_path_factory.mktemp("run")
     tf.config.run_functions_eagerly(True)
