@@ -16,6 +16,7 @@ from unet_helpers.evaluation import (
     average,
     average_surface_distance,
     boundary_metrics,
+    class_means,
     confusion_counts,
     counts_per_class,
     detect_objects,
@@ -24,6 +25,7 @@ from unet_helpers.evaluation import (
     hausdorff,
     hausdorff95,
     iou,
+    pool,
     surface_dice,
     surface_distances,
 )
@@ -443,3 +445,20 @@ def test_a_spacing_that_does_not_fit_is_refused(draw, spacing):
     one = draw("#...", "....", "....", "....")
     with pytest.raises(ValueError, match="spacing"):
         hausdorff95(one, one, spacing)
+
+
+def test_class_means_per_case_pooled_and_with_empty_counted(draw):
+    # class 1: Dice 1/2 in a large object and 0/0, class 2 is never there
+    truth, found = draw("1100", "0000"), draw("1000", "0001")
+    cases = [counts_per_class(truth, found, 3), counts_per_class(EMPTY, EMPTY, 3)]
+    assert class_means(cases)[1] == (0.5, 1, 1)
+    assert class_means(cases, empty=1)[1] == (0.75, 2, 1)
+    assert class_means(cases, metric="iou")[1].value == 1 / 3
+    assert math.isnan(class_means(cases)[2].value)
+    assert class_means(cases)[2].undefined == 2
+    small = counts_per_class(draw("1000", "0000"), draw("0000", "0000"), 3)
+    assert class_means([cases[0], small])[1].value == 0.25
+    assert class_means([cases[0], small], pooled=True)[1].value == 2 / 5
+    assert pool([cases[0], small])[1] == Counts(1, 1, 2, 12)
+    with pytest.raises(ValueError, match="no cases"):
+        class_means([])

@@ -46,7 +46,7 @@ from .matching import (
     panoptic_quality,
 )
 from .objects import border_targets, drop_small, label_objects, objects_from_border, split_touching
-from .overlap import Counts, average, confusion_counts, counts_per_class, dice, error_map, iou
+from .overlap import Counts, average, class_means, confusion_counts, counts_per_class, dice, error_map, iou, pool
 from .prediction import (
     predict_masks,
     predict_probabilities,
@@ -74,6 +74,7 @@ __all__ = [
     "border_targets",
     "boundary_metrics",
     "choose_operating_point",
+    "class_means",
     "compare",
     "confusion_counts",
     "counts_per_class",
@@ -102,6 +103,7 @@ __all__ = [
     "mutual_information",
     "objects_from_border",
     "panoptic_quality",
+    "pool",
     "predict_masks",
     "predict_probabilities",
     "predict_sliding_window",

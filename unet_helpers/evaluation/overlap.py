@@ -157,6 +157,21 @@ def counts_per_class(y_true, y_pred, num_classes):
     return [confusion_counts(y_true == index, y_pred == index) for index in range(num_classes)]
 
 
+def pool(cases):
+    """Add the tables of several cases, class by class.
+
+    Parameters
+    ----------
+    cases : sequence of lists of Counts
+        One list per case, as :func:`counts_per_class` gives it.
+
+    Returns
+    -------
+    list of Counts, one per class
+    """
+    return [sum(tables) for tables in zip(*cases, strict=True)]
+
+
 class Average(NamedTuple):
     """A mean, the number of cases in it, and the number of cases that had no finite value."""
 
@@ -194,6 +209,33 @@ def average(values, *, empty=np.nan, missed=np.inf):
     values = np.where(np.isnan(values), empty, np.where(np.isposinf(values), missed, values))
     counted = values[~np.isnan(values)]
     return Average(float(counted.mean()) if len(counted) else float("nan"), len(counted), undefined)
+
+
+def class_means(cases, metric="dice", *, pooled=False, empty=np.nan):
+    """One metric for each class, over cases.
+
+    The mean over classes is ``average(mean.value for mean in class_means(cases)[1:])``, without background.
+
+    Parameters
+    ----------
+    cases : sequence of lists of Counts
+        One list per case, as :func:`counts_per_class` gives it.
+    metric : str
+        A ratio of :class:`Counts`.
+    pooled : bool
+        Add the tables of all cases and divide once, in place of the mean of the cases' values. A large object
+        then counts more than a small one.
+    empty : float
+        As in :func:`average`.
+
+    Returns
+    -------
+    list of Average
+    """
+    if not cases:
+        raise ValueError("there are no cases; give one list of Counts per case")
+    cases = [pool(cases)] if pooled else cases
+    return [average([getattr(table, metric) for table in tables], empty=empty) for tables in zip(*cases, strict=True)]
 
 
 def _ratio(part, whole):
