@@ -162,6 +162,11 @@ class Recipe:
     precision: str = "float32"
     members: int = 1  # networks from different seeds, whose probabilities are averaged
 
+    @property
+    def window(self):
+        """The former name of ``center_crop``; a window is a range of HU."""
+        return self.center_crop
+
     def __str__(self):
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(self).items())
 
