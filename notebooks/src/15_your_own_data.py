@@ -272,7 +272,7 @@ else:
 # %% [markdown]
 # There is no Dice now: without masks, nobody knows how good these masks are. That is the situation in which a model is used. What remains is to look, at all of them if you can:
 
-# %% mystnb={"figure": {"caption": "The overview that is written beside the masks: for each of the first images what the network draws."}, "image": {"alt": "Twelve slices of synthetic chests with the predicted lungs drawn over them as contours and translucent fill."}}
+# %% mystnb={"figure": {"caption": "The overview that is written beside the masks: for each of the first images what the network draws."}, "image": {"alt": "Eight slices of synthetic chests with the predicted lungs drawn over them as contours and translucent fill."}}
 from IPython.display import Image
 
 Image(folder / "new_images" / "overview.png") if new is not None else None
