@@ -34,9 +34,8 @@ class Acquisition:
     center : (x, y) of the middle of the image in mm; (0, 0) is near the middle of the chest
     padding : int or None, the HU written outside the reconstructed circle; None reconstructs the corners too
     angles : int, projections over 180 degrees; even
-    beam_hardening : float
-        Share of a ray that is lost per unit of its way through bone or metal: dark bands between dense objects; 0 for
-        a perfect correction.
+    beam_hardening : float, share of a ray that is lost per unit of its way through bone or metal: dark bands between
+        dense objects; 0 for a perfect correction
     motion : float, mm that the patient moves during the turn: double contours
     """
 

@@ -175,8 +175,7 @@ def fluid(chest, findings, x, y, z, lung):
 def paint_findings(canvas, findings, cavity, fluid_distance, texture):
     """Paint the diseases into a slice; returns the names of those that it shows.
 
-    cavity : array (n, n), distance to the lungs without disease
-    fluid_distance : what :func:`fluid` gives
+    cavity : array (n, n), distance to the lungs without disease; fluid_distance : what :func:`fluid` gives
     """
     a, shown = canvas.chest.anatomy, set()
     if (fluid_distance < 0).any():
