@@ -28,7 +28,7 @@ help:
 	@echo "make wheel       run every notebook from the built wheel, in a new environment"
 	@echo "make portable    unit tests and notebooks as other processors compute them (hours)"
 	@echo "make your-data UNET_DATA=folder   run notebook 15 on your data, result in runs/"
-	@echo "make results     measure every number of the book again (a night)"
+	@echo "make results     measure every number of the book again (hours)"
 	@echo "make checkpoint  train the model that ships with the package again"
 
 setup: $(READY)

@@ -1,4 +1,4 @@
-"""Measure every result of the book again: ``make results``, a night on two cores.
+"""Measure every result of the book again: ``make results``; it takes hours.
 
 Each benchmark runs from a clean commit (a dirty tree is refused) and writes its file into ``book/results``. What is
 done at this commit stands in ``_build/results`` and is not run again, so that an interrupted run goes on. Names on the

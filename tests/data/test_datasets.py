@@ -15,6 +15,7 @@ from unet_helpers.data import (
     phantom_arrays,
     recognize_layout,
 )
+from unet_helpers.data.synthetic import phantom_version
 from unet_helpers.files import data_folder
 
 # --- split ------------------------------------------------------------------------------------
@@ -451,3 +452,8 @@ def test_the_nodule_task_keeps_the_split_and_has_two_classes(tmp_path, monkeypat
     for name, subset in task.subsets.items():
         assert subset.patients == whole.subsets[name].patients
         assert len(subset) == 2 * len(whole.subsets[name])
+
+
+def test_the_patients_are_those_that_the_recorded_numbers_were_measured_on():
+    """After any change in the phantom, if only of a docstring, measure the results again and write the new key here."""
+    assert phantom_version() == "a79fda7ee7"

@@ -39,6 +39,7 @@ def recipe(**changes):
 
 def test_center_crop_is_small_where_objects_stand_in_the_middle():
     assert your_data.center_crop_size(subset(squares())) == 32
+    assert recipe().window == recipe().center_crop == 32  # its former name
 
 
 def test_center_crop_is_the_whole_picture_where_objects_stand_at_the_edge():

@@ -86,7 +86,7 @@ def nodule_crops(subset, size=64):
 
 
 def nodule_task(data, size=64):
-    """The phantom as a task of two classes, nodule against all else, in :func:`nodule_crops`."""
+    """The phantom as a task of two classes, nodule against all else, in :func:`nodule_crops`. Used in 07."""
     parts = {name: nodule_crops(subset, size) for name, subset in data.subsets.items()}
     return Dataset(f"{data.name}, nodules", ("background", "nodule"), **parts, report=list(data.report))
 

@@ -72,7 +72,7 @@ def width_for(name, parameters, **options):
 
 
 def count_multiply_adds(model):
-    """Multiplications (each with an addition) of all convolutions for one image; FLOPs are twice as many.
+    """Multiplications (each with an addition) of all convolutions for one image; FLOPs are twice as many. Used in 08.
 
     A convolution multiplies every weight once for each place of its output, a transposed one for each place of its
     input. Normalization, activation, pooling and interpolation are left out: they are few beside it.

@@ -17,7 +17,7 @@ def UNet3D(
     pool_sizes=None,
     padding="same",
 ):
-    """Build a U-Net for volumes.
+    """Build a U-Net for volumes. Used in 10.
 
     As in the paper each level doubles its channels in the second convolution, before the pooling, so that no map is
     narrower than what the pooling takes from it; an up-convolution keeps its channels and has no bias. What is not said

@@ -1,4 +1,7 @@
-"""The steps of notebook 15: the decisions that can be taken by rule, for any folder; all can be overruled."""
+"""The steps of notebook 15: the decisions that can be taken by rule, for any folder; all can be overruled.
+
+Used in 15.
+"""
 
 import contextlib
 import os
