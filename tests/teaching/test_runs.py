@@ -55,9 +55,10 @@ def test_a_finished_run_is_never_written_over_and_the_next_gets_a_number(kept, d
 def test_whatever_else_lies_in_the_place_is_left_alone(tmp_path, data, recipe):
     (tmp_path / "chest").mkdir()
     (tmp_path / "chest" / "report.md").write_text("of an earlier version")
-    (tmp_path / "chest-2").mkdir()
-    (tmp_path / "chest-2" / "state.json").write_text("{")
-    assert runs.open_run(tmp_path / "chest", data, recipe).name == "chest-3"
+    for number, content in enumerate(("{", "[]", "null", '{"process": 3}'), start=2):
+        (tmp_path / f"chest-{number}").mkdir()
+        (tmp_path / f"chest-{number}" / "state.json").write_text(content)
+    assert runs.open_run(tmp_path / "chest", data, recipe).name == "chest-6"
 
 
 def test_other_data_another_recipe_or_another_split_are_another_run(tmp_path, source, data, recipe):

@@ -4,6 +4,7 @@ Used in 15. A run that was interrupted is gone on with; a finished one is never 
 """
 
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -55,27 +56,22 @@ def open_run(folder, data, recipe):
     Path
     """
     wanted, mark = user_path(folder), fingerprint(data, recipe)
-    number = 1
-    while True:
+    for number in itertools.count(1):
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        number += 1
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 path.mkdir()  # one process only can make it
             except FileExistsError:
-                if _unfinished(path) != mark:
-                    continue
-                log(path, "went on after an interruption")
-                _write_json(path / STATE, {"fingerprint": mark, "finished": False, "process": _this_process()})
-                return path
-        _write_json(path / STATE, {"fingerprint": mark, "finished": False, "process": _this_process()})
-        log(
-            path, f"began: Python {platform.python_version()}, TensorFlow {version('tensorflow')}, {platform.machine()}"
-        )
-        log(path, str(data))
-        log(path, f"recipe: {recipe}")
-        return path
+                if _unfinished(path) == mark:
+                    log(path, "went on after an interruption")
+                    break
+            else:
+                software = f"Python {platform.python_version()}, TensorFlow {version('tensorflow')}"
+                log(path, f"began: {software}, {platform.machine()}\n{data}\nrecipe: {recipe}")
+                break
+    _write_json(path / STATE, {"fingerprint": mark, "finished": False, "process": _this_process()})
+    return path
 
 
 def _unfinished(path):
@@ -83,7 +79,7 @@ def _unfinished(path):
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         number, began = state.get("process", (0, 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
     at_work = [number, began] != _this_process() and psutil.pid_exists(number) and _began(number) == began
     return None if state.get("finished") or at_work else state.get("fingerprint")

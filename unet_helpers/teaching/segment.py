@@ -145,15 +145,16 @@ def segment_files(kept, images, out, others=(), progress=None):
             found = segment(kept, source)
         except DataError as error:
             left_out.append((source.name, str(error)))
+            outcome = " refused"
         else:
+            outcome = ""
             mask = found.masks if len(found.masks) > 1 else found.masks[0]
             write_mask_like(out / (names[source] + mask_suffix(source)), mask, source)
             rows += _rows(found, kept.class_names)
             if len(shown) < SHOWN:
                 shown.append(_largest(found))
         if progress:
-            refused = left_out and left_out[-1][0] == source.name
-            progress(f"{number} of {len(images)}: {source.name}{' refused' if refused else ''}")
+            progress(f"{number} of {len(images)}: {source.name}{outcome}")
     columns = ["image", "class", "slices", "pixels", "mm2", "ml"]
     table, left_out = pd.DataFrame(rows, columns=columns), pd.DataFrame(left_out, columns=["file", "why"])
     if not rows:
