@@ -158,9 +158,8 @@ def segment_files(kept, images, out, others=(), progress=None):
     columns = ["image", "class", "slices", "pixels", "mm2", "ml"]
     table, left_out = pd.DataFrame(rows, columns=columns), pd.DataFrame(left_out, columns=["file", "why"])
     if not rows:
-        raise DataError(
-            f"none of the {len(images)} images fits what the network has seen; the first: {left_out['why'][0]}"
-        )
+        first = left_out["why"][len(others)]
+        raise DataError(f"none of the {len(images)} images fits what the network has seen; the first: {first}")
     for name, content in (("table.csv", table), ("left_out.csv", left_out)):
         with atomic_path(out / name) as temporary:
             content.to_csv(temporary, index=False)
