@@ -89,7 +89,7 @@ def doubles(function):
         (lambda n: n + 1, "Not right: 2 should become 4"),
         (lambda n: n / 0, "Not right: your code raised ZeroDivisionError: division by zero"),
         (lambda: 4, "Not right: your code raised TypeError"),
-        (7, "Not right: your code raised TypeError"),
+        (7, "Not right: a function is expected here, not 7."),
         (lambda n: 2 * n, "Right. Both ways of writing it are fine."),
     ],
 )

@@ -13,7 +13,7 @@ from unet_helpers.teaching.checks import your_own_data as check
         (check.patient_pattern, r"PAT\d+", "parentheses"),
         (check.patient_pattern, r"^(\d+_PAT\d+)", "examined twice"),
         (check.patient_pattern, r"(\d+)$", "but the patient is"),
-        (check.patient_pattern, r"(PAT", "your code raised"),
+        (check.patient_pattern, r"(PAT", "is no regular expression"),
         (check.mask_values, {0: 0, 64: 1, 128: 1, 255: 2}, "Right"),
         (check.mask_values, {0: 0, 64: ..., 128: ..., 255: 2}, "Not yet"),
         (check.mask_values, {0: 0, 1: 64, 2: 255}, "other way round"),

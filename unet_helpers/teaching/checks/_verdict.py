@@ -4,6 +4,7 @@ import functools
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 
 
 class Wrong(Exception):
@@ -12,6 +13,10 @@ class Wrong(Exception):
 
 class NotYet(Exception):
     """Raised inside a check: the starter has not been filled in."""
+
+
+class Raised(Exception):
+    """The reader's own code raised an error: its cause."""
 
 
 def exercise(check):
@@ -32,8 +37,13 @@ def exercise(check):
             print(f"Not yet: {message}")
         except Wrong as message:
             print(f"Not right: {message}")
-        except Exception as error:  # whatever the reader's code raises is an answer too
-            print(f"Not right: your code raised {type(error).__name__}: {error}")
+        except Raised as error:  # whatever the reader's code raises is an answer too
+            print(f"Not right: your code raised {type(error.__cause__).__name__}: {error.__cause__}")
+        except Exception as error:
+            print(
+                "Not right: this check cannot work with what it was given; compare its kind with what the exercise "
+                f"asks for ({type(error).__name__}: {error})"
+            )
         else:
             print(f"Right. {more}" if more else "Right.")
 
@@ -46,11 +56,49 @@ def is_open(answer):
 
 
 def call(function, *arguments):
-    """Call the reader's function; a returned None or ... means not yet."""
-    result = function(*arguments)
+    """Call the reader's function on copies, and refuse a function that changes what it is given.
+
+    A returned ``...`` means not yet, and so does None; an error of the function comes back as :class:`Raised`.
+    """
+    if not callable(function):
+        raise Wrong(f"a function is expected here, not {function!r}.")
+    given = tuple(_copy(argument) for argument in arguments)
+    try:
+        result = function(*given)
+    except Exception as error:
+        raise Raised from error
     if is_open(result):
-        raise NotYet("the function returns nothing; replace the ... and run the cell again.")
+        raise NotYet(
+            "the function returns nothing; replace the ... and let it return its answer (print only shows it)."
+        )
+    if not all(map(_same, arguments, given)):
+        raise Wrong("your function changes what it is given, and later cells need that as it was; work on a copy.")
     return result
+
+
+def _copy(value):
+    """A copy of arrays, tables, and of lists and dictionaries of them; anything else as it is."""
+    if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series)):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(map(_copy, value))
+    return value
+
+
+def _same(before, after):
+    """Whether a copy still is what it was made from."""
+    if isinstance(before, (pd.DataFrame, pd.Series)):
+        return before.equals(after)
+    if isinstance(before, np.ndarray):
+        floats = before.dtype.kind in "fc"
+        return before.dtype == after.dtype and np.array_equal(before, after, equal_nan=floats)
+    if isinstance(before, dict):
+        return list(before) == list(after) and all(_same(before[key], after[key]) for key in before)
+    if type(before) in (list, tuple):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return before == after if type(before) is set else True
 
 
 def number(value, hint=""):

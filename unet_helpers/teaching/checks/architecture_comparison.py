@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise, match_answers, number
+from ._verdict import Raised, Wrong, call, exercise, match_answers, number
 
 
 @exercise
@@ -61,8 +61,8 @@ def gain_per_patient(function):
     right = runs.mean(axis=0) - others.mean(axis=0)
     try:
         given = call(function, runs, others)
-    except ValueError as error:
-        if "broadcast" in str(error):
+    except Raised as error:
+        if "broadcast" in str(error.__cause__):
             raise Wrong(
                 "it subtracts seed from seed, which fails for 2 and 3 seeds, and means nothing for 3 and 3: "
                 "seed 0 of one network has nothing in common with seed 0 of the other. Average over the seeds first."

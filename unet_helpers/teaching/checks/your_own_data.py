@@ -16,7 +16,10 @@ NAMES = {
 @exercise
 def patient_pattern(pattern):
     """A regular expression with one group, the patient id."""
-    compiled = re.compile(pattern)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise Wrong(f"{pattern!r} is no regular expression: {error}.") from None
     if compiled.groups != 1:
         raise Wrong(f"the pattern has {compiled.groups} groups; put parentheses around the patient id, once.")
     for name, patient in NAMES.items():
