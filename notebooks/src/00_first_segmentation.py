@@ -162,11 +162,11 @@ def to_mask(probabilities):
 
 check.to_mask(to_mask)
 
-# %% mystnb={"figure": {"caption": "Four slices of patients that the network has not seen. Above: what is true. Below: what it found."}, "image": {"alt": "Four chest slices in two rows. In both rows the lungs are outlined in blue, almost the same. In the upper row each slice also has a nodule filled in orange; in the lower row no nodule is filled, two are left out of the lung like a hole, and a few orange pixels lie elsewhere."}}
+# %% mystnb={"figure": {"caption": "Three slices of patients that the network has not seen. Above: what is true. Below: what it found."}, "image": {"alt": "Three chest slices in two rows. In both rows the lungs are outlined in blue, almost the same. In the upper row each slice also has a nodule filled in orange; in the lower row no nodule is filled, one is left out of the lung like a hole, and a few orange pixels lie elsewhere."}}
 truth, found = y[unseen], to_mask(probabilities)
-shown = np.argsort((truth == 2).sum(axis=(1, 2)))[-4:]
+shown = np.argsort((truth == 2).sum(axis=(1, 2)))[-3:]
 plotting.show_images(
-    [*x[unseen][shown]] * 2, ["truth"] * 4 + ["network"] * 4, [*truth[shown], *found[shown]], columns=4, panel=2.2
+    [*x[unseen][shown]] * 2, ["truth"] * 3 + ["network"] * 3, [*truth[shown], *found[shown]], columns=3, panel=2.2
 )
 
 # %% [markdown]
@@ -247,7 +247,7 @@ check.claims(claims)
 # | took this shape of network | size, depth, skips: each is a choice | [03](03_unet_architecture.ipynb), [08](08_architecture_comparison.ipynb) |
 # | trained six epochs with one loss | the rare class is ignored; nothing says when to stop | [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) |
 # | gave one number over all pixels | six patients, one seed, no interval | [05](05_evaluation.ipynb) |
-# | looked at four slices | the failures have kinds and reasons | [06](06_failure_analysis.ipynb), [16](16_museum_of_bugs.ipynb) |
+# | looked at three slices | the failures have kinds and reasons | [06](06_failure_analysis.ipynb), [16](16_museum_of_bugs.ipynb) |
 # | stayed with one synthetic scanner | real ones differ | [09](09_domain_shift_and_transfer.ipynb), [15](15_your_own_data.ipynb) |
 # | cut patients into slices | a nodule is a volume | [10](10_volumes_and_3d_unet.ipynb) |
 # | took each label for certain | how sure is the network, and is it right to be? | [12](12_uncertainty_and_calibration.ipynb) |
