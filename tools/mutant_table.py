@@ -19,8 +19,8 @@ get *Right*. And there are **mutants**, wrong programs, which must not: mistakes
 median for a mean, an input changed in place), each of which must also get a hint that fits it; and mechanical ones, \
 made from the right answer by turning its result (as text, one more, backward, always the first one).
 
-Right now **{caught} of {all} mutants are caught ({share:.1%})**: {named} with a name and {mechanical} mechanical ones, \
-over {exercises} exercises. The tests of the series run them all, and a test compares this page with them.
+Right now **{caught} of {all} mutants are caught ({share:.1%})**: {named} with a name and {mechanical} mechanical \
+ones, over {exercises} exercises. The tests of the series run them all, and a test compares this page with them.
 """
 SURVIVORS = """
 ## Mutants that survive
