@@ -113,7 +113,7 @@ def _equal(first, second):
 
 
 def _why_unequal(first, second, image, name):
-    if first == image or second == name:
+    if isinstance(first, str) and (first == image or second == name):
         return " It gives back the whole name; take out what image and mask share."
     if hasattr(first, "__next__"):
         return " Make a tuple of it: two such objects are never equal."
@@ -164,7 +164,7 @@ def lung_values(values):
         raise Wrong("255 became background: patient 7 would have no lungs, and the network would be told so.")
 
 
-SPLITS = [  # training and test slices, as the ids of their patients; no order, or repetition, is kept
+SPLITS = [  # training and test slices, as the ids of their patients: unsorted, and some of them several times
     ("P06 P03 P04 P04 P02", "P02 P01 P05 P05 P07 P04 P06"),
     ("P08 P08 P03 P11 P01 P14 P14 P02 P05 P09 P01 P12", "P05 P13 P12 P03 P13 P01 P14 P01 P08 P09"),
     ("P03 P01 P01 P03", "P02 P04 P02 P05 P05"),
