@@ -21,4 +21,10 @@ def agree(function, cases, right, mistakes, case, hint):
             hint = what
             break
     first = int(np.argmax(wrong))
-    raise Wrong(f"{case.format(*cases[first])} it gives {given[first]:.10g}, not {expected[first]:.10g}. {hint}")
+    raise Wrong(
+        f"{case.format(*cases[first])} it gives {_digits(given[first])}, not {_digits(expected[first])}. {hint}"
+    )
+
+
+def _digits(value):
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"

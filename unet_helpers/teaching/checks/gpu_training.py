@@ -90,9 +90,7 @@ def repaired_targets(given):
     if found.max() == 255:
         raise Wrong("the targets still hold 255. Binary cross-entropy takes them for probabilities, 0 to 1.")
     if len(found) == 1:
-        raise Wrong(
-            f"every target is {float(found[0]):g} now: nothing tells the lungs from the rest. Compare with 0, or divide by 255."
-        )
+        raise Wrong(f"every target is {float(found[0]):g} now: nothing tells the lungs from the rest.")
     if len(found) > 2:
         raise Wrong(f"the targets hold {len(found)} values; a mask of one class has two, 0 and 1.")
     if not np.isclose(found, (0, 1)).all():
