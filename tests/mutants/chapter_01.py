@@ -284,6 +284,14 @@ EXERCISES = [
                 lambda train, test: ["P02", "P04", "P06"],
                 "P01 is in both and is missing",
             ),
+            "in one long text": (
+                lambda train, test: [p for p in sorted(set(train)) if p in " ".join(test)],
+                "must be empty",
+            ),
+            "sorted by the last digit": (
+                lambda train, test: sorted(both(train, test), key=lambda patient: patient[-1]),
+                "sorted list",
+            ),
             "no empty list": (lambda train, test: both(train, test) or [""], "must be empty"),
             "sorts what it is given": (sorted_in_place, "changes what it is given"),
         },

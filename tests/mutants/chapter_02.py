@@ -147,6 +147,7 @@ EXERCISES = [
                 "should give",
             ),
             "a level without its fraction": (lambda hu, level, width: gray(hu, int(level), width), "by the formula"),
+            "no level 0": (lambda hu, level, width: gray(hu, level or -600, width), "by the formula"),
             "level and width exchanged": (lambda hu, level, width: gray(hu, width, level), "by the formula"),
             "divided by the upper end": (
                 lambda hu, level, width: np.clip((hu - (level - width / 2)) / (level + width / 2), 0, 1),
@@ -159,7 +160,10 @@ EXERCISES = [
                 ),
                 "should give",
             ),
-            "an S-shaped curve": (lambda hu, level, width: 1 / (1 + np.exp((level - hu) / width)), "by the formula"),
+            "an S-shaped curve": (
+                lambda hu, level, width: 1 / (1 + np.exp(np.clip((level - hu) / width, -50, 50))),
+                "by the formula",
+            ),
             "sorted": (lambda hu, level, width: np.sort(gray(hu, level, width).ravel()).reshape(np.shape(hu)), "gives"),
             "only the first": (lambda hu, level, width: gray(hu, level, width)[:1], "return one value for each"),
             "flat": (lambda hu, level, width: np.ravel(gray(hu, level, width)), "return one value for each"),
@@ -204,6 +208,7 @@ EXERCISES = [
                 lambda gray, level, width: np.asarray(back(gray, level, width)).astype(int),
                 "should give",
             ),
+            "no level 0": (lambda gray, level, width: back(gray, level or -600, width), "should give"),
             "level and width exchanged": (lambda gray, level, width: back(gray, width, level), "should give"),
             "divided": (lambda gray, level, width: gray / width + level - width / 2, "should give"),
             "for 0 to 255": (lambda gray, level, width: back(gray / 255, level, width), "should give"),

@@ -324,6 +324,7 @@ EXERCISES = [
             "a range": (lambda kernels: (1, field(kernels)), "one number was expected"),
             "text": (lambda kernels: str(field(kernels)), "a number was expected"),
             "takes them out": (popped, "changes what it is given"),
+            "no more than four": (lambda kernels: field(kernels[:4]), "Start from 1"),
             "a constant": (lambda kernels: 5, "Start from 1"),
         },
     ),

@@ -138,6 +138,7 @@ EXERCISES = [
             "rounded half up": (lambda slices, size: int(slices / size + 0.5), "round up"),
             "nine tenths added": (lambda slices, size: int(slices / size + 0.9), "One slice left"),
             "nearly one added": (lambda slices, size: int(slices / size + 0.99), "One slice left"),
+            "very nearly one added": (lambda slices, size: int(slices / size + 0.999), "One slice left"),
             "a fraction": (lambda slices, size: slices / size, "no fractions"),
             "multiplied": (lambda slices, size: slices * size, "Divide"),
             "always one more": (lambda slices, size: slices // size + 1, "divide evenly"),

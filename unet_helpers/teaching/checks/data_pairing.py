@@ -169,6 +169,7 @@ SPLITS = [  # training and test slices, as the ids of their patients: unsorted, 
     ("P08 P08 P03 P11 P01 P14 P14 P02 P05 P09 P01 P12", "P05 P13 P12 P03 P13 P01 P14 P01 P08 P09"),
     ("P03 P01 P01 P03", "P02 P04 P02 P05 P05"),
     ("P02 P02 P02", "P02"),
+    ("P1 P3 P1", "P12 P31"),
     ("", "P02 P01"),
 ]
 

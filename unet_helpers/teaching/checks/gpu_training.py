@@ -40,7 +40,7 @@ def output_and_loss(answer):
     return "The decision hangs on the number of maps, not on the number of things you want to find."
 
 
-EPOCHS = [(272, 16), (100, 16), (5, 8), (33, 4), (33, 16), (1001, 1000), (127, 64), (7, 1), (50, 20)]
+EPOCHS = [(272, 16), (100, 16), (5, 8), (33, 4), (33, 16), (100001, 100000), (127, 64), (7, 1), (50, 20)]
 EPOCH_MISTAKES = [
     (lambda slices, size: slices // size, "You rounded down: the last, smaller batch is a step too."),
     (lambda slices, size: slices / size, "There are no fractions of a step: round up."),

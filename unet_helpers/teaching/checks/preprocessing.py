@@ -12,7 +12,8 @@ WINDOWS = [  # HU, level, width
     (np.array([[[30000]], [[-30000]], [[101]]], dtype=np.int16), 100, 7),
     (-600.0, -600, 1500),
     (-225, -600, 1500),
-    (400, 40, 401),
+    (0, 40, 401),
+    (np.array([200.0, -100.0]), 0, 1000),
 ]
 GRAY_MISTAKES = [
     (lambda hu, level, width: (hu - level) / width + 0.5, "Values outside the window are not clipped to 0 and 1."),
@@ -61,8 +62,7 @@ def _gray(hu, level, width):
 @exercise
 def to_gray(function):
     """A function of (hu, level, width): gray values in 0–1."""
-    for hu, level, width in WINDOWS:
-        _compare(function, (hu, level, width), _gray, GRAY_MISTAKES, "{:g} HU", 1e-5)
+    _agree(function, WINDOWS, _gray, GRAY_MISTAKES, "{:g} HU", 1e-5)
     return "-600 HU, the level, becomes 0.5."
 
 
@@ -72,6 +72,7 @@ GRAYS = [  # gray, level, width
     (np.linspace(0.9, 0.2, 8), 40.5, 401),
     (0.5, 40, 7),
     (1, -600, 1500),
+    (0, 0, 1000),
 ]
 HU_MISTAKES = [
     (lambda gray, level, width: gray * width + level, "Gray 0.5 should give the level; gray 0 is level - width / 2."),
@@ -99,8 +100,7 @@ HU_MISTAKES = [
 @exercise
 def to_hu(function):
     """A function of (gray, level, width): the HU that a window showed as this gray."""
-    for gray, level, width in GRAYS:
-        _compare(function, (gray, level, width), _back, HU_MISTAKES, "gray {:g}", 1e-2)
+    _agree(function, GRAYS, _back, HU_MISTAKES, "gray {:g}", 1e-2)
     return "Gray 0 gives -1350 HU, though the pixel may have held less: clipping cannot be undone."
 
 
@@ -108,30 +108,29 @@ def _back(gray, level, width):
     return (gray - 0.5) * width + level
 
 
-def _compare(function, arguments, right, mistakes, unit, tolerance):
-    """Hold one call against the right values, and name the mistake that gives the same wrong ones."""
-    values, level, width = arguments
-    given = np.asarray(call(function, *arguments))
-    if given.dtype.kind not in "fiu":
-        raise Wrong(f"numbers are expected, not {given.ravel()[:1].tolist()}.")
-    if given.shape != np.shape(values):
-        raise Wrong(
-            f"an array of shape {np.shape(values)} became {given.shape}; return one value for each, in its place."
-        )
-    expected = np.asarray(right(*arguments))
-    off = ~np.isclose(given, expected, rtol=0, atol=tolerance)
-    if not off.any():
-        return
-    place = np.unravel_index(np.argmax(off), off.shape)
-    hint = "Each value follows from itself, the level and the width alone, by the formula."
-    for mistake, what in mistakes[::-1]:
-        if np.allclose(given, mistake(*arguments), rtol=0, atol=tolerance):
-            hint = what
-    value = unit.format(np.asarray(values)[place])
-    shown = (
-        f"with the window {level}/{width}, {value} gives {given[place]:.4g}, and should give {expected[place]:.4g}. "
-    )
-    raise Wrong(shown + hint)
+def _agree(function, cases, right, mistakes, unit, tolerance):
+    """Hold a function against the right one, and name the mistake that explains what it gives in all cases."""
+    given = []
+    for case in cases:
+        given.append(result := np.asarray(call(function, *case)))
+        if result.dtype.kind not in "fiu":
+            raise Wrong(f"numbers are expected, not {result.ravel()[:1].tolist()}.")
+        if result.shape != np.shape(case[0]):
+            raise Wrong(f"shape {np.shape(case[0])} became {result.shape}; return one value for each, in its place.")
+
+    def close(other):
+        return [np.isclose(one, other(*case), rtol=0, atol=tolerance) for one, case in zip(given, cases, strict=True)]
+
+    for result, same, case in zip(given, close(right), cases, strict=True):
+        if not same.all():
+            place = np.unravel_index(np.argmin(same), same.shape)
+            value, expected = (np.asarray(one)[place] for one in (case[0], right(*case)))
+            hint = "Each value follows from itself, the level and the width alone, by the formula."
+            for mistake, what in mistakes[::-1]:
+                if all(map(np.all, close(mistake))):
+                    hint = what
+            shown = f"with the window {case[1]}/{case[2]}, {unit.format(value)} gives {result[place]:.4g}"
+            raise Wrong(f"{shown}, and should give {expected:.4g}. {hint}")
 
 
 MASKS = [

@@ -159,7 +159,18 @@ def padded_size(function):
     return "340×500 becomes 352×512 for a U-Net of depth 4."
 
 
-KERNELS = [([3],), ([5],), ([3, 3],), ([3, 3, 3],), ([7, 1, 3],), ([2],), ([4, 3, 2],), ([3, 5, 5, 9],)]
+KERNELS = [
+    ([3],),
+    ([5],),
+    ([3, 3],),
+    ([3, 3, 3],),
+    ([7, 1, 3],),
+    ([2],),
+    ([4, 3, 2],),
+    ([3, 5, 5, 9],),
+    ([1],),
+    ([3] * 7,),
+]
 FIELD_MISTAKES = [
     (sum, "The windows overlap: a second 3×3 adds one pixel on each side, not three in all."),
     (math.prod, "The field grows by addition; it multiplies only when a stride or a pooling lies between."),
