@@ -76,7 +76,7 @@ def _count(function, pairs):
 
 # patient and position of slices that a good key tells apart
 SLICES = [(7, 12), (8, 12), (7, 13), (17, 12), (70, 12), (7, 112), (7, 1), (7, 10), (12, 7), (1, 11), (11, 1)]
-SLICES += [(7, 1012), (1007, 12), (107, 12), (21, 3)]
+SLICES += [(7, 1012), (1007, 12), (107, 12), (10, 712), (100, 7012), (14, 24), (21, 3)]
 
 
 @exercise
