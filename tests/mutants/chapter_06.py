@@ -176,7 +176,7 @@ EXERCISES = [
                 "a ring around an object",
             ),
             "transposed": (lambda t, p: islands(t, p).T, "return a mask"),
-            "upside down": (lambda t, p: islands(t, p)[::-1], "pixels are wrong"),
+            "upside down": (lambda t, p: islands(t, p)[::-1], "wrong pixels"),
             "as text": (lambda t, p: islands(t, p).astype(str), "holds only True and False"),
             "in place": (islands_in_place, "changes what it is given"),
         },

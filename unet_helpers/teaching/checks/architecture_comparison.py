@@ -148,9 +148,11 @@ def _compare_gains(function, what, runs, others):
                 "seed 0 of one network has nothing in common with seed 0 of the other. Average over the seeds first."
             ) from error
         raise
+    if isinstance(given, (set, dict)):
+        raise Wrong(f"it gives a {type(given).__name__}; return an array, in the order of the patients.")
     given = np.asarray(given)
     if given.dtype.kind not in "if":
-        raise Wrong(f"{given.dtype} is no kind of number; return an array of differences.")
+        raise Wrong(f"it gives {given.ravel()[:2].tolist()} …; return an array of numbers.")
     if given.size == 1:
         raise Wrong("it gives one number; the patients must stay apart, one difference for each.")
     if given.shape != right.shape:
@@ -161,7 +163,7 @@ def _compare_gains(function, what, runs, others):
     if not np.allclose(given, right, atol=1e-6):
         hints = (hint for hint, wrong in _NO_GAINS.items() if np.allclose(given, wrong(runs, others)))
         raise Wrong(
-            f"for {what} it gives {given.round(3).tolist()}, and right is {right.round(3).tolist()}. "
+            f"for {what} it gives {given.astype(float).round(3).tolist()}, and right is {right.round(3).tolist()}. "
             f"{next(hints, 'Average each network over its seeds, then subtract.')}"
         )
 

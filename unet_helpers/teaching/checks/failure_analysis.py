@@ -136,7 +136,7 @@ def false_islands(function):
             continue
         hint = (hint for hint, wrong in _NO_ISLANDS.items() if (given == wrong(truth, predicted)).all())
         touches = "An object touches if any of its pixels is true, wherever its center lies and however large it is."
-        raise Wrong(f"{what}: {int((given != right).sum())} pixels are wrong. {next(hint, touches)}")
+        raise Wrong(f"{what}: wrong pixels: {int((given != right).sum())}. {next(hint, touches)}")
     return "A definition that a program applies gives the same name tomorrow, and to everybody."
 
 
@@ -170,7 +170,6 @@ def balanced_accuracy(function):
             "That is the median; one poor kind has to count.": (
                 lambda matrix: np.median(np.diag(matrix) / matrix.sum(axis=1))
             ),
-            "Return it as it is; rounding is for print.": lambda matrix: round(float(_balanced(matrix)), 2),
         },
         "Divide the diagonal by the sums of the rows, then take the mean.",
         several="take their mean",
@@ -240,7 +239,6 @@ def best_constant(function):
                 lambda share: share**2 + (1 - share) ** 2
             ),
             "Return a share, from 0 to 1, not percent.": lambda share: 100 * max(share, 1 - share),
-            "Return it as it is; rounding is for print.": lambda share: round(max(share, 1 - share), 2),
         },
         "A constant is right on all pixels of one class and wrong on all others; the better of the two counts.",
     )

@@ -64,7 +64,6 @@ def soft_dice_loss(function):
             "Sums are asked for, not means: beside a mean, a smoothing of 1 is as large as everything.": (
                 lambda y, p: 1 - (2 * (y * p).mean() + 1) / (y.mean() + p.mean() + 1)
             ),
-            "Return it as it is; rounding is for print.": lambda y, p: round(float(_soft_dice(y, p)), 2),
         },
         "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1.",
         several="sum over all pixels",
@@ -142,7 +141,7 @@ def tversky_weights(weights):
         raise Wrong("alpha weighs false positives; make beta, the weight of what is missed, the larger one.")
     if abs(beta - 4 * alpha) > 1e-6:
         raise Wrong(
-            f"a missed pixel costs {beta / alpha:.1f} times a false one; four times was asked for."
+            f"a missed pixel costs {beta / alpha:.4g} times a false one; four times was asked for."
             if alpha
             else "with alpha = 0 false positives are free: the best answer would be 'nodule' everywhere."
         )
@@ -165,7 +164,6 @@ def threshold_of_weight(function):
             "The weighted network is cut at 0.5; the question is which plain q it stands for.": lambda w: 0.5,
             "That holds for one weight only; write it with w.": lambda w: 1 / 11,
             "A weight need not be a whole number.": lambda w: 1 / (1 + int(w)),
-            "Return it as it is; rounding is for print.": lambda w: round(1 / (1 + w), 2),
         },
         "Set w·q / (w·q + 1 - q) to one half, and solve for q.",
     )
