@@ -128,7 +128,7 @@ for image, mask in naive[:5] + naive[16:19]:
     print(f"{image.name:<20} {mask.name}")
 
 # %% [markdown]
-# Two pairs are right. Then a mask is missing, and each image gets the mask of the next slice. Further down, patient 10 gets the masks of patient 3. `zip` stops at the shorter list, so the surplus image vanished without a word; `zip(..., strict=True)` would have raised an error, and only because the counts happen to differ.
+# Two pairs are right. Then a mask is missing, and each image gets the mask of the next slice. Further down, patient 10 gets the masks of patient 3. `zip` stops at the shorter list, so the surplus image vanished without a word; `zip(..., strict=True)` would have raised an error, but only because the counts happen to differ.
 #
 # How many of the pairs are wrong? To count them we need to say what makes a pair right. Both names contain the same two *numbers*. That is a **key**: the part of a name that says what the file is of.
 
