@@ -366,6 +366,13 @@ def test_with_a_key_nothing_else_in_the_names_counts(folders):
     assert found == [("a_x.png", "b_x.png"), ("b_y.png", "a_y.png")]
 
 
+def test_with_a_key_a_number_behind_a_mask_word_makes_no_second_mask(folders):
+    both = folders(["a.png"], ["a_mask.png", "a_mask_1.png"])
+    pairing = pair_files(*both, check_contents=False, key=lambda name: "1" in name)
+    assert names(pairing.pairs) == [("a.png", "a_mask.png")]
+    assert [path.name for path in pairing.masks_without_image] == ["a_mask_1.png"]
+
+
 def test_a_key_that_stands_twice_pairs_with_nothing_and_is_named(folders):
     both = folders(["T1_ID_7_Z_9.png", "T2_ID_7_Z_9.png", "T1_ID_8_Z_1.png"], ["ID_7_Z_9.png", "ID_8_Z_1.png"])
     pairing = pair_files(*both, check_contents=False, key=patient_and_position)
