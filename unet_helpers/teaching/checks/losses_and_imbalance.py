@@ -125,7 +125,7 @@ def four_pixels(truth, found, wrong):
 
 @exercise
 def tversky_weights(weights):
-    """(alpha, beta) with sum 1 for which a missed pixel costs four times a false one."""
+    """(alpha, beta) with sum 1 for which a missed pixel costs nine times a false one."""
     if not isinstance(weights, (list, tuple, np.ndarray)) or len(weights) != 2:
         raise Wrong("give two numbers in this order, (alpha, beta).")
     alpha, beta = map(number, weights)
@@ -133,21 +133,21 @@ def tversky_weights(weights):
         raise Wrong(f"({alpha}, {beta}): a weight is a number from 0 to 1.")
     if min(alpha, beta) < 0:
         raise Wrong("a weight below 0 would reward errors.")
-    if abs(alpha - 0.8) < 1e-6 and abs(beta - 0.2) < 1e-6:
+    if abs(alpha - 0.9) < 1e-6 and abs(beta - 0.1) < 1e-6:
         raise Wrong("these are exchanged: alpha weighs false positives. So trained, the network would find less.")
     if alpha == beta:
         raise Wrong("equal weights are the Dice loss: both errors cost the same.")
     if alpha > beta:
         raise Wrong("alpha weighs false positives; make beta, the weight of what is missed, the larger one.")
-    if abs(beta - 4 * alpha) > 1e-6:
+    if abs(beta - 9 * alpha) > 1e-6:
         raise Wrong(
-            f"a missed pixel costs {beta / alpha:.4g} times a false one; four times was asked for."
+            f"a missed pixel costs {beta / alpha:.4g} times a false one; nine times were asked for."
             if alpha
             else "with alpha = 0 false positives are free: the best answer would be 'nodule' everywhere."
         )
     if abs(alpha + beta - 1) > 1e-6:
         raise Wrong(f"the ratio is right, but the two sum to {alpha + beta:g}; make it 1, as in the Dice loss.")
-    return "One pixel missed now costs as much as four too many."
+    return "One pixel missed now costs as much as nine too many."
 
 
 @exercise
