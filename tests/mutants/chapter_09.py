@@ -163,7 +163,7 @@ EXERCISES = [
                 ends_are(lambda lost: (lost.mean() - lost.std(ddof=0), lost.mean() + lost.std(ddof=0))),
                 "how much the patients differ",
             ),
-            "quartiles": (ends_are(lambda lost: tuple(lost.quantile([0.25, 0.75]))), "its level of 95 %"),
+            "quartiles": (ends_are(lambda lost: tuple(lost.quantile([0.25, 0.75]))), "has to hold the mean"),
             "90 percent": (ends_are(lambda lost: bootstrap_interval(lost, level=0.9)), "its level of 95 %"),
             "99 percent": (ends_are(lambda lost: bootstrap_interval(lost, level=0.99)), "its level of 95 %"),
             "interval of after": (
