@@ -98,7 +98,7 @@ def _same(before, after):
         return list(before) == list(after) and all(_same(before[key], after[key]) for key in before)
     if type(before) in (list, tuple):
         return len(before) == len(after) and all(map(_same, before, after))
-    return before == after if type(before) is set else True
+    return before is after or bool(np.all(before == after))
 
 
 def number(value, hint=""):
