@@ -168,7 +168,7 @@ EXERCISES = [
             "voxels": (field(mm=False), "number of voxels"),
             "divided by the spacing": (lambda f, s: field(mm=False)(f, s) / s, "Multiply by the spacing"),
             "step stays": (field(grow=False), "let step grow"),
-            "step grows too early": (field(late=True), "in the steps of the map above"),
+            "step grows too early": (field(late=True), "in steps of the map above"),
             "no bottleneck": (field(bottom=False), "bottleneck"),
             "one convolution at the bottom": (
                 lambda f, s: field()(f, s) - 2 * math.prod(f) * s,
