@@ -166,7 +166,7 @@ def _overlap(true, found, what):
 def quality(function):
     """A function of the IoUs of the pairs and the numbers of true and predicted objects that gives PQ."""
     cases = (
-        ([0.7, 0.95, 0.6, 0.72], 7, 6), ([1.0, 1.0], 2, 2), ([0.8, 0.6], 3, 5), ([0.55], 1, 6),
+        ([0.7, 0.95, 0.6, 0.72], 9, 6), ([1.0, 1.0], 2, 2), ([0.8, 0.6], 3, 5), ([0.55], 1, 6),
         ([0.9, 0.51, 0.62, 0.77, 0.83], 5, 6), ([], 3, 1), ([], 0, 2),
     )  # fmt: skip
     for ious, true, predicted in cases:
