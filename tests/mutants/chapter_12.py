@@ -358,7 +358,7 @@ EXERCISES = [
             "a dictionary": (by_dictionary, "each counts"),
             "different ones only": (
                 lambda r, u, s: r[np.unique(u, return_index=True)[1]][: round(s * len(r))].mean(),
-                "",
+                "in the order they came",
             ),
             "median": (lambda r, u, s: np.median(r[np.argsort(u)][: round(s * len(r))]), "the median"),
             "sum": (lambda r, u, s: r[np.argsort(u)][: round(s * len(r))].sum(), "the sum of the risks"),

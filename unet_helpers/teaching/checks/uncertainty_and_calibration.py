@@ -127,16 +127,9 @@ def _wrong_errors(counts, confidence, accuracy):
         (np.nansum(counts * np.abs(gaps)) / counts.max(), size + " by those of the fullest bin."),
         (np.nansum(counts * confidence) / total, "That is the mean confidence; the gap is to the accuracy."),
         (np.nansum(counts * accuracy) / total, "That is the accuracy; the gap is to the confidence."),
-        (
-            np.nansum(counts * np.maximum(gaps, 0)) / total,
-            either,
-        ),
-        (
-            np.nansum(counts * np.maximum(-gaps, 0)) / total,
-            either,
-        ),
         (np.nansum((counts * np.abs(gaps))[:-1]) / total, "The last bin is missing."),
         (np.nansum((counts * np.abs(gaps))[1:]) / total, "The first bin is missing."),
+        *((np.nansum(counts * np.maximum(side * gaps, 0)) / total, either) for side in (1, -1)),
         (None, "The gap of each bin, as an absolute value, times its share of the pixels; and the sum of these."),
     ]
 
