@@ -240,7 +240,7 @@ def _check_sigmoid(given, logits, without_bias):
     hints = [
         (np.ones_like(logits), "the output is still 1 everywhere."),
         (logits, "the output is the number before the activation; put a sigmoid on it."),
-        (_sigmoid(np.ones_like(logits)), "the sigmoid comes after the softmax, and makes 0.73 of 1; put it in its place."),
+        (_sigmoid(np.ones_like(logits)), "the sigmoid comes after the softmax; put it in its place."),
         (_sigmoid(_sigmoid(logits)), "there are two sigmoids, one after the other."),
         (_sigmoid(without_bias), "the last layer has its kernel and no bias; give it both weights of the old one."),
         (_sigmoid(-logits), "foreground and background are exchanged."),
