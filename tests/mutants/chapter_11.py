@@ -38,8 +38,8 @@ def by_code(base, dtype=int):
     def answer(true, found):
         columns = base(found) if callable(base) else base
         code = true.astype(dtype) * dtype(columns) + found.astype(dtype)
-        rows, shape = true.max() + 1, (true.max(), found.max())
-        shared = np.bincount(code.ravel(), minlength=int(rows * columns) + 99)
+        rows, shape = int(true.max()) + 1, (int(true.max()), int(found.max()))
+        shared = np.bincount(code.ravel(), minlength=9999)
         shared = [[shared[t * columns + f] for f in range(1, shape[1] + 1)] for t in range(1, rows)]
         shared = np.array(shared, float).reshape(shape)
         areas = [np.bincount(one.ravel(), minlength=n + 1)[1:] for one, n in zip((true, found), shape, strict=True)]
@@ -164,6 +164,8 @@ EXERCISES = [
             "transposed at the end": (of_table(np.transpose), "exchanged"),
             "with background": (pairs(union, background=True), "0 is background"),
             "base 10": (by_code(10), "Shared pixels, divided"),
+            "base 100": (by_code(100), "Shared pixels, divided"),
+            "codes in uint8": (by_code(lambda found: int(found.max()) + 1, np.uint8), "Shared pixels, divided"),
             "one row": (lambda true, found: np.zeros(3), "gives shape (3,)"),
             "flat": (of_table(np.ravel), "a row for each true object"),
             "best of each row": (of_table(lambda ious: ious.max(axis=1, initial=0)), "a row for each true object"),

@@ -153,6 +153,11 @@ def by_dictionary(risk, uncertainty, share):
     return np.mean([by[one] for one in sorted(by)][: round(share * len(risk))])
 
 
+def by_risk_in_a_dictionary(risk, uncertainty, share):
+    by = dict(zip(risk, uncertainty, strict=True))
+    return np.mean(sorted(by, key=by.get)[: round(share * len(risk))])
+
+
 def sorts_in_place(risk, uncertainty, share):
     order = np.argsort(uncertainty)
     uncertainty.sort()
@@ -192,6 +197,7 @@ EXERCISES = [
             ),
             "closed on both sides": (by_edges(high_closed=True), "belongs to the upper one"),
             "closed on no side": (by_edges(low_closed=False), "Sort the pixels into bins"),
+            "0 falls out": (lambda c, r, b: per_bin(c[c > 0], r[c > 0], b), "Sort the pixels into bins"),
             "always five bins": (lambda c, r, b: per_bin(c, r, 5), "one number for each of 4 bins"),
             "ten bins, the first": (lambda c, r, b: per_bin(c, r, 10)[:b], "Sort the pixels into bins"),
             "one bin more": (lambda c, r, b: per_bin(c, r, b + 1), "one number for each of 5 bins"),
@@ -356,6 +362,7 @@ EXERCISES = [
             "quantile": (lambda r, u, s: r[u <= np.quantile(u, s)].mean(), "A quantile cuts"),
             "below the share": (lambda r, u, s: r[u <= s].mean(), "Round how many"),
             "a dictionary": (by_dictionary, "each counts"),
+            "a dictionary by risk": (by_risk_in_a_dictionary, "Sort the cases by uncertainty"),
             "different ones only": (
                 lambda r, u, s: r[np.unique(u, return_index=True)[1]][: round(s * len(r))].mean(),
                 "in the order they came",

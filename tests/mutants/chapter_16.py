@@ -376,6 +376,12 @@ EXERCISES = [
             "as text": (lambda mask: mask[::2, ::2].astype(str), "a class is a number"),
             "in place": (zeroes, "changes what it is given"),
         },
+        survives={
+            "background where there is any": (
+                lambda mask: np.where((fours(mask) == 0).any(axis=-1), 0, mask[::2, ::2]),
+                "each pixel is one of its four, which is all that the exercise asks; this rule shrinks every object",
+            )
+        },
     ),
     Exercise(
         "16.3",

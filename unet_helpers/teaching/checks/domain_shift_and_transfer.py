@@ -44,7 +44,7 @@ def paired(function):
     if not low < mean < high:
         raise Wrong(shown_ends + "The interval has to hold the mean; are its ends in order?")
     any_method = any(np.allclose((low, high), bootstrap_interval(lost, method=method)) for method in METHODS)
-    if not any_method and not np.allclose((low, high), right, atol=0.06 * (right[1] - right[0])):
+    if not any_method and not np.allclose((low, high), right, atol=0.045 * (right[1] - right[0])):
         raise Wrong(shown_ends + _first_hint((low, high), 1e-3, _wrong_ends(before, after, lost)))
     return "What differs between patients cancels, and only the loss is left."
 
@@ -197,7 +197,7 @@ def frozen(function):
 
     from ...models import UNet
 
-    for depth, options in ((2, {}), (1, {"batch_norm": False}), (3, {"batch_norm": False})):
+    for depth, options in ((1, {}), (3, {"batch_norm": False})):
         keras.utils.set_random_seed(depth)
         network = UNet((32, 16, 1), 2, base_filters=2, depth=depth, **options)
         before = network.get_weights()

@@ -29,7 +29,7 @@ def accuracy_per_bin(function):
     """A function of (confidence, right, bins) that gives the share that is right in each bin of equal width."""
     cases = (
         ([0.45, 0.05, 0.59, 0.41, 1.0, 0.55, 0.95, 0.81], [0, 0, 1, 1, 1, 1, 0, 1], 5),
-        ([0.5, 0.6, 0.0, 0.3, 0.7, 0.25, 0.9, 0.5, 0.1], [1, 0, 1, 1, 0, 0, 1, 1, 1], 4),
+        ([0.5, 0.6, 0.0, 0.3, 0.7, 0.25, 0.9, 0.5, 0.1], [1, 0, 0, 1, 0, 0, 1, 1, 1], 4),
         ([0.97, 0.93, 0.98, 0.62, 0.71], [1, 0, 1, 0, 1], 10),
         ([0.8, 0.3], [1, 0], 1),
     )
@@ -240,7 +240,7 @@ def _entropy(probabilities):
 def kept_risk(function):
     """A function of (risk, uncertainty, share) that gives the mean risk of the most certain share of the cases."""
     few = np.array([0.9, 0.12, 0.58, 0.2, 0.31, 0.77]), np.array([1.4, 0.33, 0.12, 1.9, 0.21, 0.6])
-    risk = np.array([0.31, 0.7, 0.05, 0.42, 0.93, 0.16, 0.58])
+    risk = np.array([0.31, 0.7, 0.05, 0.42, 0.93, 0.16, 0.31])
     ties = risk, np.array([0.2, 0.6, 0.4, 0.2, 0.9, 0.2, 0.7])
     other = risk, np.array([2.5, 0.1, 3.0, -1.0, 0.4, 7.0, 0.6])
     cases = [(*few, share) for share in (0.35, 0.5, 1.0)]
