@@ -68,8 +68,9 @@ def _cross_sections(truth, index, least=20, ends=None):
         labels, count = ndimage.label(mask, NEIGHBORS)
         for number in range(1, count + 1):
             whole = labels == number
-            sides = sum(bool((truth[j] == index)[whole].any()) for j in (k - 1, k + 1) if 0 <= j < len(truth))
-            if whole.sum() >= least and (ends is None or (sides == 1) == ends):
+            over = [(truth[j] == index)[whole].mean() for j in (k - 1, k + 1) if 0 <= j < len(truth)]
+            is_end = np.count_nonzero(over) == 1 and max(over) >= 0.5
+            if whole.sum() >= least and (ends is None or is_end == ends):
                 chosen.append((k, whole))
     return chosen
 

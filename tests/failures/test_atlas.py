@@ -89,6 +89,38 @@ def test_the_last_cross_section_missed_or_one_too_many_is_a_slice_end(stack):
     assert kinds(three, island) == ["false island"]
 
 
+def test_the_first_and_the_last_cross_section_of_a_nodule_of_several_slices_are_ends_however_small_the_tip():
+    truth = np.stack([disk(radius) for radius in (1.5, 5, 6, 5, 4)]).astype(np.uint8)
+    for k, kind in ((0, "slice-end error"), (4, "slice-end error"), (2, "missed object")):
+        missed = truth.copy()
+        missed[k] = 0
+        assert kinds(truth, missed) == [kind]
+
+
+@pytest.mark.parametrize(("brightness", "kind"), [(1.0, "missed object"), (0.1, "low contrast")])
+def test_a_nodule_of_one_slice_that_is_missed_has_no_end_though_another_one_lies_behind_it(brightness, kind):
+    missed, behind = disk(5), disk(2.5, (20, 24))
+    assert 0.1 < (missed & behind).sum() / (missed | behind).sum() < 0.2
+    truth = np.stack([missed, behind]).astype(np.uint8)
+    predicted = np.stack([0 * missed, behind]).astype(np.uint8)
+    assert kinds(truth, predicted, brightness * truth) == [kind]
+
+
+def test_an_object_that_another_one_touches_on_its_far_side_has_no_end_there():
+    truth = np.stack([disk(5), disk(4), disk(5, (26, 20))]).astype(np.uint8)
+    assert 0 < (truth[1] & truth[2]).sum() < 0.5 * truth[1].sum()
+    assert kinds(truth, truth * np.array([1, 0, 1], np.uint8)[:, None, None]) == ["missed object"]
+
+
+def test_one_pixel_of_overlap_does_not_make_two_objects_one_whether_lost_or_added():
+    alone, behind = (np.zeros((20, 20), np.uint8) for _ in range(2))
+    alone[6:9, 6:9] = behind[8:12, 8:12] = 1
+    assert (alone & behind).sum() == 1
+    both, without = np.stack([alone, behind]), np.stack([0 * alone, behind])
+    assert kinds(both, without) == ["missed object"]
+    assert kinds(without, both) == ["false island"]
+
+
 def test_a_lung_that_is_taken_for_nodule_is_the_wrong_class_and_a_nodule_taken_for_lung_is_missed():
     lung = disk(12)[None].astype(np.uint8)
     assert kinds(lung, 2 * lung) == ["wrong class"]

@@ -18,8 +18,8 @@ ATLAS = {
     "truncated by field of view": "at least half of it lies within two pixels of the edge of the field of view, or "
     "beyond, where that edge cuts a true object",
     "wrong class": "at least half of a true object is predicted as one other class, which its surroundings hardly are",
-    "slice-end error": "the last cross-section of an object, missed although the slice beside it is found; "
-    "or one that is predicted beyond the last",
+    "slice-end error": "the last cross-section of an object, missed although the one beside it, over which at least "
+    "half of it lies, is found; or one that is predicted beyond the last",
     "low contrast": "true pixels not predicted, a whole object or deeper than the tolerance, that hardly differ from "
     "what surrounds the object",
     "missed object": "a true object that the prediction does not touch",
@@ -43,6 +43,9 @@ def sort_errors(truth, predicted, images, spacing=(1.0, 1.0), *, contrast=CONTRA
 
     A piece is connected (edges and corners) within a slice, and its pixels share one true and one predicted class.
     Where both are objects, as for a nodule taken for lung, it counts for the class that is rarer in this patient.
+
+    Ends of objects are known from the slices beside them. Where slices lie further apart than objects are long, none is
+    in two of them, and one that lies over another may be taken for its end.
 
     Parameters
     ----------
@@ -231,16 +234,20 @@ class _Scene:
         return as_found[whole].mean() >= 0.5 and (not around.any() or as_found[around].mean() < 0.2)
 
     def is_end(self, k, index, whole, lost):
-        """Does the object go on, and is it found, in exactly one of the two slices beside this one?"""
+        """Does the object go on, and is it found, in one of the slices beside this one, and not at all in the other?
+
+        At least half of a lost cross-section must lie over it; a tip may be far smaller. A predicted one must be about
+        as large, for a small island over a large organ is not its end.
+        """
         sides = 0
         for beside in (self.view(k - 1, index), self.view(k + 1, index)):
             if beside is None or not (beside.truth & whole).any():
                 continue
             touched = np.unique(beside.true_labels[whole & beside.truth])
             there = np.isin(beside.true_labels, touched)
-            if not lost and (there & whole).sum() < 0.3 * (there | whole).sum():
-                continue  # something else lies beside it, not the object itself
-            if not (beside.found & there).any():
+            over = (there & whole).sum()
+            goes_on = over >= 0.5 * whole.sum() if lost else over >= 0.3 * (there | whole).sum()
+            if not goes_on or not (beside.found & there).any():
                 return False
             sides += 1
         return sides == 1
