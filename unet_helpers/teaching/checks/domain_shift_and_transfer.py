@@ -27,12 +27,14 @@ def paired(function):
         if np.allclose((low, high), bootstrap_interval(shuffled.to_numpy() - spread.to_numpy()), atol=0.05):
             raise Wrong(shown + "The two series list the patients in different order: subtract by patient.")
         raise Wrong(shown + "Subtract first, patient by patient; then draw patients.")
-    gaps = pd.Series({"P001": 0.9, "P002": np.nan, "P003": 0.7, "P004": 0.8})
-    mean, low, high = _three_numbers(call(function, gaps, gaps - pd.Series([0.3, 0, 0.1, 0.2], gaps.index)))
+    gaps = pd.Series({"P001": 0.9, "P002": np.nan, "P003": 0.7, "P004": 0.8, "P005": 0.6, "P006": 0.5})
+    mean, low, high = _three_numbers(call(function, gaps, gaps - pd.Series([0.3, 0, 0.1, 0.2, 0.1, 0.3], gaps.index)))
     if not np.isfinite([mean, low, high]).all():
         raise Wrong("a patient without the object has no Dice (nan); leave such a patient out of mean and interval.")
     if abs(mean + 0.2) > 1e-6:
-        raise Wrong(f"patients who lost 0.3, 0.1 and 0.2, and one without a value: the mean is -0.20, not {mean:.2f}.")
+        raise Wrong(
+            f"five patients lost 0.3, 0.1, 0.2, 0.1 and 0.3, one has no value: the mean is -0.20, not {mean:.2f}."
+        )
     if not (low < mean < high):
         raise Wrong(
             f"the interval from {low:.2f} to {high:.2f} does not hold the mean {mean:.2f}; are its ends in order?"
