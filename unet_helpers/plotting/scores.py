@@ -171,7 +171,7 @@ def show_differences(tables, xlabel, limits=None, seed=0, method=None):
                 if len(values) < len(table):
                     place = ax.get_yaxis_transform()
                     count = f"{len(values)} of {len(table)}"
-                    ax.text(1.01, y, count, transform=place, va="center", fontsize=7, color=GRAY)
+                    ax.text(1.01, y - 0.1, count, transform=place, va="center", fontsize=8, color="#555555")
             ax.set(xlabel=xlabel, xlim=limits)
             ax.set_title(title, fontsize=10)
         axes[0, 0].set_yticks(range(len(names)), names)
