@@ -198,6 +198,7 @@ pd.concat({part: summarize(differences) for part, differences in lost.items()}, 
 # - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients. On average that is not shown: most of it comes from one patient, and the interval includes zero.
 # - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so that we cannot say whether it helps or hurts.
 # - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero. That is not "no effect": so few patients with a nodule cannot exclude a loss of a tenth from the first, and of some hundredths from the second.
+# - **Who is left out?** In three of the nodule's rows there are six patients of seven. The seventh has no nodule. On the standard scan the network draws one all the same; with the sharp kernel, with beam hardening and in the other window it draws none, so that Dice is undefined there, and the difference too. One false alarm less, and no row of the figure holds it.
 #
 # A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
 #
@@ -209,7 +210,7 @@ for part, differences in lost.items():
     print(f"{part}: {', '.join(name for name, (low, high) in ends.items() if not low <= 0 <= high) or 'none'}")
 
 # %% [markdown]
-# For the lung the losses stay, down to the thousandth of the thick slices, because all patients agree; the tiny gain with beam hardening does not. For the nodule there is none to stay. So the answer for nodules is not "these causes are harmless" but "seven patients cannot tell": in four of the seven rows the interval allows for a loss of a tenth.
+# For the lung the losses stay, down to the thousandth of the thick slices, because all patients agree; the tiny gain with beam hardening does not. For the nodule there is none to stay. So the answer for nodules is not "these causes are harmless" but "seven patients cannot tell": in five of the seven rows the interval allows for a loss of about a tenth.
 #
 # Why these? A part of the answer is in the training set: nearly a third of its patients were scanned with a sharp kernel, nearly a third with low dose, some with slices of 5 mm. But none moved, all came through one window, and the field of view was:
 
@@ -508,7 +509,7 @@ for part, gain in gains.items():
 assert abs(gains["lung"].mean()) < 0.05
 
 # %% [markdown]
-# The lung lost about a hundredth, and its interval lies below zero; for the nodule the interval includes zero. Fine-tuning is no gain by itself: on four patients, a network that does well already can lose as easily as gain, and only a measurement on other patients tells. Here it is a reason to outline more of them.
+# The lung lost about a hundredth, and its interval ends below zero, if not by much; for the nodule the interval includes zero, and a loss of nearly a fifth. Fine-tuning is no gain by itself: on four patients, a network that does well already can lose as easily as gain, and only a measurement on other patients tells. Here it is a reason to outline more of them.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
