@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unet_helpers.data import Subset
@@ -467,6 +467,7 @@ def test_the_interval_lies_within_the_values_widens_with_the_level_and_repeats(v
     st.floats(0.1, 5),
     st.sampled_from([None, "percentile", "studentized", "t"]),
 )
+@example([(0.3, 3), (0.25, 6), (0.2, 3)], -2.64, 4.37, "studentized")  # both patients at the mean, but for rounding
 def test_an_interval_moves_and_stretches_with_its_values_and_turns_with_their_sign(pairs, shift, scale, method):
     values, groups = (np.array(column) for column in zip(*pairs, strict=True))
     values = values.round(3)  # values that differ by rounding alone have no scale

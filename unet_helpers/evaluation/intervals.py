@@ -110,10 +110,13 @@ def _studentized_interval(sums, sizes, drawn_sums, drawn_sizes, tails):
     mean, error = sums.sum() / sizes.sum(), _standard_error(sums, sizes)
     errors = _standard_error(drawn_sums, drawn_sizes)
     off = drawn_sums.sum(axis=1) / drawn_sizes.sum(axis=1) - mean
+    tiny = 1e-12 * max(1, np.abs(sums / sizes).max())  # below it a number is what rounding has left of 0
+    if error <= tiny:
+        return mean, mean
     # a draw without spread has no unit: it is infinitely far off, or not at all
-    t = np.divide(off, errors, out=np.where(off == 0, 0, np.copysign(np.inf, off)), where=errors > 1e-12)
-    ends = mean - np.quantile(t, tails[::-1], method="closest_observation") * error
-    return ends if error else (mean, mean)
+    without = np.where(np.abs(off) <= tiny, 0, np.copysign(np.inf, off))
+    t = np.divide(off, errors, out=without, where=errors > tiny)
+    return mean - np.quantile(t, tails[::-1], method="closest_observation") * error
 
 
 @dataclass(frozen=True)
