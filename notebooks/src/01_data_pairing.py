@@ -26,7 +26,7 @@
 #
 # **You need before:** a little Python and NumPy. No medical knowledge, no deep learning.
 #
-# **Minutes:** 40 to read, 2 to run on two cores; the very first run makes the synthetic patients, which takes another one or two.
+# **Minutes:** 45 to read, 2 to run on two cores; the very first run makes the synthetic patients, which takes one or two more.
 #
 # **The misconception it removes:** "Both folders are sorted and have about the same number of files, so file *k* of one belongs to file *k* of the other."
 #
@@ -41,7 +41,7 @@ masks = list((folder / "2d_masks").iterdir())
 naive = list(zip(sorted(images), sorted(masks)))
 
 # %% [markdown]
-# Two folders, images in one and masks in the other, and a line that many tutorials contain: sort both, zip them. No error, no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
+# Two folders hold the images and the masks, and the last line stands in many tutorials: sort both, zip them. It raises no error and no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
 
 # %% mystnb={"figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}, "image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}}
 from unet_helpers import plotting
@@ -58,16 +58,18 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# A network trained on pairs like the left one learns that lung is somewhere in the middle of the picture. Its loss goes down, its curves look normal, and its masks are bad for a reason that no curve shows. This notebook is about never getting there.
+# A network trained on pairs like the left one learns that lung is somewhere in the middle of the picture. Its loss goes down, its curves look normal, and its masks are bad for a reason that no curve shows. This notebook shows how to rule that out.
 #
 # ## What a mask is
 #
 # **Segmentation** gives every pixel of an image a label. In medicine it answers questions of size and place: how many milliliters is this tumor, has it grown since spring, where may the radiation beam go, where must it not. A reader, often a radiologist, draws the labels on some images; a network learns to draw them on others.
 #
-# - **Semantic segmentation** asks *what* each pixel is: background, lung, nodule (a small round growth in the lung). Two nodules have the same label, and so have two lungs.
+# - **Semantic segmentation** asks *what* each pixel is: background, lung, nodule (a small round growth in the lung). Two nodules share a label, and so do both lungs.
 # - **Instance segmentation** also asks *which one*: nodule 1, nodule 2. It is what you need to count or to follow one nodule over time (notebook 11).
 #
-# The images of this series are synthetic chest CT slices, made by a program from a seed. The program calls them a **phantom**, as physicists call an object with known content that stands in for a patient. Their masks are therefore known exactly. They are teaching material and say nothing about real patients.
+# The images of this series are synthetic chest CT slices, made by a program from a seed. Physicists call an object with known content that stands in for a patient a **phantom**, and so does this series. Because the program draws the patients, their masks are known exactly. They are teaching material and say nothing about real patients.
+#
+# `spacing` is the distance between the centers of neighboring pixels in millimeters. With it, `show_images` draws the scale bar.
 
 # %%
 import numpy as np
@@ -90,17 +92,17 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# In the middle panel both lungs share one color, because they are one class. On the right, each connected piece has a number and a color of its own: one lung, the other lung, the nodule. `label` did that; a second nodule would get the next number. For most of the series the semantic mask is what we predict: an array of small whole numbers, as tall and wide as its image.
+# In the middle panel both lungs share one color, because they are one class. On the right, each connected piece has a number and a color of its own: one lung, the other lung, the nodule. `label` did that; a second nodule would get the next number. In most of this series we predict the semantic mask: an array of small whole numbers, as tall and wide as its image.
 
 # %%
 mask.shape, mask.dtype, np.unique(mask).tolist()
 
 # %% [markdown]
-# 0 is background, 1 is lung, 2 is nodule. Saved as a picture, such a mask looks black to the eye: gray values 1 and 2 of 255 cannot be told from 0. It is not empty; look at its values, or draw it in colors as above.
+# 0 is background, 1 is lung, 2 is nodule. Saved as a picture, such a mask looks black to the eye: gray values 1 and 2 of 255 cannot be told from 0. So before you call a mask empty, print its values, or draw it in colors as above.
 #
 # ## The folder
 #
-# Data rarely come as tidy arrays. They come as a folder that several people have touched. This one holds 16 of the synthetic patients, and the kind of disorder such folders have.
+# Data rarely come as tidy arrays. They come as a folder that several people have worked on. This one holds 16 of the synthetic patients and the kinds of disorder that are common in such folders.
 
 # %%
 print(folder.name)
@@ -109,7 +111,7 @@ for part in sorted(path for path in folder.iterdir() if path.is_dir()):
     print(f"  {part.name}/  {len(names)} files: {names[0]}, {names[1]}, … {names[-2]}, {names[-1]}")
 
 # %% [markdown]
-# Each name holds a patient (`ID`) and the position of a slice (`Z`). A **slice** is one picture out of the stack that a CT scanner makes of a patient. Look at the last names: the masks write numbers with leading zeros, the images only for some patients. There is also one image more than there are masks.
+# Each name holds a patient (`ID`) and the position of a slice (`Z`). A **slice** is one picture out of the stack that a CT scanner makes of a patient. Look at the last names: all masks pad their numbers with zeros, but only some of the images do. And there is one more image than there are masks.
 #
 # ## Why sorting fails
 #
@@ -119,14 +121,14 @@ for part in sorted(path for path in folder.iterdir() if path.is_dir()):
 sorted(["Z_9.png", "Z_10.png"]), sorted(["Z_0009.png", "Z_0010.png"])
 
 # %% [markdown]
-# With leading zeros the order is the one a person expects; without them it is not. If one folder pads and the other does not, sorting shuffles one against the other. And a single missing file shifts everything behind it by one:
+# With leading zeros the order is the one a person expects; without them it is not. If one folder pads and the other does not, sorting shuffles one against the other. A single missing file is enough to shift everything behind it by one:
 
 # %%
 for image, mask in naive[:5] + naive[16:19]:
     print(f"{image.name:<20} {mask.name}")
 
 # %% [markdown]
-# Two pairs are right. Then a mask is missing, and each image gets the mask of the next slice. Further down, patient 10 gets the masks of patient 3. `zip` stops at the shorter list, so the surplus image vanished without a word; `zip(..., strict=True)` would have raised an error, and only because the counts happen to differ.
+# Two pairs are right. Then a mask is missing, and each image gets the mask of the next slice. Further down, patient 10 gets the masks of patient 3. `zip` stops at the shorter list, so the surplus image vanished without a word; `zip(..., strict=True)` would have raised an error, but only because the counts happen to differ.
 #
 # How many of the pairs are wrong? To count them we need to say what makes a pair right. Both names contain the same two *numbers*. That is a **key**: the part of a name that says what the file is of.
 
@@ -142,18 +144,18 @@ def key(path):
 key(images[0].with_name("ID_3_Z_10.png")), key(masks[0].with_name("ID_0003_Z_0010.png"))
 
 # %% [markdown]
-# As text the two names differ; as numbers they agree. Now we can count.
+# As text the two names differ; as numbers they agree. Now we can count the wrong pairs.
 
 # %%
 wrong = [(image, mask) for image, mask in naive if key(image) != key(mask)]
 print(f"{len(wrong)} of {len(naive)} pairs are wrong")
 
 # %% [markdown]
-# Nearly all, and nothing complained. The first pairs are right, and those are the ones people look at.
+# Nearly all of them are wrong, and nothing complained. The first two are right, and the first ones are all that most people look at.
 #
 # ### Exercise 01.1: the wrong patient, or only the wrong slice?
 #
-# Write a function that counts the pairs in which image and mask come from two *different patients*. (A mask from a neighboring slice of the same patient is wrong too, but that is not counted here.)
+# Write a function that counts the pairs in which image and mask come from two *different patients*. (A mask from another slice of the same patient is also wrong, but does not count here.)
 
 # %%
 from unet_helpers.teaching.checks import data_pairing as check
@@ -185,7 +187,7 @@ by_key = [(image, mask_of[key(image)]) for image in images if key(image) in mask
 sum(key(image) != key(mask) for image, mask in by_key), len(by_key)
 
 # %% [markdown]
-# No wrong pair. Two lines are enough, and yet they hide three things. An image without a mask is skipped silently. A mask without an image is never mentioned. And if two images have the same key, both get the same mask:
+# No pair is wrong. But these two lines hide three things: an image without a mask is skipped silently, a mask without an image is never mentioned, and if two images have the same key, both get the same mask.
 
 # %%
 from collections import Counter
@@ -195,7 +197,7 @@ print("images without a mask:", len(images) - len(by_key))
 print("masks without an image:", len(set(mask_of) - set(map(key, images))))
 
 # %% [markdown]
-# Patient 5, position 9 stands twice among the images. So pairing has two parts: find the partner, and *report what has none or too many*.
+# Patient 5, position 9 occurs twice among the images. So pairing has two parts: find the partner, and *report what has none or too many*.
 #
 # ### Exercise 01.2: another hospital's names
 #
@@ -219,18 +221,42 @@ def shared_key(name):
 check.shared_key(shared_key)
 
 # %% [markdown]
-# ## The report
-#
-# `pair_files` does the same as our dictionary, opens every file as well, and prints what a person has to decide.
+# Now use your key. Here are the eight slices of patient 3 under the names of that hospital:
+
+# %%
+import shutil
+import tempfile
+from pathlib import Path
+
+place = tempfile.TemporaryDirectory()
+hospital = Path(place.name) / "hospital"
+(hospital / "images").mkdir(parents=True)
+(hospital / "masks").mkdir()
+for image in images:
+    if key(image)[0] == 3:
+        shutil.copyfile(image, hospital / "images" / f"T1_{image.name}")
+for mask in masks:
+    if key(mask)[0] == 3:
+        shutil.copyfile(mask, hospital / "masks" / f"{mask.stem}_mask2.png")
 
 # %%
 from unet_helpers import pair_files
 
+print(pair_files(hospital / "images", hospital / "masks", key=shared_key))
+
+# %% [markdown]
+# `pair_files` pairs two folders and reports what has no partner. A file for which the key fails is named, and so is a key that two files share.
+#
+# ## The report
+#
+# Our own folder needs no key of yours. Without one, `pair_files` compares whole names, and reads 007 and 7 as the same number. It also opens every file, and lists what a person has to decide.
+
+# %%
 pairing = pair_files(folder / "2d_images", folder / "2d_masks")
 print(pairing)
 
 # %% [markdown]
-# Most files are in good pairs. For the rest, nothing was guessed. A report is not there to be scrolled past: each line wants a look and a decision. Let us take them in turn.
+# Most files are in good pairs. For the rest, nothing was guessed: each line of the report needs a look and a decision. Let us take them in turn.
 #
 # **A mask of another size.** Four rows are missing. Which ones? Put the mask back at the top and at the bottom, and look.
 
@@ -258,7 +284,7 @@ def same_pixels(first, second):
 same_pixels("ID_5_Z_9.png", "ID_5_Z_9.tif"), same_pixels("ID_0002_Z_0006.png", "ID_0002_Z_0060.png")
 
 # %% [markdown]
-# Both are the same picture twice, so either file will do. The second case matters more than it seems: the copy has its own mask and its own name, and could end up in the training data while the original is in the test data.
+# Each of these two pairs of files holds one picture twice, so either file will do. The second case matters more than it seems: the copy has a mask and a name of its own, and could end up in the training data while the original is in the test data.
 #
 # **A truncated file.** Reading it fails, and the message names the file:
 
@@ -269,7 +295,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Some programs would fill the missing half with gray and go on. Here the file has to be copied again, or left out.
+# Some programs would fill the missing half with gray and go on. `read_image` does not. The file has to be copied again, or left out.
 #
 # **Values 0 and 255.** One patient's masks were drawn with another tool.
 
@@ -278,19 +304,19 @@ other_tool, ours = (read_mask(folder / "2d_masks" / f"ID_000{k}_Z_0008.png") for
 np.unique(other_tool).tolist(), np.unique(ours).tolist()
 
 # %% [markdown]
-# 255 is the brightest value of an 8-bit picture, and many tools write it for "foreground". It is not class 255, and no program can know what it means. The tool had one label, so its 255 is lung *and* nodule together. For the question "lung or not?" these masks can be used; for "where is a nodule?" they cannot, because the nodules in them are hidden.
+# 255 is the brightest value of an 8-bit picture, and many tools write it for "foreground". It is not class 255, and no program can know what it means. The tool had one label, so its 255 is lung *and* nodule together. For the question "lung or not?" these masks can be used; for "where is a nodule?" they cannot, because they hide the nodules.
 #
-# Here are our decisions, one line each. In a project of your own this table belongs in the documentation of the data.
+# Here are our decisions, one line each. Further down, a file beside the data will say the same, and the data will be read by it.
 #
 # | in the report | what we saw | decision |
 # |---|---|---|
-# | image without a mask | the mask was deleted | leave out; ask for the mask |
-# | mask without an image | the image is gone | leave out |
-# | one name, two formats | equal pixels | keep the PNG, delete the TIFF; then it has one partner |
-# | the pixels of another image | the same slice counted twice | keep the first |
-# | mask of another size | four rows cut at the bottom | leave out, or restore the rows; never stretch |
-# | cannot be read | file ends early | copy it again; leave out for now |
-# | 0 and 255 | one label for lung and nodule | usable for lung, not for nodules |
+# | image without a mask | the mask is missing | leave out; ask for the mask |
+# | mask without an image | the image is missing | leave out |
+# | one name, two formats | equal pixels | leave out the TIFF; then the PNG has one mask, and the mask one image |
+# | the pixels of another image | the same slice counted twice | leave out the second, with its mask |
+# | mask of another size | four rows cut at the bottom | leave out with its image, until the rows are restored; never stretch |
+# | cannot be read | the file ends early | leave out with its mask, until it is copied again |
+# | 0 and 255 | one label for lung and nodule | for lung, 255 is lung; for nodules, leave out the patient |
 #
 # ### Exercise 01.3: say what 255 means
 #
@@ -323,9 +349,9 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Every outline lies on the border of dark lung. Every second row and column is enough for this purpose. A sheet like this takes a minute for a hundred pairs, and it is the best minute you can spend on a data set.
+# Every outline lies on the border of dark lung. Every second row and column is enough for this purpose. A hundred pairs take about a minute to look through.
 #
-# With ten thousand pairs you want a number as well. Lung is mostly air and therefore dark. If the pairing is right, the mean gray value inside the mask is dark and similar in all pairs. If not, some of the mask lies on heart or chest wall, and the mean rises.
+# With ten thousand pairs you want a number as well. Lung is mostly air and therefore dark. If the pairing is right, the mean gray value inside the mask is low and similar in all pairs. If not, part of the mask lies on heart or chest wall, and the mean rises.
 
 # %%
 grays = [read_image(image)[0][..., 0] for image, _ in pairing.pairs]
@@ -338,16 +364,16 @@ shuffled = np.array([gray[lungs[k]].mean() for gray, k in zip(grays, order, stri
 plotting.show_histograms({"paired by name": paired, "shuffled": shuffled}, "mean gray value inside the mask (0–255)")
 
 # %% [markdown]
-# The pairs from the report form one narrow peak. The shuffled ones spread far to the right. If your own histogram has a second hill or a long tail, open the files in the tail first. How many shuffled pairs would this number give away, if we call "suspicious" what is brighter than every right pair?
+# The pairs from the report form one narrow peak. The shuffled ones spread far to the right. If your own histogram has a second hill or a long tail, open the files in the tail first. How many of the shuffled pairs would this number expose, if we call a pair suspicious when it is brighter than every right pair?
 
 # %%
 share = (shuffled > paired.max()).mean()
 print(f"right pairs: {paired.min():.0f} to {paired.max():.0f}; shuffled pairs above that: {share:.0%}")
 
 # %% [markdown]
-# Most, but not all. Some wrong masks lie inside the lungs by luck. The number judges a *folder* well and a single pair badly.
+# Most of them, but not all: some wrong masks happen to lie inside the lungs. The number judges a *folder* well and a single pair badly.
 #
-# And there is a mistake that it hardly sees: the mask of a *neighboring* slice. Move the slider. The image stays, the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT.
+# And there is a mistake that it hardly shows: the mask of a *neighboring* slice. Move the slider: the image stays, and the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT. (`window` turns the numbers of the scanner into grays from 0, black, to 1, white; [notebook 02](02_preprocessing.ipynb) takes it apart.)
 
 # %%
 from unet_helpers import window
@@ -378,7 +404,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The mask of the next slice looks almost right. An eye finds it only at the edge of the heart, and the mean gray value barely moves:
+# The mask of the next slice looks almost right. You can tell only at the edge of the heart, and the mean gray value barely moves:
 
 # %%
 for step in (0, 1, 2, 6):
@@ -386,11 +412,11 @@ for step in (0, 1, 2, 6):
     print(f"mask from {step * patient.spacing[0]:2.0f} mm below: mean gray inside {gray:.0f}")
 
 # %% [markdown]
-# So a shift by one needs other evidence: the same number of slices in image and mask, a position written in both files (DICOM and NIfTI have one, PNG has none), and a check of the first and the last slice of each patient, where a shift leaves a mask on a slice without lung.
+# So a shift by one needs other evidence: the same number of slices in image and mask, a position written in both files (DICOM, the format of scanners, and NIfTI, a format common in research, store it; PNG does not), and a check of the first and the last slice of each patient, where a shift leaves a mask on a slice without lung.
 #
 # ## What is in the data
 #
-# Before any training: how many patients, how many slices, how many pixels of each class? Patient 7 is left aside here, because its masks hide the nodules.
+# Before any training: how many patients, how many slices, how many pixels of each class? Patient 7 is left out here, because its masks hide the nodules.
 
 # %%
 import pandas as pd
@@ -416,7 +442,7 @@ with plotting.figure(width=6, height=1.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# This is **class imbalance**, and it will follow us through the series. Read the table twice: a program that answers "background" for every pixel is right in nearly nine pixels of ten, and one that never finds a nodule is wrong in fewer than one in a thousand. Accuracy will not tell us anything here ([notebook 05](05_evaluation.ipynb)), and the loss has to be chosen with care (notebook 07).
+# This is **class imbalance**, and we will meet it again throughout the series. Look closely at the table: a program that answers "background" for every pixel is right in nearly nine pixels of ten, and one that never finds a nodule is wrong in fewer than one in a thousand. So accuracy tells us nothing here ([notebook 05](05_evaluation.ipynb)), and the loss has to be chosen with care ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
 # The patients differ as well:
 
@@ -425,7 +451,7 @@ per_patient = pixels.groupby("patient").agg(slices=("lung", "size"), lung=("lung
 per_patient.describe().loc[["min", "50%", "max"]].round(0).astype(int)
 
 # %% [markdown]
-# The row `50%` is the median patient. Some patients have no nodule pixel at all, others many. That is why we will count patients, not pixels, when we ask how sure we are of a result.
+# The row `50%` is the median patient. Some patients have no nodule pixel at all, others many. That is why we count patients, not pixels, when we ask how sure we are of a result.
 #
 # ## Split by patient
 #
@@ -433,7 +459,7 @@ per_patient.describe().loc[["min", "50%", "max"]].round(0).astype(int)
 #
 # Neighboring slices of one patient look alike. If slices are shuffled, the test set contains slices whose neighbors were trained on. This is **data leakage**: the model can answer from memory, and the score does not say what happens with a new patient.
 #
-# We can measure it without any network. Take the most stupid model there is: for each test slice, find the training slice with the most similar pixels and *copy its mask*. It understands nothing; it only remembers. To see neighbors we take 16 patients with many slices, 64×64 pixels.
+# We can measure it without any network. Take the simplest model there is: for each test slice, find the training slice with the most similar pixels and *copy its mask*. It understands nothing; it only remembers. So that slices have close neighbors, we take 16 patients with 48 slices each, at 64×64 pixels.
 
 # %%
 from unet_helpers.data import phantom_arrays
@@ -460,18 +486,34 @@ def most_similar(test, train):
 
 
 # %% [markdown]
-# Two ways to split: `split_by_patient` from the package, and a shuffle of all slices.
+# There are two ways to split. One shuffles the slices and cuts the list into three:
+
 
 # %%
-from unet_helpers import split_by_patient
-
-
 def split_by_slice(ids, seed):
     order = np.random.default_rng(seed).permutation(len(ids))
     return np.split(order, [int(0.7 * len(ids)), int(0.85 * len(ids))])
 
 
+# %% [markdown]
+# The other shuffles the *patients*, cuts the list of patients into three, and takes all slices of each group:
+
+
+# %%
+def split_by_hand(ids, seed):
+    order = np.random.default_rng(seed).permutation(np.unique(ids))
+    groups = np.split(order, [int(0.7 * len(order)), int(0.85 * len(order))])
+    return [np.flatnonzero(np.isin(ids, group)) for group in groups]
+
+
+[np.unique(ids[part]).tolist() for part in split_by_hand(ids, seed=0)[1:]]
+
+# %% [markdown]
+# These are the validation and the test patients. `split_by_patient` in the package does the same, and makes sure that no side stays empty; from here on we use it. What does the copying model find?
+
 # %% mystnb={"figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}, "image": {"alt": "Three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest, without that nodule."}}
+from unet_helpers import split_by_patient
+
 train, _, test = split_by_patient(ids, seed=0)
 case = max(test, key=lambda i: (truth[i] == 2).sum())
 twin = most_similar([case], np.setdiff1d(split_by_slice(ids, seed=0)[0], [case]))[0]
@@ -484,7 +526,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# With shuffled slices the most similar training slice is the neighbor of the test slice, nodule included. With patients split it is another person's chest: the lungs are similar, the nodule is not there. How often is that so, and what does copying score? **Dice** measures how well two masks overlap: 1 if they are equal, 0 if they share no pixel ([notebook 05](05_evaluation.ipynb) takes it apart).
+# With shuffled slices the most similar training slice is the neighbor of the test slice, nodule included. When patients are split, it is another person's chest: the lungs are similar, but the nodule is not there. How often does that happen, and what does copying score? **Dice** measures how well two masks overlap: 1 if they are equal, 0 if they share no pixel ([notebook 05](05_evaluation.ipynb) takes it apart).
 
 # %%
 from unet_helpers import dice
@@ -500,7 +542,7 @@ def copy_and_score(train, test):
 
 
 # %% [markdown]
-# The lung Dice is the mean over the test slices; for nodules, which most slices do not have, all test slices are taken as one big mask. One split can be lucky, so we draw 20 of each kind and look at the mean and at the range that holds the middle 90 %.
+# The lung Dice is the mean over the test slices; for nodules, which most slices do not show, all test slices are taken as one big mask. One split can be lucky, so we draw 20 of each kind and report the mean and the range of the middle 90 %.
 
 # %%
 rows = []
@@ -512,9 +554,9 @@ scores = pd.DataFrame(rows).groupby("split", sort=False)
 pd.concat({"mean": scores.mean(), "5 %": scores.quantile(0.05), "95 %": scores.quantile(0.95)}, axis=1).round(2).T
 
 # %% [markdown]
-# Read the columns. With shuffled slices nearly every test slice has its twin in the training data, by definition none when patients are split. The lungs profit a little: they look alike in all people, so even another person's mask fits fairly well. The nodules tell the story. Copying reaches a Dice of about two thirds when slices are shuffled, and zero when patients are split. A model that understands *nothing* gets a respectable nodule score, only because the question was leaked.
+# With shuffled slices nearly every test slice finds its twin in the same patient; when patients are split, none can. The lungs gain a little: they look alike in all people, so even another person's mask fits fairly well. The nodules gain most. Copying reaches a Dice of about two thirds when slices are shuffled, and zero when patients are split. A model that understands *nothing* gets a respectable nodule score, only because the answers had leaked into the training data.
 #
-# A network can copy too, only less openly. Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage` found leakage in hundreds of published studies of many fields.
+# A network can also copy, only less openly. Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage` found leakage in hundreds of published studies of many fields.
 #
 # Is the effect always so large? It depends on how far apart the slices are. We leave out slices and measure again.
 
@@ -532,7 +574,7 @@ by_distance.round(2)
 plotting.show_lines(by_distance.index, by_distance, "distance between slices (mm)", "share, or Dice")
 
 # %% [markdown]
-# At 4 mm the leak is large. At 25 mm, which is about the spacing of this folder with its eight slices per patient, a nodule is rarely cut by two slices and copying scores next to nothing. So on *our* folder a shuffle would do little harm to this simple model. That is luck of the data, not a reason to shuffle: the patients' build, noise and scanner still leak, real CT has slices every 1 to 5 mm, and a split by patient costs nothing.
+# At 4 mm the leak is large. At 24 mm two slices rarely cut the same nodule, and copying scores next to nothing. The folder at the top of this page has eight slices per patient, about as far apart, so a shuffle would do little harm there with this simple model. That is luck, not a reason to shuffle: the patients' build, noise and scanner still leak, real CT has slices every 1 to 5 mm, and a split by patient costs nothing.
 #
 # One caution about the range in the table: all 20 splits use the same 16 patients. It shows how much the draw of the split matters, not how much other patients would differ.
 #
@@ -560,9 +602,22 @@ for split in (split_by_slice, split_by_patient):
     print(f"{split.__name__}: {len(on_both_sides(ids[train], ids[test]))} patients on both sides")
 
 # %% [markdown]
+# Many projects use scikit-learn for this. Its splitters with `Group` in their names keep the slices of a group, here a patient, together; `KFold` and `train_test_split` do not. (scikit-learn is not needed for this series, so these lines are only printed here.)
+#
+# ```python
+# from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold
+#
+# # one split, about 15 % of the patients in the test set
+# train, test = next(GroupShuffleSplit(n_splits=1, test_size=0.15, random_state=0).split(ids, groups=ids))
+# # five splits, in which every patient is tested once: cross-validation
+# folds = list(GroupKFold(n_splits=5).split(ids, groups=ids))
+# # the same, with about as many slices with a nodule in each test set
+# folds = list(StratifiedGroupKFold(n_splits=5).split(ids, has_nodule, groups=ids))
+# ```
+#
 # ## One door
 #
-# From here on, one call does all of it: pair by name, read, apply our decisions, split by patient. It refuses to guess. Without a word about the problems, it stops:
+# From here on, one call does all of it: pair by name, read, apply our decisions, split by patient. It refuses to guess. If nothing is decided, it stops:
 
 # %%
 try:
@@ -571,33 +626,56 @@ except ValueError as error:
     print(str(error).splitlines()[0], "…", str(error).splitlines()[-1], sep="\n")
 
 # %% [markdown]
-# With our decisions for the question "where is the lung?":
+# So we write our decisions into a file beside the images, `series.toml`: which files are left out, and why. We work on a copy of the folder, and delete nothing.
 
 # %%
-lung_data = load_dataset(
-    folder,
-    problems="leave_out",
-    mask_values={0: 0, 1: 1, 2: 1, 255: 1},
-    class_names=("background", "lung"),
-)
+decisions = """
+[left_out]
+"2d_images/ID_0001_Z_0007.png" = "its mask is missing"
+"2d_masks/ID_0004_Z_0008.png" = "its image is missing"
+"2d_images/ID_5_Z_9.tif" = "same pixels as the PNG, which stays"
+"2d_images/ID_0002_Z_0060.png" = "copy of ID_0002_Z_0006.png, which stays"
+"2d_masks/ID_0006_Z_0008.png" = "four rows cut at the bottom"
+"2d_images/ID_8_Z_10.png" = "file ends early"
+"""
+
+# %% [markdown]
+# What 255 means depends on the question, so we say it in the call: your `mask_values`, for the question "where is the lung?"
+
+# %%
+project = shutil.copytree(folder, Path(place.name) / folder.name, dirs_exist_ok=True)
+with open(project / "series.toml", "w", encoding="utf-8") as file:
+    file.write(decisions)
+lung_data = load_dataset(project, mask_values=mask_values, class_names=("background", "lung"))
 print(lung_data)
 
 # %% [markdown]
-# The report says what was left out, so that it can be written down. The file names gave the patient ids, and no patient is in two subsets. The images are already scaled to 0–1; what that means and what may be changed in them is the subject of [notebook 02](02_preprocessing.ipynb).
+# The report lists each decision with its reason, and the partners that went with a file. Nothing else was left out: if another file breaks tomorrow, the call will stop again and name it. Did the two files that we wanted to keep stay?
+
+# %%
+cases = [case for subset in lung_data.subsets.values() for case in subset.case_ids.tolist()]
+[case for case in ("ID_5_Z_9", "ID_0002_Z_0006", "ID_0002_Z_0060") if case in cases]
+
+# %% [markdown]
+# The PNG of patient 5 is in the data with its mask, and so is the first of the two equal slices of patient 2; its copy is not.
+#
+# The file names gave the patient ids, and no patient is in two subsets. But two validation patients and two test patients are very few: one unusual chest is half of the result, and a choice among models hangs on two people. That is enough to practice on, and too few to judge a model. With 16 patients of your own, test each of them once, in five folds as above; [notebook 05](05_evaluation.ipynb) shows how uncertain a result from few patients is.
+#
+# The images are already scaled to 0–1; what that means and what may be changed in them is the subject of [notebook 02](02_preprocessing.ipynb).
 
 # %%
 lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patient_ids[:3].tolist()
 
 # %% [markdown]
-# Image number *k*, mask number *k* and patient number *k* now stand in arrays of the same length, made in one place from one list of pairs. That is where the pairing lives from now on.
+# Image number *k*, mask number *k* and patient number *k* now stand in arrays of the same length, made in one place from one list of pairs.
 #
-# One thing the folder could not give us: `lung_data.train.spacing` is empty (`nan`), because PNG files do not store how many millimeters a pixel measures. Without it no volume and no diameter can be computed. If you export slices yourself, write the spacing down.
+# One thing the folder could not give us: `lung_data.train.spacing` is empty (`nan`), because these PNG files do not say how many millimeters a pixel measures. Without that, no volume and no diameter can be computed. If you export slices yourself, write the spacing down.
 #
 # ## Take-aways
 #
 # - Pair by a key that both names contain, never by sort order or position. Sorting fails without an error.
-# - A pairing comes with a report. Each missing, double, damaged or odd file is a decision, written down in one line.
-# - Names can lie. Look at a contact sheet, and let one number per pair (the gray value inside the mask) point to the outliers. A shift by one thin slice needs positions or slice counts.
+# - A pairing comes with a report. Each missing, double, damaged or odd file needs a decision, written down in one line that the program reads.
+# - Names can lie. Look at a contact sheet, and let one number per pair (the mean gray value inside the mask) point to the outliers. To find a shift by one thin slice, you need positions or slice counts.
 # - Count patients, slices and pixels per class before training. Here a nodule covers fewer than one pixel in a thousand.
 # - Split by patient. With slices 4 mm apart, copying the mask of the most similar training slice reaches a nodule Dice of about two thirds when slices are shuffled, and zero when patients are split.
 #
@@ -607,7 +685,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 # <details><summary>Answer</summary>
 #
-# Equal counts do not mean equal order. Padded and unpadded numbers sort differently, and one missing file on each side leaves the counts equal while everything between the two gaps is shifted.
+# Equal counts do not mean equal order. Padded and unpadded numbers sort differently. And if one file is missing on each side, the counts are equal while everything between the two gaps is shifted.
 #
 # </details>
 #
@@ -615,7 +693,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 # <details><summary>Answer</summary>
 #
-# Perhaps not. Class indices 1 and 2 look black on a scale of 255. Print `np.unique(mask)` or draw it in colors.
+# Not necessarily. Class indices 1 and 2 look black on a scale of 255. Print `np.unique(mask)` or draw it in colors.
 #
 # </details>
 #
@@ -623,7 +701,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 # <details><summary>Answer</summary>
 #
-# A shift by one or two slices within a patient: the neighbor's mask covers nearly the same lung. Also two patients exchanged whose lungs happen to be alike at that height.
+# A shift by one or two slices within a patient: the neighbor's mask covers nearly the same lung. It can also be that two patients were exchanged whose lungs happen to be alike at that height.
 #
 # </details>
 #
@@ -646,7 +724,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 # ## Read more
 #
 # - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: kinds of leakage, with the fields and studies in which they were found.
-# - Armato et al. (2011) {cite:p}`armato2011lidc`: how a large public set of lung nodules was read by four radiologists, and how far they disagree.
+# - Armato et al. (2011) {cite:p}`armato2011lidc`: how four radiologists read a large public set of lung nodules, and how far they disagree.
 # - Antonelli et al. (2022) {cite:p}`antonelli2022msd`: ten public segmentation tasks in one format, a model of how to organize such data.
 # - Litjens et al. (2017) {cite:p}`litjens2017survey`: what segmentation and its relatives are used for in medicine.
 # - Words used here are explained in the [glossary](../book/glossary.md).

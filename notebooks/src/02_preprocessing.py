@@ -62,7 +62,7 @@ plotting.show_images(
 #
 # $$\mathrm{HU} = 1000 \cdot \frac{\mu - \mu_\text{water}}{\mu_\text{water}}$$
 #
-# Water is 0 **HU** (Hounsfield units), air is −1000. How a scanner gets from X-rays to slices is told by Kak and Slaney (1988) {cite:p}`kakslaney2001`. What matters here: unlike the gray values of a photograph, a HU value *means* something. It does not depend on the lighting, and hardly on the scanner.
+# Water is 0 **HU** (Hounsfield units), air is −1000. Kak and Slaney (1988) {cite:p}`kakslaney2001` explain how a scanner gets from X-rays to slices. What matters here is that, unlike the gray values of a photograph, a HU value *means* something: it does not depend on the lighting, and hardly on the scanner.
 #
 # | tissue | HU |
 # |---|---|
@@ -75,7 +75,7 @@ plotting.show_images(
 # | cancellous (spongy) bone | 100 to 400 |
 # | cortical (dense) bone | above 700 |
 #
-# Does our patient follow the table? Look at all values of one patient, with the ranges behind them.
+# Do our patients follow the table? Here are all values of one of them, with the ranges of the table behind them.
 
 # %%
 patient = patients.of_patient(patients.patient_ids[example])
@@ -92,7 +92,7 @@ with plotting.figure(width=7, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# Lung, fat and soft tissue are separate hills, and each stands in its band. The hills are wide, because of noise and because a pixel on a border holds a mixture of two tissues. The two needles on the far left, cut off at the top, are no tissue: air around the patient, and the foam of the table.
+# Lung, fat and soft tissue are separate hills, and each lies in its band. The hills are wide because of noise, and because a pixel on a border holds a mixture of two tissues. The two needles on the far left, cut off at the top, are not tissue: they are the air around the patient and the foam of the table.
 #
 # The mask gives a second check. What is the median HU of each class?
 
@@ -101,11 +101,11 @@ for index, name in enumerate(data.class_names):
     print(f"{name:<10} {np.median(patient.images[..., 0][patient.masks == index]):6.0f} HU")
 
 # %% [markdown]
-# Lung stands where the table says. "Background" is no tissue at all; it is air around the patient, table, fat, muscle and bone together.
+# Lung lies where the table says. "Background" is not one tissue: it is the air around the patient, the table, fat, muscle and bone together.
 #
 # ## A window is a rule
 #
-# The eye separates perhaps a hundred grays on a screen; CT values run over several thousand HU. A **window** picks a range: its center is the **level**, its extent the **width**. What lies below becomes black, what lies above becomes white.
+# On a screen the eye can tell perhaps a hundred grays apart; CT values span several thousand HU. A **window** picks a range: its center is the **level**, its extent the **width**. Values below it become black, values above it white.
 #
 # $$\text{gray} = \frac{\mathrm{HU} - (\text{level} - \text{width}/2)}{\text{width}}, \quad \text{clipped to } [0, 1]$$
 #
@@ -147,7 +147,7 @@ check.to_gray(to_gray)
 # %% [markdown]
 # ### Exercise 02.2: and back
 #
-# Someone gives you images in 0–1 and says "lung window, −600/1500". Write `to_hu(gray, level, width)` that gives the HU back.
+# Someone gives you images in 0–1 and says "lung window, −600/1500". Write `to_hu(gray, level, width)`, which returns the HU.
 
 
 # %%
@@ -168,7 +168,7 @@ check.to_hu(to_hu)
 # %% [markdown]
 # ## What clipping loses
 #
-# The way back works, but not for every pixel. What was clipped is gone. How many pixels does each window clip?
+# The way back does not work for every pixel: what was clipped is gone. How many pixels does each window clip?
 
 # %%
 for name, (level, width) in windows.items():
@@ -178,7 +178,7 @@ for name, (level, width) in windows.items():
 # %% [markdown]
 # The lung window keeps most values apart and sacrifices what is denser than 150 HU: spongy bone, dense bone and bright contrast medium all become white. For finding lungs and nodules that is no loss. For finding fractures it would be fatal. The soft-tissue window throws away the whole lung.
 #
-# Saving costs once more. An 8-bit PNG has 256 grays for the 1500 HU of the lung window:
+# Saving loses a little more. An 8-bit PNG has 256 grays for the 1500 HU of the lung window:
 
 # %%
 gray = window(hu, -600, 1500)
@@ -188,11 +188,11 @@ error = np.abs(as_png * 1500 - 1350 - hu)[inside]
 print(f"{1500 / 255:.1f} HU per gray step; largest error of an unclipped pixel {error.max():.0f} HU")
 
 # %% [markdown]
-# That is less than the noise, and acceptable for a mask. It is not if you want to *measure* density later. Keep the HU; make PNG for looking.
+# That is less than the noise, and good enough for drawing a mask. It is not good enough for *measuring* density later. So keep the HU, and use PNG only to look at.
 #
 # ## One rule for all images
 #
-# Photographs are often scaled one by one: subtract the smallest value, divide by the range. Try this with CT. Here are two patients, and a look at their smallest and largest values first.
+# Photographs are often scaled one by one: subtract the smallest value, divide by the range. What does that do to CT? We take two patients, and first look at their smallest and largest values.
 
 # %%
 middle = np.flatnonzero(np.char.endswith(patients.case_ids, "Z_04"))
@@ -218,7 +218,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Above, lung is equally dark in both. Below, the same tissue has two different grays. The reason is the first image's *padding*: outside the circle that the scanner sees there is nothing, and its software writes a value such as −1024, −2000 or −3024 there. This number has no tissue behind it, and yet it decides the gray of every pixel. A metal implant does the same at the other end, with values of several thousand HU.
+# Above, lung is equally dark in both. Below, the same tissue has two different grays. The reason is the *padding* of the first image: outside the circle that the scanner sees nothing is measured, and its software writes a value such as −1024, −2000 or −3024 there. This number has no tissue behind it, and yet it decides the gray of every pixel. A metal implant does the same at the other end, with values of several thousand HU.
 #
 # How much does it matter over all patients? Take the median gray of the lung in each slice.
 
@@ -239,7 +239,7 @@ plotting.show_histograms(
 #
 # ## A real slice: DICOM
 #
-# Hospitals store slices as **DICOM** files: pixels with a header of many named fields, the *tags*. The Python library `pydicom` brings a real CT slice along, so we can open one without a download.
+# Hospitals store slices as **DICOM** files: pixels with a header of many named fields, the *tags*. The Python library `pydicom` comes with a real CT slice, so we can open one without a download.
 
 # %%
 import pydicom
@@ -259,7 +259,7 @@ by_hand = slope * stored + intercept
 slope, intercept, float(by_hand.min()), float(by_hand.max())
 
 # %% [markdown]
-# $\mathrm{HU} = \text{slope} \cdot \text{stored} + \text{intercept}$. Whoever forgets this line trains on numbers that are off by 1024. `read_image` does it for us; do both agree?
+# $\mathrm{HU} = \text{slope} \cdot \text{stored} + \text{intercept}$. Forget this line, and you train on numbers that are off by 1024. `read_image` does it for us; do both agree?
 
 # %%
 from unet_helpers.files import read_image
@@ -276,7 +276,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Now the HU table can be read off a real person. In the middle a vertebra, with the dark ring of the spinal canal; above it on the right the aorta, bright because of contrast medium in the blood; lung in the upper corners; muscles of the back below. Let us check three places, by the median of a small square:
+# Now we can check the table on a real person. In the middle lies a vertebra, with the dark ring of the spinal canal; above it on the right is the aorta, bright because of contrast medium in the blood; lung fills the upper corners, and the muscles of the back lie below. We take the median of a small square in three places:
 
 # %%
 places = {"lung": (8, 8), "aorta": (14, 96), "vertebra": (36, 62)}
@@ -285,9 +285,9 @@ for name, (row, column) in places.items():
     print(f"{name:<9} {np.median(square):5.0f} HU")
 
 # %% [markdown]
-# Lung, blood with contrast medium, spongy bone: each in the range of the table, from a scanner that our synthetic patients know nothing about.
+# Lung, blood with contrast medium and spongy bone are each in the range of the table, though our synthetic patients have nothing to do with this scanner.
 #
-# **Spacing** is the distance between the centers of neighboring pixels. The tag says about two thirds of a millimeter, so the picture is less than nine centimeters wide, a cut-out of a chest. Pixels become millimeters only through this number:
+# **Spacing** is the distance between the centers of neighboring pixels. The tag says about two thirds of a millimeter, so the picture, a cut-out of a chest, is less than nine centimeters wide. Only this number turns pixels into millimeters:
 
 # %%
 print(f"{real.shape[1]} pixels of {real_spacing[1]:.2f} mm: {real.shape[1] * real_spacing[1]:.0f} mm wide")
@@ -310,21 +310,21 @@ private = sum(element.tag.is_private for element in slice_file)
 print(f"{private} of {len(slice_file)} tags are private: their meaning is known to the maker of the scanner only")
 
 # %% [markdown]
-# This file was published on purpose, and name and ID in it are made up. Birth date and physician were emptied. But institution, dates and device are filled, and they narrow a person down to the patients of one scanner on one day. More than half of the tags are private, and nobody outside the maker can promise that no name is among them.
+# This file was published on purpose, and its name and ID are made up. Birth date and physician were removed. But institution, dates and device are filled in, and they narrow the search to the patients of one scanner on one day. More than half of the tags are private, and nobody outside the maker can promise that no name is among them.
 #
 # <div class="alert alert-warning">
 #
-# Removing `PatientName` is not anonymization. The DICOM standard (part 15, annex E) lists several hundred tags to treat. Names can also be burned into the pixels, and a face can be rebuilt from a CT of the head. Before patient data leave a hospital, ask those who are responsible for data protection there.
+# Removing `PatientName` is not anonymization. The DICOM standard (part 15, annex E) lists several hundred tags to treat. Names can also be burned into the pixels, and a face can be rebuilt from a CT of the head. Before patient data leave a hospital, ask the people who are responsible for data protection there.
 #
 # </div>
 #
-# PNG has no header. That protects the patient a little and loses the spacing altogether.
+# The PNG files of notebook 01 have no such header. That protects the patient a little, and the spacing is lost.
 #
 # ## Resizing
 #
-# Images of different sizes must become one size for a batch. For an *image*, a new pixel is a mixture of its old neighbors (linear interpolation): gray between gray is sensible. For a *mask* the numbers are names. What is the mixture of class 0 and class 2?
+# Images of different sizes must become one size for a batch. For an *image*, a new pixel is a mixture of its old neighbors (linear interpolation): gray between gray is sensible. In a *mask* the numbers are names. What is the mixture of class 0 and class 2?
 #
-# Take the nodule of our example alone, class 2 on background 0, and make it three times as large in both ways.
+# We take the nodule of our example alone, class 2 on background 0, and enlarge it to three times the size in both ways.
 
 # %%
 from skimage.transform import resize
@@ -353,9 +353,9 @@ linear_255 = resize(255.0 * (mask == 2), (384, 384), order=1).round()
 print(f"{len(np.unique(linear_255))} different values in a mask that held two")
 
 # %% [markdown]
-# Images linear, masks nearest neighbor: `resize_image` and `resize_mask` do that.
+# So images are interpolated linearly and masks take the nearest neighbor: `resize_image` and `resize_mask` do that.
 #
-# Shrinking has a price of its own. In how many of the training slices that show a nodule does it vanish completely?
+# Shrinking has a price of its own. In how many of the training slices with a nodule does the nodule vanish completely?
 
 # %%
 with_nodule = patients.masks[nodule_pixels > 0]
@@ -366,7 +366,7 @@ for size in (128, 64, 32, 16):
 # %% [markdown]
 # What is not in the mask cannot be learned. Before choosing a size, ask how many pixels your smallest object keeps.
 #
-# And the spacing changes with the size: half as many pixels, twice as many millimeters each. Forget it, and every area is wrong by the square of the factor.
+# And the spacing changes with the size: with half as many pixels, each measures twice as many millimeters. Forget it, and every area is wrong by the square of the factor.
 
 # %%
 small = resize_mask(mask, (64, 64))
@@ -414,7 +414,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# 0 and 255 alone are clear. 0, 1 and 255 are not: is 255 a second class, or a value for "unknown"? The person who knows must say.
+# 0 and 255 alone are clear. 0, 1 and 255 are not: is 255 a second class, or a value for "unknown"? Only a person who knows the masks can say.
 #
 # **One-hot** means one map per class, with 1 where the pixel has that class:
 
@@ -446,7 +446,7 @@ for truth in (1.0, 255.0):
 #
 # ### Softmax or sigmoid
 #
-# The last layer of a network gives one number per pixel and map, any real number, called *logit*. Two functions turn logits into probabilities:
+# The last layer of a network gives one number per pixel and map. It may be any real number, and is called a *logit*. Two functions turn logits into probabilities:
 
 # %%
 logits = np.array([1.0, 3.0, 0.5], dtype="float32")
@@ -465,7 +465,7 @@ print("sigmoid", sigmoid.tolist(), "sum", round(float(sigmoid.sum()), 2))
 # | the same | indices, `(N, H, W)` | 3 maps, softmax | *sparse* categorical cross-entropy |
 # | labels that overlap | 0/1 per label, `(N, H, W, K)` | K maps, sigmoid | binary cross-entropy |
 #
-# The first two rows answer the same question; both are in use. What never works is one map with softmax: one class gets the whole, so every pixel is 1. Losses have a notebook of their own.
+# The first two rows answer the same question; both are in use. One map with softmax never works: a single class gets the whole, so every pixel is 1. Losses have a notebook of their own ([07](07_losses_and_imbalance.ipynb)).
 #
 # ### Exercise 02.4: which last layer?
 #
@@ -492,7 +492,7 @@ check.last_layer(last_layer)
 # %% [markdown]
 # ## Augmentation
 #
-# Patients are few. **Augmentation** shows the network each training image in many small variations: turned, enlarged, shifted. What moves the image must move the mask in the same way. `augment_arrays` does both at once. The corners that come in from outside get the gray of air:
+# Patients are few. **Augmentation** shows the network each training image in many small variations: turned, enlarged, shifted. What moves the image must move the mask in the same way. `augment_arrays` does both at once. Corners that come in from outside are filled with the gray of air:
 
 # %%
 from unet_helpers.data import augment_arrays
@@ -503,7 +503,7 @@ change = {"rotation": 15, "zoom": 0.15, "translation": 0.1, "image_fill": air}
 moved_image, moved_mask = augment_arrays(image[None], mask[None], seed=0, **change)
 
 # %% [markdown]
-# Now the mistake: image and mask each through their own random change, as happens with two separate pipelines whose seeds are not tied.
+# Now the mistake: image and mask each go through a random change of their own, as happens with two separate pipelines that do not share a seed.
 
 # %%
 _, other_mask = augment_arrays(image[None], mask[None], seed=1, **change)
@@ -526,7 +526,7 @@ for index, name in ((1, "lung"), (2, "nodule")):
 # %% [markdown]
 # **Dice** is 1 for two equal masks and 0 if they share no pixel. The lungs, being large, still overlap in part; the nodule is lost. A network trained like this learns a blurred average, and its training curve just looks a little worse.
 #
-# How do you know that *your* library moves both alike? Give it the mask as the image as well. What comes out must be the same twice.
+# How do you know that *your* library moves both alike? Give it the mask as the image as well. Both must come out the same.
 
 # %%
 as_image = (patients.masks[:16] > 0).astype(np.float32)[..., None]
@@ -534,11 +534,11 @@ twice_image, twice_mask = augment_arrays(as_image, patients.masks[:16], seed=0, 
 print(f"Dice {dice(twice_image[..., 0] > 0.5, twice_mask > 0):.2f}")
 
 # %% [markdown]
-# Not exactly 1, because the image is interpolated linearly and the mask by nearest neighbor, so that pixels on the border may differ. Clearly below would be an error. This test takes three lines and works for any library.
+# It is not exactly 1, because the image is interpolated linearly and the mask takes the nearest neighbor, so pixels on the border may differ. A value well below 1 would be an error. This test takes three lines and works for any library.
 #
 # ### What anatomy allows
 #
-# A cat mirrored is a cat. A chest mirrored is a chest with the heart on the wrong side, and the liver too.
+# A mirrored cat is still a cat. A mirrored chest has its heart and its liver on the wrong side.
 
 # %%
 person = window(patients.of_patient(patients.patients[2]).images, -600, 1500)
@@ -551,7 +551,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The heart's tip points to the patient's left, the liver lies on the right. People in whom it is the other way round exist, but they are rare. A network that finds lungs may not care. A network that must tell the left lung from the right, or the liver from the spleen, is taught nonsense, and its mask would need new labels too: left has become right. So the default of `make_augmenter` is `flip=None`. For cells under a microscope, which have no left or right, flips in all directions are fine.
+# The heart's tip points to the patient's left, the liver lies on the right. In a few people it is the other way round, but they are rare. For a network that finds lungs, this may not matter. A network that must tell the left lung from the right, or the liver from the spleen, is taught nonsense, unless its mask gets new labels: left has become right. So the default of `make_augmenter` is `flip=None`. For cells under a microscope, which have no left or right, flips in all directions are fine.
 #
 # A second trap is what comes in from outside when an image is shifted. Many libraries, Keras among them, *mirror* the image at its border by default:
 
@@ -574,7 +574,7 @@ plotting.show_images(
 # |---|---|---|---|
 # | small rotation, zoom, shift | linear | nearest neighbor, the same change | yes: patients lie and breathe differently |
 # | flip left to right | yes | yes, and swap left and right labels | only if left and right do not matter |
-# | flip top to bottom, 90° | yes | yes | no: patients do not lie on their front by chance |
+# | flip top to bottom, 90° | yes | yes | no: scans do not come upside down |
 # | noise, brightness, contrast | yes | **never** | small: HU are calibrated |
 # | elastic deformation | yes | the same field, nearest neighbor | small; test your library as above |
 #
@@ -619,7 +619,7 @@ batches = make_batches(images, targets, batch_size=16, augment=make_augmenter(im
 first_images, first_targets = next(iter(batches))
 for name, batch in (("images", first_images), ("targets", first_targets)):
     low, high = float(batch.numpy().min()), float(batch.numpy().max())
-    print(f"{name:<8} {tuple(batch.shape)} {batch.dtype.name}, {low:z.1f} to {high:z.1f}")
+    print(f"{name:<8} {tuple(batch.shape)} {batch.dtype.name}, {low:z.1f} to {high:z.1f}")  # z: no minus before 0.0
 
 # %% [markdown]
 # Read the shapes: 16 slices of 128×128 pixels with one channel, and their masks with one map per class. Both are `float32` and in 0 to 1. If your training behaves strangely, print these lines first, and then look at a batch:
@@ -628,7 +628,7 @@ for name, batch in (("images", first_images), ("targets", first_targets)):
 plotting.show_images(first_images.numpy()[:6], masks=first_targets.numpy()[:6].argmax(axis=-1), columns=6, panel=1.5)
 
 # %% [markdown]
-# In each picture the outline fits. This is the last place where a mistake can be *seen*; behind it there are only losses.
+# In each picture the outline fits. This is the last place where a mistake can be *seen*; after it there are only losses.
 #
 # One more property: the order is random, but not arbitrary. The same seed gives the same order, so a run can be repeated.
 
@@ -649,7 +649,7 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 # - A window is a choice of what the network may see. Use one rule for all images; min–max per image gives one tissue several grays.
 # - DICOM: HU = slope · stored + intercept; spacing turns pixels into millimeters; the header says a lot about a person.
 # - Images are interpolated linearly, masks with the nearest neighbor, and the spacing changes with the size.
-# - Mask, last layer and loss must fit: 0/1 with sigmoid, one-hot with softmax. A negative loss means 0/255.
+# - Mask, last layer and loss must fit: 0/1 with sigmoid, one-hot with softmax. A negative cross-entropy means a mask of 0/255.
 # - Move image and mask together, within what anatomy allows, and look at a batch before you train.
 #
 # ## Questions to test yourself
@@ -674,11 +674,11 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 #
 # <details><summary>Answer</summary>
 #
-# All borders between classes that are not neighbors in number: between 0 and 2 appears 1, between 1 and 4 appear 2 and 3.
+# All borders between classes whose numbers are not neighbors: 1 appears between 0 and 2; 2 and 3 appear between 1 and 4.
 #
 # </details>
 #
-# 4. Training runs, and the loss is −139. What is the first thing you print?
+# 4. Training runs, and the cross-entropy is −139. What is the first thing you print?
 #
 # <details><summary>Answer</summary>
 #
@@ -690,7 +690,7 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 #
 # <details><summary>Answer</summary>
 #
-# Four times as much, 2.8 mm. The nodule is about two pixels wide; some nodules of this size will vanish.
+# It is four times as much, 2.8 mm. The nodule is about two pixels wide; some nodules of this size vanish.
 #
 # </details>
 #

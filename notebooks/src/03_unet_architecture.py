@@ -24,11 +24,11 @@
 # - build the network in Keras, block by block, and count its parameters by hand,
 # - choose an image size that fits a network, and pad an image that does not,
 # - measure how far a network sees (its receptive field), and compute the same number,
-# - look inside a trained network and find out what a skip connection carries.
+# - look inside a trained network, and find out what a skip connection carries without being misled by the way you cut it.
 #
 # **You need before:** Python and NumPy; what a layer and a weight are. [Notebook 02](02_preprocessing.ipynb) explains the images. Words are explained where they appear, and again in the [glossary](../book/glossary.md).
 #
-# **Minutes:** 50 to read and work through, 2 to run on two cores.
+# **Minutes:** 55 to read and work through, 2 to run on two cores.
 #
 # **The misconception it removes:** "More layers see more detail." Deeper levels see *farther* and *coarser*; the detail comes back over the skip connections.
 #
@@ -42,7 +42,7 @@ case = data.train[(data.train.masks == 2).sum(axis=(1, 2)).argmax()]
 plotting.show_unet(UNet(), case.images[0], case.masks[0] > 0)
 
 # %% [markdown]
-# A CT slice goes in at the upper left, a mask comes out at the upper right. In between the picture becomes smaller and smaller (left arm), then larger again (right arm).
+# A CT slice goes in at the upper left, and a mask comes out at the upper right. In between the picture becomes smaller and smaller (left arm), then larger again (right arm).
 # Why the detour? The next picture shows it.
 
 # %% [markdown]
@@ -93,7 +93,7 @@ kernel = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 int((tiny[0:3, 0:3] * kernel).sum()), int((tiny[0:3, 1:4] * kernel).sum())
 
 # %% [markdown]
-# In the upper left corner all is dark: 0. One pixel to the right the kernel's right column lies on three bright pixels: 27. The same for every place:
+# In the upper left corner everything is dark, and the sum is 0. One pixel to the right, the kernel's right column lies on three bright pixels, and the sum is 27. Here is the sum for every place:
 
 # %% mystnb={"figure": {"caption": "A convolution by hand. The kernel answers where the image becomes brighter from left to right."}, "image": {"alt": "Three grids of numbers: a 5 by 5 image with a bright corner of nines, a 3 by 3 kernel with columns minus one, zero and one, and the 3 by 3 result, which is large where the image turns from dark to bright."}}
 windows = np.lib.stride_tricks.sliding_window_view(tiny, (3, 3))
@@ -111,7 +111,7 @@ same_as_keras = keras.ops.conv(tiny[None, :, :, None].astype("float32"), kernel[
 np.array_equal(np.squeeze(same_as_keras), result)
 
 # %% [markdown]
-# A 5×5 image gave a 3×3 result, because the kernel must not stick out. With `padding="same"` Keras first puts a rim of zeros around the image, and the size stays.
+# A 5×5 image gave a 3×3 result, because the kernel must stay inside the image. With `padding="same"` Keras first puts a rim of zeros around the image, and the size stays.
 # The paper of 2015 did without the rim: its network took 572×572 pixels and gave a mask of 388×388 {cite:p}`ronneberger2015unet`. Today almost everyone pads.
 #
 # A layer `Conv2D(64, 3)` holds 64 such kernels, and each has one 3×3 slab of weights *for every incoming channel*, plus one number that is added at the end, the bias.
@@ -144,7 +144,7 @@ check.parameters_of_conv(parameters_of_conv)
 #
 # Three small steps follow a convolution. **Batch normalization** brings each channel to mean 0 and standard deviation 1 over the batch, then scales and shifts it by two learned numbers;
 # this keeps the numbers in range over many layers {cite:p}`ioffe2015batchnorm`. **ReLU** sets everything below 0 to 0. **Max-pooling** keeps the largest of each 2×2 pixels and so halves the size.
-# Our edge kernel, on the real slice:
+# Here is our edge kernel on the slice from the top of the page:
 
 # %% mystnb={"figure": {"caption": "One convolution with the steps that follow it. The titles give the range of the numbers."}, "image": {"alt": "Five pictures in a row: the CT slice, its vertical edges in gray, the same after batch normalization, only the edges from dark to bright after ReLU, and the same at half the resolution after pooling."}}
 x = case.images
@@ -159,7 +159,7 @@ plotting.show_maps(maps, titles, columns=5)
 
 # %% [markdown]
 # Dark and bright edges after the convolution; the same picture with another range after normalization; after ReLU only one kind of edge is left; after pooling the picture is coarser but still there.
-# Pooling buys context, because the next 3×3 kernel covers twice the distance. It pays with place:
+# Pooling gains context, because the next 3×3 kernel covers twice the distance. The price is the exact place:
 
 # %% mystnb={"figure": {"caption": "Two different images, one result: after max-pooling nobody can say in which of the four pixels the 9 was."}, "image": {"alt": "Four grids of numbers. Two 4 by 4 images with one bright pixel in different places become the same 2 by 2 image after pooling."}}
 first, second = np.zeros((2, 4, 4))
@@ -176,12 +176,12 @@ dropped = keras.layers.Dropout(0.1)(np.ones((1, 100, 100, 1), "float32"), traini
 f"{float((np.asarray(dropped) == 0).mean()):.0%} are zero, the mean is {float(np.mean(dropped)):.1f}"
 
 # %% [markdown]
-# About a tenth is gone, and the rest was enlarged so that the mean stays.
+# About a tenth is gone, and the rest was enlarged so that the mean stays the same.
 
 # %% [markdown]
 # ## The contracting path
 #
-# With these parts a block is quickly written: twice convolution, normalization and ReLU, then dropout. A bias would be useless here, because the normalization subtracts it again.
+# With these parts a block is quickly written: convolution, normalization and ReLU, all of it twice, then dropout. A bias would be useless here, because the normalization subtracts it again.
 
 # %%
 from keras import layers
@@ -208,7 +208,7 @@ level2 = conv_block(layers.MaxPooling2D(2)(level1), 128, dropout=0.1)
 level2.shape
 
 # %% [markdown]
-# Half the height and width, twice the channels. And so on:
+# Height and width are halved, and the channels doubled. The next two levels do the same:
 
 # %%
 level3 = conv_block(layers.MaxPooling2D(2)(level2), 256, dropout=0.1)
@@ -216,14 +216,14 @@ level4 = conv_block(layers.MaxPooling2D(2)(level3), 512, dropout=0.1)
 level3.shape, level4.shape
 
 # %% [markdown]
-# On each level there are fewer places, and more kinds of features at each place. The fifth block is the **bottleneck**.
+# On each level there are fewer places and more features at each place. The fifth block is the **bottleneck**.
 
 # %%
 bottleneck = conv_block(layers.MaxPooling2D(2)(level4), 1024, dropout=0.1)
 bottleneck.shape
 
 # %% [markdown]
-# Only 8×8 places are left of 128×128, and each is described by 1024 numbers. Enough to say *what* is in the picture. Not enough to say where it ends: one place stands for 16×16 pixels.
+# Only 8×8 places are left of 128×128, and each is described by 1024 numbers. That is enough to say *what* is in the picture, but not where it ends: one place stands for 16×16 pixels.
 
 # %% [markdown]
 # ## The expanding path
@@ -243,7 +243,7 @@ up = keras.ops.conv_transpose(small[None, :, :, None].astype("float32"), weights
 np.array_equal(np.squeeze(up), large)
 
 # %% [markdown]
-# Keras agrees. The copies do not overlap, so the result is blocky: the *kernel* decides what the four pixels look like, the image only how strongly. {cite:t}`dumoulin2016convolution` draw all such cases.
+# Keras agrees. The copies do not overlap, so the result is blocky: the *kernel* decides what the four pixels look like, the image only how bright they are. {cite:t}`dumoulin2016convolution` draw all such cases.
 #
 # ### Join and convolve
 #
@@ -254,7 +254,7 @@ up4 = layers.Conv2DTranspose(512, 2, strides=2)(bottleneck)
 up4.shape, level4.shape
 
 # %% [markdown]
-# Same size, same number of channels: they can be joined.
+# Both have the same height and width, so they can be joined.
 
 # %%
 joined = layers.Concatenate()([level4, up4])
@@ -262,7 +262,7 @@ right4 = conv_block(joined, 512)
 joined.shape, right4.shape
 
 # %% [markdown]
-# 512 channels from below, which know *what*, and 512 from the left, which know *where*: 1024 channels, mixed down to 512. Three more steps of the same kind:
+# Of the 1024 channels, 512 come from below, from the place that sees farthest, and 512 come from the left, with one pooling less behind them. The block mixes them down to 512. Three more steps are of the same kind:
 
 # %%
 right3 = conv_block(layers.Concatenate()([level3, layers.Conv2DTranspose(256, 2, strides=2)(right4)]), 256)
@@ -287,7 +287,7 @@ probabilities.shape, float(probabilities[0, 64, 64].sum().round(3))
 # %% [markdown]
 # ## The same network in one line
 #
-# The package builds this network too. Is it the same? We count the parameters, and compare the shapes of all layers.
+# The package also builds this network. Is it the same? We count the parameters, and compare the shapes of all layers.
 
 # %%
 theirs = UNet(input_shape=(128, 128, 1), num_classes=2)
@@ -295,7 +295,7 @@ print(f"block by block {mine.count_params():,}, UNet() {theirs.count_params():,}
 [layer.output.shape for layer in mine.layers] == [layer.output.shape for layer in theirs.layers]
 
 # %% [markdown]
-# Thirty-one million parameters both ways, layer for layer the same. Where do they sit? We ask the model. The layers' names begin with their block, so a table is one `groupby` away:
+# Both have thirty-one million parameters and, layer for layer, the same shapes. Where are the parameters? The layers' names begin with their block, so a table is one `groupby` away:
 
 # %%
 import pandas as pd
@@ -315,9 +315,9 @@ sizes = work.groupby("block", sort=False)["parameters"].sum() / 1e6
 plotting.show_bars({"parameters (millions)": sizes, "numbers computed for one image (millions)": numbers})
 
 # %% [markdown]
-# The two charts are mirror images. The *parameters* sit at the bottom, where channels meet channels. The *feature maps* sit at the top, where the pictures are large; they are what fills the memory during training ([notebook 04](04_gpu_training.ipynb)).
+# The two charts are mirror images. The *parameters* sit at the bottom, where many channels meet many channels. The *feature maps* sit at the top, where the pictures are large; they are what fills the memory during training ([notebook 04](04_gpu_training.ipynb)).
 #
-# Both shrink if every level gets fewer channels. A quarter of the channels is about a sixteenth of the parameters:
+# Both shrink if every level gets fewer channels. With a quarter of the channels, a network has about a sixteenth of the parameters:
 
 # %%
 widths = [4, 8, 16, 32, 64]
@@ -325,7 +325,7 @@ counts = [UNet(base_filters=base).count_params() for base in widths]
 pd.DataFrame({"base_filters": widths, "parameters": counts, "share of 64": (np.array(counts) / counts[-1]).round(3)})
 
 # %% [markdown]
-# Doubling the channels makes four times the parameters. For the 34 training patients of this series eight channels are enough, and they run on a laptop: from here on, `base_filters=8`.
+# Doubling the channels quadruples the parameters. For the 34 training patients of this series eight channels on the first level are enough, and such a network trains on a laptop. So from here on we use `base_filters=8`.
 
 # %% [markdown]
 # ### Exercise 03.2: repair a network
@@ -344,6 +344,10 @@ def small_unet():
     return keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(x))
 
 
+try:
+    small_unet()
+except ValueError as error:
+    print("Keras says:", error)
 check.repaired_unet(small_unet)
 
 
@@ -374,7 +378,7 @@ print(f"down {down}, up {up}")
 
 # %% [markdown]
 # Going down 100 becomes 6; coming up 6 becomes 12, 24, 48, 96. At the size of 25 the two arms do not fit, and a concatenation would fail deep inside the network.
-# `UNet` says so at the door:
+# `UNet` says so before anything runs:
 
 # %%
 try:
@@ -405,7 +409,7 @@ def padded_size(size, depth):
 check.padded_size(padded_size)
 
 # %% [markdown]
-# There are two remedies. *Resizing* changes the spacing and blurs the edges. *Padding* keeps every pixel: add air, predict, cut the air off again. We try it with the trained network that comes with this series.
+# There are two remedies. *Resizing* changes the spacing and blurs the edges. *Padding* keeps every pixel: add air, predict, cut the air off again. We try padding with the trained network that comes with this series.
 # Its weights do not know a size (the formula of exercise 03.1 has no image size in it), so it was built for any size that can be halved four times: `None` stands for "whatever comes".
 
 # %%
@@ -430,7 +434,7 @@ titles = ["100×116", "padded to 112×128", "prediction, cut back"]
 plotting.show_images([cut, padded, cut], titles, [None, None, back], data.class_names)
 
 # %% [markdown]
-# The lungs are found, and mask and image have one size again. Pad with air, which the network knows from around the patient. Air is not 0 here: −1000 HU is 0.23 in this window. Before windowing, a rim of 0 would even be water.
+# The lungs are found, and the mask has the size of the image. Pad with air, which the network knows from around the patient. Air is not 0 here: −1000 HU is 0.23 in this window. Before windowing, a rim of 0 would be water.
 
 # %% [markdown]
 # ## How far does it see?
@@ -458,7 +462,7 @@ first, last = reach(128)
 print(f"pixel 128 depends on pixels {first} to {last}: {last - first + 1} of them")
 
 # %% [markdown]
-# That is for pixel 128. The poolings lay a grid over the image, and how far a pixel sees depends on where it stands in this grid. After four poolings the grid repeats every 16 pixels, so we ask 16 neighbors:
+# That is for pixel 128. The poolings lay a grid over the image, and how far a pixel sees depends on its place in this grid. After four poolings the grid repeats every 16 pixels, so we compute the side for 16 neighbors:
 
 
 # %%
@@ -471,7 +475,7 @@ def sides(depth):
 pd.Series(sides(4)).value_counts().rename_axis("receptive field").rename("places")
 
 # %% [markdown]
-# A network of depth 4 looks at a square of about 190 to 200 pixels. By depth:
+# At depth 4, a quarter of the pixels see a square of 188 pixels, and the others one of 204. For other depths:
 
 # %%
 depths = [1, 2, 3, 4, 5]
@@ -480,12 +484,12 @@ sizes = [UNet(base_filters=8, depth=depth).count_params() for depth in depths]
 pd.DataFrame({"depth": depths, "smallest field": smallest, "largest field": largest, "parameters": sizes})
 
 # %% [markdown]
-# Each level more doubles the view, and multiplies the parameters by about four.
+# Each further level doubles the view, and multiplies the parameters by about four.
 #
 # ### Measure
 #
-# Does the network agree? The gradient of one output pixel with respect to the input is 0 wherever the input has no influence. To make influences add up instead of cancel, we take the absolute value of all random weights;
-# because max-pooling listens to one pixel of four at a time, we add up over sixteen noise images.
+# Does the network agree? The gradient of an output with respect to the input is 0 wherever the input has no influence. As the output we take one pixel in all maps of the last block, added up: the 1×1 convolution behind them sees no farther.
+# To make influences add up instead of cancel, we take the absolute value of all random weights; because max-pooling passes on one pixel of four at a time, we add up over sixteen noise images.
 
 
 # %%
@@ -503,7 +507,7 @@ def influence(network, row, column, images):
     return total
 
 
-def before_softmax(model):
+def up_to_last_block(model):
     return keras.Model(model.input, model.get_layer("up1_relu2").output)
 
 
@@ -513,34 +517,35 @@ positive.set_weights([np.abs(weight) for weight in positive.get_weights()])
 
 # %%
 noise = np.random.default_rng(0).random((16, 256, 256, 1), dtype=np.float32)
-seen = np.argwhere(influence(before_softmax(positive), 128, 128, noise))
+seen = np.argwhere(influence(up_to_last_block(positive), 128, 128, noise))
 print(f"rows {seen[:, 0].min()} to {seen[:, 0].max()}, columns {seen[:, 1].min()} to {seen[:, 1].max()}")
 
 # %% [markdown]
 # The gradient is different from 0 on exactly the pixels that the formula gave for this place. On a slice, with the fields of shallower networks:
 
-# %% mystnb={"figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5."}, "image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth, larger than the slice, cannot be seen."}}
+# %% mystnb={"figure": {"caption": "Receptive field of the middle pixel of a 256×256 slice, for U-Nets of depth 1 to 5. The largest reaches beyond the slice, into the zeros of the padding."}, "image": {"alt": "A chest CT slice of 256 by 256 pixels with nested squares around its center. The smallest lies between the lungs, the fourth covers most of the chest, and the fifth surrounds the whole slice with a wide margin."}}
 from unet_helpers import resize_image
 
 slice256 = resize_image(image, (256, 256))
-with plotting.figure(width=4.2, height=3.6) as (fig, axes):
+first, last = reach(128, depth=5)
+with plotting.figure(width=4.8, height=3.8) as (fig, axes):
     plotting.draw_image(axes[0, 0], slice256)
     for depth, color in zip(depths, ("#F0E442", "#E69F00", "#56B4E9", "#009E73", "#CC79A7"), strict=True):
         plotting.draw_box(axes[0, 0], reach(128, depth), reach(128, depth), color, f"depth {depth}")
-    axes[0, 0].set(xlim=(-0.5, 255.5), ylim=(255.5, -0.5))
+    axes[0, 0].set(xlim=(first - 5, last + 5), ylim=(last + 5, first - 5))
     fig.legend(loc="outside right center", frameon=False, fontsize=9)
 fig
 
 # %% [markdown]
-# A U-Net of depth 1 or 2 sees a vessel or a piece of lung wall, but not that it lies in a lung. Depth 4 sees the greater part of a chest at this resolution, and all of it at 128×128.
+# A U-Net of depth 1 or 2 sees a vessel or a piece of lung wall, but not that it lies in a lung. Depth 4 sees the greater part of a chest at this resolution, and all of it at 128×128. Depth 5 sees more than there is.
 # Note that the field is counted in *pixels*: at twice the resolution, it covers half the millimeters.
 #
 # ### What it can see and what it looks at
 #
-# *Can* change is not *does* change. In the trained network, how is the influence on the middle pixel really distributed? The same function answers, on the validation slices.
+# What *can* change a pixel need not be what *does*. How is the influence on the middle pixel distributed in the trained network? The same function answers, on the validation slices. It shows what moves the eight maps of the last block, taken together, and not what decides for one class.
 
-# %% mystnb={"figure": {"caption": "Influence of each input pixel on the middle output pixel of the trained network, over all validation slices; from black to white it grows by five factors of ten. The square has 31×31 pixels."}, "image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}}
-listens = influence(before_softmax(trained), 64, 64, data.validation.images)
+# %% mystnb={"figure": {"caption": "Influence of each input pixel on the middle pixel of the last block's maps in the trained network, over all validation slices; from black to white it grows by five factors of ten. The square has 31×31 pixels."}, "image": {"alt": "Two pictures side by side: a CT slice with a small square in the middle, and a map of the influence on the middle pixel, bright in a small spot in the middle and fading outward."}}
+listens = influence(up_to_last_block(trained), 64, 64, data.validation.images)
 listens = listens / listens.sum()
 with plotting.figure(1, 2, panel=2.8) as (fig, axes):
     plotting.draw_image(axes[0, 0], image, title="a slice, for scale")
@@ -555,8 +560,8 @@ shares = [listens[64 - side // 2 : 65 + side // 2, 64 - side // 2 : 65 + side //
 pd.DataFrame({"square": [f"{side}×{side}" for side in squares], "share of the influence": np.round(shares, 2)})
 
 # %% [markdown]
-# The whole slice can have a say, but about three quarters of the influence come from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
-# So do not read the formula as "the network understands the whole chest": it is an upper bound.
+# The whole slice can have a say, but about three quarters of the influence comes from the square of 31×31, which is 6 % of the slice. This *effective* receptive field is much smaller than the theoretical one {cite:p}`luo2016receptive`.
+# So the formula does not say that the network understands the whole chest. It says beyond which pixels it cannot look.
 
 # %% [markdown]
 # ### Exercise 03.4: two small or one large
@@ -595,26 +600,32 @@ features = {name: np.asarray(maps)[0] for name, maps in zip(names, inside(chosen
 
 
 # %% [markdown]
-# A block has between 8 and 128 maps. We look at the four that vary most.
+# A block has between 8 and 128 maps, and many of them are nearly alike. To see different ones, we begin with the map that varies most, and add the one that correlates least with those already picked. Maps that hardly vary are left out.
 
 
-# %% mystnb={"figure": {"caption": "The four liveliest feature maps of the first block, the bottleneck and the last block."}, "image": {"alt": "Grid of feature maps, three rows. First level: sharp pictures of the chest with its edges. Bottleneck: a few gray squares. Last level: sharp again, with the lungs, the nodule or the air outside the body bright on black."}}
-def liveliest(maps, count=4):
-    order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
-    return [maps[..., index] for index in order]
+# %% mystnb={"figure": {"caption": "Four unlike feature maps of the first block, the bottleneck and the last block."}, "image": {"alt": "Grid of feature maps, three rows. First block: sharp pictures of the chest with its edges, one of them with bright lungs. Bottleneck: 8 by 8 squares; one map is bright at the bottom, one at the top, one across the middle, one along the upper and lower edges. Last block: sharp again, with the lungs, the nodule or the air outside the body bright on black."}}
+def unlike(maps, count=4):
+    spread = maps.std(axis=(0, 1))
+    lively = maps[..., np.argsort(-spread, kind="stable")[: max(count, len(spread) // 2)]]
+    alike = np.corrcoef(lively.reshape(-1, lively.shape[-1]).T)
+    picked = [0]
+    while len(picked) < count:
+        picked.append(alike[picked].max(axis=0).argmin())
+    return [lively[..., index] for index in picked]
 
 
-shown = [feature for name in ("down1", "bottleneck", "up1") for feature in liveliest(features[name])]
-plotting.show_maps(shown, [name for name in ("down1", "bottleneck", "up1") for _ in range(4)])
+rows = ("down1", "bottleneck", "up1")
+shown = [feature for name in rows for feature in unlike(features[name])]
+plotting.show_maps(shown, [name for name in rows for _ in range(4)])
 
 # %% [markdown]
-# On top, the first block: pictures of the chest, its edges and its textures, all of them sharp. In the middle, the bottleneck: each square stands for 16×16 pixels; it can say "something like this, about here", and nothing about edges.
-# At the bottom, the last block: sharp like the first, but now the maps show *classes*, not gray values: some are bright where lung is, others where the nodule is, or outside the body. Move through all nine blocks:
+# On top is the first block: pictures of the chest, its edges and its textures, all of them sharp. In the middle is the bottleneck, where each square stands for 16×16 pixels. One map is bright at the bottom, where the back and the table are, one at the top, one across the middle of the chest, and one at the upper and lower edges of the picture: they say "something like this, about here", and nothing about edges.
+# At the bottom is the last block: sharp like the first, but now the maps show *classes*, not gray values. Some are bright where lung is, others where the nodule is, or outside the body. Move through all nine blocks:
 
 # %%
 from unet_helpers.plotting.widgets import explore
 
-frames = [plotting.show_maps(liveliest(features[name]), columns=4, panel=1.5) for name in names]
+frames = [plotting.show_maps(unlike(features[name]), columns=4, panel=1.5) for name in names]
 labels = [f"{name}: {maps.shape[2]} maps of {maps.shape[0]}×{maps.shape[1]}" for name, maps in features.items()]
 explore(frames, labels, "block", width=600)
 
@@ -624,14 +635,14 @@ explore(frames, labels, "block", width=600)
 # %% [markdown]
 # ## What does a skip connection carry?
 #
-# We cut one and see. The function copies the trained network, and on the way multiplies what comes over one skip connection by 0. Nothing else changes, and nothing is trained again.
+# We cut one and look at what is lost. The function copies the trained network and, on the way, changes what comes over one skip connection. Everything else stays as it is, and nothing is trained again.
 
 
 # %%
-def without_skip(model, name):
+def with_skip(model, name, change):
     def call(layer, inputs, **options):
         if layer.name == name:
-            inputs = [inputs[0] * 0, inputs[1]]
+            inputs = [change(inputs[0]), inputs[1]]
         return layer(inputs, **options)
 
     copy = keras.models.clone_model(model, call_function=call)
@@ -639,46 +650,93 @@ def without_skip(model, name):
     return copy
 
 
-# %% nbval_tolerance=0.02
+# %% [markdown]
+# What do we put in its place? Zeros come to mind, but they mislead. The weights behind the joint were trained on maps of a certain strength, and a map of zeros is nothing they have ever met. If the mask gets worse, was information missing, or was the input merely strange? So we compare three replacements:
+#
+# - **zeros**: nothing about this slice, and a strength that the network has never seen,
+# - **mean**: each map is replaced by its mean over places and slices: the usual strength, but the same everywhere,
+# - **another slice**: the maps of another validation slice: usual in every respect, but not about this slice.
+
+# %%
+replacements = {
+    "zeros": lambda maps: 0 * maps,
+    "mean": lambda maps: 0 * maps + keras.ops.mean(maps, axis=(0, 1, 2)),
+    "another slice": lambda maps: keras.ops.roll(maps, 1, axis=0),
+}
+
+# %%
 from unet_helpers.evaluation import counts_per_class
 
-networks = {"all skips": trained}
-for name in ("skip1", "skip2", "skip3", "skip4"):
-    networks[f"without {name}"] = without_skip(trained, name)
-parts = np.array_split(data.validation.images, 8)  # all slices at once would take much memory
-predictions = {name: np.concatenate([net(part) for part in parts]).argmax(axis=-1) for name, net in networks.items()}
-counts = [counts_per_class(data.validation.masks, found, 3) for found in predictions.values()]
-rows = [[one.dice for one in both[1:]] for both in counts]
-scores = pd.DataFrame(rows, index=list(predictions), columns=["lung", "nodule"]).rename_axis(columns="Dice")
-scores.round(2)
+# in random order, so that the next slice is mostly of another patient
+mixed = data.validation[np.random.default_rng(0).permutation(len(data.validation))]
+parts = np.array_split(mixed.images, 8)  # all slices at once would take much memory
+
+
+def predict(network):
+    return np.concatenate([network(part) for part in parts]).argmax(axis=-1)
+
+
+# %%
+skips = ("skip1", "skip2", "skip3", "skip4")
+predictions = {("all skips", "–"): predict(trained)}
+for skip in skips:
+    for name, change in replacements.items():
+        predictions[skip, name] = predict(with_skip(trained, skip, change))
+
+# %% nbval_tolerance=0.02
+counts = [counts_per_class(mixed.masks, found, 3)[1:] for found in predictions.values()]
+index = pd.MultiIndex.from_tuples(predictions)
+scores = pd.DataFrame([[one.dice for one in both] for both in counts], index, ["lung", "nodule"])
+scores.rename_axis(columns="Dice").round(2)
 
 # %% [markdown]
 # Dice is 1 where prediction and ground truth agree and 0 where they share nothing; here it is computed over all validation slices together ([notebook 05](05_evaluation.ipynb) says more about it). `skip1` is the uppermost arrow of the U, `skip4` the lowest.
 
-# %%
-assert (scores.loc[["without skip1", "without skip4"], "lung"] < 0.9).all()
-assert (scores["nodule"] < scores.loc["all skips", "nodule"]).sum() == 4
+# %% jupyter={"source_hidden": true} tags=["remove-cell"]
+assert (scores.loc["skip1", "lung"] < 0.9).all()
+assert (scores.loc["skip2", "lung"] > 0.95).all()
+assert (scores.loc["skip2", "nodule"] < 0.2).all()
+assert scores.loc[("skip4", "zeros"), "lung"] < 0.5
+assert scores.loc[("skip4", "another slice"), "lung"] > 0.95
+assert scores.loc[("skip4", "another slice"), "nodule"] > scores.loc[("skip2", "another slice"), "nodule"] + 0.2
 
-# %% mystnb={"figure": {"caption": "The same slice and the same weights, with one skip connection cut at a time."}, "image": {"alt": "Six copies of one CT slice with lung and nodule outlined: the ground truth, the prediction with all skip connections, and the predictions with each of the four cut."}}
-index = (data.validation.masks == 2).sum(axis=(1, 2)).argmax()
-masks = [chosen.masks[0], *(found[index] for found in predictions.values())]
-plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], masks, data.class_names, columns=3)
+# %% mystnb={"figure": {"caption": "What each replacement of each skip connection leaves of the Dice. The dashed line is the network with all its skip connections."}, "image": {"alt": "Two bar charts, lung and nodule, with three bars for each of four skip connections. For the lung all bars of skip1 are lowered; at skip4 the bar for zeros is very low, the one for the mean is higher, and the one for another slice nearly reaches the dashed line. For the nodule the three bars of skip2 are almost zero."}}
+with plotting.figure(1, 2, width=8, height=2.9, sharey=True) as (fig, axes):
+    for ax, name in zip(axes[0], ("lung", "nodule"), strict=True):
+        bars = scores[name].unstack(sort=False).loc[list(skips), list(replacements)]
+        bars.plot.bar(ax=ax, rot=0, legend=False, color=["#333333", "#E69F00", "#56B4E9"], width=0.75)
+        ax.axhline(scores[name].iloc[0], color="gray", linestyle="--", linewidth=1)
+        ax.set(title=name, ylabel="Dice", ylim=(0, 1.05))
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+fig
+
+# %% mystnb={"figure": {"caption": "One slice, the same weights, one skip connection replaced at a time."}, "image": {"alt": "Six copies of one CT slice with lung and nodule outlined. Top: the ground truth, the prediction with all skip connections, and one with skip1 from another slice, in which the outline of a foreign chest is mixed in. Bottom: with skip2 from another slice most of the nodule is outlined as lung; with zeros for skip4 large pieces of lung are missing; with skip4 from another slice the prediction looks as with all skips."}}
+shown = [("all skips", "–"), ("skip1", "another slice"), ("skip2", "another slice")]
+shown += [("skip4", "zeros"), ("skip4", "another slice")]
+case = (mixed.masks == 2).sum(axis=(1, 2)).argmax()
+masks = [mixed.masks[case], *(predictions[which][case] for which in shown)]
+titles = ["ground truth", "all skips", *(": ".join(which) for which in shown[1:])]
+plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, columns=3)
 
 # %% [markdown]
-# - Without `skip1` the outline leaves the lung and wanders through the chest wall. The map of 128×128 was the one that knew where each edge runs; the rest of the network only knows roughly where lungs are.
-# - Without `skip4` the outline is sharp where there is one, but large pieces of lung are missing: this arrow carries little detail and much of the *what*.
-# - The nodule suffers from every cut, and not most from the uppermost. Which arrow matters for which class is learned from the data, and cannot be read off the drawing.
+# - `skip1` carries *where*. Whatever replaces it, the lung suffers, and most from another slice: foreign edges are drawn into this chest. The map of 128×128 was the one that knew where each edge runs.
+# - `skip2` carries the nodule. The lung hardly misses it, but the nodule is lost under all three replacements. A plausible reason is its size: at 64×64 a nodule is still a few pixels wide, and the maps already see some of its surroundings.
+# - `skip3` costs a little of both.
+# - `skip4` is the trap. With zeros most of the lung is gone, as if this arrow carried most of the *what*. With the mean much of it is back, and with the maps of another slice almost all of it; the nodule stays or, in other random orders of the slices, loses up to 0.08. So the network needs maps here that look as usual, and little that is particular to this slice.
 #
-# One caution: the network was trained with all its arrows, and the zeros are something it has never seen. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for much of it in the lung; whether in the nodule too, notebook 08 measures.
+# Had we tried zeros alone, we would have told the opposite story about `skip4`. And what each arrow carries cannot be read off the drawing: it was learned from these data.
+#
+# One caution: this network was trained with all its arrows. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for much of the loss in the lung; [notebook 08](08_architecture_comparison.ipynb) measures whether it can for the nodule.
 
 # %% [markdown]
 # ## Take-aways
 #
-# - The contracting path and the bottleneck answer *what*, on small maps with many channels; the expanding path and the skip connections answer *where*, on large maps with few.
+# - The contracting path and the bottleneck answer *what*, on small maps with many channels; the expanding path and the skip connections answer *where*, on large maps with few. A skip connection can also carry *what*: in this network `skip2` carried the nodule.
 # - A convolution has size² × channels in × channels out weights and one bias for each channel out. The image size does not occur, so one set of weights serves images of any fitting size.
 # - Parameters sit at the bottom of the U, the memory for feature maps at the top. Half the channels, a quarter of the parameters.
 # - Height and width must be multiples of $2^{depth}$. Pad with air and cut back; resize only if you mean to change the spacing.
 # - The receptive field says how far the network *can* see. Most of the influence comes from much nearer.
+# - To learn what a connection carries, do not only set it to zero: a network that has never seen zeros may fail for that reason alone. Compare with the mean, and with another case.
 
 # %% [markdown]
 # ## Questions to test yourself
@@ -691,11 +749,11 @@ plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], mas
 #
 # </details>
 #
-# 2. How many parameters has a `Conv2D(32, 3)` with bias on a map with 16 channels, and how many for an image twice as large?
+# 2. How many parameters does a `Conv2D(32, 3)` with bias have on 16 incoming channels, and how many for an image twice as large?
 #
 # <details><summary>Answer</summary>
 #
-# 3·3·16·32 + 32 = 4640. For a larger image the same: the kernel moves over it.
+# 3·3·16·32 + 32 = 4640. For a larger image the number is the same: the kernel moves over it.
 #
 # </details>
 #
@@ -711,7 +769,7 @@ plotting.show_images([chosen.images[0]] * 6, ["ground truth", *predictions], mas
 #
 # <details><summary>Answer</summary>
 #
-# In pixels it stays as it was. In millimeters it becomes a quarter, because each pixel covers a quarter of the length. What used to see the whole chest now sees a piece of it; one more or two more levels make up for it.
+# In pixels it stays as it was. In millimeters it becomes a quarter, because each pixel covers a quarter of the length. What used to see the whole chest now sees a piece of it; two more levels make up for it.
 #
 # </details>
 #

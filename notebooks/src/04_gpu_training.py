@@ -107,7 +107,7 @@ pd.DataFrame(table, index=list(predictions)).round(2)
 # %% [markdown]
 # ### Exercise 04.1: the loss that fits the output
 #
-# Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
+# Each pixel belongs to exactly one class. Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map (for a single map, 0 or 1)? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
 
 # %%
 from unet_helpers.teaching.checks import gpu_training as check
@@ -441,7 +441,7 @@ for name, ratios in recorded["ratios"].items():
 #
 # To practice, three trainings on small images (64×64). One of them has a learning rate of 1e-5, one sees a single slice near the apex of the lungs, one sees all patients and has a fitting learning rate.
 
-# %% nbval_tolerance=0
+# %% nbval_tolerance=0 tags=["hide-input"]
 parts = {
     name: replace(s, images=s.images[:, ::2, ::2], masks=s.masks[:, ::2, ::2]) for name, s in lungs.subsets.items()
 }

@@ -160,7 +160,7 @@ check.soft_dice_loss(soft_dice_loss)
 # %% [markdown]
 # ### Exercise 07.2: what is a missed pixel worth?
 #
-# A missed nodule pixel is to cost four times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
+# A missed nodule pixel is to cost nine times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
 
 # %%
 weights = ...  # (alpha, beta)
@@ -168,7 +168,7 @@ weights = ...  # (alpha, beta)
 check.tversky_weights(weights)
 
 # %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
-weights = (0.2, 0.8)
+weights = (0.1, 0.9)
 
 check.tversky_weights(weights)
 

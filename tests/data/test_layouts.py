@@ -204,7 +204,7 @@ def test_two_folders_of_nifti_volumes_are_cut_into_slices(tmp_path):
     assert data.class_names == ("background", "class 1")
     assert "window -600/1500" in data.report[-1]
     (tmp_path / "set/masks/P2.nii.gz").unlink()
-    with pytest.raises(DataError, match="1 images without a mask"):
+    with pytest.raises(DataError, match="1 image without a mask"):
         load_dataset(tmp_path / "set")
 
 
@@ -223,7 +223,7 @@ def test_masks_beside_their_images_are_loaded(write_folder, gray, draw):
     assert sorted(everything(data)) == names
     assert {patient for subset in data.subsets.values() for patient in subset.patients} == {"ID_0", "ID_1", "ID_2"}
     (folder / "ID_1_Z_2_mask.png").unlink()
-    with pytest.raises(DataError, match=r"(?s)1 images without a mask:\s+ID_1_Z_2\.png"):
+    with pytest.raises(DataError, match=r"(?s)1 image without a mask:\s+ID_1_Z_2\.png"):
         load_dataset(folder)
 
 

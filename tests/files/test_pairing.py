@@ -1,4 +1,5 @@
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -226,7 +227,7 @@ file_names = st.builds(
 )
 
 
-def _pair(images, masks, listed=sorted):
+def _pair(images, masks, listed=sorted, key=None):
     """Pair folders of empty files whose names the file system lists in the order that ``listed`` gives."""
     iterdir = Path.iterdir
     as_listed = mock.patch.object(Path, "iterdir", lambda self: iter(listed(iterdir(self))))
@@ -237,15 +238,15 @@ def _pair(images, masks, listed=sorted):
             for name in files:
                 (folder / name).touch()
         try:
-            pairing = pair_files(*folders, check_contents=False)
+            pairing = pair_files(*folders, check_contents=False, key=key)
         except ValueError:
             return None
-        key = lambda path: f"{path.parent.name}/{path.name}"  # noqa: E731
+        short = lambda path: f"{path.parent.name}/{path.name}"  # noqa: E731
         return (
-            [tuple(map(key, pair)) for pair in pairing.pairs],
-            [key(path) for path in pairing.images_without_mask],
-            [key(path) for path in pairing.masks_without_image],
-            [tuple(map(key, problem.paths)) for problem in pairing.problems],
+            [tuple(map(short, pair)) for pair in pairing.pairs],
+            [short(path) for path in pairing.images_without_mask],
+            [short(path) for path in pairing.masks_without_image],
+            [tuple(map(short, problem.paths)) for problem in pairing.problems],
         )
 
 
@@ -336,6 +337,112 @@ def test_ten_thousand_pairs_take_less_than_a_second_of_the_processor(tmp_path):
     assert time.process_time() - began < 1
     assert len(pairing.pairs) == 10_000
     assert pairing.pairs[50][0].name == "P1_Z_0.png"
+
+
+# --- by a key of the reader -------------------------------------------------------------------
+
+
+def patient_and_position(name):
+    patient, position = re.search(r"ID_(\d+)_Z_(\d+)", name).groups()
+    return int(patient), int(position)
+
+
+HOSPITAL = (["T1_ID_7_Z_9.png", "T1_ID_7_Z_10.png"], ["ID_0007_Z_0010_mask2.png", "ID_0007_Z_0009_mask2.png"])
+
+
+def test_a_key_pairs_what_no_rule_of_names_would(folders):
+    both = folders(*HOSPITAL)
+    with pytest.raises(ValueError, match="or give pair_files a key"):
+        pair_files(*both, check_contents=False)
+    pairing = pair_files(*both, check_contents=False, key=patient_and_position)
+    assert names(pairing.pairs) == list(zip(HOSPITAL[0], reversed(HOSPITAL[1]), strict=True))
+    assert pairing.ok
+    assert str(pairing).startswith("2 pairs matched by key\n0 images")
+
+
+def test_with_a_key_nothing_else_in_the_names_counts(folders):
+    both = folders(["a_x.png", "b_y.png"], ["a_y.png", "b_x.png"])
+    found = names(pair_files(*both, check_contents=False, key=lambda name: name[2]).pairs)
+    assert found == [("a_x.png", "b_x.png"), ("b_y.png", "a_y.png")]
+
+
+def test_with_a_key_a_number_behind_a_mask_word_makes_no_second_mask(folders):
+    both = folders(["a.png"], ["a_mask.png", "a_mask_1.png"])
+    pairing = pair_files(*both, check_contents=False, key=lambda name: "1" in name)
+    assert names(pairing.pairs) == [("a.png", "a_mask.png")]
+    assert [path.name for path in pairing.masks_without_image] == ["a_mask_1.png"]
+
+
+def test_a_key_that_stands_twice_pairs_with_nothing_and_is_named(folders):
+    both = folders(["T1_ID_7_Z_9.png", "T2_ID_7_Z_9.png", "T1_ID_8_Z_1.png"], ["ID_7_Z_9.png", "ID_8_Z_1.png"])
+    pairing = pair_files(*both, check_contents=False, key=patient_and_position)
+    assert names(pairing.pairs) == [("T1_ID_8_Z_1.png", "ID_8_Z_1.png")]
+    message = one_problem(pairing, "duplicate").message
+    assert message.startswith("one key, (7, 9), for 2 images (T1_ID_7_Z_9.png, T2_ID_7_Z_9.png) and 1 mask (ID_7_Z_9")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (patient_and_position, r"key fails for 'notes\.png' \(AttributeError: .*leave_out"),
+        (lambda name: None if name.startswith("n") else name, r"key gives None for 'notes\.png'"),
+        (lambda name: [name] if name.startswith("n") else name, r"key fails for 'notes\.png' \(TypeError: .*list"),
+        (lambda name: {}[name] if name.startswith("n") else name, r"key fails for 'notes\.png' \(KeyError"),
+    ],
+)
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_key_that_gives_nothing_to_compare_names_the_file(folders, key, said, side):
+    files = [["ID_1_Z_1.png"], ["ID_1_Z_1.png"]]
+    files[side].append("notes.png")
+    both = folders(*files)
+    with pytest.raises(ValueError, match=said):
+        pair_files(*both, check_contents=False, key=key)
+    pairing = pair_files(*both, check_contents=False, key=key, leave_out=["notes.png"])  # the remedy
+    assert names(pairing.pairs) == [("ID_1_Z_1.png", "ID_1_Z_1.png")]
+    assert pairing.ok
+
+
+def test_a_key_shared_by_nobody_is_an_error_that_shows_it(folders):
+    both = folders(["ID_1_Z_1.png"], ["ID_2_Z_1.png"])
+    with pytest.raises(ValueError, match=r"'ID_1_Z_1\.png' gives \(1, 1\) against 'ID_2_Z_1\.png' gives \(2, 1\)"):
+        pair_files(*both, check_contents=False, key=patient_and_position)
+
+
+def test_what_is_left_out_takes_its_partner_by_key_along(folders):
+    both = folders(*HOSPITAL)
+    pairing = pair_files(*both, check_contents=False, key=patient_and_position, leave_out=[HOSPITAL[0][0]])
+    assert names(pairing.pairs) == [(HOSPITAL[0][1], HOSPITAL[1][0])]
+    assert [path.name for path in pairing.left_out] == [HOSPITAL[0][0], HOSPITAL[1][1]]
+    assert pairing.ok
+
+
+keys = st.sampled_from(
+    [
+        lambda name: name,
+        lambda name: name[0],
+        lambda name: len(name),
+        lambda name: re.findall(r"\d+", name)[0],
+        lambda name: tuple(map(int, re.findall(r"\d+", name))),
+    ]
+)
+
+
+@given(st.lists(file_names, unique=True, min_size=1), st.lists(file_names, unique=True, min_size=1), keys)
+def test_by_key_each_file_is_accounted_for_once_and_pairs_are_one_to_one(images, masks, key):
+    found = _pair(images, masks, key=key)
+    pictures = [[name for name in side if not name.endswith(".txt")] for side in (images, masks)]
+    once = [{key(name) for name in side if sum(key(o) == key(name) for o in side) == 1} for side in pictures]
+    anywhere = [set(map(key, side)) for side in pictures]
+    if found is None:  # said with an error: no picture on one side, or no key on both sides and none twice
+        assert not all(pictures) or not once[0] & once[1]
+        return
+    pairs, alone, orphans, problems = found
+    accounted = [path for group in (*pairs, *problems) for path in group] + alone + orphans
+    assert sorted(accounted) == sorted([f"images/{name}" for name in images] + [f"masks/{name}" for name in masks])
+    assert {key(image.split("/")[1]) for image, _ in pairs} == once[0] & once[1]
+    assert all(key(image.split("/")[1]) == key(mask.split("/")[1]) for image, mask in pairs)
+    assert {key(path.split("/")[1]) for path in alone} == once[0] - anywhere[1]
+    assert {key(path.split("/")[1]) for path in orphans} == once[1] - anywhere[0]
 
 
 # --- images and masks in one folder -----------------------------------------------------------

@@ -113,7 +113,7 @@ class _Spoiler(_Mutant):
 def _spoil(value):
     """Whether something in it could be changed."""
     if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biuf":
-        value[...] = np.roll(value, 1) if np.ptp(value) else ~value if value.dtype.kind == "b" else value + 1
+        value[...] = ~value if value.dtype.kind == "b" else value + 1
         return True
     if isinstance(value, dict) and value:
         value.popitem()

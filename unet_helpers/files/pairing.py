@@ -4,6 +4,7 @@ Sorting both folders and zipping the lists is right only while the two hold the 
 same style. One missing mask shifts every pair behind it, without an error.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -62,18 +63,19 @@ class Pairing:
     problems: list = field(default_factory=list)
     left_out: list = field(default_factory=list)  # as was asked for
     matched_by_number: int = 0
+    matched_by: str = "name"  # or "key"
 
     def __str__(self):
-        lines = [f"{len(self.pairs)} pairs matched by name"]
+        lines = [f"{_counted(self.pairs, 'pair')} matched by {self.matched_by}"]
         if self.matched_by_number:
             lines[0] += f", {self.matched_by_number} of them after reading 007 and 7 as the same number"
         for title, paths in (
-            ("images without a mask", self.images_without_mask),
-            ("masks without an image", self.masks_without_image),
+            (f"{_counted(self.images_without_mask, 'image')} without a mask", self.images_without_mask),
+            (f"{_counted(self.masks_without_image, 'mask')} without an image", self.masks_without_image),
         ):
-            lines.append(f"{len(paths)} {title}" + (":" if paths else ""))
+            lines.append(title + (":" if paths else ""))
             lines += [f"  {path.name}" for path in paths]
-        lines.append(f"{len(self.problems)} problems" + (":" if self.problems else ""))
+        lines.append(_counted(self.problems, "problem") + (":" if self.problems else ""))
         lines += [f"  {problem.message}" for problem in self.problems]
         return "\n".join(lines)
 
@@ -83,7 +85,11 @@ class Pairing:
         return not (self.images_without_mask or self.masks_without_image or self.problems)
 
 
-def pair_files(image_folder, mask_folder, check_contents=True, leave_out=()):
+def _counted(things, word):
+    return f"{len(things)} {word}{'s' * (len(things) != 1)}"
+
+
+def pair_files(image_folder, mask_folder, check_contents=True, leave_out=(), key=None):
     """Match the images of one folder to the masks of another by shared name.
 
     Names are compared without their format suffix and without a word like ``_mask``. What has no
@@ -99,6 +105,10 @@ def pair_files(image_folder, mask_folder, check_contents=True, leave_out=()):
         holds mask values that the other masks do not.
     leave_out : collection of str
         Files that do not count, as ``x.png`` or ``2d_images/x.png``; a partner that they leave alone goes with them.
+    key : callable, optional
+        What image and mask share, where their names do not: a function of a file name, ending included, as
+        ``lambda name: re.findall(r"\\d+", name)[0]``. Images and masks of one key are pairs, and nothing else in
+        their names counts. A key that stands twice in one folder pairs with nothing, as a name does.
 
     Returns
     -------
@@ -109,14 +119,16 @@ def pair_files(image_folder, mask_folder, check_contents=True, leave_out=()):
     FileNotFoundError
         If a folder is not there.
     ValueError
-        If a folder holds no file that can be read, or no name of one stands in the other.
+        If a folder holds no file that can be read, no name or key of one stands in the other, or ``key`` fails or
+        gives None for a file.
     """
-    pairing = Pairing()
+    pairing = Pairing(matched_by="name" if key is None else "key")
+    key = key and _naming_the_file(key)
     image_folder, mask_folder = user_path(image_folder), user_path(mask_folder)
     images = _list_folder(image_folder, pairing, leave_out)
     masks = _list_folder(mask_folder, pairing, leave_out)
-    _pair(image_folder, images, mask_folder, masks, pairing)
-    _let_partners_go(pairing)
+    _pair(image_folder, images, mask_folder, masks, pairing, key)
+    _let_partners_go(pairing, key)
     if check_contents:
         look_into(pairing)
     return pairing
@@ -188,11 +200,35 @@ def natural_key(name):
     return parts, str(name)
 
 
-def _let_partners_go(pairing):
+def _naming_the_file(key):
+    """A reader's key, with errors that say for which file it gives nothing to compare."""
+    remedy = "give what image and mask share, as a text, number or tuple, or leave the file out with leave_out"
+
+    def checked(name):
+        try:
+            found = key(name)
+            hash(found)
+        except Exception as error:
+            raise DataError(f"key fails for '{name}' ({type(error).__name__}: {error}); {remedy}") from error
+        if found is None:
+            raise DataError(f"key gives None for '{name}'; {remedy}")
+        return found
+
+    return checked
+
+
+def _plain_number(name):
+    return without_leading_zeros(plain_name(name))
+
+
+def _let_partners_go(pairing, key=None):
     """What has lost its partner to ``leave_out`` is no file without a partner."""
-    keys = {without_leading_zeros(plain_name(path)) for path in pairing.left_out}
+    key, keys = key or _plain_number, set()
+    for path in pairing.left_out:
+        with contextlib.suppress(DataError):  # leaving it out is the remedy for a file without a key
+            keys.add(key(path.name))
     for alone in (pairing.images_without_mask, pairing.masks_without_image):
-        gone = [path for path in alone if without_leading_zeros(plain_name(path)) in keys]
+        gone = [path for path in alone if key(path.name) in keys]
         alone[:] = [path for path in alone if path not in gone]
         pairing.left_out += gone
 
@@ -245,19 +281,25 @@ def _is_file(entry):
         return False
 
 
-def _pair(image_folder, images, mask_folder, masks, pairing):
+def _pair(image_folder, images, mask_folder, masks, pairing, key=None):
     """Fill in the pairs, what is alone and what is double; on names, because paths are slow to make and to compare."""
-    by_name, _ = _match(images, masks, plain_name)
+    by_name, ambiguous = _match(images, masks, key or plain_name)
     rest = _without(images, {pair[0] for pair in by_name}), _without(masks, {pair[1] for pair in by_name})
-    by_number, ambiguous = _match(*rest, lambda name: without_leading_zeros(plain_name(name)))
+    by_number = []
+    if key is None:
+        by_number, ambiguous = _match(*rest, _plain_number)
     groups = [(*(sorted(group, key=natural_key) for group in both),) for both in ambiguous]
     groups.sort(key=lambda both: natural_key((both[0] or both[1])[0]))
     pairing.problems += [
-        _duplicate([image_folder / name for name in both[0]], [mask_folder / name for name in both[1]])
+        _duplicate(
+            [image_folder / name for name in both[0]],
+            [mask_folder / name for name in both[1]],
+            "name" if key is None else f"key, {key((both[0] or both[1])[0])!r},",
+        )
         for both in groups
     ]
     pairing.matched_by_number = len(by_number)
-    pairs, several = _gather_numbered(by_name + by_number, *rest)
+    pairs, several = _gather_numbered(by_name + by_number, *rest) if key is None else (by_name, [])
     pairing.problems += [_several(image_folder / image, [mask_folder / mask for mask in own]) for image, own in several]
     pairs.sort(key=lambda pair: natural_key(pair[0]))
     pairing.pairs = [(image_folder / image, mask_folder / mask) for image, mask in pairs]
@@ -268,10 +310,12 @@ def _pair(image_folder, images, mask_folder, masks, pairing):
         used |= {image for image, _ in several} if side == 0 else {mask for _, own in several for mask in own}
         alone += [folder / name for name in sorted(_without(names, used), key=natural_key)]
     if not (pairs or groups or several):
+        first = min(images, key=natural_key), min(masks, key=natural_key)
+        shown = [f"'{name}'" if key is None else f"'{name}' gives {key(name)!r}" for name in first]
         raise DataError(
-            f"no image in '{image_folder}' shares its name with a mask in '{mask_folder}' "
-            f"('{min(images, key=natural_key)}' against '{min(masks, key=natural_key)}'); "
-            "rename one side so that the names agree"
+            f"no image in '{image_folder}' shares its {pairing.matched_by} with a mask in '{mask_folder}' "
+            f"({' against '.join(shown)}); "
+            + ("rename one side so that the names agree, or give pair_files a key" if key is None else "mend the key")
         )
 
 
@@ -317,13 +361,13 @@ def _match(images, masks, key):
     return pairs, [group for group in groups if max(map(len, group)) > 1]
 
 
-def _duplicate(images, masks):
+def _duplicate(images, masks, word):
     names = " and ".join(
         f"{len(group)} {kind}{'s' * (len(group) > 1)} ({', '.join(path.name for path in group)})"
         for kind, group in (("image", images), ("mask", masks))
         if group
     )
-    message = f"one name for {names}; keep one image and one mask, so that no choice is left"
+    message = f"one {word} for {names}; keep one image and one mask, so that no choice is left"
     return Problem((*images, *masks), "duplicate", message)
 
 

@@ -21,7 +21,7 @@ CHECKS = [
     pytest.param(check, id=f"{info.name}.{name}")
     for info in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.")
     for name, check in vars(importlib.import_module(info.name)).items()
-    if hasattr(check, "__wrapped__")
+    if hasattr(check, "__wrapped__") and not name.startswith("_")
 ]
 # what is handed in without having done the exercise
 LAZY = [True, np.bool_(True), 0, 1, 0.5, np.float64(0.5), "", "0.5", "A", [], (1, 2), np.zeros(3), {}, {"a": "fair"}]

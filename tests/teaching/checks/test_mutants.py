@@ -10,14 +10,10 @@ NUMBERED = [pytest.param(exercise, id=exercise.number) for exercise in EXERCISES
 def cases(table):
     """Exercise, name and what stands in its table under that name."""
     return [
-        pytest.param(exercise, *_row(entry), id=f"{exercise.number}-{name}")
+        pytest.param(exercise, *((entry,) if table == "right" else entry), id=f"{exercise.number}-{name}")
         for exercise in EXERCISES
         for name, entry in getattr(exercise, table).items()
     ]
-
-
-def _row(entry):
-    return entry if type(entry) is tuple else (entry,)
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ def call(function, *arguments):
         result = function(*given)
     except Exception as error:
         raise Raised from error
-    if is_open(result):
-        raise NotYet(
-            "the function returns nothing; replace the ... and let it return its answer (print only shows it)."
-        )
+    if result is None:
+        raise NotYet("the function returns nothing; end it with return and its answer (print only shows it).")
+    if result is ...:
+        raise NotYet("the function returns nothing; replace the ... and run the cell again.")
     if not all(map(_same, arguments, given)):
         raise Wrong("your function changes what it is given, and later cells need that as it was; work on a copy.")
     return result
@@ -98,7 +98,7 @@ def _same(before, after):
         return list(before) == list(after) and all(_same(before[key], after[key]) for key in before)
     if type(before) in (list, tuple):
         return len(before) == len(after) and all(map(_same, before, after))
-    return before == after if type(before) is set else True
+    return before is after or bool(np.all(before == after))
 
 
 def number(value, hint=""):

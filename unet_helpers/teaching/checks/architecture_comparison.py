@@ -1,63 +1,143 @@
 """Self-checks of notebook 08, the comparison of architectures."""
 
+import math
+
 import numpy as np
 
-from ._verdict import Raised, Wrong, call, exercise, match_answers, number
+from ._numbers import compare_numbers
+from ._verdict import Raised, Wrong, call, exercise, match_answers
+
+
+def _products(height, width, kernel, inside, out):
+    return height * width * kernel**2 * inside * out
 
 
 @exercise
 def multiplications(function):
     """A function of (height, width, kernel, channels_in, channels_out), of a padded convolution with stride 1."""
-    for height, width, kernel, inside, out in ((128, 128, 3, 8, 16), (64, 32, 5, 3, 4), (16, 16, 1, 7, 2)):
-        right = height * width * kernel**2 * inside * out
-        given = number(call(function, height, width, kernel, inside, out))
-        if given == right:
-            continue
-        shown = f"for {height}×{width}, kernel {kernel}, {inside} channels to {out} it gives {given}, not {right}. "
-        if given == kernel**2 * inside * out:
-            raise Wrong(shown + "These are the weights; each is used once at every place of the output.")
-        if given == right // inside:
-            raise Wrong(shown + "One output number looks at all channels that come in.")
-        if given == right // out:
-            raise Wrong(shown + "That is one output channel; there are several.")
-        if given == right // kernel:
-            raise Wrong(shown + "A kernel has two sides: kernel × kernel places.")
-        if given == 2 * right:
-            raise Wrong(shown + "You counted additions as well: those are FLOPs, twice the multiplications.")
-        if given == right + height * width * out:
-            raise Wrong(shown + "A bias is added, not multiplied.")
-        if height * width > 1 and given == height * inside * out * kernel**2:
-            raise Wrong(shown + "The picture has height × width places.")
-        raise Wrong(shown + "Count: places of the output × kernel × kernel × channels in × channels out.")
+    layers = ((128, 96, 3, 8, 16), (64, 128, 5, 3, 4), (16, 24, 1, 7, 2), (9, 7, 4, 2, 5), (512, 640, 3, 256, 512))
+    compare_numbers(
+        function,
+        _products,
+        {f"for {h}×{w}, kernel {k}, {i} channels to {o}": (h, w, k, i, o) for h, w, k, i, o in layers},
+        {
+            "These are the weights; each is used once at every place of the output.": lambda h, w, k, i, o: (
+                k * k * i * o
+            ),
+            "One output number looks at all channels that come in.": lambda h, w, k, i, o: h * w * k * k * o,
+            "That is one output channel; there are several.": lambda h, w, k, i, o: h * w * k * k * i,
+            "A kernel has two sides: kernel × kernel places.": lambda h, w, k, i, o: h * w * k * i * o,
+            "Not each kernel is 3×3; use kernel.": lambda h, w, k, i, o: h * w * 9 * i * o,
+            "You counted additions as well: those are FLOPs, twice the multiplications.": (
+                lambda *layer: 2 * _products(*layer)
+            ),
+            "A bias is added, not multiplied.": lambda h, w, k, i, o: h * w * (k * k * i + 1) * o,
+            "A bias is added, and it is one for each output channel.": lambda h, w, k, i, o: h * w * k * k * i * o + o,
+            "The picture has height × width places.": lambda h, w, k, i, o: h * k * k * i * o,
+            "The picture is not always square: height × width places.": lambda h, w, k, i, o: h * h * k * k * i * o,
+            "The convolution is padded: its output is as large as its input.": (
+                lambda h, w, k, i, o: _products(h - k + 1, w - k + 1, k, i, o)
+            ),
+            "Each output channel looks at each channel that comes in: × and not +.": (
+                lambda h, w, k, i, o: h * w * k * k * (i + o)
+            ),
+        },
+        "Count: places of the output × kernel × kernel × channels in × channels out.",
+    )
     return "Half the side, a quarter of the work; twice the channels, four times the work."
+
+
+def _width(width, parameters, target):
+    return width * (target / parameters) ** 0.5
 
 
 @exercise
 def width_for(function):
     """A function of (width, parameters, target) that gives the whole width with about ``target`` parameters."""
-    for width, parameters, target in ((8, 2_000_000, 500_000), (8, 260_000, 486_000), (16, 1_000_000, 1_000_000)):
-        right = round(width * (target / parameters) ** 0.5)
-        given = number(call(function, width, parameters, target))
-        if given == right:
-            continue
-        shown = f"width {width} has {parameters:,} parameters; for {target:,} it gives {given}, not {right}. "
-        if abs(given - width * (target / parameters) ** 0.5) < 1e-9:
-            raise Wrong(shown + "There is no part of a channel: round.")
-        if round(given) == round(width * target / parameters):
+    million = 1_000_000
+    networks = (
+        (64, 31 * million, 7 * million),  # 30.4
+        (8, 2 * million, million // 2),
+        (8, 260_000, 486_000),  # 10.9
+        (12, 900_000, 640_000),  # 10.1
+        (24, 3 * million, 2_150_000),  # 20.3
+        (16, million, million),
+        (7, 150_000, 1_700_000),  # 23.6
+    )
+    compare_numbers(
+        function,
+        lambda *network: round(_width(*network)),
+        {
+            f"width {width} has {parameters:,} parameters; for {target:,}": (width, parameters, target)
+            for width, parameters, target in networks
+        },
+        {
+            "There is no part of a channel: round.": _width,
+            "int() and // cut off; take the nearest whole number.": lambda *network: int(_width(*network)),
+            "Rounded up it is too large; take the nearest whole number.": lambda *network: math.ceil(_width(*network)),
+            "A convolution from c to c channels has 9·c² weights: half the width is a quarter of them.": (
+                lambda width, parameters, target: round(width * target / parameters)
+            ),
+            "More parameters need more channels, not fewer.": (
+                lambda width, parameters, target: round(_width(width, target, parameters))
+            ),
+            "That is a factor; multiply the width by it.": (
+                lambda width, parameters, target: round((target / parameters) ** 0.5)
+            ),
+            "The width that the network has counts too: it belongs to its number of parameters.": (
+                lambda width, parameters, target: round(_width(8, parameters, target))
+            ),
+        },
+        "Parameters go with the square of the width.",
+    )
+    for network in networks:
+        if not isinstance(call(function, *network), (int, np.integer)):
             raise Wrong(
-                shown + "A convolution from c to c channels has 9·c² weights: half the width is a quarter of them."
+                "the number is right, but it is a float, and no network takes one; round(…) of Python gives an int."
             )
-        if round(given) == round(width * (parameters / target) ** 0.5):
-            raise Wrong(shown + "More parameters need more channels, not fewer.")
-        raise Wrong(shown + "Parameters go with the square of the width.")
     return "For 500,000 from 2,000,000 parameters: half the width."
 
 
 @exercise
 def gain_per_patient(function):
     """A function of two arrays (seeds, patients) of Dice that gives the difference of each patient, seeds averaged."""
-    runs = np.array([[0.9, 0.5, 0.2, 0.6], [0.7, 0.7, 0.4, 0.4]])
-    others = np.array([[0.6, 0.5, 0.1, 0.3], [0.8, 0.5, 0.1, 0.3], [0.7, 0.5, 0.1, 0.3]])
+    rng = np.random.default_rng(3)
+    hard = rng.uniform(0.2, 0.8, 5)
+    runs = np.array([[0.9, 0.5, 0.2, 0.6], [0.72, 0.7, 0.4, 0.41]])
+    others = np.array([[0.65, 0.53, 0.1, 0.3], [0.8, 0.5, 0.13, 0.3], [0.7, 0.52, 0.1, 0.93]])
+    cases = {
+        "two seeds and three": (runs, others),
+        "four seeds and one": (hard + rng.normal(0, 0.1, (4, 5)), hard[None]),
+        "three seeds and five": (hard + rng.normal(0, 0.1, (3, 5)), hard + rng.normal(0.1, 0.1, (5, 5))),
+    }
+    for what, (one, two) in cases.items():
+        _compare_gains(function, what, one, two)
+    return "What a patient is worth to both networks drops out; what is left is the difference."
+
+
+#: wrong differences, by what is to be said to them
+_NO_GAINS = {
+    "The sign is turned: a positive number should say that the first network is better.": (
+        lambda runs, others: others.mean(axis=0) - runs.mean(axis=0)
+    ),
+    "A negative difference stays negative: there the first network is worse.": (
+        lambda runs, others: np.abs(runs.mean(axis=0) - others.mean(axis=0))
+    ),
+    "Take the mean of the seeds, not their median.": lambda runs, others: np.median(runs, 0) - np.median(others, 0),
+    "Take all seeds, not only the first.": lambda runs, others: runs[0] - others[0],
+    "Take all seeds, not only the last.": lambda runs, others: runs[-1] - others[-1],
+    "Take all seeds, also where one network has more of them.": (
+        lambda runs, others: np.mean([one - two for one, two in zip(runs, others, strict=False)], axis=0)
+    ),
+    "Take the mean of the seeds, not the best.": lambda runs, others: runs.max(axis=0) - others.max(axis=0),
+    "Return the differences as they are; rounding is for print.": (
+        lambda runs, others: (runs.mean(axis=0) - others.mean(axis=0)).round(1)
+    ),
+    "The patients keep their order.": lambda runs, others: np.sort(runs.mean(axis=0) - others.mean(axis=0)),
+}
+
+
+def _compare_gains(function, what, runs, others):
     right = runs.mean(axis=0) - others.mean(axis=0)
     try:
         given = call(function, runs, others)
@@ -68,18 +148,24 @@ def gain_per_patient(function):
                 "seed 0 of one network has nothing in common with seed 0 of the other. Average over the seeds first."
             ) from error
         raise
-    given = np.asarray(given, dtype=float)
-    if given.shape == () or given.size == 1:
+    if isinstance(given, (set, dict)):
+        raise Wrong(f"it gives a {type(given).__name__}; return an array, in the order of the patients.")
+    given = np.asarray(given)
+    if given.dtype.kind not in "if":
+        raise Wrong(f"it gives {given.ravel()[:2].tolist()} …; return an array of numbers.")
+    if given.size == 1:
         raise Wrong("it gives one number; the patients must stay apart, one difference for each.")
     if given.shape != right.shape:
         raise Wrong(
-            f"it gives shape {given.shape} for 4 patients. Axis 0 are the seeds, axis 1 the patients: average axis 0."
+            f"it gives shape {given.shape} for {len(right)} patients. Axis 0 are the seeds, axis 1 the patients: "
+            "average axis 0."
         )
-    if np.allclose(given, -right):
-        raise Wrong("the sign is turned: a positive number should say that the first network is better.")
-    if not np.allclose(given, right):
-        raise Wrong(f"for four patients it gives {given.round(3).tolist()}, not {right.round(3).tolist()}.")
-    return "What a patient is worth to both networks drops out; what is left is the difference."
+    if not np.allclose(given, right, atol=1e-6):
+        hints = (hint for hint, wrong in _NO_GAINS.items() if np.allclose(given, wrong(runs, others)))
+        raise Wrong(
+            f"for {what} it gives {given.astype(float).round(3).tolist()}, and right is {right.round(3).tolist()}. "
+            f"{next(hints, 'Average each network over its seeds, then subtract.')}"
+        )
 
 
 REPORTS = {
@@ -92,8 +178,8 @@ REPORTS = {
         "seed, ours reaches a Dice of 0.843 and U-Net 0.836. Ours is better."
     ),
     "C": (
-        "Same epochs, same search, 60 patients, 5 seeds, interval of the difference 0.01 to 0.04. Of 30 variants of "
-        "our network we report the one with the highest Dice on these 60 patients."
+        "Same epochs, same search, 60 patients, 5 seeds, interval of the difference 0.01 to 0.04. Of each network 30 "
+        "variants were trained; we report the one with the highest Dice on these 60 patients, for both."
     ),
     "D": (
         "Same seconds of training, same search for a learning rate, on validation patients, for both. 60 test "
@@ -110,7 +196,7 @@ def spot_the_flaw(answer):
     why = {
         "A": "one network was trained four times as long, and tuned; the interval is of the wrong comparison.",
         "B": "the training was equal, but six patients and one seed cannot tell 0.843 from 0.836.",
-        "C": "the best of thirty on these patients was chosen by these patients; it owes a part of its lead to luck.",
+        "C": "ask what the 60 patients were used for, and whether another 60 would have picked the same variants.",
         "D": "budget, tuning, patients and seeds are in order, and so is the conclusion.",
     }
     match_answers(answer, right, why, todo=f"replace each ... by one of {', '.join(map(repr, right.values()))}.")

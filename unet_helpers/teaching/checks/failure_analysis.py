@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from ...data.preprocessing import window
 from ...failures.atlas import ATLAS
+from ._numbers import compare_numbers
 from ._verdict import Wrong, call, exercise, match_answers, number
 
 
@@ -57,59 +58,123 @@ def _what_differs(letter, name):
     missed = (truth & ~prediction).any()
     side = "false negative: true, and not predicted" if missed else "false positive: predicted, and not true"
     taken = {name, ANSWERS[letter]}
-    more = next((hint for pair, hint in HINTS if pair == taken), "how far do they reach from the true boundary?")
+    more = next((hint for pair, hint in HINTS if pair == taken), f"{name!r} means: {ATLAS[name]}.")
     return f"its wrong pixels are {side}; {more}"
+
+
+def _without_contact(objects, others, structure=((1, 1, 1),) * 3):
+    """The ``objects`` that share no pixel with ``others``."""
+    labels, _ = ndimage.label(objects, structure)
+    return objects & ~np.isin(labels, labels[objects & others])
+
+
+def _scenes():
+    """Truth and prediction, by what they show. What touches shares pixels; what does not is not beside it."""
+    truth, predicted = np.zeros((2, 12, 15), bool)
+    truth[1:5, 1:5] = predicted[2:6, 2:6] = True  # an object, and a prediction that is shifted
+    predicted[6, 6] = True  # joined to it by a corner
+    predicted[8:10, 1:3] = True  # an island
+    truth[8:11, 8:11] = True  # a missed object
+    two, found = np.zeros((2, 20, 34), bool)
+    two[1:4, 1:5] = two[12:15, 2:5] = found[12:15, 2:5] = True
+    found[3, 4:15] = True  # its center lies outside of the object that it touches
+    found[8:18, 20:31] = found[18, 8] = True  # two islands, one of them the largest of all
+    dot, ring = np.zeros((2, 13, 17), bool)
+    dot[6, 6:9] = True
+    ring[2:11, 2:13] = True
+    ring[4:9, 4:11] = False  # around the dot, without touching it
+    dots, three = np.zeros((2, 40, 61), bool)
+    dots[::2, ::2] = three[0, 0] = three[6, 10] = three[38, 60] = True
+    nothing = np.zeros((5, 8), bool)
+    some = nothing.copy()
+    some[1:3, 2:6] = True
+    return {
+        "an object found, one missed, and an island": (truth, predicted),
+        "two objects found, and two islands": (two, found),
+        "a ring around an object": (dot, ring),
+        "620 dots, of which three are true": (three, dots),
+        "a prediction without any true object": (nothing, some),
+        "an object and an empty prediction": (some, nothing),
+        "two empty masks": (nothing, nothing),
+    }
+
+
+#: wrong masks, by what is to be said to them
+_NO_ISLANDS = {
+    "That is every added pixel, also of objects that touch a true one. Decide for whole objects.": (
+        lambda truth, predicted: predicted & ~truth
+    ),
+    "That is the true object that was missed; an island is predicted.": (
+        lambda truth, predicted: _without_contact(truth, predicted)
+    ),
+    "A pixel that meets an object at a corner belongs to it: np.ones((3, 3)) in label.": (
+        lambda truth, predicted: _without_contact(predicted, truth, None)
+    ),
+    "Those are the objects that do touch; return the others.": (
+        lambda truth, predicted: predicted & ~_without_contact(predicted, truth)
+    ),
+    "That is all that is predicted.": lambda truth, predicted: predicted,
+    "That is an empty mask.": lambda truth, predicted: truth & False,
+}
 
 
 @exercise
 def false_islands(function):
     """A function of (truth, predicted), binary and ``(H, W)``, that gives the mask of the false islands."""
-    truth, predicted = np.zeros((2, 12, 12), bool)
-    truth[1:5, 1:5] = predicted[2:6, 2:6] = True  # an object, and a prediction that is shifted
-    predicted[6, 6] = True  # joined to it by a corner
-    predicted[8:10, 1:3] = True  # an island
-    truth[8:11, 8:11] = True  # a missed object
-    neighbors = np.ones((3, 3))
-
-    def without_contact(objects, others, structure=neighbors):
-        labels, _ = ndimage.label(objects, structure)
-        return objects & ~np.isin(labels, np.unique(labels[objects & others]))
-
-    right = without_contact(predicted, truth)
-    given = np.asarray(call(function, truth.copy(), predicted.copy()))
-    if given.shape != truth.shape:
-        raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return a mask.")
-    given = given.astype(bool)
-    if (given == (predicted & ~truth)).all():
-        raise Wrong("that is every added pixel, also of objects that touch a true one. Decide for whole objects.")
-    if (given == without_contact(truth, predicted)).all():
-        raise Wrong("that is the true object that was missed; an island is predicted.")
-    if (given == without_contact(predicted, truth, None)).all():
-        raise Wrong("a pixel that meets an object at a corner belongs to it: structure=np.ones((3, 3)) in label.")
-    if (given == (predicted & ~right)).all():
-        raise Wrong("those are the objects that do touch; return the others.")
-    if (given != right).any():
-        raise Wrong(f"{int((given != right).sum())} pixels are not as they should be.")
-    for one, other in ((truth, truth & False), (truth & False, predicted)):
-        if (np.asarray(call(function, one.copy(), other.copy())).astype(bool) != other).any():
-            raise Wrong("with an empty mask it fails: without a true object all that is predicted is an island.")
+    for what, (truth, predicted) in _scenes().items():
+        right = _without_contact(predicted, truth)
+        given = call(function, truth, predicted)
+        if isinstance(given, tuple):
+            raise Wrong("it returns several things, as label does; return the mask alone.")
+        given = np.asarray(given)
+        if given.shape != truth.shape:
+            raise Wrong(f"it returns shape {given.shape} for masks of shape {truth.shape}; return a mask.")
+        if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
+            raise Wrong(f"{what}: it returns {np.unique(given)[:4].tolist()} …, and a mask holds only True and False.")
+        given = given.astype(bool)
+        if (given == right).all():
+            continue
+        hint = (hint for hint, wrong in _NO_ISLANDS.items() if (given == wrong(truth, predicted)).all())
+        touches = "An object touches if any of its pixels is true, wherever its center lies and however large it is."
+        raise Wrong(f"{what}: wrong pixels: {int((given != right).sum())}. {next(hint, touches)}")
     return "A definition that a program applies gives the same name tomorrow, and to everybody."
+
+
+def _balanced(matrix):
+    return (np.diag(matrix) / matrix.sum(axis=1)).mean()
 
 
 @exercise
 def balanced_accuracy(function):
     """A function of a square confusion matrix (rows: expected) that gives the mean of the shares on its diagonal."""
-    matrix = np.array([[90, 5, 5], [2, 6, 2], [1, 0, 1]])
-    given, diagonal = number(call(function, matrix.copy()), "take their mean"), np.diag(matrix)
-    if abs(given - (diagonal / matrix.sum(axis=1)).mean()) < 1e-6:
-        return "Each kind counts the same, however rare it is."
-    if abs(given - diagonal.sum() / matrix.sum()) < 1e-6:
-        raise Wrong("that is the plain accuracy: the frequent kind decides it. Divide each row by its own sum first.")
-    if abs(given - (diagonal / matrix.sum(axis=0)).mean()) < 1e-6:
-        raise Wrong("that divides by the sums of the columns; the expected kinds are the rows.")
-    raise Wrong(
-        f"for {matrix.tolist()} it gives {given:.3f}; divide the diagonal by the sums of the rows, then average."
+    matrices = (
+        [[90, 5, 5], [2, 7, 1], [3, 0, 1]],
+        [[30, 10], [1, 4]],
+        [[8, 0, 1, 1], [20, 170, 10, 0], [0, 2, 0, 3], [1, 0, 0, 7]],
+        [[5, 0, 0, 0, 0], [0, 300, 0, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 2, 0], [0, 0, 6, 1, 3]],
     )
+    compare_numbers(
+        function,
+        _balanced,
+        {f"for {matrix}": (np.array(matrix),) for matrix in matrices},
+        {
+            "That is the plain accuracy: the frequent kind decides it. Divide each row by its own sum first.": (
+                lambda matrix: np.trace(matrix) / matrix.sum()
+            ),
+            "That divides by the sums of the columns; the expected kinds are the rows.": (
+                lambda matrix: _balanced(matrix.T)
+            ),
+            "That is the sum; divide it by the number of kinds.": lambda matrix: len(matrix) * _balanced(matrix),
+            "The number of kinds is not always three.": lambda matrix: len(matrix) * _balanced(matrix) / 3,
+            "That is the share of one kind; average those of all.": lambda matrix: matrix[0, 0] / matrix[0].sum(),
+            "That is the median; one poor kind has to count.": (
+                lambda matrix: np.median(np.diag(matrix) / matrix.sum(axis=1))
+            ),
+        },
+        "Divide the diagonal by the sums of the rows, then take the mean.",
+        several="take their mean",
+    )
+    return "Each kind counts the same, however rare it is."
 
 
 @dataclass
@@ -137,17 +202,23 @@ def broken_pipeline(hu, masks):
 @exercise
 def cause_and_repair(question, steps):
     """The number of the question, counted from 1, that is suspicious, and the steps as they should be."""
+    question = number(question)
     if question != 4:
         asked = {1: "the display", 2: "the mask values", 3: "empty masks", 5: "a constant output", 6: "the threshold"}
         if question not in asked:
-            raise Wrong(f"{question!r} is no number of a question; count the lines of the findings from 1 to 6.")
+            raise Wrong(f"{question} is no number of a question; count the lines of the findings from 1 to 6.")
         more = " That one is a consequence: the first suspicious line is the cause." if question in (5, 6) else ""
+        more = " Count the lines from 1." if question == 3 else more
         raise Wrong(f"question {question} asks about {asked[question]}; the cause stands in another line.{more}")
-    steps = [tuple(step) for step in steps]
+    if not isinstance(steps, (list, tuple, np.ndarray)) or any(np.shape(step) != (2,) for step in steps):
+        raise Wrong(f"steps is a list of windows, each (level, width), as in pipeline.steps, and not {steps!r}.")
+    steps = [tuple(number(end) for end in step) for step in steps]
     if not steps:
         raise Wrong("without any window the network gets HU, which is as far from its training as before.")
     if len(steps) > 1:
-        raise Wrong(f"{len(steps)} windows are one too many: the second takes values from 0 to 1 for HU.")
+        raise Wrong(f"{len(steps)} windows are too many: the second takes values from 0 to 1 for HU.")
+    if steps == [(1500, -600)]:
+        raise Wrong("level and width are exchanged: the level comes first.")
     if steps != [(-600, 1500)]:
         raise Wrong(f"the network was trained with level -600 and width 1500, not {steps[0]}.")
     return "One window, the one of training."
@@ -156,17 +227,19 @@ def cause_and_repair(question, steps):
 @exercise
 def best_constant(function):
     """A function of the share of foreground that gives the accuracy of the best constant answer."""
-    for share in (0.25, 0.02, 0.5, 0.9):
-        given = number(call(function, share))
-        right = max(share, 1 - share)
-        if abs(given - right) < 1e-6:
-            continue
-        shown = f"for a share of {share} it gives {given:.2f}, and the best constant reaches {right:.2f}. "
-        if abs(given - (1 - share)) < 1e-6:
-            raise Wrong(shown + "With more foreground than background, 'all foreground' is the better constant.")
-        if abs(given - share) < 1e-6:
-            raise Wrong(shown + "'All background' is right on every background pixel.")
-        if abs(given - 0.5) < 1e-6:
-            raise Wrong(shown + "One half is right only if the classes balance.")
-        raise Wrong(shown + "A constant is right on all pixels of one class and wrong on all others.")
+    compare_numbers(
+        function,
+        lambda share: max(share, 1 - share),
+        {f"for a share of {share}": (share,) for share in (0.25, 0.02, 0.5, 0.9, 0.55, 0.7, 0.3, 0.45, 0.801, 0, 1)},
+        {
+            "With more foreground than background, 'all foreground' is the better constant.": lambda share: 1 - share,
+            "'All background' is right on every background pixel.": lambda share: share,
+            "One half is right only if the classes balance.": lambda share: 0.5,
+            "That is what guessing reaches, each class as often as it occurs; a constant does better.": (
+                lambda share: share**2 + (1 - share) ** 2
+            ),
+            "Return a share, from 0 to 1, not percent.": lambda share: 100 * max(share, 1 - share),
+        },
+        "A constant is right on all pixels of one class and wrong on all others; the better of the two counts.",
+    )
     return "0.75 for a quarter of foreground: what a network has to beat."

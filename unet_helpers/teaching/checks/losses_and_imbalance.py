@@ -2,37 +2,72 @@
 
 import numpy as np
 
-from ._verdict import NotYet, Wrong, call, exercise, number
+from ._numbers import compare_numbers
+from ._verdict import NotYet, Wrong, exercise, number
 
-TRUTH = np.array([1.0, 1.0, 0.0, 0.0])
-HALF = np.array([0.8, 0.4, 0.2, 0.0])  # overlap 1.2, sum 1.4
+
+def _soft_dice(y, p, above=1, below=1, twice=2):
+    return 1 - (twice * (y * p).sum() + above) / (y.sum() + p.sum() + below)
+
+
+def _batches():
+    """Truth and probabilities by what they are: four pixels, batches of unequal pictures, and nothing at all."""
+    rng = np.random.default_rng(7)
+    truth = np.zeros((3, 4, 5, 1), np.uint8)
+    truth[0, 1:3, 1:4] = truth[1, 2, 2] = 1  # the third picture is empty
+    large = np.zeros((20, 30), np.uint8)
+    large[2:18, 3:28] = 1
+    empty = np.zeros((2, 4, 4, 1))
+    return {
+        "for truth 1 1 0 0 0 with probabilities 0.8 0.4 0.3 0 0.1": (
+            np.array([1.0, 1, 0, 0, 0]),
+            np.array([0.8, 0.4, 0.3, 0, 0.1]),
+        ),
+        "for truth 0 1 1 with probabilities 0.5 0.1 1": (np.array([0, 1, 1]), np.array([0.5, 0.1, 1.0])),
+        "for a batch of three pictures, the last without a nodule,": (truth, rng.uniform(size=truth.shape)),
+        "for a picture with 400 pixels of nodule": (large, rng.uniform(size=large.shape)),
+        "for an empty picture that is left empty": (empty, empty),
+        "for an empty picture with one false pixel": (empty, np.eye(1, empty.size, 5).reshape(empty.shape)),
+        "for a picture that is all nodule, and found as such,": (empty + 1, empty + 1),
+    }
 
 
 @exercise
 def soft_dice_loss(function):
     """A function of truth (0/1) and probabilities that gives 1 − (2·Σyp + 1) / (Σy + Σp + 1)."""
-    right = 1 - (2 * 1.2 + 1) / (2 + 1.4 + 1)
-    given = number(call(function, TRUTH.copy(), HALF.copy()), "sum over all pixels")
-    if abs(given - right) > 1e-6:
-        shown = f"truth 1 1 0 0 with probabilities 0.8 0.4 0.2 0 gives {given:.3f}, not {right:.3f}. "
-        if abs(given - (1 - right)) < 1e-6:
-            raise Wrong(shown + "This is the overlap, which should become large; a loss is 1 minus it.")
-        if abs(given - (1 - 2 * 1.2 / 3.4)) < 1e-6:
-            raise Wrong(shown + "The 1 is missing above and below the line; without it an empty mask is 0/0.")
-        if abs(given - (1 - 2 * 1.2 / 4.4)) < 1e-6:
-            raise Wrong(shown + "The 1 stands below the line only: then an empty mask that is left empty costs 1.")
-        if abs(given - (1 - (1.2 + 1) / 4.4)) < 1e-6:
-            raise Wrong(shown + "The overlap counts twice, because the sum below the line counts it twice.")
-        hard = (HALF >= 0.5).astype(float)
-        if abs(given - (1 - (2 * (TRUTH * hard).sum() + 1) / (TRUTH.sum() + hard.sum() + 1))) < 1e-6:
-            raise Wrong(shown + "You cut the probabilities at 0.5; then a small change of a weight changes nothing.")
-        raise Wrong(shown + "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1.")
-    picture = np.zeros((1, 4, 4, 1))
-    empty = number(call(function, picture, picture.copy()))
-    if abs(empty) > 1e-6:
-        raise Wrong(f"an empty picture that is left empty gives {empty:.3f}; it is right, and should cost 0.")
-    if abs(number(call(function, picture + 1, picture + 1))) > 1e-6:
-        raise Wrong("a picture that is all nodule, and found as such, should cost 0.")
+    compare_numbers(
+        function,
+        _soft_dice,
+        _batches(),
+        {
+            "This is the overlap, which should become large; a loss is 1 minus it.": lambda y, p: 1 - _soft_dice(y, p),
+            "The 1 is missing above and below the line; without it an empty mask is 0/0.": (
+                lambda y, p: _soft_dice(y, p, 0, 0) if (y.sum() + p.sum()) else np.nan
+            ),
+            "The 1 stands below the line only: then an empty mask that is left empty costs 1.": (
+                lambda y, p: _soft_dice(y, p, 0, 1)
+            ),
+            "The 1 stands above the line only.": lambda y, p: _soft_dice(y, p, 1, 0) if y.sum() + p.sum() else np.nan,
+            "The overlap counts twice, because the sum below the line counts it twice.": (
+                lambda y, p: _soft_dice(y, p, twice=1)
+            ),
+            "You cut the probabilities at 0.5; then a small change of a weight changes nothing.": (
+                lambda y, p: _soft_dice(y, p >= 0.5)
+            ),
+            "Sum over all pixels of the batch, not picture by picture.": (
+                lambda y, p: np.mean([_soft_dice(*pair) for pair in zip(y, p, strict=True)])
+            ),
+            "Sum over all pictures, not only the first.": lambda y, p: _soft_dice(y[0], p[0]),
+            "Sum y and p as they are, not their squares.": lambda y, p: (
+                1 - (2 * (y * p).sum() + 1) / (y.sum() + (p**2).sum() + 1)
+            ),
+            "Sums are asked for, not means: beside a mean, a smoothing of 1 is as large as everything.": (
+                lambda y, p: 1 - (2 * (y * p).mean() + 1) / (y.mean() + p.mean() + 1)
+            ),
+        },
+        "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1.",
+        several="sum over all pixels",
+    )
     return "Every product is a probability, so that every pixel has a gradient."
 
 
@@ -58,10 +93,12 @@ def four_pixels(truth, found, wrong):
     """Four true and four found pixels on which the suspects differ, and the letter of the one that is wrong."""
     masks = []
     for name, mask in (("truth", truth), ("found", found)):
+        if not isinstance(mask, (list, tuple, np.ndarray)):
+            raise Wrong(f"{name} is a {type(mask).__name__}; write four pixels in order, as [1, 0, 1, 0].")
         mask = np.asarray(mask)
         if mask.size != 4:
-            raise Wrong(f"{name} has {mask.size} pixels; take four.")
-        if not np.isin(mask.astype(float), (0, 1)).all():
+            raise Wrong(f"{name} has {mask.size} pixel{'s' * (mask.size != 1)}; take four.")
+        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
             raise Wrong(f"{name} holds {np.unique(mask).tolist()}; use 0 and 1 only, so that you can count by hand.")
         masks.append(mask.ravel().astype(int))
     y, p = masks
@@ -88,46 +125,46 @@ def four_pixels(truth, found, wrong):
 
 @exercise
 def tversky_weights(weights):
-    """(alpha, beta) with sum 1 for which a missed pixel costs four times a false one."""
-    try:
-        alpha, beta = (number(weight) for weight in weights)
-    except (TypeError, ValueError):
-        raise Wrong("give two numbers, (alpha, beta).") from None
+    """(alpha, beta) with sum 1 for which a missed pixel costs nine times a false one."""
+    if not isinstance(weights, (list, tuple, np.ndarray)) or len(weights) != 2:
+        raise Wrong("give two numbers in this order, (alpha, beta).")
+    alpha, beta = map(number, weights)
+    if not np.isfinite((alpha, beta)).all():
+        raise Wrong(f"({alpha}, {beta}): a weight is a number from 0 to 1.")
     if min(alpha, beta) < 0:
         raise Wrong("a weight below 0 would reward errors.")
-    if abs(alpha - 0.8) < 1e-6 and abs(beta - 0.2) < 1e-6:
+    if abs(alpha - 0.9) < 1e-6 and abs(beta - 0.1) < 1e-6:
         raise Wrong("these are exchanged: alpha weighs false positives. So trained, the network would find less.")
     if alpha == beta:
         raise Wrong("equal weights are the Dice loss: both errors cost the same.")
     if alpha > beta:
         raise Wrong("alpha weighs false positives; make beta, the weight of what is missed, the larger one.")
-    if abs(beta - 4 * alpha) > 1e-6:
+    if abs(beta - 9 * alpha) > 1e-6:
         raise Wrong(
-            f"a missed pixel costs {beta / alpha:.1f} times a false one; four times was asked for."
+            f"a missed pixel costs {beta / alpha:.4g} times a false one; nine times were asked for."
             if alpha
             else "with alpha = 0 false positives are free: the best answer would be 'nodule' everywhere."
         )
     if abs(alpha + beta - 1) > 1e-6:
         raise Wrong(f"the ratio is right, but the two sum to {alpha + beta:g}; make it 1, as in the Dice loss.")
-    return "One pixel missed now costs as much as four too many."
+    return "One pixel missed now costs as much as nine too many."
 
 
 @exercise
 def threshold_of_weight(function):
     """A function of the class weight that gives the plain probability from which the weighted network says nodule."""
-    for weight in (1.0, 10.0, 3.0):
-        right = 1 / (1 + weight)
-        given = number(call(function, weight))
-        if abs(given - right) < 1e-6:
-            continue
-        shown = f"for weight {weight:g} it gives {given:.3f}, not {right:.3f}. "
-        if abs(given - 1 / weight) < 1e-6:
-            raise Wrong(shown + "The background has a weight too, 1: with equal weights the threshold is one half.")
-        if abs(given - weight / (1 + weight)) < 1e-6:
-            raise Wrong(shown + "That is the other side: the larger the weight, the less evidence is enough.")
-        if abs(given - 0.5 / weight) < 1e-6:
-            raise Wrong(shown + "The probability of background shrinks as well: set w·q equal to 1 - q.")
-        if abs(given - 0.5) < 1e-6:
-            raise Wrong(shown + "The weighted network is cut at 0.5; the question is which plain q it stands for.")
-        raise Wrong(shown + "Set w·q / (w·q + 1 - q) to one half, and solve for q.")
+    compare_numbers(
+        function,
+        lambda weight: 1 / (1 + weight),
+        {f"for weight {weight}": (weight,) for weight in (10.0, 3.0, 2.5, 1.0, 0.4, 7, 150.75)},
+        {
+            "The background has a weight too, 1: with equal weights the threshold is one half.": lambda w: 1 / w,
+            "That is the other side: the larger the weight, the less evidence is enough.": lambda w: w / (1 + w),
+            "The probability of background shrinks as well: set w·q equal to 1 - q.": lambda w: 0.5 / w,
+            "The weighted network is cut at 0.5; the question is which plain q it stands for.": lambda w: 0.5,
+            "That holds for one weight only; write it with w.": lambda w: 1 / 11,
+            "A weight need not be a whole number.": lambda w: 1 / (1 + int(w)),
+        },
+        "Set w·q / (w·q + 1 - q) to one half, and solve for q.",
+    )
     return "With weight 10, one chance in eleven is enough."

@@ -2,104 +2,186 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise, number
+from ._cases import agree
+from ._verdict import NotYet, Wrong, call, exercise, is_open, number
+
+PARTS = [  # slices in each part, shape of a gradient
+    ((8, 8), (6,)),
+    ((12, 4), (6,)),
+    ((5, 3, 8), (2, 3)),
+    ((30, 2), (2, 2)),
+    ((1, 2, 7, 20), (4, 1, 4)),
+    ((9,), (5,)),
+]
+COMBINE_MISTAKES = [
+    (
+        lambda gradients, sizes: np.mean(gradients, axis=0),
+        "That is the plain mean: a slice in a small part would count more than one in a large part.",
+    ),
+    (
+        lambda gradients, sizes: np.sum(gradients, axis=0),
+        "That is the sum. The loss is a mean over slices, so that its gradient is one too.",
+    ),
+    (
+        lambda gradients, sizes: _weighted(gradients, sizes) * sum(sizes),
+        "The weights are right and their sum is missing: divide by the number of all slices.",
+    ),
+    (
+        lambda gradients, sizes: _weighted(gradients, sizes) * sum(sizes) / len(sizes),
+        "The weights are right; divide by the number of all slices, not by the number of parts.",
+    ),
+    (
+        lambda gradients, sizes: _weighted(gradients, sizes) * sum(sizes) / 16,
+        "The weights are right, but not every batch has 16 slices: divide by their sum.",
+    ),
+    (
+        lambda gradients, sizes: _weighted(gradients, 1 / np.array(sizes)),
+        "A part with more slices counts more, not less.",
+    ),
+    (
+        lambda gradients, sizes: _weighted(gradients, sizes[::-1]),
+        "The weights are those of other parts: keep the order of gradients and sizes.",
+    ),
+    (lambda gradients, sizes: np.median(gradients, axis=0), "That is the median; a gradient of a mean is a mean."),
+]
+
+
+def _weighted(gradients, sizes):
+    return np.average(gradients, axis=0, weights=sizes)
 
 
 @exercise
 def combine(function):
     """A function of (gradients, sizes) that gives the gradient of the whole batch, for means over slices."""
     random = np.random.default_rng(0)
-    for sizes in ((8, 8), (12, 4), (5, 3, 8)):
-        gradients = [random.normal(size=6) for _ in sizes]
-        right = np.average(gradients, axis=0, weights=sizes)
-        given = np.asarray(call(function, gradients, list(sizes)))
+    cases = [([random.normal(size=shape) for _ in sizes], list(sizes)) for sizes, shape in PARTS]
+    given = [np.asarray(call(function, *case)) for case in cases]
+    for result, (gradients, sizes) in zip(given, cases, strict=True):
         shown = f"for parts of {' and '.join(map(str, sizes))} slices "
-        if given.shape != right.shape:
-            raise Wrong(
-                f"{shown}it gives shape {given.shape}; a gradient has one number per weight, here {right.shape}."
-            )
-        if np.allclose(given, right):
-            continue
-        if np.allclose(given, np.mean(gradients, axis=0)):
-            raise Wrong(
-                f"{shown}it gives the plain mean: a slice in a small part would count more than one in a large."
-            )
-        if np.allclose(given, np.sum(gradients, axis=0)):
-            raise Wrong(f"{shown}it gives the sum. The loss is a mean over slices, so that its gradient is one too.")
-        if np.allclose(given, np.sum([n * g for n, g in zip(sizes, gradients, strict=True)], axis=0)):
-            raise Wrong(f"{shown}the weights are right and their sum is missing: divide by {sum(sizes)} slices.")
-        raise Wrong(f"{shown}it is not the gradient of the whole batch. Give each part its share of the slices.")
+        if result.dtype.kind not in "fiu":
+            raise Wrong(f"{shown}it gives no numbers, but {result.ravel()[:1].tolist()}.")
+        if result.shape != gradients[0].shape:
+            raise Wrong(f"{shown}it gives shape {result.shape}; each gradient, and the whole, is {gradients[0].shape}.")
+    for result, case in zip(given, cases, strict=True):
+        if not np.allclose(result, _weighted(*case), rtol=1e-4, atol=1e-6):
+            hint = "Give each part its share of the slices."
+            for mistake, what in COMBINE_MISTAKES[::-1]:
+                if all(np.allclose(*pair, rtol=1e-4) for pair in zip(given, (mistake(*c) for c in cases), strict=True)):
+                    hint = what
+            parts = " and ".join(map(str, case[1]))
+            raise Wrong(f"for parts of {parts} slices it is not the gradient of the whole batch. {hint}")
     return "Each part counts with its share of the slices. With equal parts this is the plain mean."
 
 
 @exercise
 def shard(function):
     """A function of (patients, workers, rank) that gives the patients of one worker."""
-    for count, workers in ((12, 3), (10, 4), (7, 2), (5, 1)):
-        patients = [f"P{k:03d}" for k in range(count)]
-        shards = [list(call(function, list(patients), workers, rank)) for rank in range(workers)]
-        together = [patient for one in shards for patient in one]
+    for count, workers in ((12, 3), (10, 4), (7, 2), (5, 1), (11, 3), (3, 5), (23, 6)):
+        patients = [f"P{12 * k:03d}" for k in range(1, count + 1)]
+        shards = [call(function, patients, workers, rank) for rank in range(workers)]
         shown = f"{count} patients for {workers} workers: "
-        if len(together) != len(set(together)):
-            twice = next(patient for patient in together if together.count(patient) > 1)
-            raise Wrong(f"{shown}{twice} is in more than one shard, and counts twice in every epoch.")
-        if missing := set(patients) - set(together):
-            raise Wrong(f"{shown}{min(missing)} is in no shard. Nobody will ever train on it.")
-        if unknown := set(together) - set(patients):
-            raise Wrong(f"{shown}{next(iter(unknown))!r} is no patient of the list.")
+        for rank, one in enumerate(shards):
+            if not isinstance(one, (list, tuple, np.ndarray)):
+                raise Wrong(f"{shown}worker {rank} gets a {type(one).__name__}; return a list of patients, in order.")
+            if unknown := [patient for patient in one if not isinstance(patient, str) or patient not in patients]:
+                raise Wrong(f"{shown}{unknown[0]!r} is no patient of the list.")
+        together = [patient for one in shards for patient in one]
+        if twice := [patient for patient in together if together.count(patient) > 1]:
+            raise Wrong(
+                f"{shown}{twice[0]} is in more than one shard, or twice in one, and counts twice in every epoch."
+            )
+        if missing := [patient for patient in patients if patient not in together]:
+            raise Wrong(f"{shown}{missing[0]} is in no shard. Nobody will ever train on it.")
         sizes = [len(one) for one in shards]
         if max(sizes) - min(sizes) > 1:
             raise Wrong(f"{shown}the shards hold {sizes}. They should differ by one at most, or some workers wait.")
     return "Every patient in exactly one shard, and the shards as even as can be."
 
 
+STEPS = [(8.0, 2.5, 4), (8.0, 4.0, 2), (3.0, 3.0, 2), (10.0, 1.0, 16), (7.0, 3.0, 5), (10.0, 4.0, 2), (5.0, 6.0, 3)]
+EFFICIENCY_MISTAKES = [
+    (lambda one, many, workers: one / many, "That is the speed-up. Divide it by the number of workers."),
+    (
+        lambda one, many, workers: many / one,
+        "That is the share of time that is left, and it says nothing of what the workers cost.",
+    ),
+    (
+        lambda one, many, workers: workers * many / one,
+        "It is upside down: an efficiency is 1 when nothing is lost, and less when something is.",
+    ),
+    (
+        lambda one, many, workers: min(1, one / (workers * many)),
+        "It may be above 1: several workers have more memory together, and can be more than so many times as fast.",
+    ),
+    (lambda one, many, workers: 100 * one / (workers * many), "That is in percent; a share is 1 at most, as a rule."),
+    (lambda one, many, workers: round(one / (workers * many), 2), "It is rounded; give all its digits."),
+    (lambda one, many, workers: 1 - one / (workers * many), "That is the share that is lost."),
+    (lambda one, many, workers: 1 - many / one, "That is the share of time that is saved."),
+    (lambda one, many, workers: one * workers / many, "More workers for the same time are less efficient, not more."),
+    (lambda one, many, workers: one / many / (workers - 1), "The first worker counts too: divide by all workers."),
+]
+
+
 @exercise
 def efficiency(function):
     """A function of (seconds_of_one, seconds_of_many, workers), strong scaling."""
-    for one, many, workers in ((8.0, 4.0, 2), (8.0, 2.5, 4), (3.0, 3.0, 2), (10.0, 1.0, 16)):
-        right = one / (workers * many)
-        given = number(call(function, one, many, workers))
-        if np.isclose(given, right):
-            continue
-        shown = f"{one:g} s alone and {many:g} s on {workers} workers: it gives {given:.3g}, not {right:.3g}. "
-        if np.isclose(given, one / many):
-            raise Wrong(shown + "That is the speed-up. Divide it by the number of workers.")
-        if np.isclose(given, many / one):
-            raise Wrong(shown + "That is the share of time that is left, and it says nothing of what the workers cost.")
-        if np.isclose(given, 1 / right):
-            raise Wrong(
-                shown + "It is upside down: an efficiency is 1 when nothing is lost, and less when something is."
-            )
-        raise Wrong(shown + "Compare the work of one, in worker-seconds, with the work of all.")
+    agree(
+        function,
+        STEPS,
+        lambda one, many, workers: one / (workers * many),
+        EFFICIENCY_MISTAKES,
+        "{:g} s alone and {:g} s on {} workers:",
+        "Compare the work of one, in worker-seconds, with the work of all.",
+    )
     return "Worker-seconds that one needs, over worker-seconds that all together use."
+
+
+PROCESSES = {  # what was taken for SLURM_NTASKS
+    "SLURM_JOB_NUM_NODES": "That is the number of machines. Count the tasks of all nodes together.",
+    "SLURM_NTASKS_PER_NODE": "That is one machine's number. Count the tasks of all nodes together.",
+    "SLURM_PROCID": "The number of processes comes first, then the rank.",
+}
+RANKS = {  # what was taken for SLURM_PROCID
+    "SLURM_LOCALID": "SLURM_LOCALID begins again on every node: two workers would have the same number.",
+    "SLURM_NODEID": "SLURM_NODEID is the machine; all tasks on it would have the same number.",
+}
 
 
 @exercise
 def who_am_i(function):
     """A function of Slurm's environment that gives (number of processes, rank of this one)."""
-    for nodes, tasks in ((2, 4), (3, 1), (1, 2)):
-        for rank in range(nodes * tasks):
-            environment = {
-                "SLURM_JOB_NUM_NODES": str(nodes),
-                "SLURM_NTASKS": str(nodes * tasks),
-                "SLURM_NTASKS_PER_NODE": str(tasks),
-                "SLURM_NODEID": str(rank // tasks),
-                "SLURM_LOCALID": str(rank % tasks),
-                "SLURM_PROCID": str(rank),
-            }
-            given = call(function, environment)
-            if not isinstance(given, (tuple, list)) or len(given) != 2:
-                raise Wrong(f"it gives {given!r}; return two numbers, (processes, rank).")
-            if any(isinstance(value, str) for value in given):
-                raise Wrong("the environment holds texts; turn them into numbers with int.")
-            if tuple(given) == (nodes * tasks, rank):
-                continue
-            shown = f"{nodes} nodes with {tasks} tasks each: it gives {tuple(given)}, not {(nodes * tasks, rank)}. "
-            if given[0] in (nodes, tasks) and given[0] != nodes * tasks:
-                raise Wrong(shown + "Count the tasks of all nodes together.")
-            if given[1] == rank % tasks:
-                raise Wrong(shown + "SLURM_LOCALID begins again on every node: two workers would have the same number.")
-            if given[1] == rank // tasks:
-                raise Wrong(shown + "SLURM_NODEID is the machine; all tasks on it would have the same number.")
-            raise Wrong(shown + "The number of all tasks, and this task's number among them.")
+    environments = [
+        {
+            "SLURM_JOB_NUM_NODES": str(nodes),
+            "SLURM_NTASKS": str(nodes * tasks),
+            "SLURM_NTASKS_PER_NODE": str(tasks),
+            "SLURM_NODEID": str(rank // tasks),
+            "SLURM_LOCALID": str(rank % tasks),
+            "SLURM_PROCID": str(rank),
+        }
+        for nodes, tasks in ((2, 4), (3, 1), (1, 2), (3, 4), (5, 3))
+        for rank in range(nodes * tasks)
+    ]
+    given = [call(function, environment) for environment in environments]
+    for answer in given:
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise Wrong(f"it gives {answer!r}; return two numbers, (processes, rank).")
+        if any(map(is_open, answer)):
+            raise NotYet("one of the two numbers is still open.")
+        if any(isinstance(value, str) for value in answer):
+            raise Wrong("the environment holds texts; turn them into numbers with int.")
+    for place, name, taken, hint in (
+        (0, "SLURM_NTASKS", PROCESSES, "The first is the number of all tasks."),
+        (1, "SLURM_PROCID", RANKS, "The second is this task's number among all tasks, from 0 on."),
+    ):
+        found = [number(answer[place]) for answer in given]
+        right = [int(environment[name]) for environment in environments]
+        if found != right:
+            for other, mistake in taken.items():
+                if found == [int(environment[other]) for environment in environments]:
+                    hint = mistake
+            first = next(k for k in range(len(found)) if found[k] != right[k])
+            nodes, _, tasks, _, _, rank = environments[first].values()
+            shown = f"{nodes} nodes with {tasks} tasks each, task {rank} of all: it gives {tuple(given[first])}, "
+            raise Wrong(f"{shown}and not {(int(nodes) * int(tasks), int(rank))}. {hint}")
     return "Each worker has another number, and all agree on how many they are."

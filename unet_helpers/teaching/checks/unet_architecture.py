@@ -1,30 +1,38 @@
 """Self-checks of notebook 03, the U-Net's architecture."""
 
+import math
+
 import keras
 
-from ._verdict import NotYet, Raised, Wrong, call, exercise, number
+from ._cases import agree
+from ._verdict import NotYet, Raised, Wrong, call, exercise
+
+CONVOLUTIONS = [(5, 3, 8), (3, 1, 64), (3, 64, 128), (1, 64, 2), (2, 5, 7), (7, 2, 1)]  # size, channels in and out
+CONVOLUTION_MISTAKES = [
+    (lambda k, i, o: k * k * i * o, "The biases are missing: one for each channel that comes out."),
+    (lambda k, i, o: k * k * i * o + 1, "There is one bias for each channel that comes out, not one in all."),
+    (lambda k, i, o: k * k * i * o + i, "The biases belong to the channels that come out, not to those that go in."),
+    (lambda k, i, o: (k * k + 1) * i * o, "A filter adds its bias once, not once for each incoming channel."),
+    (lambda k, i, o: k * k * o + o, "Each filter looks at all incoming channels: multiply by channels_in."),
+    (lambda k, i, o: k * k * (i + o) + o, "Each outgoing channel looks at each incoming one: multiply them."),
+    (lambda k, i, o: k * i * o + o, "A filter is a square: size × size weights for each incoming channel."),
+    (lambda k, i, o: 2 * k * i * o + o, "A filter is a square: size × size weights for each incoming channel."),
+    (lambda k, i, o: k * k * i + o, "You counted one filter; there is one for each channel that comes out."),
+    (lambda k, i, o: k * k * i + 1, "You counted one filter; there is one for each channel that comes out."),
+]
 
 
 @exercise
 def parameters_of_conv(function):
     """A function of (size, channels_in, channels_out) that counts weights and biases of a convolution."""
-    for size, before, after in ((3, 1, 64), (3, 64, 128), (1, 64, 2), (2, 5, 7)):
-        right = size * size * before * after + after
-        given = number(call(function, size, before, after))
-        if given == right:
-            continue
-        shown = f"for a {size}×{size} convolution from {before} to {after} channels it gives {given}, not {right}. "
-        if given == right - after:
-            raise Wrong(shown + "The biases are missing: one for each channel that comes out.")
-        if given == size * size * before * after + 1:
-            raise Wrong(shown + "There is one bias for each channel that comes out, not one in all.")
-        if given == size * size * after + after:
-            raise Wrong(shown + "Each filter looks at all incoming channels: multiply by channels_in.")
-        if given == size * before * after + after:
-            raise Wrong(shown + "A filter is a square: size × size weights for each incoming channel.")
-        if given == size * size * before + after:
-            raise Wrong(shown + "You counted one filter; there is one for each channel that comes out.")
-        raise Wrong(shown + "Each outgoing channel has size × size × channels_in weights and one bias.")
+    agree(
+        function,
+        CONVOLUTIONS,
+        lambda size, before, after: size * size * before * after + after,
+        CONVOLUTION_MISTAKES,
+        "for a {0}×{0} convolution from {1} to {2} channels",
+        "Each outgoing channel has size × size × channels_in weights and one bias.",
+    )
     return "The size of the image does not occur in it."
 
 
@@ -34,69 +42,167 @@ def repaired_unet(function):
     try:
         model = call(function)
     except Raised as error:
-        if "Concatenate" not in str(error.__cause__):
+        if "A `Concatenate` layer requires" not in str(error.__cause__):
             raise
         shapes = str(error.__cause__).split("input_shape=")[-1].strip()
         raise NotYet(f"the maps to be joined still differ in size: {shapes}") from None
     if not isinstance(model, keras.Model):
         raise Wrong(f"the function returns a {type(model).__name__}, not a keras.Model.")
-    if model.output_shape[1:3] != (64, 64):
-        height, width = model.output_shape[1:3]
+    output = model.outputs[0]
+    height, width, maps = output.shape[1:]
+    if (height, width) != (64, 64):
         raise Wrong(f"the output is {height}×{width} but the image is 64×64: every pooling needs its up-sampling.")
-    kinds = [type(layer).__name__ for layer in model.layers]
-    poolings, joins = kinds.count("MaxPooling2D"), kinds.count("Concatenate")
-    if poolings < 2:
-        raise Wrong(f"the sizes fit now, but only {poolings} pooling is left; keep both and repair the way up.")
-    if joins < 2:
-        raise Wrong("the sizes fit now, but the level of 32×32 hands nothing over: join its map on the way up too.")
-    return f"{poolings} poolings, {joins} skip connections."
+    last, _ = _made(output)
+    if maps != 2 or "softmax" not in (type(last).__name__.lower(), getattr(last, "activation", print).__name__):
+        raise Wrong("the last layer was right: keep its two maps and their softmax.")
+    steps = _steps(output)
+    halved = [(before[0], after) for _, before, after in steps if before and 2 * after.shape[1] == before[0].shape[1]]
+    levels = {level.shape[1]: level for level, _ in halved}
+    if not {64, 32} <= set(levels):
+        part = "only one pooling has" if levels else "no pooling has"
+        raise Wrong(f"the sizes fit now, but {part} a part in the output; keep both, and repair the way up.")
+    bottom = [pooled for level, pooled in halved if level is levels[32]]
+    lower = _join(steps, levels[32], "the bottleneck", bottom)
+    upper = _join(steps, levels[64], "the joined level", [lower])
+    for end, begin, map_ in (
+        (lower, bottom, "the map of the bottleneck"),
+        (upper, [lower], "what was joined at 32×32"),
+        (output, [upper], "what was joined at 64×64"),
+    ):
+        if not any(_mixes(operation) for operation, *_ in _steps(end, until=(*begin, *levels.values()))):
+            raise Wrong(f"no block mixes {map_}: a conv_block is missing.")
+    return "2 poolings, 2 skip connections."
+
+
+def _join(steps, level, below, sources):
+    """The map in which the map of a level stands beside an enlarged one that comes from below."""
+    side = level.shape[1]
+    here = f"the level of {side}×{side} "
+    several = [step for step in steps if len(step[1]) > 1 and step[2].shape[1] == side]
+    joins = [step for step in several if any(one is level for one in step[1])]
+    if not several:
+        raise Wrong(f"the sizes fit now, but {here}hands nothing over: join its map on the way up too.")
+    if not joins:
+        raise Wrong(f"{here}joins something else than its own map, the one that goes into the pooling.")
+    operation, before, joined = joins[0]
+    if type(operation).__name__ != "Concatenate":
+        raise Wrong(f"{here}merges the maps by {type(operation).__name__}; put them beside each other, concatenated.")
+    others = [one for one in before if one is not level]
+    if len(others) != 1 or not any(after is one for *_, after in _steps(others[0]) for one in sources):
+        raise Wrong(
+            f"{here}hands its map over, but beside it belongs the map of {below} below, enlarged, and no other."
+        )
+    if any("Pad" in type(one).__name__ for one, *_ in _steps(others[0], until=sources)):
+        raise Wrong(f"{here}gets a map with a rim of zeros; up-sampling enlarges what is in the map.")
+    return joined
+
+
+def _mixes(operation):
+    return isinstance(operation, (keras.layers.Conv2D, keras.layers.SeparableConv2D)) and max(operation.kernel_size) > 1
+
+
+def _made(tensor):
+    """What made a tensor of a Keras model, and from which tensors."""
+    operation, node, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[node].input_tensors
+
+
+def _steps(tensor, until=(), seen=None):
+    """All steps that lead to a tensor, back to those in ``until``: operation, tensors before, tensor after."""
+    seen = {} if seen is None else seen
+    if id(tensor) not in seen and not any(tensor is end for end in until):
+        operation, before = _made(tensor)
+        seen[id(tensor)] = operation, before, tensor
+        for one in before:
+            _steps(one, until, seen)
+    return list(seen.values())
+
+
+SIZES = [(340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3), (97, 1), (1030, 6), (3, 4)]  # size, depth
+SIZE_MISTAKES = [
+    (lambda size, depth: size - size % 2**depth, "You rounded down: that crops the image. Round up."),
+    (lambda size, depth: round(size / 2**depth) * 2**depth, "You rounded to the nearest; never go below the size."),
+    (
+        lambda size, depth: size + 2**depth - size % 2**depth,
+        "A size that is a multiple already needs no padding.",
+    ),
+    (
+        lambda size, depth: size + -size % (2 * depth),
+        "Each pooling halves, so the factor is 2 to the power of depth, not 2 times depth.",
+    ),
+    (
+        lambda size, depth: size + -size % depth**2,
+        "Each pooling halves, so the factor is 2 to the power of depth, not the square of depth.",
+    ),
+    (lambda size, depth: size + -size % 16, "You rounded to 16, which is right for depth 4 only."),
+    (lambda size, depth: -size % 2**depth, "That is the number of pixels to add; give the new size."),
+    (lambda size, depth: -(-size // 2**depth), "That is the size at the bottom; give the size at the top."),
+    (
+        lambda size, depth: 2 ** math.ceil(math.log2(size)),
+        "It need not be a power of 2; a multiple of 2 to the power of depth is enough.",
+    ),
+    (lambda size, depth: size, "It is the size itself, which cannot be halved so often."),
+]
 
 
 @exercise
 def padded_size(function):
     """A function of (size, depth): the smallest size, not below, that can be halved depth times."""
-    for size, depth in ((340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3)):
-        factor = 2**depth
-        right = size + (-size) % factor
-        given = number(call(function, size, depth))
-        if given == right:
-            continue
-        shown = f"for size {size} and depth {depth} it gives {given}, not {right}. "
-        if given == size - size % factor:
-            raise Wrong(shown + "You rounded down: that crops the image. Round up.")
-        if size % factor == 0 and given == size + factor:
-            raise Wrong(shown + f"{size} is a multiple of {factor} already and needs no padding.")
-        if given == size + (-size) % (2 * depth):
-            raise Wrong(shown + "Each pooling halves, so the factor is 2 to the power of depth, not 2 times depth.")
-        if depth != 4 and given == size + (-size) % 16:
-            raise Wrong(shown + "You rounded to 16, which is right for depth 4 only.")
-        if given == -size % factor:
-            raise Wrong(shown + "That is the number of pixels to add; give the new size.")
-        raise Wrong(shown + f"Look for the smallest multiple of {factor} that is not below {size}.")
+    agree(
+        function,
+        SIZES,
+        lambda size, depth: size + -size % 2**depth,
+        SIZE_MISTAKES,
+        "for size {} and depth {}",
+        "Look for the smallest multiple of 2 to the power of depth that is not below the size.",
+    )
     return "340×500 becomes 352×512 for a U-Net of depth 4."
+
+
+KERNELS = [
+    ([3],),
+    ([5],),
+    ([3, 3],),
+    ([3, 3, 3],),
+    ([7, 1, 3],),
+    ([2],),
+    ([4, 3, 2],),
+    ([3, 5, 5, 9],),
+    ([1],),
+    ([3] * 7,),
+]
+FIELD_MISTAKES = [
+    (sum, "The windows overlap: a second 3×3 adds one pixel on each side, not three in all."),
+    (math.prod, "The field grows by addition; it multiplies only when a stride or a pooling lies between."),
+    (
+        lambda kernels: sum(size - 1 for size in kernels),
+        "Count the pixel itself too: without any convolution the field is 1.",
+    ),
+    (
+        lambda kernels: (1 + sum(size - 1 for size in kernels)) ** 2,
+        "That is the number of pixels in the field; give its side.",
+    ),
+    (lambda kernels: 1 + 2 * sum(size // 2 for size in kernels), "An even kernel has no middle: 2×2 adds one pixel."),
+    (lambda kernels: 1 + 2 * len(kernels), "That is right for kernels of 3×3 only."),
+    (max, "Each convolution adds to the field, not only the largest."),
+    (lambda kernels: 1 + len(kernels) * (kernels[0] - 1), "The kernels differ; not only the first counts."),
+    (lambda kernels: 1 + len(kernels) * (kernels[-1] - 1), "The kernels differ; not only the last counts."),
+    (
+        lambda kernels: 1 + sum(size - 1 for size in set(kernels)),
+        "Two convolutions of one size count twice.",
+    ),
+]
 
 
 @exercise
 def receptive_field(function):
     """A function of a list of kernel sizes: the side of the receptive field of these convolutions in a row."""
-    for kernels in ([3], [5], [3, 3], [3, 3, 3], [7, 1, 3]):
-        right = 1 + sum(size - 1 for size in kernels)
-        given = number(call(function, list(kernels)))
-        if given == right:
-            continue
-        shown = f"for {kernels} it gives {given}, not {right}. "
-        if given == sum(kernels):
-            raise Wrong(shown + "The windows overlap: a second 3×3 adds one pixel on each side, not three in all.")
-        product = 1
-        for size in kernels:
-            product *= size
-        if given == product:
-            raise Wrong(
-                shown + "The field grows by addition; it multiplies only when a stride or a pooling lies between."
-            )
-        if given == right - 1:
-            raise Wrong(shown + "Count the pixel itself too: without any convolution the field is 1.")
-        if given == right**2:
-            raise Wrong(shown + "That is the number of pixels in the field; give its side.")
-        raise Wrong(shown + "Start from 1 and add size − 1 for each convolution.")
+    agree(
+        function,
+        KERNELS,
+        lambda kernels: 1 + sum(size - 1 for size in kernels),
+        FIELD_MISTAKES,
+        "for {}",
+        "Start from 1 and add size − 1 for each convolution.",
+    )
     return "Two 3×3 convolutions see as far as one 5×5, with 18 weights in place of 25 per pair of channels."
