@@ -153,7 +153,7 @@ cost("image and mask augmented apart")
 # %% [markdown]
 # ### Exercise 16.1: toss one coin
 #
-# Write a function that mirrors image `(H, W)` and mask `(H, W)` left to right with probability one half. `random.random()` of a NumPy generator gives a number between 0 and 1.
+# Write a function that mirrors image `(H, W)` and mask `(H, W)` left to right with probability one half. Toss with the NumPy generator `random` that it is given: `random.random()` gives a number between 0 and 1.
 
 # %%
 from unet_helpers.teaching.checks import museum_of_bugs as check
@@ -221,7 +221,7 @@ cost("masks resized with interpolation")
 # %% [markdown]
 # ### Exercise 16.2: half the size, the same classes
 #
-# Write a function that halves a mask `(H, W)` with even sides and any classes. Nothing may appear that was not there.
+# Write a function that halves a mask `(H, W)` with even sides and any classes. Each pixel of the small mask is one of the four in its place, and no class wins because its number is larger.
 
 
 # %%
@@ -302,7 +302,7 @@ round(float(outputs[0, 0, 0, 0]), 6), len({round(value, 4) for value in one_chan
 # %% [markdown]
 # ### Exercise 16.3: repaired without training
 #
-# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained. `model.layers[-1]` is the last layer, and its `.input` is what comes in. `keras.Model(inputs, outputs)` makes a network of what lies between; `get_weights` and `set_weights` carry weights from one layer to another.
+# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained, and leaves the broken one as it is. `model.layers[-1]` is the last layer, and its `.input` is what comes in. `keras.Model(inputs, outputs)` makes a network of what lies between; `get_weights` and `set_weights` carry weights from one layer to another.
 
 # %%
 import keras

@@ -99,6 +99,15 @@ def test_a_check_says_one_of_three_things_and_never_raises(answer, verdict, said
     assert out.count("\n") == 1
 
 
+@pytest.mark.parametrize("given", [[0.7, 0.9, 0.6], ["b", "a"], [(2, "b"), (1, "a")], {"b": [2, 1]}], ids=repr)
+def test_a_function_that_sorts_what_it_is_given_is_told_so(given, said):
+    def sorts(given):
+        (given["b"] if isinstance(given, dict) else given).sort()
+        return 1
+
+    assert "changes what it is given" in said(exercise(lambda function: call(function, given) and None), sorts)
+
+
 def test_an_array_is_an_answer(said):
     assert said(exercise(lambda array: None), np.zeros(3)) == "Right.\n"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.preprocessing import window
-from ...evaluation.intervals import bootstrap_interval
+from ...evaluation.intervals import METHODS, bootstrap_interval
 from ._verdict import Wrong, call, exercise, match_answers, number
 
 
@@ -15,31 +15,81 @@ def paired(function):
     """A function of Dice per patient before and after that gives the mean difference and its interval."""
     spread = pd.Series({f"P{k:03d}": value for k, value in enumerate([0.15, 0.3, 0.5, 0.62, 0.8, 0.95])})
     shuffled = (spread - 0.1).sample(frac=1, random_state=1)
-    mean, low, high = _three_numbers(call(function, spread.copy(), shuffled.copy()))
+    mean, low, high = _three_numbers(call(function, spread, shuffled))
     if abs(mean - 0.1) < 1e-6:
         raise Wrong(
             f"every patient lost 0.1, and it gives +{mean:.2f}: take after minus before, so that a loss is < 0."
         )
-    if abs(mean + 0.1) > 1e-6:
+    if not abs(mean + 0.1) < 1e-6:
         raise Wrong(f"every patient lost 0.1, and it gives {mean:.2f}.")
-    if high - low > 1e-6:
+    if not abs(high - low) < 1e-6:
         shown = f"every patient lost exactly 0.1, and the interval is {low:.2f} to {high:.2f}. "
         if np.allclose((low, high), bootstrap_interval(shuffled.to_numpy() - spread.to_numpy()), atol=0.05):
             raise Wrong(shown + "The two series list the patients in different order: subtract by patient.")
         raise Wrong(shown + "Subtract first, patient by patient; then draw patients.")
-    gaps = pd.Series({"P001": 0.9, "P002": np.nan, "P003": 0.7, "P004": 0.8, "P005": 0.6, "P006": 0.5})
-    mean, low, high = _three_numbers(call(function, gaps, gaps - pd.Series([0.3, 0, 0.1, 0.2, 0.1, 0.3], gaps.index)))
+    if not abs(low + 0.1) < 1e-6:
+        raise Wrong(f"every patient lost exactly 0.1, and the interval is at {low:.2f}, where nobody is.")
+    before, after = _gains_and_losses()
+    lost = (after - before).dropna()
+    mean, low, high = _three_numbers(call(function, before, after))
     if not np.isfinite([mean, low, high]).all():
         raise Wrong("a patient without the object has no Dice (nan); leave such a patient out of mean and interval.")
-    if abs(mean + 0.2) > 1e-6:
-        raise Wrong(
-            f"five patients lost 0.3, 0.1, 0.2, 0.1 and 0.3, one has no value: the mean is -0.20, not {mean:.2f}."
-        )
-    if not (low < mean < high):
-        raise Wrong(
-            f"the interval from {low:.2f} to {high:.2f} does not hold the mean {mean:.2f}; are its ends in order?"
-        )
+    right = bootstrap_interval(lost)
+    shown = f"of the {len(lost)} patients with both values it says {mean:.3f}, not {lost.mean():.3f}. "
+    shown_ends = (
+        f"for their mean of {mean:.3f} it gives {low:.3f} to {high:.3f}, not {right[0]:.3f} to {right[1]:.3f}. "
+    )
+    if abs(mean - lost.mean()) > 1e-6:
+        raise Wrong(shown + _first_hint(mean, 1e-6, _wrong_means(before, after, lost)))
+    if not low < mean < high:
+        raise Wrong(shown_ends + "The interval has to hold the mean; are its ends in order?")
+    any_method = any(np.allclose((low, high), bootstrap_interval(lost, method=method)) for method in METHODS)
+    drawn = bootstrap_interval(lost, method="percentile")  # by hand, from other draws
+    if not any_method and not np.allclose((low, high), drawn, atol=0.045 * (drawn[1] - drawn[0])):
+        raise Wrong(shown_ends + _first_hint((low, high), 1e-3, _wrong_ends(before, after, lost)))
     return "What differs between patients cancels, and only the loss is left."
+
+
+def _gains_and_losses():
+    """Eight patients with both values, one that gained a false alarm, one that lost its object, two seen only once."""
+    before = [0.62, np.nan, 0.71, 0.35, 0.55, 0.80, 0.12, 0.47, 0.66, 0.58, 0.90]
+    after = [0.58, 0.0, 0.69, 0.40, np.nan, 0.10, 0.20, 0.35, 0.55, 0.9, 0.84]
+    before = pd.Series(before, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)])
+    after = pd.Series(after, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)])
+    return before, after.sample(frac=1, random_state=1)
+
+
+def _wrong_means(before, after, lost):
+    return [
+        (after.mean() - before.mean(), "The two means are not over the same patients: subtract by patient first."),
+        (lost.median(), "That is the median: half of the patients lost less, and how much the others lost is gone."),
+        (-lost.abs().mean(), "Here a gain counts as a loss: keep the sign."),
+        (lost[lost < 0].mean(), "Patients who gained are left out; they count as well."),
+        (
+            after.sub(before, fill_value=0).fillna(0).mean(),
+            "A patient without a value is left out, and does not count 0.",
+        ),
+        (after.sub(before, fill_value=0).mean(), "A patient without a value is left out, and does not count 0."),
+        (after.fillna(0).sub(before.fillna(0)).mean(), "A patient without a value is left out, and does not count 0."),
+        (None, "Subtract by patient, leave out who has one value only, and take the mean of the rest."),
+    ]
+
+
+def _wrong_ends(before, after, lost):
+    spread = [(lost.mean() - lost.std(ddof=ddof), lost.mean() + lost.std(ddof=ddof)) for ddof in (0, 1)]
+    differ = "That is how much the patients differ; the interval says how sure their *mean* is, and takes more to tell."
+    return [
+        ((lost.min(), lost.max()), differ),
+        (spread[0], differ),
+        (spread[1], differ),
+        (bootstrap_interval(after), "That is the interval of one of the two series: give it the differences."),
+        (None, "Give it the differences of these patients, and keep its level of 95 %."),
+    ]
+
+
+def _first_hint(given, atol, hints):
+    """The hint beside the first wrong answer that is close to this one; beside None: any."""
+    return next(hint for wrong, hint in hints if wrong is None or np.allclose(given, wrong, rtol=0, atol=atol))
 
 
 def _three_numbers(result):
@@ -89,25 +139,56 @@ def name_the_cause(names):
 @exercise
 def back_to_hu(function):
     """A function of gray values in 0–1 and the window's level and width that gives HU."""
-    hu = np.array([[-900.0, -600.0], [-100.0, 40.0]])
-    for level, width in ((-400, 2200), (0, 2000)):
+    cases = (
+        ([[-900.2, -600.4], [-100.3, 40.6]], -400, 2200),
+        ([[-740.0, 12.5, 60.4]], 0, 2000),
+        ([[[-85.3], [40.2]], [[120.9], [2.2]], [[-100.7], [199.1]]], 49.5, 351),
+        ([1400.6, -1700.2, 0.0, 30.0, -2.5], 100, 4001),
+    )
+    for hu, level, width in cases:
+        hu = np.array(hu)
         gray = window(hu, level, width)
-        given = np.asarray(call(function, gray, level, width), dtype=float)
+        given = np.asarray(call(function, gray, level, width))
+        if given.dtype.kind not in "fiu":
+            raise Wrong(f"HU are numbers, and it gives {given.ravel()[:1].tolist()}.")
         if given.shape != hu.shape:
             raise Wrong(f"it returns shape {given.shape} for gray values of shape {hu.shape}; return one HU for each.")
-        if np.allclose(given, hu, atol=0.1):
-            continue
-        shown = f"lung of -900 HU, shown with level {level} and width {width}, comes back as {given[0, 0]:.0f} HU. "
-        if np.allclose(given, gray * width + level, atol=0.1):
-            raise Wrong(shown + "Gray 0 is the lower end of the window, half a width below its level.")
-        if np.allclose(given, gray * width, atol=0.1) or np.allclose(given, gray * width - width / 2, atol=0.1):
-            raise Wrong(shown + "The width stretches the gray values; the level moves them, and is missing.")
-        if np.allclose(given, gray * level + width, atol=0.1) or np.allclose(given, (gray - 0.5) * level + width):
-            raise Wrong(shown + "Level and width are exchanged: the width is the factor.")
-        if np.allclose(given, window(gray, level, width), atol=0.1):
-            raise Wrong(shown + "This applies the window a second time; take it back.")
-        raise Wrong(shown + "Solve gray = (HU - (level - width / 2)) / width for HU.")
+        if not np.allclose(given, hu, rtol=0, atol=0.1):
+            first = tuple(np.argwhere(np.abs(given - hu) > 0.1)[0])
+            raise Wrong(
+                f"{hu[first]:g} HU, shown with level {level} and width {width}, comes back as {given[first]:.1f} HU. "
+                + _first_hint(given, 0.1, _wrong_hu(gray, level, width, hu))
+            )
     return "As long as nothing was cut off at the ends, a known window costs nothing."
+
+
+def _wrong_hu(gray, level, width, hu):
+    stretched = gray * width
+    no_level = "The width stretches the gray values; the level moves them, and is missing."
+    exchanged = "Level and width are exchanged: the width is the factor."
+    rounded = "Something is rounded: half of an odd width is no whole number, and HU lie between whole numbers as well."
+    return [
+        (stretched + level, "Gray 0 is the lower end of the window, half a width below its level."),
+        (stretched + level + width / 2, "Gray 0 is the lower end of the window, half a width *below* its level."),
+        (gray, "That is the gray value as it was: 0 to 1, and HU run over a whole width."),
+        (stretched, no_level),
+        (stretched - width / 2, no_level),
+        (gray * level + width, exchanged),
+        ((gray - 0.5) * level + width, exchanged),
+        (gray * level + width - level / 2, exchanged),
+        (window(gray, level, width), "This applies the window a second time; take it back."),
+        ((gray - level + width / 2) / width, "This applies the window a second time; take it back."),
+        (level - (gray - 0.5) * width, "Bright and dark are exchanged: gray 1 is the upper end of the window."),
+        ((gray - 0.5) * width - level, "The level is subtracted; windowing did that, so add it."),
+        (np.clip(hu, -1024, 1024), "HU beyond ±1000 were cut off; this window shows them, and they come back."),
+        (np.clip(hu, -1000, 1000), "HU beyond ±1000 were cut off; this window shows them, and they come back."),
+        (stretched + level - width // 2, rounded),
+        (stretched + int(level - width / 2), rounded),
+        (np.round(hu), rounded),
+        (np.trunc(hu), rounded),
+        (np.floor(hu + 1e-6), rounded),
+        (None, "Solve gray = (HU - (level - width / 2)) / width for HU."),
+    ]
 
 
 @exercise
@@ -117,11 +198,16 @@ def frozen(function):
 
     from ...models import UNet
 
-    keras.utils.set_random_seed(0)
-    network = UNet((32, 32, 1), 2, base_filters=2, depth=2)
-    before = [weight.copy() for weight in network.get_weights()]
-    result = call(function, network)
-    if not isinstance(result, keras.Model):
+    for depth, options in ((1, {}), (3, {"batch_norm": False})):
+        keras.utils.set_random_seed(depth)
+        network = UNet((32, 16, 1), 2, base_filters=2, depth=depth, **options)
+        before = network.get_weights()
+        _check_frozen(call(function, network), before, f"in a U-Net of depth {depth}, ", keras.Model)
+    return "What the contracting path has learned stays as it is; the rest goes on learning."
+
+
+def _check_frozen(result, before, shown, kind):
+    if not isinstance(result, kind):
         raise Wrong(f"it returns {type(result).__name__}; return the network.")
     if not result.trainable_weights:
         raise Wrong("nothing is left to train: freeze layer by layer, not the network as a whole.")
@@ -130,11 +216,14 @@ def frozen(function):
     if still:
         norm = all("_bn" in name for name in still)
         more = " Batch normalization has weights too: without it the maps would still drift." if norm else ""
-        raise Wrong(f"{still[0]} belongs to the contracting path and can still be trained.{more}")
+        raise Wrong(f"{shown}{still[0]} belongs to the contracting path and can still be trained.{more}")
     too_many = [name for name, trainable in state.items() if not name.startswith("down") and not trainable]
     if too_many:
-        where = "the bottleneck, below the contracting path" if "bottleneck" in too_many[0] else "the expanding path"
-        raise Wrong(f"{too_many[0]} is frozen too; it belongs to {where}, which should go on learning.")
-    if any((a != b).any() for a, b in zip(before, result.get_weights(), strict=True)):
+        below = too_many[0].startswith("bottleneck")
+        where = "the bottleneck, below the contracting path" if below else "the expanding path"
+        raise Wrong(f"{shown}{too_many[0]} is frozen too; it belongs to {where}, which should go on learning.")
+    after = result.get_weights()
+    if [weight.shape for weight in before] != [weight.shape for weight in after]:
+        raise Wrong("it returns another network; return the one that it was given.")
+    if any((a != b).any() for a, b in zip(before, after, strict=True)):
         raise Wrong("the weights have changed; freezing only forbids later training.")
-    return "What the contracting path has learned stays as it is; the rest goes on learning."
