@@ -177,7 +177,7 @@ print(f"accuracy {counts.accuracy:.2f} → {wide.accuracy:.2f}, dice {counts.dic
 # %% [markdown]
 # ### Exercise 05.2: the accuracy of finding nothing
 #
-# A network never predicts class `index`. What accuracy does it have for that class, object against the rest, on a mask of class indices? Write it as a function.
+# A network never predicts class `index`. What accuracy does it have for that class, object against the rest, on a mask of class indices, of one slice `(H, W)` or of a stack `(N, H, W)`? Write it as a function.
 
 
 # %%
@@ -199,7 +199,7 @@ check.accuracy_of_nothing(accuracy_of_nothing)
 # On the validation patients, for the nodules:
 
 # %%
-print(f"accuracy of never predicting a nodule: {(validation.masks != 2).mean():.4f}")
+print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.masks, 2):.4f}")
 
 # %% [markdown]
 # A network that finds no nodule at all is right in more than 99.9 % of the pixels. That is why accuracy is above 0.9 for every small object, found or not, and why it is not the number to report.
@@ -272,7 +272,7 @@ def share_of_foreground(accuracy, precision, recall):
 check.share(share_of_foreground)
 
 # %%
-share = (1 - accuracy) / ((1 - recall) + recall * (1 - precision) / precision)
+share = share_of_foreground(accuracy, precision, recall)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
@@ -561,8 +561,8 @@ plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 # %%
 answers = {
     "liver outline": ...,  # does the outlined area of a large organ agree?
-    "safety margin in mm": ...,  # radiotherapy: how far may the boundary of the spinal cord be off, at worst?
-    "nothing overlooked": ...,  # a second reader marks nodules, large and small; a person checks each mark
+    "safety margin in mm": ...,  # radiotherapy: how many mm is the boundary of the spinal cord off, its worst 5 % set aside?
+    "nothing overlooked": ...,  # a second reader marks nodules; each one missed counts the same, large or small
     "experts differ by 1 mm": ...,  # an outline that two experts draw up to 1 mm apart, and that is no error
 }
 check.metric_for(answers)

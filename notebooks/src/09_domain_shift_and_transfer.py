@@ -146,7 +146,7 @@ for name in ("standard", "motion"):
 # %% [markdown]
 # ### Exercise 09.1: what each patient lost
 #
-# Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient without a value in one of them is left out.
+# Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient without a value in one of them, or in one of them only, is left out.
 
 # %%
 from unet_helpers.teaching.checks import domain_shift_and_transfer as check

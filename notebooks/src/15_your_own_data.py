@@ -185,7 +185,7 @@ point = your_data.choose_point(model, data, recipe)
 point
 
 # %% [markdown]
-# ### Exercise 15.3: what does a false alarm cost?
+# ### Exercise 15.3: what does a missed object cost?
 #
 # A model predicts something on 60 of 80 empty slices, and misses 5 of 100 objects. With a higher presence threshold it predicts on 30 of the empty slices and misses 14 objects. Its Dice on an object that it does find is 0.80 in both cases. Give the two mean Dice over the 100 slices with an object (a missed one counts 0), rounded to two digits, as a tuple (low threshold, high threshold).
 
