@@ -179,7 +179,7 @@ by_neck.round({"count error": 1, "merged": 1, "split": 1, "PQ": 2})
 # %% [markdown]
 # ### Exercise 11.1: a table of IoUs
 #
-# Write `table(true, found)`: two label images with objects 1…T and 1…P in, a table of T rows and P columns with the IoU of each pair out. The background is no object.
+# Write `table(true, found)`. It gets two label images with objects 1…T and 1…P, and returns a table of T rows and P columns with the IoU of each pair. The background is not an object.
 
 # %%
 from unet_helpers.teaching.checks import instances as check
@@ -234,7 +234,7 @@ plotting.show_matches(image, truth, {"pieces": pieces, "split, neck 0.5": split}
 # %% [markdown]
 # ### Exercise 11.2: PQ
 #
-# Write `quality(ious, true, predicted)`: a list with the IoU of each pair, and how many true and how many predicted objects there are. Return PQ. If there is no pair it is 0.
+# Write `quality(ious, true, predicted)`. It gets a list with the IoU of each pair, and the numbers of true and of predicted objects. Return PQ; without any pair it is 0.
 
 
 # %%
@@ -267,7 +267,7 @@ pd.DataFrame(rows, ["Dice", "count", "PQ", "SQ", "RQ"]).T.round(2)
 #
 # - The **pieces of the perfect mask** have a Dice of 1 and a PQ below one half. Nearly all of the loss is RQ: few nuclei are found, and those nearly exactly.
 # - The **mask with closed gaps** has by far the better Dice of the two imperfect ones, and splitting brings back only a part of its nuclei. What the mask has filled in, the outline no longer shows.
-# - The **narrow mask**, split, has nearly the count and the RQ of the perfect one. Its SQ is low: one pixel all around is about a quarter of such a small nucleus. Dice knows of the bad outlines, and not of the good count; SQ and RQ say both.
+# - The **narrow mask**, split, has nearly the count and the RQ of the perfect one. Its SQ is low: one pixel all around is about a quarter of such a small nucleus. Dice shows the bad outlines and hides the good count; SQ and RQ show both.
 
 # %% [markdown]
 # ### How strict is "found"?
@@ -476,7 +476,7 @@ plotting.show_matches(test.images[1, ..., 0], test.instances[1], shown, 2.5)
 #
 # ### StarDist and Cellpose
 #
-# Two widely used tools let the network predict something else again. **StarDist** {cite:p}`schmidt2018stardist` predicts, for each pixel, how probably it belongs to an object, and the distances to the object's edge along a fixed set of rays; each pixel so proposes a star-shaped polygon, and of proposals that overlap only the most probable is kept. **Cellpose** {cite:p}`stringer2021cellpose` predicts for each pixel the direction toward the middle of its cell; pixels whose paths end in the same place form one object, of any shape. Both have models trained on many kinds of microscope images. Take StarDist for roundish objects such as nuclei, Cellpose for cells of irregular shape, and try their ready-made models before you train anything. Use what this page taught to judge them: they are scored by the same matching. For objects that are few and lie apart, such as lung nodules, you need neither.
+# Two widely used tools let the network predict something else. **StarDist** {cite:p}`schmidt2018stardist` predicts for each pixel how probably it belongs to an object, and the distances to the edge of that object along a fixed set of rays. Each pixel thus proposes a star-shaped polygon, and where proposals overlap only the most probable one is kept. **Cellpose** {cite:p}`stringer2021cellpose` predicts for each pixel the direction toward the middle of its cell; pixels whose paths end in the same place form one object, of any shape. Both learn from label images, as the border class does, and both come with trained models. Take StarDist for roundish objects such as nuclei and Cellpose for cells of irregular shape, and try the trained models before you train your own. Judge them as on this page, by the same matching, and on images that they were not trained on: public sets of nuclei may be among those. For objects that are few and lie apart, such as lung nodules, you need neither.
 
 # %% [markdown]
 # ## Real nuclei
@@ -618,7 +618,7 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # - A mask holds no objects; pieces of a mask are objects only where nothing touches.
 # - A good Dice does not mean a good count: the pixels between two objects are too few for Dice to see.
-# - A watershed on the distance to the background cuts at necks; how deep a neck must be is chosen on validation images, and a rival that was not tuned is no fair rival.
+# - A watershed on the distance to the background cuts at necks; how deep a neck must be is chosen on validation images, and a comparison with a method that nobody tuned is not fair.
 # - Objects are matched one to one, with an IoU of 0.5 or more; above 0.5 there is never a choice.
 # - PQ = SQ × RQ: how well the found objects are drawn, times how many were found.
 # - In a count, errors cancel out: merged objects against split ones, missed against false. Report each.

@@ -150,12 +150,10 @@ from unet_helpers import bootstrap_interval
 
 called = predictions == 2
 patient = np.broadcast_to(more.patient_ids[:, np.newaxis, np.newaxis], called.shape)
-bin_of = called & (confidence >= 0.7) & (confidence < 0.8)
-low, high = bootstrap_interval(right[bin_of], patient[bin_of], method="t")
-print(f"{bin_of.sum()} pixels of {len(np.unique(patient[bin_of]))} patients:")
-print(
-    f"promised {confidence[bin_of].mean():.2f}, right {right[bin_of].mean():.2f}, 95 % interval {low:.2f} to {high:.2f}"
-)
+some = called & (confidence >= 0.7) & (confidence < 0.8)
+low, high = bootstrap_interval(right[some], patient[some], method="t")
+print(f"{some.sum()} pixels of {len(np.unique(patient[some]))} patients, promised {confidence[some].mean():.2f}")
+print(f"right {right[some].mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
 
 # %% [markdown]
 # Half of them are right, and the interval reaches from almost never to almost always: one bin of a small region in eight patients shows nothing. All pixels called nodule, taken together, will say a little more, and the 48 patients further down enough.
@@ -222,7 +220,7 @@ show_reliability(
 #
 # ### The Brier score
 #
-# A calibration error alone can be had cheaply: say "nodule, 0.0006" of every pixel, which is the share of nodule pixels, and it is 0. The **Brier score** {cite:p}`brier1950verification` cannot be had so: it is the mean squared distance between the probability and the truth (1 or 0). Up to a small rest inside the bins it is a sum of three parts: the squared *gaps* of the reliability diagram, minus the *resolution* (how far the shares found in the bins lie from the overall share), plus the *uncertainty* of the task, share × (1 − share), which no network changes.
+# A calibration error alone can be had cheaply: say "nodule, 0.0003" of every pixel, which is the share of nodule pixels, and it is 0. The **Brier score** {cite:p}`brier1950verification` cannot be had so: it is the mean squared distance between the probability and the truth (1 or 0). Up to a small rest inside the bins it is a sum of three parts: the squared *gaps* of the reliability diagram, minus the *resolution* (how far the shares found in the bins lie from the overall share), plus the *uncertainty* of the task, share × (1 − share), which no network changes.
 
 # %% nbval_tolerance=0.05
 chance, truth = probabilities[..., 2], more.masks == 2
@@ -236,7 +234,7 @@ parts |= {"resolution": np.nansum(weight * (bins.accuracy - share) ** 2), "uncer
 {name: f"{1e4 * value:.2f} / 10,000" for name, value in parts.items()}
 
 # %% [markdown]
-# BRIERTEXT
+# A network that gives every pixel the same share would get the uncertainty, about 3 in ten thousand; ours gets less than half of that. Most of the rest is missing resolution: nodules that it gave to the lung, and lung that it took for nodules. The gaps, all that calibration could mend, are a twentieth of the score. So a poor calibration error and a good Brier score do not contradict each other; they answer two questions.
 
 # %% [markdown]
 # ## What the loss does to it
@@ -323,7 +321,7 @@ def at_temperature(probabilities, temperature):
 check.temperature(at_temperature)
 
 # %% [markdown]
-# Which temperature? The one with the lowest cross-entropy on the **validation** patients. Not on the training patients, whom the network knows too well, and not on those on whom you report, because then the number would be fitted to them.
+# Which temperature? We take the one with the lowest cross-entropy on the **validation** patients; not on the training patients, whom the network knows too well, and not on those on whom you report, because then the number would be fitted to them.
 
 # %% nbval_tolerance=0.01
 from unet_helpers.evaluation import fit_temperature
@@ -394,7 +392,7 @@ first, second = (np.asarray(victim(more.images[:16], training=True)) for _ in ra
 np.allclose(first, second, atol=0.01)
 
 # %% [markdown]
-# In a network without batch normalization this line is all you need. But it switches *all* layers, and batch normalization in training mode uses the mean and variance of the batch, so that the answer for one patient depends on who else is in the batch. It also changes the averages that it stores:
+# `False`: they do not agree to a hundredth. In a network without batch normalization this line is all you need. But it switches *all* layers, and batch normalization in training mode uses the mean and variance of the batch, so that the answer for one patient depends on who else is in the batch. It also changes the averages that it stores:
 
 # %%
 np.allclose(predict_probabilities(victim, more.images), probabilities, atol=0.01)
@@ -406,18 +404,22 @@ np.allclose(predict_probabilities(victim, more.images), probabilities, atol=0.01
 import keras
 
 
-class AlwaysOn(keras.layers.SpatialDropout2D):
+class AlwaysOn(keras.layers.Dropout):
     def call(self, inputs, training=False):
         return super().call(inputs, training=True)
 
 
 def switch_on(layer):  # every other layer is taken over as it is, with its weights
-    return AlwaysOn.from_config(layer.get_config()) if isinstance(layer, keras.layers.SpatialDropout2D) else layer
+    return AlwaysOn.from_config(layer.get_config()) if isinstance(layer, keras.layers.Dropout) else layer
 
 
 restless = keras.models.clone_model(model, clone_function=switch_on)
-first, second = (predict_probabilities(restless, more.images[:16]) for _ in range(2))
-np.allclose(first, second, atol=0.01), np.allclose(predict_probabilities(model, more.images), probabilities)
+first, second = (np.asarray(restless(more.images[:16])) for _ in range(2))
+print("two answers alike:", np.allclose(first, second, atol=0.01))
+print("the network as it was:", np.allclose(predict_probabilities(model, more.images), probabilities))
+
+# %% tags=["remove-cell"]
+assert not np.allclose(first, second, atol=0.01)
 
 # %% [markdown]
 # The copy answers differently each time, and the network itself is as it was. `predict_with_dropout` does the same, for any kind of dropout layer and with a seed.
@@ -512,7 +514,7 @@ show_uncertainty(rows, crop=64, panel=1.75)
 #
 # Draw a wrong pixel and a right pixel at random. How often is the wrong one the less certain? That is the **AUROC of error**: 1 for a perfect map, 0.5 for one that knows nothing.
 #
-# A score needs a baseline, and the honest one is free: 1 − the highest probability of the single network. A second one should make you think. It is no uncertainty at all: the distance to the *predicted* outline, the nearer the less certain. Anyone can draw it with a pencil along the edge of the mask.
+# A score needs a baseline, and the honest one is free: 1 − the highest probability of the single network. A second baseline should make you think, since it is not an uncertainty at all: the distance to the *predicted* outline, the nearer the less certain. Anyone can draw it with a pencil along the edge of the mask.
 
 # %% nbval_tolerance=0.01
 from unet_helpers.evaluation import error_auroc
@@ -526,7 +528,7 @@ pd.DataFrame(rows, index=["all pixels", "near an outline"]).T.rename_axis("AUROC
 # %% [markdown]
 # Over all pixels every map looks splendid, **and so does the pencil**. Errors lie at outlines, and nearly all other pixels are far from any, so a line along the edge finds them. Near an outline the pencil falls behind, and the free baseline is as good as ten predictions with dropout.
 #
-# The same for the networks of the benchmark, per patient, on the errors of three single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
+# The next table shows the same for the networks of the benchmark, per patient, on the errors of three single networks. The last column asks only for nodules: where inside the lungs is a nodule missed or invented?
 
 # %%
 columns = {"all pixels": "all_auroc", "near an outline": "near_auroc", "nodules in the lung": "nodule_auroc"}
@@ -538,7 +540,7 @@ pd.DataFrame(rows, index=list(columns)).T
 #
 # ### 48 more patients, half of them without a nodule
 #
-# For this, and for the rest of the page, eight patients are too few, and one thing is missing: all but one of them have nodules, like each of the benchmark's. The phantom draws no nodule in about one patient of thirteen. We take 24 patients in a row, who all have nodules, and look up the next 24 numbers without one. (That is far more healthy patients than the phantom has, and far fewer than a screening clinic sees. Everything that depends on the mixture will say so.)
+# For this, and for the rest of the page, eight patients are too few, and one thing is missing: all but one of them have nodules, like each of the benchmark's. The phantom draws no nodule in about one patient of thirteen. We take 24 patients in a row, who all have nodules, and the first 24 after them who have none. (That is a far larger share of healthy patients than the phantom has, and a far smaller one than a screening program sees. Keep the mixture in mind.)
 
 # %%
 healthy = [202, 209, 234, 247, 265, 291, 294, 347, 349, 366, 378, 387, 426, 437, 447, 455, 533, 566, 574, 588, 606, 617]
@@ -569,7 +571,7 @@ for name, members in sampled.items():
     means, ends = np.nanmean(scored, axis=1), bootstrap_interval(gain, method="t")
     rows[name] = (*means, np.nanmean(gain), *ends, np.isfinite(gain).sum())
 columns = ["entropy", "mutual information", "difference", "low", "high", "patients"]
-pd.DataFrame(rows, index=columns).T.round(3)
+pd.DataFrame(rows, index=columns).T.round(3).convert_dtypes()
 
 # %% [markdown]
 # For dropout the mutual information is the better map of nodule errors: by three hundredths, with an interval well above zero. For the flips the difference is half as large, and its interval just includes 0. (That is one network with six samples. For the ensemble the question stays open, since this page has only one network.) A likely reason is that a nodule is missed or invented where answers contradict each other: where one member misses it, another may have seen it. Near an outline, in the table of the benchmark, it is the other way round: each entropy lies above its mutual information, with intervals that do not even touch. The likely reason is that the errors there are a matter of shared doubt.
@@ -579,7 +581,7 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # %% nbval_tolerance=0.05
 surest = chances.max(axis=-1)
 patient = np.broadcast_to(many.patient_ids[:, np.newaxis, np.newaxis], marked.shape)
-ill = np.isin(many.patient_ids, many.patients[has_nodule])[:, np.newaxis, np.newaxis]
+ill = np.isin(many.patient_ids, np.array(many.patients)[has_nodule])[:, np.newaxis, np.newaxis]
 rows = {}
 for name, group in {"24 with a nodule": ill, "all 48": ill | True}.items():
     for bin_name, least, below in (("all", 0, 2), ("0.7 to 0.8", 0.7, 0.8)):
@@ -587,7 +589,7 @@ for name, group in {"24 with a nodule": ill, "all 48": ill | True}.items():
         is_right = (marked == many.masks)[some]
         ends = bootstrap_interval(is_right, patient[some], method="t")
         rows[name, bin_name] = (some.sum(), surest[some].mean(), is_right.mean(), *ends)
-pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round(2)
+pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round(2).convert_dtypes()
 
 # %% [markdown]
 # They did not. In the patients with a nodule about half of the pixels between 0.7 and 0.8 are right, and now the interval lies below what was promised. Add as many healthy patients, and all shares fall: there each pixel that is called nodule is wrong. **A promise holds for a mixture of patients**, and the probabilities of this network know nothing of ours.
@@ -670,7 +672,7 @@ for name, members in sampled.items():
     doubts[name] = np.array([disagreement(members[:, own].argmax(axis=-1) == 2) for own in by_patient])
 orders = doubts | {"size, smallest first": -area, "size, largest first": area, "best order": risk}
 
-# %% mystnb={"figure": {"caption": "Risk over coverage, one network. Left: the 24 patients with a nodule. Right: with the 24 without. 'Smallest first': those with the smallest marked area are referred first."}, "image": {"alt": "RISKALT"}}
+# %% mystnb={"figure": {"caption": "Risk over coverage, one network. Left: the 24 patients with a nodule. Right: with the 24 without. 'Smallest first': those with the smallest marked area are referred first."}, "image": {"alt": "Two panels of risk over the share of patients kept. Left: the order smallest first lies lowest of all scores, near the dotted best order; softmax and flips begin at 1 and 0.8, fall to about 0.25 and rise to 0.47; largest first falls from 1 and stays above the random order. Right: flips lie lowest, near the best order, with the softmax beside them from 0.6 on; the two orders by size rise above the random order from about one half on."}}
 looks = zip(["black", "#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73"], ["-", "-", "-", "--", "--", ":"])
 looks = dict(zip(orders, looks))
 groups = {"24 with a nodule": has_nodule, "all 48": has_nodule | True}
@@ -686,7 +688,7 @@ with plotting.figure(1, 2, width=7.4, height=3.6, sharey=True) as (fig, axes):
 fig
 
 # %% [markdown]
-# And in numbers: the mean height of each curve, minus the random order and minus the order *smallest first*. The intervals are over patients. A curve is no mean over patients, so each patient is left out once, and Student's t is taken over what the leaving out changes (the **jackknife**).
+# And in numbers: the mean height of each curve, minus the random order and minus the order *smallest first*. The intervals are over patients. A curve is not a mean over patients. So we leave out each patient once, see how much that changes the height, and take Student's t over these changes (the **jackknife**).
 
 
 # %% nbval_tolerance=0.05
@@ -719,22 +721,27 @@ for name, order in orders.items():
     healthy_kept = kept[~has_nodule[kept]]
     lost = has_nodule & (risk == 1)
     rows[name] = (risk[kept].mean(), len(healthy_kept), (area[healthy_kept] > 0).sum(), lost[kept].sum())
-print(
-    f"healthy and called ill: {(area[~has_nodule] > 0).sum()} of 24; nodules wholly missed: {lost.sum()} of 24 patients"
-)
+print(f"healthy and called ill: {(area[~has_nodule] > 0).sum()} of 24")
+print(f"with a nodule, and nothing of it found: {lost.sum()} of 24")
 columns = ["risk", "healthy who pass", "of these called ill", "wholly missed who pass"]
-pd.DataFrame(rows, index=columns).T.round(2)
+pd.DataFrame(rows, index=columns).T.round(2).convert_dtypes()
 
 # %% tags=["remove-cell"]
 assert has_nodule.sum() == 24 == (~has_nodule).sum()
 assert (area[~has_nodule] > 0).sum() > 8
 
 # %% [markdown]
-# REFERTEXT
+# The two panels tell two stories.
+#
+# - **Every patient has a nodule.** No score of doubt is shown to beat the predicted size: *smallest first* lies lowest, close to the best order, and every score of doubt lies above it, by differences whose intervals include 0. That small nodules are drawn badly can be read off the mask. Softmax and flips are not even shown to beat a random order here, unlike in the benchmark with its other patients and three networks. The surest patient of the softmax, at the left end, has a nodule that the network missed altogether.
+# - **Half of the patients are healthy.** Now the size fails. It keeps large false alarms, and refers healthy patients in whom nothing is marked: the five whom it lets pass at one half are all called ill. The curves of the flips and of dropout lie below that of the size, with intervals of the difference below 0; for the softmax the interval includes 0. A likely reason is that many false nodules vanish in the mirror image, and few true ones do.
+# - **Who passes?** In 14 of 24 healthy patients the network marks a nodule. By the flips ten healthy patients pass, one of them called ill, and no wholly missed nodule does; by the softmax seven healthy ones pass, and two wholly missed nodules with them.
+#
+# So whether doubt is worth its price depends on who comes. (This is one network and a mixture of our making, and we looked at all orders on the same patients: choose yours on validation patients.)
 #
 # ## A promise over patients: conformal prediction
 #
-# So far, probabilities promised something and mostly did not keep it. **Split conformal prediction** {cite:p}`angelopoulos2023conformal` makes a promise that is kept without trust in any probability. Take one number per patient, here the area of nodule in the eight slices, with an estimate: the sum of the probabilities times the area of a pixel. In *calibration* patients, on whom nothing was trained, look how far off the estimate is. If a new patient comes from the same mixture, the new error is equally likely to take any rank among theirs. So take the error of rank $0.9\,(n + 1)$, rounded up, of $n$ calibration patients: a new patient stays within it with a probability of at least 0.9.
+# So far, probabilities promised something and did not always keep it. **Split conformal prediction** {cite:p}`angelopoulos2023conformal` makes a promise that is kept without trust in any probability. Take one number per patient, here the area of nodule in the eight slices, with an estimate: the sum of the probabilities times the area of a pixel. In *calibration* patients, on whom nothing was trained, look how far off the estimate is. If a new patient comes from the same mixture, the new error is equally likely to take any rank among theirs. So take the error of rank $0.9\,(n + 1)$, rounded up, of $n$ calibration patients: a new patient stays within it with a probability of at least 0.9.
 
 # %% nbval_tolerance=0.05
 sums = [[(values * mm2)[own].sum() for own in by_patient] for values in (chances[..., 2], many.masks == 2)]
@@ -768,7 +775,13 @@ covered = pd.DataFrame(rows, columns=["all new patients", "those with a nodule",
 covered.describe(percentiles=[0.05, 0.95]).loc[["mean", "5%", "95%"]].T.round(2)
 
 # %% [markdown]
-# CONFTEXT
+# On average the promise is kept: about 0.92 of the new patients lie within the margin. Three things are not in the promise:
+#
+# - **It is an average**, over patients and over the choice of the calibration patients. A single choice of 24 covered anything from 0.79 to all of the others (5 % and 95 % in the table).
+# - **It is made to the mixture.** The healthy patients are always within the margin, and of those with a nodule only about 0.85 are, though they are the ones for whom you ask. With fewer healthy patients, or another scanner, it need not hold at all: new patients must be of the same kind as the calibration patients. (Slices of one patient resemble each other, so calibrate on patients, not on slices.)
+# - **Right is not useful.** The margin is nearly as large as the area itself. The interval is honest, and it is wide because the estimate is poor.
+#
+# With seven calibration patients, as many as our validation split has, 0.9 · 8 = 7.2 asks for the eighth of seven errors: no finite margin keeps the promise. It takes nine patients at least.
 
 # %% [markdown]
 # ## What none of this can show
@@ -832,7 +845,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 # %% [markdown]
 # The fourth always marks less than the forecast. Three people who mark the same pixel agree partly by luck, and a fourth need not share their opinion; sometimes the fourth outlined nothing at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
 #
-# This is aleatoric uncertainty that no training patient removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`targets=make_soft_targets(data.train)` in `train`, [notebook 15](15_your_own_data.ipynb)). And it should not count against a network that it is unsure where four radiologists differ.
+# This is aleatoric uncertainty, which no number of training patients removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`targets=make_soft_targets(data.train)` in `train`, [notebook 15](15_your_own_data.ipynb)). And it should not count against a network that it is unsure where four radiologists differ.
 
 # %% [markdown]
 # ## Take-aways
