@@ -112,7 +112,7 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # %% [markdown]
 # ### Exercise 12.1: what was kept
 #
-# Given the confidence of each pixel, whether it is right, and a number of bins of equal width from 0 to 1: return the share that is right in each bin, `np.nan` where a bin is empty. A confidence of exactly 1 belongs to the last bin.
+# Given the confidence of each pixel, whether it is right, and a number of bins of equal width from 0 to 1: return the share that is right in each bin, `np.nan` where a bin is empty. A bin holds its lower end; a confidence of exactly 1 belongs to the last bin.
 
 # %%
 from unet_helpers.teaching.checks import uncertainty_and_calibration as check
