@@ -69,6 +69,83 @@ def save_dicom(path, array=GRAY, z=0.0, series="1.2.3.4", **tags):
     dataset.save_as(path, enforce_file_format=True)
 
 
+PLANES = {  # directions along the rows' columns and down the rows, as ImageOrientationPatient has them
+    "axial": [1, 0, 0, 0, 1, 0],
+    "sagittal": [0, 1, 0, 0, 0, -1],
+    "coronal": [1, 0, 0, 0, 0, -1],
+    "oblique": [1, 0, 0, 0, 0.8, -0.6],
+}
+
+
+def save_series(folder, volume=VOLUME, spacing=(3.0, 0.75, 0.5), plane="axial", number=1, **tags):
+    """A DICOM series of a ``(D, H, W)`` volume, whose file names are no order; returns the paths by position."""
+    folder.mkdir(parents=True, exist_ok=True)
+    direction = np.array(PLANES[plane], float).reshape(2, 3)
+    paths = [folder / f"IM{(7 * k) % len(volume) if len(volume) % 7 else k:03d}.dcm" for k in range(len(volume))]
+    for k, (path, array) in enumerate(zip(paths, volume, strict=True)):
+        place = np.array([-100.0, -80.0, 30.0]) + k * spacing[0] * np.cross(*direction)
+        values = {
+            "SOPInstanceUID": f"1.2.3.5.{number}.{k + 1}",
+            "StudyInstanceUID": f"1.2.3.6.{number}",
+            "FrameOfReferenceUID": f"1.2.3.7.{number}",
+            "PatientID": f"ID{number}",
+            "ImageOrientationPatient": direction.ravel().tolist(),
+            "ImagePositionPatient": place.round(6).tolist(),
+            "PixelSpacing": list(spacing[1:]),
+            "SliceThickness": spacing[0],
+            "RescaleSlope": 1,
+            "PatientName": "",
+            "PatientBirthDate": "",
+            "PatientSex": "",
+            "StudyDate": "20200101",
+            "StudyTime": "120000",
+            "StudyID": "1",
+            "AccessionNumber": "",
+        }
+        save_dicom(path, array, series=f"1.2.3.4.{number}", **values | tags)
+    return paths
+
+
+def save_segmentation(path, slices, masks, labels, kind="BINARY", change=None, **options):
+    """A DICOM segmentation by highdicom: ``masks`` ``(D, H, W)`` of segment numbers, or ``(D, H, W, segments)``.
+
+    ``change`` is called with the data set before it is saved.
+    """
+    import highdicom
+    import pydicom
+    from pydicom.sr.codedict import codes
+
+    described = [
+        highdicom.seg.SegmentDescription(
+            number,
+            label,
+            codes.SCT.AnatomicalStructure,
+            codes.SCT.Organ,
+            algorithm_type="MANUAL",
+        )
+        for number, label in enumerate(labels, start=1)
+    ]
+    made = highdicom.seg.Segmentation(
+        [pydicom.dcmread(path) for path in slices],
+        masks,
+        kind,
+        described,
+        series_instance_uid="1.2.3.8",
+        series_number=2,
+        sop_instance_uid="1.2.3.8.1",
+        instance_number=1,
+        manufacturer="none",
+        manufacturer_model_name="none",
+        software_versions="0",
+        device_serial_number="0",
+        **options,
+    )
+    if change is not None:
+        change(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save_as(path)
+
+
 def save_nifti(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), kind="Nifti1Image"):
     """A ``(D, H, W)`` or ``(D, H, W, C)`` volume so that reading gives it back."""
     import nibabel

@@ -23,7 +23,8 @@ QUANTITIES = (
 OBJECTS = {
     "SEG": (
         "a DICOM segmentation (SEG), whose frames are segments on slices of another series",
-        "convert it to NIfTI on the grid of its image, with dcmqi (segimage2itkimage), highdicom or 3D Slicer",
+        "load_dataset reads it beside the folder of that series, and read_segmentation(file, folder) alone; elsewhere "
+        "convert it to NIfTI on the grid of its image, with dcmqi (segimage2itkimage) or 3D Slicer",
     ),
     "RTSTRUCT": (
         "an RTSTRUCT, which holds contours and no pixels",
@@ -62,7 +63,11 @@ class Volume:
         From (slice, row, column, 1) to (x, y, z, 1) in mm; x to the patient's left, y to the back, z to the head, as
         DICOM has them.
     paths : the file of each slice
-    left_out : files of the folder that are no DICOM
+    left_out : files of the folder that are no DICOM, or no picture, such as a segmentation beside its slices
+    series, frame_of_reference : str
+        The SeriesInstanceUID, and the FrameOfReferenceUID that a segmentation on these slices shares.
+    instances : list of str
+        The SOPInstanceUID of each slice.
     rule, notes, stored, bits, unit : as of a :class:`unet_helpers.files.Reading`
     """
 
@@ -76,6 +81,9 @@ class Volume:
     stored: str = ""
     bits: int | None = None
     unit: str = ""
+    series: str = ""
+    frame_of_reference: str = ""
+    instances: list = field(default_factory=list)
 
 
 def read_dicom(path, as_mask=False):
@@ -119,17 +127,33 @@ def read_series(folder, series=None):
         position, a gap between slices, slices of different size or orientation, or slices that lean (gantry tilt);
         the files are named.
     """
+    volume = series_grid(folder, series)
+    slices = []
+    for path in volume.paths:
+        with reading_of(path):
+            slices.append(reading_of_pixels(open_dicom(path), path))
+    rules, like = sorted({reading.rule for reading in slices}), slices[0]
+    if len(rules) > 1:
+        volume.notes = [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
+    volume.array = np.stack([reading.array.astype(np.float32) for reading in slices])
+    volume.rule, volume.stored, volume.bits, volume.unit = rules[0], like.stored, like.bits, like.unit
+    return volume
+
+
+def series_grid(folder, series=None):
+    """The :class:`Volume` of :func:`read_series` without pixels: an array ``(D, H, W, C)`` that takes no memory."""
     folder = user_path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = _one_series(folder, files, series)
+    datasets, objects = _one_series(folder, files, series)
     ordered, positions = sort_by_position(datasets)
     _regular_step(ordered, positions)
     first = datasets[ordered[0]]
-    check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
+    shape = (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1))
+    check_size(folder, shape)
     row_step, column_step = spacing_of(first) or (None, None)
     if row_step is None:
         raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")
@@ -138,24 +162,31 @@ def read_series(folder, series=None):
     step = (origins[-1] - origins[0]) / (len(ordered) - 1)
     affine = _affine(step, along_rows * row_step, along_columns * column_step, origins[0])
     _check_places(ordered, origins, affine)
-    slices = []
-    for path in ordered:
-        with reading_of(path):
-            slices.append(reading_of_pixels(open_dicom(path), path))
-    rules = sorted({reading.rule for reading in slices})
-    notes = [] if len(rules) == 1 else [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
-    array = np.stack([reading.array.astype(np.float32) for reading in slices])
-    spacing = (float(step @ normal), row_step, column_step)
-    like = slices[0]
-    return Volume(array, spacing, affine, ordered, left_out, rules[0], notes, like.stored, like.bits, like.unit)
+    volume = Volume(
+        np.broadcast_to(np.float32(0), shape),
+        (float(step @ normal), row_step, column_step),
+        affine,
+        ordered,
+        [*left_out, *objects],
+        series=str(first.get("SeriesInstanceUID", "")),
+        frame_of_reference=str(first.get("FrameOfReferenceUID", "")),
+        instances=[str(datasets[path].get("SOPInstanceUID", "")) for path in ordered],
+    )
+    return volume
 
 
 def _one_series(folder, files, series):
-    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named."""
-    datasets = {}
+    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named.
+
+    And the objects beside it that are no picture, as a segmentation of the slices is.
+    """
+    datasets, objects = {}, []
     for path in files:
         with reading_of(path):
             datasets[path] = open_dicom(path, with_pixels=False)
+    pictures = {path: dataset for path, dataset in datasets.items() if kind_of(dataset) not in OBJECTS}
+    if pictures and series is None:
+        datasets, objects = pictures, [path for path in datasets if path not in pictures]
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
         listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
@@ -164,7 +195,7 @@ def _one_series(folder, files, series):
         datasets = {p: d for p, d in datasets.items() if str(d.get("SeriesInstanceUID", "none")) == series}
         if not datasets:
             raise DataError(f"folder '{folder.name}' has no series {series}, but {', '.join(sorted(found))}")
-    return datasets
+    return datasets, objects
 
 
 def _affine(along_slices, along_rows, along_columns, origin):
@@ -343,13 +374,18 @@ def _name_rule(dataset, path, reading):
     reading.rule = f"{before}{reading.unit or 'values'} {how}"
 
 
-def _check_kind(dataset, path):
-    """Refuse objects of DICOM that are no picture, by name and with what converts them."""
+def kind_of(dataset):
+    """A key of :data:`OBJECTS` for what is no picture, else the modality."""
     from pydicom.uid import UID
 
     sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
     keyword = sop_class.keyword if sop_class.is_valid else ""
-    kind = next((kind for words, kind in CLASSES.items() if words in keyword), str(dataset.get("Modality")))
+    return next((kind for words, kind in CLASSES.items() if words in keyword), str(dataset.get("Modality")))
+
+
+def _check_kind(dataset, path):
+    """Refuse objects of DICOM that are no picture, by name and with what converts them."""
+    kind = kind_of(dataset)
     if kind in OBJECTS:
         what, remedy = OBJECTS[kind]
         raise DataError(f"'{path.name}' is {what}; {remedy}")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .images import read_file, write_png
-from .nifti import FLIP_X_Y, NIFTI, affine_in_mm, load_nifti, turn_of
+from .nifti import NIFTI, affine_in_mm, load_nifti
+from .orientation import FLIP_X_Y, turned_back
 from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
 from .scans import read_series
 
@@ -110,16 +111,12 @@ def _checked(mask, shape, source):
 def _write_like_nifti(target, mask, source):
     """The way back of ``read_nifti``: the same axes in the same order, the header's own sform, qform and units."""
     import nibabel
-    from nibabel.orientations import apply_orientation, ornt_transform
 
     with reading_of(source):
         image = load_nifti(source)
         affine = affine_in_mm(image, source, [])
         shape = (*image.shape[:3], 1, 1)[:3]
-        turn = turn_of(affine, shape)
-        there = apply_orientation(np.empty(shape, np.bool_), turn).shape
-        standard = np.array([[0, 1], [1, 1], [2, 1]], float)
-        voxels = apply_orientation(mask.reshape(there), ornt_transform(_after(turn), standard))
+        voxels = turned_back(mask, affine, shape)
     header = type(image.header)()
     for field in GRID:
         header[field] = image.header[field]
@@ -130,14 +127,6 @@ def _write_like_nifti(target, mask, source):
     header["pixdim"][:4] = image.header["pixdim"][:4]
     with atomic_path(target) as temporary:
         nibabel.save(type(image)(voxels, image.affine, header), temporary)
-
-
-def _after(turn):
-    """Where the axes of an array stand after an orientation was applied, as an orientation of its own."""
-    after = np.empty_like(turn)
-    for axis, (place, flip) in enumerate(turn):
-        after[int(place)] = axis, flip
-    return after
 
 
 def _write_nifti(target, mask, affine, spacing=None):
