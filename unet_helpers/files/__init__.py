@@ -6,10 +6,12 @@
 ``masks``          what the stored values of a mask mean
 ``pictures``       PNG, JPEG and TIFF
 ``arrays``         NPY and NPZ
+``dicom_kinds``    what a DICOM file is, picture or other object
 ``scans``          DICOM, one file or a series
 ``segmentations``  DICOM segmentations (SEG) on the slices of their series
 ``nifti``          NIfTI
 ``images``         any image or mask file as an array
+``volumes``        volumes and masks of a file or of a DICOM series, in the one orientation
 ``write_back``     a mask into the grid and the format of the file it was made for
 ``pairing``        images and masks matched by name
 ``archives``       unpack tar and zip that may be hostile

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .dicom_kinds import OBJECTS, kind_of
 from .masks import indices_of_palette
 from .paths import DataError, check_size, reading_of, user_path
 from .pictures import pillow_limit
@@ -19,38 +20,6 @@ QUANTITIES = (
     "PT",
     "NM",
 )  # modalities that measure: MONOCHROME1 says how to show their numbers, not what they are
-# modality -> what an object is that is no picture, and what converts it
-OBJECTS = {
-    "SEG": (
-        "a DICOM segmentation (SEG), whose frames are segments on slices of another series",
-        "load_dataset reads it beside the folder of that series, and read_segmentation(file, folder) alone; elsewhere "
-        "convert it to NIfTI on the grid of its image, with dcmqi (segimage2itkimage) or 3D Slicer",
-    ),
-    "RTSTRUCT": (
-        "an RTSTRUCT, which holds contours and no pixels",
-        "convert it to a NIfTI mask on the grid of its CT, with plastimatch, dcmrtstruct2nii or 3D Slicer",
-    ),
-    "RTDOSE": (
-        "an RTDOSE, a dose in gray with a scale of its own",
-        "convert it to NIfTI with plastimatch or 3D Slicer",
-    ),
-    "RTPLAN": ("an RTPLAN, a plan without pixels", "leave it out"),
-    "SR": ("a structured report, text without pixels", "leave it out"),
-    "PR": ("a presentation state, which says how another file is shown", "leave it out"),
-    "KO": ("a key object selection, a list of other files", "leave it out"),
-    "DOC": ("a document", "leave it out"),
-}
-# the same by the class of the object, which no tool leaves away
-CLASSES = {
-    "Segmentation": "SEG",
-    "RTStructureSet": "RTSTRUCT",
-    "RTDose": "RTDOSE",
-    "RTPlan": "RTPLAN",
-    "SRStorage": "SR",
-    "PresentationState": "PR",
-    "KeyObject": "KO",
-    "Encapsulated": "DOC",
-}
 
 
 @dataclass
@@ -293,7 +262,7 @@ def geometry_of(dataset, path):
 
 
 def open_dicom(path, with_pixels=True):
-    """The data set of a DICOM file whose announced size has been checked."""
+    """The data set of a DICOM file whose announced size has been checked, where its pixels are wanted."""
     import pydicom
 
     if path.stat().st_size > 8 * 2**30:
@@ -303,7 +272,8 @@ def open_dicom(path, with_pixels=True):
         raise DataError(f"'{path.name}' is deflated DICOM, whose size shows only unpacked; convert it (dcmconv +te)")
     dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels)
     shape = [int(dataset.get(name) or 1) for name in ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")]
-    check_size(path, shape)
+    if with_pixels:  # a segmentation has more frames than it ever takes memory
+        check_size(path, shape)
     return dataset
 
 
@@ -372,15 +342,6 @@ def _name_rule(dataset, path, reading):
     if modality == "PT":
         reading.unit = str(dataset.get("Units") or "")
     reading.rule = f"{before}{reading.unit or 'values'} {how}"
-
-
-def kind_of(dataset):
-    """A key of :data:`OBJECTS` for what is no picture, else the modality."""
-    from pydicom.uid import UID
-
-    sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
-    keyword = sop_class.keyword if sop_class.is_valid else ""
-    return next((kind for words, kind in CLASSES.items() if words in keyword), str(dataset.get("Modality")))
 
 
 def _check_kind(dataset, path):

@@ -6,9 +6,10 @@ it refers to; the order of the frames says nothing.
 
 import numpy as np
 
+from .dicom_kinds import kind_of
 from .paths import DataError, reading_of, user_path
 from .reading import Reading
-from .scans import DEFLATED, kind_of, series_grid
+from .scans import DEFLATED, series_grid
 
 HIGHEST = 255  # segment number that a mask holds
 OFF = 0.25  # of a voxel, as for two grids
