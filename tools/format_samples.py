@@ -155,6 +155,18 @@ def save_nifti(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), kind="Nifti1Image"
     nibabel.save(getattr(nibabel, kind)(volume.transpose(axes), affine), path)
 
 
+def save_itk(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), codes="LPS", origin=(12.5, -30.0, 7.0), **options):
+    """NRRD or MetaImage of a ``(D, H, W)`` volume, whose axes are stored to where the letters say."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume), **options)
+    image.SetSpacing(spacing[::-1])
+    image.SetOrigin(origin)
+    if codes != "LPS":
+        image = SimpleITK.DICOMOrient(image, codes)
+    SimpleITK.WriteImage(image, str(path), useCompression=path.suffix == ".mha")
+
+
 # name of the sample -> (file name, writer)
 SAMPLES = {
     "PNG, 8 bit gray": ("a.png", lambda p: save_picture(p, GRAY)),
@@ -182,6 +194,9 @@ SAMPLES = {
     "NIfTI, volume": ("a.nii", lambda p: save_nifti(p)),
     "NIfTI, packed": ("a.nii.gz", lambda p: save_nifti(p)),
     "NIfTI, 4D": ("a.nii.gz", lambda p: save_nifti(p, np.stack([VOLUME, VOLUME + 1], -1))),
+    "NRRD": ("a.nrrd", lambda p: save_itk(p)),
+    "MetaImage, packed": ("a.mha", lambda p: save_itk(p)),
+    "MetaImage, in two files": ("a.mhd", lambda p: save_itk(p)),
     "NIfTI-2": ("a.nii", lambda p: save_nifti(p, kind="Nifti2Image")),
 }
 
@@ -204,6 +219,8 @@ FORMATS = {
     "DICOM": "DICOM, slice",
     "NIfTI": "NIfTI, volume",
     "NIfTI, packed": "NIfTI, packed",
+    "NRRD": "NRRD",
+    "MetaImage": "MetaImage, packed",
 }
 
 
@@ -228,6 +245,8 @@ def write_with(kind, value, path):
         np.savez(path, image=array)
     elif kind.startswith("NIfTI"):
         save_nifti(path, np.stack([array, array]))
+    elif kind in ("NRRD", "MetaImage"):
+        save_itk(path, np.stack([array, array]))
     else:
         return False
     return True
@@ -256,6 +275,8 @@ def write_huge(kind, path):
         for tag in (b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x11\x00US\x02\x00"):  # Rows, Columns
             at = content.index(tag) + len(tag)
             content = content[:at] + b"\xff\xff" + content[at + 2 :]
+    elif kind in ("NRRD", "MetaImage"):
+        content = content.replace(b"8 6 3", b"80000 60000 30000", 1)
     else:
         unpacked = gzip.decompress(content) if kind.endswith("packed") else content
         unpacked = unpacked[:42] + struct.pack("<hhh", 32000, 32000, 32000) + unpacked[48:]

@@ -16,7 +16,7 @@ import psutil
 
 from ..files.dicom_kinds import OBJECTS, kind_by_meta
 from ..files.pairing import DECISIONS, FOLDER_PAIRS, divide_by_name, natural_key, plain_name
-from ..files.paths import READABLE, DataError, stem_of, suffix_of, user_path
+from ..files.paths import READABLE, DataError, is_part, stem_of, suffix_of, user_path
 from ..files.volumes import VOLUMES, holds_volume
 
 MOST_FOLDERS = 2000  # in which a DICOM series is looked for
@@ -89,6 +89,8 @@ def pictures_in(folder):
     """The files of a folder that can be read, in natural order, and the names of other visible files."""
     visible = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: natural_key(p.name))
     files = [path for path in visible if path.is_file() and path.name != DECISIONS]
+    names = {path.name for path in files}
+    files = [path for path in files if not is_part(path.name, names)]
     good = [path for path in files if suffix_of(path) in READABLE]
     return good, [path.name for path in files if path not in set(good)]
 
@@ -273,7 +275,7 @@ LAYOUTS = {
         ("volumes", "pairs", "classes", "patients", "class_files", "dsb2018"),
     ),
     "pairs": Layout("two folders of pictures, matched by name", _find_pairs),
-    "volumes": Layout("two folders of NIfTI volumes, matched by name", _find_volumes),
+    "volumes": Layout("two folders of volumes, matched by name", _find_volumes),
     "classes": Layout("images beside one folder of masks for each class", _find_classes_in_folders, ("volumes",)),
     "train_test": Layout("folders train, validation, test, each with images and masks", _find_train_test),
     "lidc": Layout("LIDC nodules, one mask per reader", _find_lidc),

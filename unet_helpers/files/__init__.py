@@ -10,6 +10,7 @@
 ``scans``          DICOM, one file or a series
 ``segmentations``  DICOM segmentations (SEG) on the slices of their series
 ``nifti``          NIfTI
+``itk``            NRRD and MetaImage
 ``images``         any image or mask file as an array
 ``volumes``        volumes and masks of a file or of a DICOM series, in the one orientation
 ``write_back``     a mask into the grid and the format of the file it was made for

@@ -2,6 +2,7 @@
 
 from .dicom_kinds import kind_of
 from .images import read_file
+from .itk import ITK, header_shape
 from .nifti import NIFTI, nifti_header
 from .orientation import FLIP_X_Y, turned, turned_back
 from .paths import suffix_of, user_path
@@ -9,7 +10,7 @@ from .reading import Reading
 from .scans import dicom_files, open_dicom, read_series, series_grid
 from .segmentations import read_segmentation
 
-VOLUMES = NIFTI  # endings of files that may hold a volume with its place in the patient
+VOLUMES = (*NIFTI, *ITK)  # endings of files that may hold a volume with its place in the patient
 
 
 def read_volume(source):
@@ -62,7 +63,7 @@ def shape_of_volume(source):
         files, _ = dicom_files(source)
         first = open_dicom(files[0], with_pixels=False)
         return len(files), int(first.Rows), int(first.Columns)
-    return nifti_header(source).get_data_shape()
+    return header_shape(source) if suffix_of(source) in ITK else nifti_header(source).get_data_shape()
 
 
 def holds_volume(path):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .images import read_file, write_png
+from .itk import ITK, write_like_itk
 from .nifti import NIFTI, affine_in_mm, load_nifti
 from .orientation import FLIP_X_Y, turned_back
 from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
@@ -17,6 +18,8 @@ INTO = {
     ".nii": NIFTI,
     ".nii.gz": (".nii.gz", ".nii"),
     ".dcm": (".nii.gz", ".nii"),
+    **dict.fromkeys((".nrrd", ".nhdr"), (".nrrd", ".mha")),
+    **dict.fromkeys((".mha", ".mhd"), (".mha", ".nrrd")),
     ".npy": (".npy",),
     ".npz": (".npz",),
     ".tif": (".tif", ".tiff", ".png"),
@@ -35,7 +38,8 @@ def mask_suffix(source):
 def write_mask_like(target, mask, source, series=None):
     """Write a mask so that it lies on its image, and return the path.
 
-    A NIfTI gets the axes, the affine and the units of its source, to the voxel. For DICOM, one slice or a series, the
+    A NIfTI gets the axes, the affine and the units of its source, to the voxel; NRRD and MetaImage the like in mm, in
+    one file also where the source has its voxels in a second. For DICOM, one slice or a series, the
     mask is a NIfTI in the patient's coordinates: 3D Slicer, ITK-SNAP or dcmqi lay it on the series. Pictures give a
     picture without loss, upright where the photograph's EXIF turns it; NPY and NPZ give their like. Nothing else of the
     source, such as a description or a name, goes into the mask.
@@ -75,6 +79,9 @@ def write_mask_like(target, mask, source, series=None):
     _checked(mask, reading.array.shape[:-1], source)
     if suffix_of(source) in NIFTI:
         _write_like_nifti(target, mask, source)
+    elif suffix_of(source) in ITK:
+        with reading_of(source):
+            write_like_itk(target, mask, source)
     elif suffix in NIFTI:
         _write_nifti(target, mask, reading.affine, reading.spacing)
     elif suffix in (".npy", ".npz"):

@@ -18,7 +18,7 @@ from ..data.grays import ChannelGrays
 from ..data.preprocessing import resize_image
 from ..files.images import read_file
 from ..files.pairing import DECISIONS, is_mask_name, natural_key
-from ..files.paths import READABLE, DataError, atomic_path, stem_of, suffix_of, user_path
+from ..files.paths import READABLE, DataError, atomic_path, is_part, stem_of, suffix_of, user_path
 from ..files.scans import dicom_files, read_series
 from ..files.volumes import in_series, read_volume
 from ..files.write_back import mask_suffix, write_mask_like
@@ -97,10 +97,16 @@ def list_images(folder):
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     images, others = [], []
     files, _ = dicom_files(folder)
+    names = {path.name for path in folder.iterdir()}
     if len(files) > 1:
         images.append(folder)
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
-        if path.name.startswith(".") or path.name == DECISIONS or (path in files and len(files) > 1):
+        if (
+            path.name.startswith(".")
+            or path.name == DECISIONS
+            or is_part(path.name, names)
+            or (path in files and len(files) > 1)
+        ):
             continue
         if path.is_dir():
             found = series_folders(path)
