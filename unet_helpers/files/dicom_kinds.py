@@ -1,5 +1,7 @@
 """What a DICOM file is: a picture, or one of the objects that are none."""
 
+from .paths import DataError
+
 # modality -> what an object is that is no picture, and what converts it
 OBJECTS = {
     "SEG": (
@@ -55,3 +57,11 @@ def kind_by_meta(path):
         return kind_of(pydicom.dataset.FileDataset(path, {}, file_meta=pydicom.filereader.read_file_meta_info(path)))
     except Exception:  # damaged: the reading names it
         return ""
+
+
+def refuse_object(dataset, path):
+    """Raise :class:`unet_helpers.DataError` for what is no picture, by name and with what converts it."""
+    kind = kind_of(dataset)
+    if kind in OBJECTS:
+        what, remedy = OBJECTS[kind]
+        raise DataError(f"'{path.name}' is {what}; {remedy}")

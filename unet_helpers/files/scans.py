@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .dicom_kinds import OBJECTS, kind_of
+from .dicom_kinds import OBJECTS, kind_of, refuse_object
 from .masks import indices_of_palette
 from .paths import DataError, check_size, reading_of, user_path
 from .pictures import pillow_limit
@@ -154,7 +154,9 @@ def _one_series(folder, files, series):
         with reading_of(path):
             datasets[path] = open_dicom(path, with_pixels=False)
     pictures = {path: dataset for path, dataset in datasets.items() if kind_of(dataset) not in OBJECTS}
-    if pictures and series is None:
+    if not pictures:
+        refuse_object(datasets[files[0]], files[0])
+    if series is None:
         datasets, objects = pictures, [path for path in datasets if path not in pictures]
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
@@ -346,10 +348,7 @@ def _name_rule(dataset, path, reading):
 
 def _check_kind(dataset, path):
     """Refuse objects of DICOM that are no picture, by name and with what converts them."""
-    kind = kind_of(dataset)
-    if kind in OBJECTS:
-        what, remedy = OBJECTS[kind]
-        raise DataError(f"'{path.name}' is {what}; {remedy}")
+    refuse_object(dataset, path)
     if "PerFrameFunctionalGroupsSequence" in dataset:
         raise DataError(
             f"'{path.name}' is enhanced DICOM, whose frames have places and scales of their own; "
