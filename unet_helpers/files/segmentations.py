@@ -55,7 +55,7 @@ def read_segmentation(path, folder, series=None):
                 raise DataError(
                     f"'{path.name}' has segments that overlap: {int(both.sum())} pixels of "
                     f"'{volume.paths[place].name}' are both '{first}' and '{second}', and a mask holds one class per "
-                    "pixel; decide which goes first, in 3D Slicer, or save one file for each"
+                    "pixel; decide in 3D Slicer which goes first, and save it again"
                 )
             there[values > 0] = values[values > 0]
     rule = f"{len(labels)} segments of a DICOM segmentation"
