@@ -1,5 +1,8 @@
 """NRRD and MetaImage: values, grid and units as SimpleITK has them, in the one orientation; and masks written back."""
 
+import subprocess
+import sys
+
 import nibabel
 import numpy as np
 import pytest
@@ -189,3 +192,9 @@ def test_a_mask_of_another_place_is_refused(tmp_path):
         save_itk(tmp_path / f"labels/v{number}.mha", VOLUME % 2, origin=(12.5, -30.0, 7.0 + 3 * (number == 1)))
     with pytest.raises(DataError, match=r"mask 'v1\.mha' does not lie where 'v1\.nrrd' does"):
         load_dataset(tmp_path)
+
+
+def test_the_libraries_are_loaded_when_a_file_needs_them_and_not_before():
+    command = "import sys, unet_helpers; print(sorted({'SimpleITK', 'highdicom', 'pydicom'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
