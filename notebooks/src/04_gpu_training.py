@@ -108,6 +108,22 @@ pd.DataFrame(table, index=list(predictions)).round(2)
 # ### Exercise 04.1: the loss that fits the output
 #
 # Each pixel belongs to exactly one class. Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map (for a single map, 0 or 1)? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# How many numbers does the network give at one pixel? A whole can be shared out among several of them, but not among one. The table "Softmax or sigmoid" of [notebook 02](02_preprocessing.ipynb) has both cases.
+#
+# <details><summary>Hint 2</summary>
+#
+# The targets decide between the two categorical losses: the *sparse* one wants a class index at each pixel, the other wants one channel per map.
+#
+# <details><summary>Hint 3</summary>
+#
+# Write `if num_classes == 1:` and return one pair there; return the other pair for every larger number. The activation comes first, the loss second.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import gpu_training as check
@@ -231,6 +247,17 @@ explore(frames, [f"ground truth, and after {step + 1} steps" for step in steps],
 # ### Exercise 04.2: a loss below zero
 #
 # This network is to learn the lungs with one sigmoid map and binary cross-entropy. The loss goes *below zero*, which a cross-entropy cannot do, so something is wrong with `stored`. Repair the targets.
+#
+# <details><summary>Hint 1</summary>
+#
+# Print `np.unique(stored)`. Binary cross-entropy takes a target for the probability of lung. Between which numbers does a probability lie?
+#
+# <details><summary>Hint 2</summary>
+#
+# Only the values have to change, not the shape and not the places: 0 stays 0, and 255 becomes 1. A comparison does it, and so does a division.
+#
+# </details>
+# </details>
 
 # %% mystnb={"figure": {"caption": "A cross-entropy below zero."}, "image": {"alt": "A loss curve over ten steps that falls from about zero deep into the negative numbers."}}
 stored = (one.masks[..., None] > 0).astype("uint8") * 255
@@ -301,6 +328,22 @@ plotting.show_lines(range(61), {"weight": weights, "running mean": means}, "step
 # ### Exercise 04.3: steps per epoch
 #
 # How many updates are made in one epoch of whole slices? A function of the number of slices and the batch size; the last batch may be smaller. (For crops, `train` calls an epoch what has as many pixels as all slices.)
+#
+# <details><summary>Hint 1</summary>
+#
+# Take 10 slices in batches of 4, and write down how many slices each batch has. How many batches are there? And how many for 8 slices?
+#
+# <details><summary>Hint 2</summary>
+#
+# Divide the number of slices by the batch size, and round *up*: a smaller last batch makes a step of its own.
+#
+# <details><summary>Hint 3</summary>
+#
+# `math.ceil` rounds up (after `import math`).
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -464,6 +507,17 @@ assert trainings["B"]["val_loss"][-1] > 2 * trainings["B"]["loss"][-1]
 # ### Exercise 04.4: three curves
 #
 # Which of them is `"healthy"`, which `"overfits"`, and which is `"too slow"`?
+#
+# <details><summary>Hint 1</summary>
+#
+# Look at the training loss of each panel first: does it fall? Then look at the validation loss: does it follow?
+#
+# <details><summary>Hint 2</summary>
+#
+# If not even the training loss falls, the steps are too small. If it falls and the validation loss does not follow, the network learns its slices by heart. If both fall and meet, there is nothing to mend.
+#
+# </details>
+# </details>
 
 # %%
 answer = {"A": ..., "B": ..., "C": ...}
