@@ -138,6 +138,17 @@ plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pu
 # ### Exercise 07.1: the soft Dice loss
 #
 # Write the Dice loss of a mask of 0 and 1 and an array of probabilities of the same shape, with NumPy. Since $2\,\text{TP}+\text{FP}+\text{FN} = \sum y + \sum p$, two sums and an overlap are enough. Add 1 above and below the line (the *smoothing*), so that an empty mask that is left empty costs nothing.
+#
+# <details><summary>Hint 1</summary>
+#
+# Take `y = 1 1 0 0` and `p = 0.8 0.4 0.3 0`, and work out by hand the overlap $\sum y\,p$ and the two sums. What should the loss be if `p` is equal to `y`?
+#
+# <details><summary>Hint 2</summary>
+#
+# `(y * p).sum()` is the overlap over all pixels, whatever the shape. It counts twice above the line; do not forget the 1 there, nor the one below, nor that a loss is 1 *minus* the fraction.
+#
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import losses_and_imbalance as check
@@ -161,6 +172,17 @@ check.soft_dice_loss(soft_dice_loss)
 # ### Exercise 07.2: what is a missed pixel worth?
 #
 # A missed nodule pixel is to cost nine times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the two is the price of a missed pixel? The paragraph below the formulas says so. Should it be the larger or the smaller one?
+#
+# <details><summary>Hint 2</summary>
+#
+# You have two equations, $\beta = 9\alpha$ and $\alpha + \beta = 1$. Put the first into the second.
+#
+# </details>
+# </details>
 
 # %%
 weights = ...  # (alpha, beta)
@@ -238,6 +260,22 @@ np.allclose(*focal), np.allclose(*plain)
 # ### Exercise 07.3: two suspects
 #
 # `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to be a Tversky loss that charges 0.2 for a false positive and 0.8 for a false negative, with 0.5 added above and below the line. One of them is wrong. Choose four pixels of 0 and 1 on which they differ, and name the wrong one.
+#
+# <details><summary>Hint 1</summary>
+#
+# There are two kinds of error, and each has its price. If your four pixels hold one error of each kind, could you see whether the prices have changed places?
+#
+# <details><summary>Hint 2</summary>
+#
+# Make errors of one kind only, for example a single false positive, and print both suspects: `check.suspect_a(my_truth, my_prediction)`, and the same for B. Which of them agrees with what you work out by hand?
+#
+# <details><summary>Hint 3</summary>
+#
+# By hand it is $1 - \dfrac{\text{TP} + 0.5}{\text{TP} + 0.2\,\text{FP} + 0.8\,\text{FN} + 0.5}$.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 my_truth, my_prediction = ..., ...
@@ -342,6 +380,22 @@ pd.DataFrame(rows, list(parts)).T.rename_axis("probability").round(0)
 # ### Exercise 07.4: the threshold that a weight stands for
 #
 # A network trained with weight $w$ is cut at 0.5. Which threshold on the *plain* probability $q$ is the same cut? Write it as a function of $w$.
+#
+# <details><summary>Hint 1</summary>
+#
+# The weighted network answers with the fraction above. For which $q$ is it exactly one half? Try $w = 1$ first, where you know what must come out.
+#
+# <details><summary>Hint 2</summary>
+#
+# A fraction $a / (a + b)$ is one half when $a = b$. What are $a$ and $b$ here?
+#
+# <details><summary>Hint 3</summary>
+#
+# Solve $w\,q = 1 - q$ for $q$.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
