@@ -298,7 +298,7 @@ print(", ".join(f"{name} {share:.4f}" for name, share in zip(data.class_names, s
 # Fewer than one pixel in a thousand belongs to a nodule. Three parts of the training respond to that. With the `class_weights` 1, 1, 10 a nodule pixel counts ten times in the cross-entropy. `start_at_class_shares` sets the bias of the last layer so that the untrained network
 # already gives each class its share; without it, the first steps would teach nothing but that nodules are rare, and the network might never come back from "none at all". And the network does not see whole slices, but **crops** of 64×64 pixels, half of which hold a nodule:
 
-# %% mystnb={"figure": {"caption": "What the network is shown. New crops are drawn all the time; where one reaches over the border, it is filled with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
+# %% mystnb={"figure": {"caption": "What the network is shown. New crops are drawn all the time; where one reaches over the border, the image is filled with 0 (black, darker than air, which is 0.23 in this window) and the mask with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
 from itertools import islice
 
 from unet_helpers.training import draw_crops
