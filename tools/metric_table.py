@@ -172,10 +172,10 @@ sum(detect_objects(t, p) for t, p in cases).false_per_case     # lesions
 
 a, b = (evaluate(model, data.test, data.class_names) for model in models)
 show_cases(a, "dice")                                           # per patient, with mean and interval
-compare(a, b).table                                             # paired by patient: difference, interval, p
+print(compare(a, b))                                            # paired by patient: difference, interval, p
 ```
 
-`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns. The HD95 of `evaluate`, by contrast, is measured within the plane of each slice and averaged over the slices in which both masks have the class. `compare` leaves out a patient in whom either side has no value, so that a false alarm in a patient without the object may cost nothing: its column `patients` says how many are left.
+`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns. The HD95 of `evaluate`, by contrast, is measured within the plane of each slice and averaged over the slices in which both masks have the class. `compare` leaves out a patient in whom either side has no value, so that a false alarm in a patient without the object may cost nothing: printed, it names whom it left out, and whether one side had a false alarm there.
 
 A **boundary pixel** is a pixel of the object with a pixel of the background beside it, or the edge of the picture (4 neighbors in 2D, 6 in 3D). An **object** is a connected piece (8 neighbors, 26 in 3D). By default an object counts as found if one of its pixels is predicted, and a predicted object as false if it has no true pixel; with `min_iou` objects are matched one to one at that overlap.
 
@@ -220,8 +220,10 @@ A {level} % interval should contain the true mean in {level} % of all data sets.
 *lung*: patients scatter around {lung_mean}, 4 to 12 slices each. *nodule*: around {nodule_mean}, with {missed} % of the patients at 0. *nodule, checkpoint*: what the shipped network scores on the nodules of the phantom patients, taken as the whole population.
 
 - **Slices drawn as if they were patients** give an interval that is far too narrow where patients differ from each other, and more patients do not mend it. In the last population the slices of a patient differ almost as much as patients do, so it hardly matters there.
-- **The percentile bootstrap over patients**, the default, is too narrow with few patients: it draws from few values, and never finds one beyond them. BCa mends the skew and not this.
-- **With fewer than about twenty patients** take `bootstrap_interval(…, method="studentized")`, or `"t"`, which needs no draws. They come closest to what they promise, and are wider; for five patients with scores as different as a nodule's, about as wide as the scale from 0 to 1 itself, and ends beyond it are possible. That is not a defect of the method: five such patients hardly say anything about the mean.
+- **The percentile bootstrap over patients** is too narrow with few patients: it draws from few values, and never finds one beyond them. BCa mends the skew and not this. From about twenty patients on both are nearly right.
+- **With fewer than about twenty patients** Student's t and the studentized bootstrap come closest to what they promise, and are wider; for five patients with scores as different as a nodule's, about as wide as the scale from 0 to 1 itself, and ends beyond it are possible. That is not a defect of the method: five such patients hardly say anything about the mean.
+- **So Student's t is what this package gives** wherever no method is named, for any number of patients from five on: in `bootstrap_interval`, `summary`, `compare`, the report, the model card and the figures. In every row of this table it comes nearer to {level} than the percentile bootstrap, and than BCa in all rows but one; it needs no draws, and is narrower than the studentized bootstrap, which is the one to name, `method="studentized"`, where holding the promise matters more than the width.
+- **With fewer than five patients no interval** is given unless a method is named. Of five patients the interval by Student's t is about as wide as the range of their values, of four nearly half again as wide, of three more than twice. The range, from the lowest to the highest, says what was seen and promises nothing; it is called a range in tables and figures.
 
 {width}
 

@@ -185,7 +185,7 @@ point = your_data.choose_point(model, data, recipe)
 point
 
 # %% [markdown]
-# ### Exercise 15.3: what does a false alarm cost?
+# ### Exercise 15.3: what does a missed object cost?
 #
 # A model predicts something on 60 of 80 empty slices, and misses 5 of 100 objects. With a higher presence threshold it predicts on 30 of the empty slices and misses 14 objects. Its Dice on an object that it does find is 0.80 in both cases. Give the two mean Dice over the 100 slices with an object (a missed one counts 0), rounded to two digits, as a tuple (low threshold, high threshold).
 
@@ -208,7 +208,7 @@ evaluation = your_data.evaluate_test(data, predictions)
 evaluation.summary().round(3)
 
 # %% [markdown]
-# Read the interval, not only the mean. Where patients differ, as with small objects, few of them leave it wide, and that is the honest answer to "how good is it?". A narrow one from three patients says that these three are alike, not that the next will be. A second model is compared patient by patient, as in notebook 05.
+# Read what stands beside the mean. From five test patients on, `low` and `high` are its 95 % interval by Student's t; where patients differ, as with small objects, it is wide, and that is the honest answer to "how good is it?". The folder of the series has three test patients. That is too few for an interval, so `low` and `high` are empty, and `min` and `max` are all there is: the **range** of the three. A narrow range says that these three are alike, not that the next will be; nothing here tells how good the network is on the next. A second model is compared patient by patient, as in notebook 05.
 
 # %% tags=["nbval-ignore-output"]
 by_slice = your_data.describe_slices(data, predictions)
@@ -228,7 +228,7 @@ plotting.show_predictions(part.images, part.masks, predictions[worst], titles=pa
 #
 # ## The report
 #
-# What a colleague needs: the data and what was left out, the recipe, the table with intervals, every case, and the worst slices. Its head, before the tables:
+# What a colleague needs: the data and what was left out, the recipe, the tables with interval or range, every case, and the worst slices. Its head, before the tables:
 
 # %%
 notes = [str(recipe), *map(str, histories), str(point)]
@@ -292,17 +292,17 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 # - The path is the easy part. Mask values, patient ids and files that do not fit are decisions, and they belong in the report.
 # - Look at images with masks first, and at the worst predictions last.
 # - Hold every score against what a constant answer gets.
-# - Thresholds are chosen on validation patients; the test patients answer once, with an interval.
+# - Thresholds are chosen on validation patients; the test patients answer once, with an interval, or with a range if they are fewer than five.
 # - Slices without an object are another question, and get a number of their own.
 # - Keep a network with all that new images need, and refuse images of a kind that it has not seen.
 #
 # ## Questions to test yourself
 #
-# 1. Your folder has 1,000 slices of 12 patients. Why is the interval of the test Dice wide?
+# 1. Your folder has 1,000 slices of 12 patients. Why does the report give no interval of the test Dice?
 #
 # <details><summary>Answer</summary>
 #
-# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases.
+# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
 #
 # </details>
 #

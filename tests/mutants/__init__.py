@@ -139,9 +139,11 @@ def _of_numbers(turn):
 def _of_rows(turn):
     """For arrays of at least one dimension, lists and tuples."""
     return lambda result: (
-        turn(result) if isinstance(result, (list, tuple, np.ndarray)) and np.ndim(result) and len(result) > 1
+        turn(result)
+        if (isinstance(result, np.ndarray) and result.ndim and len(result) > 1)
+        or (isinstance(result, (list, tuple)) and len(result) > 1)
         else NotImplemented
-    )  # fmt: skip
+    )
 
 
 TURNS = {
