@@ -206,7 +206,7 @@ plotting.show_images(
 print(f"accuracy {(found == truth).mean():.3f}")
 
 # %% [markdown]
-# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and the number hardly changes, because only about one pixel in two thousand belongs to a nodule. We need a number that looks at one class.
+# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule. We need a number that looks at one class.
 
 # %% [markdown]
 # ### Exercise 00.2: overlap
@@ -304,6 +304,8 @@ check.claims(claims)
 # | stayed with one synthetic scanner | real ones differ | [09](09_domain_shift_and_transfer.ipynb), [15](15_your_own_data.ipynb) |
 # | cut patients into slices | a nodule is a volume | [10](10_volumes_and_3d_unet.ipynb) |
 # | took each label as certain | how sure is the network, and should it be? | [12](12_uncertainty_and_calibration.ipynb) |
+#
+# Go on with [01](01_data_pairing.ipynb), or with the row that worries you most.
 #
 # ## Take-aways
 #
