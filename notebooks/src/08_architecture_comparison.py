@@ -62,7 +62,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 # </div>
 
 # %% [markdown]
-# Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you would call it a draw: all five find the lungs, and none finds the nodule, although it is the largest of all; it is faint. But this is one slice and one training, an anecdote, and many published comparisons are not much more.
+# Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you would call it a draw: all five find the lungs, and none finds the nodule, which is the largest of all but faint. Still, this is one slice and one training, an anecdote, and many published comparisons are not much more.
 #
 # This notebook repeats the comparison with care: the same data, the same seconds of training, the same search for a learning rate for each of the five, 24 patients, three seeds, and an interval on everything.
 #
@@ -137,7 +137,7 @@ limits = {
 plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.02))
 
 # %% [markdown]
-# For the lungs of the slice at the top, which are large, the best Dice at stride 8 is
+# For the lungs of the slice at the top, which are large, the best that stride 8 allows is:
 
 # %%
 lungs = slice_of(large).masks[0] == 1
@@ -309,7 +309,7 @@ for name in ("U-Net", "FCN-8s"):
 steps
 
 # %% [markdown]
-# Equal seconds do not give equal numbers of steps. How many steps a network makes depends on the machine and on what else it is doing, and so does the result of the comparison. That is the price of measuring what one really pays.
+# Equal seconds do not give equal numbers of steps. How many steps a network makes depends on the machine and on what else it is doing, and so does the result of the comparison. That is the price of measuring what you really pay.
 
 # %%
 live = {name: np.array(runs) for name, runs in live.items()}
@@ -436,7 +436,7 @@ plotting.show_estimates(others, gains, panel=3.6, mark=0)
 #
 # ### Which pairs can be told apart?
 #
-# Five networks make ten pairs. For each, the difference with its interval:
+# Five networks make ten pairs. The table gives the difference for each, with its interval:
 
 # %%
 from itertools import combinations
