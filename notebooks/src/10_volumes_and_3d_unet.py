@@ -97,7 +97,7 @@ plotting.show_images(cuts, ["axial", "coronal", "sagittal", "coronal, 8 slices"]
 # %% [markdown]
 # ## A 2D network on a volume
 #
-# The small 2D U-Net of this series takes one slice after the other. On these 64 slices it does what it has learned 64 times, and never sees a neighboring slice.
+# The small 2D U-Net of this series takes one slice after the other. On these 64 slices it does what it has learned, 64 times over, and never sees a neighboring slice.
 
 # %%
 from unet_helpers import load_checkpoint, predict_masks
@@ -119,7 +119,7 @@ panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, fou
 plotting.show_images(*panels, ["background", "lung", "nodule"], [patient.spacing[:2]] * 2)
 
 # %% [markdown]
-# The two lungs look almost the same. For the nodules, we count: how many slices does each of them occupy, in how many is any of it found, and how much of its volume is found?
+# The predicted lungs look almost like the true ones. For the nodules, we count: how many slices does each of them occupy, in how many is any of it found, and how much of its volume is found?
 
 # %%
 import pandas as pd
