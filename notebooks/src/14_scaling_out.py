@@ -245,7 +245,7 @@ assert by_device.iloc[0] < 1e-5 and (by_device.iloc[1:] > 2e-4).all() and (same[
 assert synchronized["crossentropy, with batch normalization"] < 1e-4
 
 # %% [markdown]
-# Under *two devices*, only the first row is nothing but rounding. In the others each device normalizes by its own 8 slices, or divides by its own pixels, and the training is a different one, as we saw in the gradients. Batch normalization can be told to include the other devices (`keras.layers.BatchNormalization(synchronized=True)`). With cross-entropy that repairs it, up to rounding that grows from step to step, at the price of more messages; the Dice is not repaired by it. The last column belongs to the next section: two processes with JAX agree with one in all four rows.
+# Under *two devices*, only the first row is nothing but rounding. In the others each device normalizes by its own 8 slices, or divides by its own pixels, and the training is a different one, as we saw in the gradients. Batch normalization can be told to include the other devices (`keras.layers.BatchNormalization(synchronized=True)`). With cross-entropy that repairs it, up to rounding that grows from step to step, at the price of more messages; the Dice is not repaired by it. The last column belongs to the next section: two processes with JAX agree with one process in all four rows.
 #
 # ### A fourth catch: a loss that is one number
 #
