@@ -580,7 +580,7 @@ table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float
 (100 * table).round(2)
 
 # %% [markdown]
-# Row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two as right: 50, in every epoch and to the last digit. Only **noise with half foreground** stays near 50 and still moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and that of the dead channels, beside the reported range:
+# We go row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two as right: 50, in every epoch and to the last digit. Only **noise with half foreground** stays near 50 and still moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and that of the dead channels, beside the reported range:
 
 # %% mystnb={"figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture keep climbing."}, "image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}}
 shown = [name for name in half if "half foreground" in name or "dead" in name]
@@ -700,7 +700,7 @@ check.near_copies(near_copies)
 # %% [markdown]
 # ### Exercise 16.7: four reports
 #
-# Here are four runs, described by what their owners see. Which of these is each: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
+# Here are four runs, described by what their owners see. Which of these bugs does each have: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
 #
 # - **A.** The loss falls nicely. The accuracy is the same in every epoch, namely the share of lung in the masks.
 # - **B.** The loss is below zero after the first epoch, and far below after the last.
@@ -734,7 +734,7 @@ check.name_the_bug(reports)
 # %% [markdown]
 # ## The catalog
 #
-# What each exhibit looks like from outside, a check that would have caught it, what it costs, and in how many of the five runs the doctor names it:
+# This table says what each exhibit looks like from outside, which check would have caught it, what it costs, and in how many of the five runs the doctor names it:
 
 
 # %%
