@@ -125,7 +125,7 @@ def test_voxels_that_are_missing_or_too_few_are_named_and_nothing_is_printed(tmp
     with pytest.raises(DataError, match=r"'a\.mhd' cannot be read"):
         read_image(tmp_path / "a.mhd")
     raw.unlink()
-    with pytest.raises(FileNotFoundError, match=r"no file 'a\.raw', which holds the voxels of 'a\.mhd'"):
+    with pytest.raises(DataError, match=r"no file 'a\.raw', which holds the voxels of 'a\.mhd'"):
         read_image(tmp_path / "a.mhd")
     assert capfd.readouterr() == ("", "")
 

@@ -167,7 +167,7 @@ def _check_voxels_lie_here(path, fields):
     if os.path.basename(name.replace("\\", "/").removeprefix("./")) != name.removeprefix("./"):
         raise DataError(f"'{path.name}' has its voxels in '{name}', outside of its folder; copy them beside it")
     if not (path.parent / name).is_file():
-        raise FileNotFoundError(f"no file '{name}', which holds the voxels of '{path.name}'; copy both")
+        raise DataError(f"no file '{name}', which holds the voxels of '{path.name}'; copy both")
 
 
 def _millimeters(path, fields):
