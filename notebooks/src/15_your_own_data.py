@@ -109,6 +109,22 @@ print(your_data.offer_decisions(source))
 # ### Exercise 15.1: where is the patient?
 #
 # A clinic names its slices `20240117_PAT0042_axial_017.tif`: date, patient, plane, slice. The default rule takes everything before the last number. Write a regular expression whose one group is the patient id.
+#
+# <details><summary>Hint 1</summary>
+#
+# Compare names that the clinic might have: the same patient on another day, another slice, another plane, another patient. Which part changes only with the patient, and how does it begin?
+#
+# <details><summary>Hint 2</summary>
+#
+# In a regular expression letters stand for themselves, `\d` is any digit, and `+` means once or more often. Parentheses make the group. Write it as `r"…"`, so that Python leaves the backslash alone.
+#
+# <details><summary>Hint 3</summary>
+#
+# The group holds the letters PAT and all digits that follow them. The date and the slice number are digits as well, but no PAT stands before them.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import your_own_data as check
@@ -124,6 +140,17 @@ check.patient_pattern(pattern)
 # ### Exercise 15.2: what do the values mean?
 #
 # Masks of a folder hold 0, 64, 128 and 255: outside, left lung, right lung, tumor. You want two classes of foreground: lung (1), whichever side, and tumor (2). Write the `mask_values`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A dict maps each stored value to a class: `{stored: class, …}`. How many different values do the masks hold? Each of them needs an entry.
+#
+# <details><summary>Hint 2</summary>
+#
+# Outside is the background, class 0. Two of the four values lead to the same class.
+#
+# </details>
+# </details>
 
 # %%
 mask_values = ...
@@ -188,6 +215,17 @@ point
 # ### Exercise 15.3: what does a missed object cost?
 #
 # A model predicts something on 60 of 80 empty slices, and misses 5 of 100 objects. With a higher presence threshold it predicts on 30 of the empty slices and misses 14 objects. Its Dice on an object that it does find is 0.80 in both cases. Give the two mean Dice over the 100 slices with an object (a missed one counts 0), rounded to two digits, as a tuple (low threshold, high threshold).
+#
+# <details><summary>Hint 1</summary>
+#
+# Two kinds of slices appear in the text, empty ones and those with an object. Over which of them are the two means taken?
+#
+# <details><summary>Hint 2</summary>
+#
+# Each of the 100 objects brings a Dice: 0.80 if it is found, 0 if it is missed. How many are found at the low threshold, and how many at the high one? Add up, and divide by 100.
+#
+# </details>
+# </details>
 
 # %%
 means = ...
