@@ -180,6 +180,22 @@ by_neck.round({"count error": 1, "merged": 1, "split": 1, "PQ": 2})
 # ### Exercise 11.1: a table of IoUs
 #
 # Write `table(true, found)`. It gets two label images with objects 1…T and 1…P, and returns a table of T rows and P columns with the IoU of each pair. The background is not an object.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw the table for two true and three predicted objects, and take one of its cells. Which pixels belong to that true object, and which to that predicted one? Each of the two is a mask like any other, and the IoU of two masks is known from notebook 05.
+#
+# <details><summary>Hint 2</summary>
+#
+# Begin with a table of zeros, with `true.max()` rows and `found.max()` columns, and fill it in two loops, over the numbers from 1 on. Object 1 belongs in row 0.
+#
+# <details><summary>Hint 3</summary>
+#
+# With `a = true == t` and `b = found == f`, the pixels that both have are `a & b`, and those that either has are `a | b`. Count each with `.sum()`.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import instances as check
@@ -235,6 +251,22 @@ plotting.show_matches(image, truth, {"pieces": pieces, "split, neck 0.5": split}
 # ### Exercise 11.2: PQ
 #
 # Write `quality(ious, true, predicted)`. It gets a list with the IoU of each pair, and the numbers of true and of predicted objects. Return PQ; without any pair it is 0.
+#
+# <details><summary>Hint 1</summary>
+#
+# Take 5 true objects, 4 predicted ones, and 3 pairs. How many are missed, and how many are false? Write both with the three things that you are given; the number of pairs is the length of the list.
+#
+# <details><summary>Hint 2</summary>
+#
+# Missed is `true − pairs`, false is `predicted − pairs`. Put both into the lower line of RQ: what is left of it? Then multiply by SQ: what cancels out?
+#
+# <details><summary>Hint 3</summary>
+#
+# What remains is the sum of the IoUs, divided by the mean of the two counts. Without a pair this sum is 0, so that case needs no line of its own.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -305,6 +337,22 @@ for name, curve in scores.items():
 # ### Exercise 11.3: the border
 #
 # Write `border(labels)`: 1 for each pixel of an object that has a pixel of *another* object above, below, left or right of it, else 0. Background beside an object makes no border.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw two objects side by side, and background around them. Three things must be true of a border pixel and one of its neighbors. Which? And what lies beyond the edge of the picture?
+#
+# <details><summary>Hint 2</summary>
+#
+# The pixel is not 0, the neighbor is not 0, and the two numbers differ. Compare whole arrays: the labels, and the labels moved by one pixel, once in each of the four directions. A frame of zeros (`np.pad(labels, 1)`) keeps the opposite edge out. Mark what you find in a new array.
+#
+# <details><summary>Hint 3</summary>
+#
+# With `around = np.pad(labels, 1)`, the array `around[:-2, 1:-1]` holds for each pixel the one above it. Three other cuts hold those below, to the left and to the right.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%

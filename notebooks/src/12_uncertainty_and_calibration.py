@@ -113,6 +113,22 @@ pd.DataFrame(rows, index=columns).T.round(3)
 # ### Exercise 12.1: what was kept
 #
 # Given the confidence of each pixel, whether it is right, and a number of bins of equal width from 0 to 1: return the share that is right in each bin, `np.nan` where a bin is empty. A bin holds its lower end; a confidence of exactly 1 belongs to the last bin.
+#
+# <details><summary>Hint 1</summary>
+#
+# With five bins, into which does a confidence of 0.45 fall? Into which 0.4, and into which 1? Find a formula for the number of the bin, counted from 0, and see what it says about 1.
+#
+# <details><summary>Hint 2</summary>
+#
+# The number is `confidence * bins`, cut down to a whole number; for a confidence of 1 that is one too many, so limit it to `bins - 1`. Then go through the bins, and each time look at `right` where the number is that of the bin.
+#
+# <details><summary>Hint 3</summary>
+#
+# `index = np.minimum((confidence * bins).astype(int), bins - 1)`. The mean of `right[index == b]` is the share that is right; where `index == b` holds nowhere, write `np.nan`.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import uncertainty_and_calibration as check
@@ -162,6 +178,22 @@ print(f"right {right[some].mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
 # ### Exercise 12.2: one number
 #
 # The **expected calibration error** (ECE) is the gap between confidence and accuracy, as an absolute value, averaged over all pixels: each bin counts with its share of the pixels {cite:p}`guo2017calibration`. Write it, for the counts, mean confidences and accuracies of the bins; empty bins have a count of 0, and nan.
+#
+# <details><summary>Hint 1</summary>
+#
+# Take two bins: 9 pixels with a gap of 0.1, and 1 pixel with a gap of 0.5. What is the average gap over the ten *pixels*? It is not 0.3.
+#
+# <details><summary>Hint 2</summary>
+#
+# Make the gap of each bin positive *before* you add: a bin that promises too much must not make up for one that promises too little. Weight each gap with its count, add up, and divide by the number of all pixels.
+#
+# <details><summary>Hint 3</summary>
+#
+# An empty bin gives 0 · nan, which is nan, and a single nan makes the whole sum nan. `np.nansum` leaves it out.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -302,6 +334,22 @@ for T in (0.5, 1, 2):
 # ### Exercise 12.3: another temperature
 #
 # Write it, for probabilities with the classes on the last axis.
+#
+# <details><summary>Hint 1</summary>
+#
+# The formula stands above. At T = 2, what does the power 1/T do to 0.9 and to 0.1? Work out by hand what the probabilities (0.9, 0.1) become; they have to sum to 1 again.
+#
+# <details><summary>Hint 2</summary>
+#
+# Raise all probabilities to the power `1 / temperature`, and divide by the sum of these powers over the last axis, which is the one of the classes.
+#
+# <details><summary>Hint 3</summary>
+#
+# A sum over an axis removes that axis, and then the shapes no longer fit for the division. `powers.sum(axis=-1, keepdims=True)` leaves it there, with length 1.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -459,6 +507,22 @@ pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 # ### Exercise 12.4: doubt or contradiction
 #
 # Write the mutual information of `samples` with shape (members, pixels, classes), for probabilities above 0.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two members, one pixel, two classes. First both members say (0.5, 0.5); then one says (0.99, 0.01) and the other (0.01, 0.99). What is the mean in each case? And what is the entropy of a single member? You need the entropy twice: once after averaging, once before.
+#
+# <details><summary>Hint 2</summary>
+#
+# The members are on axis 0, the classes on the last axis. Take the entropy of `samples.mean(axis=0)`; then the entropy of each member, and the mean of those over axis 0. Subtract the second from the first.
+#
+# <details><summary>Hint 3</summary>
+#
+# The entropy of probabilities `p`, with the natural logarithm, is `-(p * np.log(p)).sum(axis=-1)`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -608,6 +672,22 @@ pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round
 # ### Exercise 12.5: risk at a coverage
 #
 # Write the mean risk of the most certain `share` of the cases (`round(share * n)` of them).
+#
+# <details><summary>Hint 1</summary>
+#
+# Take three cases with uncertainties 0.3, 0.1 and 0.2, and keep two of them. Which two? The risk has no say in that: nobody knows it yet when the choice is made.
+#
+# <details><summary>Hint 2</summary>
+#
+# `np.argsort(uncertainty)` gives the positions of the cases, the most certain first. How many of them do you keep?
+#
+# <details><summary>Hint 3</summary>
+#
+# Keep the first `round(share * len(risk))` positions. An array can be indexed by an array of positions: that gives the risks of these cases, and their mean is the answer.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
