@@ -444,7 +444,7 @@ keras.utils.set_random_seed(0)
 simple = UNet((128, 128, 1), 2, base_filters=8)
 short = train(simple, lungs, loss="categorical_crossentropy", schedule="constant", epochs=3)
 
-# %%
+# %% tags=["remove-cell"]
 assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 
 # %% [markdown]
@@ -502,7 +502,7 @@ for name, source, rate, epochs in (("A", small, 1e-5, 8), ("B", single, 1e-2, 40
 # %% mystnb={"figure": {"caption": "Three trainings, three shapes."}, "image": {"alt": "Three panels with training and validation loss over the epochs. A: both stay high. B: the training loss falls, the validation loss stays far above it and rises at the end. C: both fall and meet."}}
 plotting.show_trainings(trainings, limits=(0, 2.5))
 
-# %%
+# %% tags=["remove-cell"]
 assert trainings["A"]["val_loss"][-1] > 1 and trainings["C"]["val_loss"][-1] < 0.5
 assert trainings["B"]["val_loss"][-1] > 2 * trainings["B"]["loss"][-1]
 

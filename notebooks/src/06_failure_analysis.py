@@ -53,7 +53,7 @@ plotting.show_predictions(
     validation.images[rows], validation.masks[rows], predictions[rows], spacings=validation.spacing[rows]
 )
 
-# %%
+# %% tags=["remove-cell"]
 assert 0.9 < slices.of_class("lung")["dice"].min() < 0.98 and slices.of_class("nodule")["dice"].min() == 0
 
 # %% [markdown]
@@ -137,7 +137,7 @@ with plotting.figure(1, 2, width=7, height=2.6) as (fig, axes):
     per_edge.plot(ax=axes[0, 1], marker="o", ylabel="wrong per boundary pixel", xlabel="slice", ylim=(0, 0.5))
 fig
 
-# %%
+# %% tags=["remove-cell"]
 assert per_edge.idxmax() in (3, 4) and dice_by_height.idxmin() in (0, 7)
 
 # %% [markdown]
@@ -282,7 +282,7 @@ examples = {
 }
 plotting.show_kinds(examples, columns=4, panel=2.3, fill=0)
 
-# %%
+# %% tags=["remove-cell"]
 assert len(ends) and not len(errors[(errors["class"] == "nodule") & (errors["kind"] == "slice-end error")])
 
 # %% [markdown]

@@ -225,7 +225,7 @@ for part, differences in lost.items():
     ends = {name: bootstrap_interval(values, level=1 - 0.05 / 14) for name, values in differences.items()}
     print(f"{part}: {', '.join(name for name, (low, high) in ends.items() if not low <= 0 <= high) or 'none'}")
 
-# %%
+# %% tags=["remove-cell"]
 assert all(low < 0 < high for low, high in ends.values())  # of the nodule
 
 # %% [markdown]
@@ -437,7 +437,7 @@ for name, network in networks.items():
         table.loc[test, name] = dice_per_patient(subset, network)["lung"].mean()
 table.round(2)
 
-# %%
+# %% tags=["remove-cell"]
 assert (table.loc["standard"] > 0.9).all()
 assert table.loc["other window", "gray values"] > table.loc["other window", "none"]
 
@@ -534,7 +534,7 @@ columns = pd.MultiIndex.from_product([["archive", "standard scans"], ["lung", "n
 transfer = pd.DataFrame(rows, index=columns).T
 transfer.round(2)
 
-# %%
+# %% tags=["remove-cell"]
 assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 
 # %% [markdown]
@@ -551,7 +551,7 @@ gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive
 for part, gain in gains.items():
     print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
 
-# %%
+# %% tags=["remove-cell"]
 assert abs(gains["lung"].mean()) < 0.05
 
 # %% [markdown]

@@ -371,7 +371,7 @@ network = UNet3D((*shape, 1), 2, base_filters=4, depth=2)
 start_at_class_shares(network, data.train.masks)
 history = train(network, data, epochs=6, batch_size=4, learning_rate=5e-3, keep="last")
 
-# %%
+# %% tags=["remove-cell"]
 assert history["val_dice"][-1] > 0.8
 
 # %% mystnb={"figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}, "image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, training and validation close together."}}
@@ -431,7 +431,7 @@ scores = {name: dice(masks[k], probability > 0.5) for name, probability in (("ti
 for name, score in scores.items():
     print(f"{name:<12} Dice {score:.3f}")
 
-# %%
+# %% tags=["remove-cell"]
 assert scores["overlap 0.5"] > scores["tiles"]
 
 # %% [markdown]
@@ -452,7 +452,7 @@ with plotting.figure(width=4.2, height=2.5) as (fig, axes):
     axes[0, 0].set(xlabel="distance to the face of the tile (voxels)", ylabel="mean change")
 fig
 
-# %%
+# %% tags=["remove-cell"]
 assert changed[0] > 1.5 * changed[4:].mean()
 
 # %% [markdown]

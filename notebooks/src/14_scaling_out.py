@@ -151,7 +151,7 @@ def combine(gradients, sizes):
 
 check.combine(combine)
 
-# %%
+# %% tags=["remove-cell"]
 assert distance(combine(uneven, [12, 4]), whole) < 1e-5
 
 # %% [markdown]
@@ -306,7 +306,7 @@ table = pd.DataFrame({"one process": run_one.loss, "two processes": run_two.loss
 table["difference"] = (table["two processes"] - table["one process"]).map("{:.0e}".format)
 table.round(4)
 
-# %%
+# %% tags=["remove-cell"]
 assert (run_one.slices, run_two.slices) == ([64], [32, 32])
 assert np.allclose(run_one.loss, run_two.loss, atol=1e-3)
 
