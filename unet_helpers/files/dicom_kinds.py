@@ -2,7 +2,7 @@
 
 from .paths import DataError
 
-# modality -> what an object is that is no picture, and what converts it
+#: modality -> what an object is that is no picture, and what converts it
 OBJECTS = {
     "SEG": (
         "a DICOM segmentation (SEG), whose frames are segments on slices of another series",
