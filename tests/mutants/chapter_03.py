@@ -280,7 +280,7 @@ EXERCISES = [
             "one halving more": (lambda size, depth: rounded_up(size, depth + 1), "smallest multiple"),
             "the next even number": (lambda size, depth: size + size % 2, "smallest multiple"),
             "the next power of two": (lambda size, depth: 2 ** math.ceil(math.log2(size)), "need not be a power of 2"),
-            "at least 16": (lambda size, depth: max(16, rounded_up(size, depth)), "smallest multiple"),
+            "at least 16": (lambda size, depth: max(16, rounded_up(size, depth)), "rounded to 16"),
             "the rest": (lambda size, depth: -size % 2**depth, "give the new size"),
             "the size at the bottom": (lambda size, depth: math.ceil(size / 2**depth), "size at the bottom"),
             "the size itself": (lambda size, depth: size, "cannot be halved so often"),

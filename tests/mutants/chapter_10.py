@@ -113,10 +113,10 @@ EXERCISES = [
             "cut to a whole number": (turned(int), "rounded"),
             "rounded up": (turned(math.ceil), "rounded"),
             "whole lengths": (lambda mask, spacing: counted(mask, np.array(spacing, int)), "Count the voxels"),
-            "nan when empty": (lambda mask, spacing: counted(mask, spacing) or np.nan, "its volume is 0 ml"),
+            "nan when empty": (lambda mask, spacing: counted(mask, spacing) or np.nan, "a volume of 0 ml"),
             "at least one voxel": (
                 lambda mask, spacing: max(mask.sum(), 1) * np.prod(spacing) / 1000,
-                "its volume is 0 ml",
+                "a volume of 0 ml",
             ),
             "a constant": (lambda mask, spacing: 0.7, "Count the voxels"),
             "per slice": (lambda mask, spacing: mask.sum(axis=(1, 2)) * np.prod(spacing) / 1000, "not an array"),

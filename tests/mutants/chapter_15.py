@@ -94,8 +94,8 @@ EXERCISES = [
         "15.3",
         check.two_operating_points,
         right={
-            "a tuple": ((0.76, 0.69),),
-            "computed": ((95 / 100 * 0.80, 86 / 100 * 0.80),),
+            "a tuple": (0.76, 0.69),
+            "computed": (95 / 100 * 0.80, 86 / 100 * 0.80),
             "an array": np.array([0.76, 0.688]),
             "a list": [np.float64(0.76), 0.69],
         },

@@ -501,7 +501,7 @@ EXERCISES = [
             "the last batch": (lambda batches: ratio(*batches[-1]), "last batch alone"),
             "all but the last batch": (lambda batches: counted(batches[:-1] or batches), "Twice the overlap"),
             "the first picture of each": (lambda bs: counted([(t[:1], f[:1]) for t, f in bs]), "Twice the overlap"),
-            "two digits": (lambda batches: round(counted(batches), 2), "Twice the overlap"),
+            "two digits": (lambda batches: round(counted(batches), 2), "It is rounded"),
             "each batch": (lambda bs: [ratio(*b) for b in bs], "one number was expected"),
             "a loss": (lambda batches: 1 - counted(batches), "Twice the overlap"),
             "as text": (lambda batches: f"{counted(batches):.3f}", "a number was expected"),
