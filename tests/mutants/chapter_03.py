@@ -270,6 +270,11 @@ EXERCISES = [
             "a NumPy number": lambda size, depth: np.ceil(size / 2**depth) * 2**depth,
         },
         wrong={
+            "nearly rounded up": (
+                lambda size, depth: round(size / 2**depth + 0.49) * 2**depth,
+                "for size 129 and depth 7",
+            ),
+            "in 16 bits": (lambda size, depth: int(np.ceil(np.float16(size) / 2**depth)) * 2**depth, "for size 4097"),
             "rounded down": (lambda size, depth: size // 2**depth * 2**depth, "rounded down"),
             "rounded to the nearest": (lambda size, depth: round(size / 2**depth) * 2**depth, "never go below"),
             "always one more": (lambda size, depth: (size // 2**depth + 1) * 2**depth, "needs no padding"),

@@ -65,6 +65,7 @@ EXERCISES = [
             "NumPy": lambda *layer: np.prod(np.array([*layer, layer[2]], dtype=np.int64)),
         },
         wrong={
+            "in single precision": (lambda h, w, k, i, o: int(np.float32(h) * w * k * k * i * o), "for 513×641"),
             "the weights": (lambda h, w, k, i, o: k * k * i * o, "These are the weights"),
             "not the channels that come in": (lambda h, w, k, i, o: h * w * k * k * o, "all channels that come in"),
             "not the channels that go out": (lambda h, w, k, i, o: h * w * k * k * i, "one output channel"),
@@ -86,7 +87,7 @@ EXERCISES = [
             "the kernel's border": (lambda h, w, k, i, o: h * w * (k * k - 1) * i * o, "Count: places"),
             "as many out as in": (lambda h, w, k, i, o: h * w * k * k * i * i, "Count: places"),
             "only odd kernels": (lambda h, w, k, i, o: h * w * (2 * (k // 2) + 1) ** 2 * i * o, "kernel 4"),
-            "in 32 bits": (lambda *layer: int(np.int64(products(*layer)).astype(np.int32)), "512×640"),
+            "in 32 bits": (lambda *layer: int(np.int64(products(*layer)).astype(np.int32)), "513×641"),
             "millions": (lambda *layer: products(*layer) / 1e6, "Count: places"),
             "one": (lambda *layer: 1, "Count: places"),
             "the example": (lambda *layer: 128 * 128 * 9 * 8 * 16, "It gives the same"),
@@ -104,6 +105,7 @@ EXERCISES = [
             "from the root of both": lambda w, p, t: round(w * math.sqrt(t) / math.sqrt(p)),
         },
         wrong={
+            "a multiple of 8": (lambda width, p, target: round(width * (target / p) ** 0.5 / 8) * 8, "square of the"),
             "a part of a channel": (lambda w, p, t: w * (t / p) ** 0.5, "part of a channel"),
             "a float": (lambda w, p, t: np.round(w * (t / p) ** 0.5), "it is a float"),
             "cut off": (lambda w, p, t: int(w * (t / p) ** 0.5), "nearest whole number"),

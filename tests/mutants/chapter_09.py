@@ -133,6 +133,12 @@ EXERCISES = [
             "other draws": other_draws,
         },
         wrong={
+            "who stayed as before left out": (
+                mean_is(lambda b, a: (a - b)[lambda lost: lost != 0].mean()),
+                "Subtract by",
+            ),
+            "over all who were there before": (mean_is(lambda b, a: (a - b).sum() / len(b)), "Subtract by patient"),
+            "two digits": (mean_is(lambda b, a: round((a - b).mean(), 2)), "Subtract by patient"),
             "before minus after": (lambda before, after: by_patient(after, before), "after minus before"),
             "unpaired": (unpaired, "Subtract first, patient by patient"),
             "by place": (by_place, "subtract by patient"),
@@ -210,6 +216,12 @@ EXERCISES = [
             "in single precision": lambda gray, level, width: line(gray.astype(np.float32), level, width),
         },
         wrong={
+            "cut off as a scanner does": (
+                lambda gray, level, width: np.clip(line(gray, level, width), -1024, 3071),
+                "Solve gray",
+            ),
+            "whole level": (lambda gray, level, width: line(gray, int(level), width), "49.5/351"),
+            "in 16 bits": (lambda gray, level, width: line(gray, level, width).astype(np.float16), "Solve gray"),
             "from the level": (lambda gray, level, width: gray * width + level, "gray 0 is level - width / 2"),
             "plus half": (lambda gray, level, width: (gray + 0.5) * width + level, "with a minus"),
             "level missing": (lambda gray, level, width: (gray - 0.5) * width, "the level moves them"),

@@ -160,6 +160,19 @@ EXERCISES = [
             "the package's": iou_table,
         },
         wrong={
+            "counted in uint8": (
+                lambda true, found: np.array(
+                    [
+                        [
+                            np.sum((true == t) & (found == f), dtype=np.uint8)
+                            / np.sum((true == t) | (found == f), dtype=np.uint8)
+                            for f in range(1, found.max() + 1)
+                        ]
+                        for t in range(1, true.max() + 1)
+                    ]
+                ).reshape(true.max(), found.max()),
+                "3 true and 120 predicted",
+            ),
             "transposed": (lambda true, found: iou_table(found, true), "exchanged"),
             "transposed at the end": (of_table(np.transpose), "exchanged"),
             "with background": (pairs(union, background=True), "none for 0, the background"),
@@ -201,6 +214,11 @@ EXERCISES = [
         check.quality,
         right={"in one line": pq, "SQ times RQ": sq_times_rq, "by loop": by_loop},
         wrong={
+            "the larger IoUs": (lambda i, t, p: sum(one for one in i if one > 0.55) / ((t + p) / 2), "SQ is the mean"),
+            "halves cut off": (
+                lambda i, t, p: sum(i) / (len(i) + (t - len(i)) // 2 + (p - len(i)) // 2),
+                "SQ is the mean",
+            ),
             "SQ": (lambda ious, true, predicted: sum(ious) / len(ious), "That is SQ"),
             "RQ": (lambda ious, true, predicted: len(ious) / ((true + predicted) / 2), "That is RQ"),
             "missed and false in full": (lambda i, t, p: sum(i) / (t + p - len(i)), "one half each"),

@@ -88,6 +88,7 @@ EXERCISES = [
             "a list": lambda gradients, sizes: weighted(gradients, sizes).tolist(),
         },
         wrong={
+            "weighted by roots": (lambda gradients, sizes: weighted(gradients, np.sqrt(sizes)), "share of the slices"),
             "the plain mean": (lambda gradients, sizes: np.mean(gradients, axis=0), "the plain mean"),
             "the sum": (lambda gradients, sizes: np.sum(gradients, axis=0), "That is the sum"),
             "not divided": (lambda gradients, sizes: weighted(gradients, sizes) * sum(sizes), "number of all slices"),
@@ -142,6 +143,14 @@ EXERCISES = [
             "shuffled by a seed": lambda patients, workers, rank: shuffled(patients, seed=0)[rank::workers],
         },
         wrong={
+            "by twelfths of the number in the name": (
+                lambda patients, workers, rank: [p for p in patients if int(p[1:]) // 12 % workers == rank],
+                "23 patients for 6 workers",
+            ),
+            "whole rounds only": (
+                lambda patients, workers, rank: patients[: len(patients) // workers * workers][rank::workers],
+                "is in no shard",
+            ),
             "all": (lambda patients, workers, rank: patients, "more than one shard"),
             "one": (lambda patients, workers, rank: [patients[rank]], "is in no shard"),
             "one as text": (lambda patients, workers, rank: patients[rank], "gets a str"),
@@ -210,6 +219,11 @@ EXERCISES = [
             "NumPy": lambda one, many, workers: np.divide(one, np.multiply(many, workers)),
         },
         wrong={
+            "below 1 always": (lambda one, many, workers: min(share(one, many, workers), 0.999), "8 s alone and 4 s"),
+            "workers as a power of 2": (
+                lambda one, many, workers: one / many / 2 ** round(np.log2(workers)),
+                "7 s alone and 3 s on 5 workers",
+            ),
             "the speed-up": (lambda one, many, workers: one / many, "That is the speed-up"),
             "the time left": (lambda one, many, workers: many / one, "share of time that is left"),
             "upside down": (lambda one, many, workers: workers * many / one, "upside down"),

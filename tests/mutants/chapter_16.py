@@ -342,6 +342,20 @@ EXERCISES = [
             "a list": lambda mask: [[int(one) for one in row[::2]] for row in mask[1::2]],
         },
         wrong={
+            "background where there is any": (
+                lambda mask: np.where((fours(mask) == 0).any(axis=-1), 0, mask[::2, ::2]),
+                "class 0 stands beside other classes, it is always taken",
+            ),
+            "the second of four": (lambda mask: np.sort(fours(mask))[..., 1], "it takes the second number"),
+            "the third of four": (lambda mask: np.sort(fours(mask))[..., 2], "it takes the third number"),
+            "class 1 where nothing else is": (
+                lambda mask: np.take_along_axis(fours(mask), (fours(mask) != 1).argmax(-1)[..., None], -1)[..., 0],
+                "class 1 stands beside other classes, it is never taken",
+            ),
+            "the object wherever it is": (
+                lambda mask: np.take_along_axis(fours(mask), (fours(mask) > 0).argmax(-1)[..., None], -1)[..., 0],
+                "class 0 stands beside other classes, it is never taken",
+            ),
             "mean": (mean_of_four, "Something was averaged"),
             "mean, rounded": (lambda mask: mean_of_four(mask).round(), "Something was averaged"),
             "mean, cut": (lambda mask: mean_of_four(mask).astype(np.uint8), "Something was averaged"),
@@ -375,12 +389,6 @@ EXERCISES = [
             "one hot": (lambda mask: np.eye(3)[np.minimum(mask[::2, ::2], 2)], "6×8×3"),
             "as text": (lambda mask: mask[::2, ::2].astype(str), "a class is a number"),
             "in place": (zeroes, "changes what it is given"),
-        },
-        survives={
-            "background where there is any": (
-                lambda mask: np.where((fours(mask) == 0).any(axis=-1), 0, mask[::2, ::2]),
-                "each pixel is one of its four, which is all that the exercise asks; this rule shrinks every object",
-            )
         },
     ),
     Exercise(
@@ -421,6 +429,15 @@ EXERCISES = [
             ],
         },
         wrong={
+            "from 0 to 1": (lambda t, o: ((t - t.min()) / np.ptp(t), (o - t.min()) / np.ptp(t)), "not 0 and 1"),
+            "its own deviation for the other": (
+                lambda t, o: ((t - t.mean()) / t.std(), (o - t.mean()) / o.std()),
+                "the same two numbers",
+            ),
+            "a hundredth added to the deviation": (
+                lambda t, o: tuple((one - t.mean()) / (t.std() + 0.01) for one in (t, o)),
+                "not 0 and 1",
+            ),
             "each by itself": (own(None), "normalized by themselves"),
             "each image by itself": (own((1, 2, 3)), "each image was normalized by itself"),
             "each pixel": (per_pixel, "each pixel has a mean of its own"),

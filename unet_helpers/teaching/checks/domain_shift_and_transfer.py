@@ -56,7 +56,7 @@ def paired(function):
 def _gains_and_losses():
     """Eight patients with both values, one that gained a false alarm, one that lost its object, two seen only once."""
     before = [0.62, np.nan, 0.71, 0.35, 0.55, 0.80, 0.12, 0.47, 0.66, 0.58, 0.90]
-    after = [0.58, 0.0, 0.69, 0.40, np.nan, 0.10, 0.20, 0.35, 0.55, 0.9, 0.84]
+    after = [0.58, 0.0, 0.69, 0.40, np.nan, 0.10, 0.12, 0.35, 0.55, 0.9, 0.84]
     before = pd.Series(before, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)])
     after = pd.Series(after, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)])
     return before, after.sample(frac=1, random_state=1)

@@ -91,7 +91,10 @@ def table(function):
         (_draw("1112", "1332", "3322").astype(np.uint8), _draw("1234", "5678", "9abc").astype(np.uint8)),
         (_draw("12345", "6789a", "bbc.."), _draw("11.22", "11222", "11..3")),
         (_draw("11.2", "11.2"), _draw("....", "....")),
-        (np.repeat(np.uint8([1, 2, 3]), 40).reshape(8, 15), np.arange(120, 0, -1, np.uint8).reshape(8, 15)),
+        (
+            np.repeat(np.uint8([1, 2, 3]), 400).reshape(24, 50),  # more pixels than a uint8 can count
+            np.repeat(np.arange(120, 0, -1, np.uint8), 10).reshape(24, 50),
+        ),
     )
     compare(
         function,

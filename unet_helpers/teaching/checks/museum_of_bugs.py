@@ -50,6 +50,7 @@ def halve(function):
     random, drawn = np.random.default_rng(0), np.zeros((12, 16), np.uint8)
     drawn[2:10, 3:13], drawn[4:7, 6:9] = 2, 1
     masks = [drawn, random.choice([0, 3, 200], (10, 6)).astype(np.uint8), random.choice([1, 2, 5, 9], (2, 14))]
+    masks += [random.choice([0, 1, 4, 9], (24, 20))]
     kept, every = [], []
     for mask in masks:
         rows, columns = mask.shape[0] // 2, mask.shape[1] // 2
@@ -71,9 +72,14 @@ def halve(function):
         kept.append(given.ravel())
         every.append(np.sort(fours.reshape(-1, 4)))
     kept, every = np.concatenate(kept), np.concatenate(every)
-    for end, name in ((3, "largest"), (0, "smallest")):
-        if (kept == every[:, end]).all():
-            raise Wrong(f"of each four it takes the {name} number. Numbers of classes are names, and that class grows.")
+    for place, name in enumerate(("smallest", "second", "third", "largest")):
+        if (kept == every[:, place]).all():
+            raise Wrong(f"of each four it takes the {name} number. Numbers of classes are names, and have no order.")
+    for one in np.unique(masks[-1]):
+        taken = kept[(every == one).any(axis=1) & (every != one).any(axis=1)] == one
+        if taken.all() or not taken.any():
+            how = "always taken, and so it grows" if taken.all() else "never taken, and so it is lost"
+            raise Wrong(f"where class {one} stands beside other classes, it is {how}.")
     return "Every pixel of the small mask is a pixel of the large one, or a vote of four."
 
 

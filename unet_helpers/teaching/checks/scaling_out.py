@@ -53,7 +53,7 @@ def combine(function):
 def shard(function):
     """A function of (patients, workers, rank) that gives the patients of one worker."""
     for count, workers in ((12, 3), (10, 4), (7, 2), (5, 1), (11, 3), (3, 5), (23, 6)):
-        patients = [f"P{12 * k:03d}" for k in range(1, count + 1)]
+        patients = [f"P{12 * k if k < 13 else 7 * k * k:03d}" for k in range(1, count + 1)]
         shards = [call(function, patients, workers, rank) for rank in range(workers)]
         shown = f"{count} patients for {workers} workers: "
         for rank, one in enumerate(shards):

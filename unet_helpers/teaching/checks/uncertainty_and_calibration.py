@@ -150,7 +150,7 @@ def _wrong_temperatures(probabilities, t):
         "That divides the probabilities; the logits are, up to a constant, their logarithms.": [
             softmax / softmax.sum(axis=-1, keepdims=True), probabilities / t,
         ],
-        "The temperature is rounded, or 1 by it.": [
+        "The temperature is rounded, or its inverse.": [
             _at_temperature(probabilities, int(1 / t) or np.inf), _at_temperature(probabilities, int(t) or 1),
         ],
         "That is what it was before; at this temperature it should change.": probabilities,

@@ -145,7 +145,7 @@ def _wrong_sizes(size, depth):
 @exercise
 def padded_size(function):
     """A function of (size, depth): the smallest size, not below, that can be halved depth times."""
-    sizes = [(340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3), (97, 1), (1030, 6), (3, 4)]
+    sizes = [(340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3), (97, 1), (1031, 6), (3, 4), (129, 7), (4097, 2)]
     compare(
         function,
         lambda size, depth: size + -size % 2**depth,
