@@ -81,6 +81,14 @@ EXERCISES = [
         check.volume,
         right={"sum and product": counted, "in centimeters": in_centimeters, "slice by slice": slice_by_slice},
         wrong={
+            "slices counted in uint8": (
+                lambda mask, spacing: sum(int(one.sum(dtype=np.uint8)) for one in mask) * np.prod(spacing) / 1000,
+                "Count the voxels",
+            ),
+            "counted in 16 bits": (
+                lambda mask, spacing: float(mask.sum(dtype=np.float16)) * np.prod(spacing) / 1000,
+                "Count the voxels",
+            ),
             "voxels": (lambda mask, spacing: mask.sum(), "counts voxels"),
             "voxels as ml": (lambda mask, spacing: mask.sum() / 1000, "counts voxels"),
             "mm³": (lambda mask, spacing: mask.sum() * np.prod(spacing), "mm³"),

@@ -298,6 +298,14 @@ EXERCISES = [
         check.turn_together,
         right={"one number": mirror, "a choice": by_choice, "an integer": by_integer, "above": with_share(0.5)},
         wrong={
+            "in 16 bits": (
+                if_mirrored(lambda image, mask: (image[:, ::-1].astype(np.float16), mask[:, ::-1])),
+                "neither as it was nor mirrored",
+            ),
+            "images of four rows": (
+                lambda image, mask, random: mirror(image, mask, random) if len(image) == 4 else (image, mask),
+                "with images of another size",
+            ),
             "two numbers": (apart, "toss one coin"),
             "the image only": (if_mirrored(lambda image, mask: (image[:, ::-1], mask)), "toss one coin"),
             "the mask only": (if_mirrored(lambda image, mask: (image, mask[:, ::-1])), "toss one coin"),
@@ -402,6 +410,7 @@ EXERCISES = [
             "the same": (lambda model: model, "still 1 everywhere"),
             "softmax again": (with_last("softmax"), "still 1 everywhere"),
             "tanh": (with_last("tanh"), "another one"),
+            "a hard sigmoid": (with_last("hard_sigmoid"), "another one"),
             "relu": (with_last("relu"), "another one"),
             "sigmoid of the softmax": (sigmoid_of_softmax, "after the softmax"),
             "two sigmoids": (sigmoid_of, "two sigmoids"),
@@ -540,6 +549,7 @@ EXERCISES = [
             "in another order": of_pairs(lambda pairs: pairs[::-1]),
         },
         wrong={
+            "each pair twice": (of_pairs(lambda pairs: [*pairs, *pairs]), "more than once"),
             "a low limit": (above(-1), "nearly everything"),
             "a limit too low": (above(0.6), "alike and not the same"),
             "a limit too high": (above(1.5), "finds none"),

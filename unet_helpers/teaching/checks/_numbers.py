@@ -91,7 +91,11 @@ def _difference(given, right, before, tolerance):
     at = ""
     if np.ndim(right):
         place = tuple(np.argwhere(~np.isclose(given, right, rtol=1e-5, atol=tolerance, equal_nan=True))[0].tolist())
-        at = f"for {before[place]:.4g} " if np.shape(before) == right.shape else f"at place {place} "
+        at = (
+            f"for {before[place]:.4g} "
+            if np.shape(before) == right.shape
+            else f"at place {', '.join(map(str, place))} "
+        )
         given, right = given[place].item(), right[place].item()
     return f"{at}it gives {_digits(given, right)}, and right is {_digits(right, given)}"
 

@@ -102,6 +102,7 @@ def _scenes():
 def _no_islands(truth, predicted):
     islands = _without_contact(predicted, truth)
     return {
+        "That is an empty mask.": np.zeros(truth.shape),
         "That is every added pixel, also of objects that touch a true one. Decide for whole objects.": (
             predicted & ~truth
         ),
@@ -111,7 +112,6 @@ def _no_islands(truth, predicted):
         ),
         "Those are the objects that do touch; return the others.": predicted & ~islands,
         "That is all that is predicted.": predicted,
-        "That is an empty mask.": np.zeros(truth.shape),
     }
 
 

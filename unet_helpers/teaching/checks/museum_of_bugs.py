@@ -10,8 +10,8 @@ from ._verdict import Wrong, call, exercise, match_answers, number
 @exercise
 def turn_together(function):
     """A function of (image, mask, random) that mirrors both with probability one half, by one toss."""
-    image = np.arange(24.0).reshape(4, 6)
-    mask = (image // 5).astype(np.uint8)
+    image = np.arange(24).reshape(4, 6) / 7
+    mask = np.ceil(image).astype(np.uint8)
     tosses = _tosses(function, image, mask, 1001)
     if len(set(tosses)) == 1:
         raise Wrong(f"in {len(tosses)} calls both were mirrored {sum(tosses)} times; half of the calls should.")
@@ -19,7 +19,8 @@ def turn_together(function):
         raise Wrong("with the same generator it decides otherwise the second time: toss with the `random` it is given.")
     if not 0.45 < np.mean(tosses) < 0.55:
         raise Wrong(f"in {len(tosses)} calls both were mirrored {sum(tosses)} times; half of the calls should.")
-    _tosses(function, image[1:, :5].astype(np.float32), 9 - mask[1:, :5].astype(int), 20)
+    if len(set(_tosses(function, image[1:, :5].astype(np.float32), 9 - mask[1:, :5].astype(int), 20))) == 1:
+        raise Wrong("with images of another size all of 20 calls do the same; half of them should mirror.")
     return "One random number, used twice."
 
 
@@ -254,7 +255,11 @@ def _check_sigmoid(given, logits, without_bias):
         "the last layer has its kernel and no bias; give it both weights of the old one.": _sigmoid(without_bias),
         "foreground and background are exchanged.": _sigmoid(-logits),
         "the output is 0 or 1; a sigmoid gives a probability.": logits > 0,
-        "the activation is another one; use a sigmoid.": [np.tanh(logits), np.maximum(logits, 0)],
+        "the activation is another one; use a sigmoid.": [
+            np.tanh(logits),
+            np.maximum(logits, 0),
+            np.clip(logits / 6 + 0.5, 0, 1),
+        ],
     }
     new = "the layers have new weights; give them those of the old ones, which were trained."
     raise Wrong(first_hint(given, hints, new, 1e-4))
@@ -275,9 +280,12 @@ def near_copies(function):
 
 def _check_pairs(given, right, train, validation, order=""):
     try:
-        pairs = {(number(a), number(b)) for a, b in given}
+        listed = [(number(a), number(b)) for a, b in given]
     except (TypeError, ValueError):
         raise Wrong("return a list of pairs (index in train, index in validation).") from None
+    pairs = set(listed)
+    if len(listed) > len(pairs):
+        raise Wrong("it lists a pair more than once.")
     if not pairs and right:
         raise Wrong("it finds none. The copies are paler and have other noise: compare correlations, not gray values.")
     wrong = sorted(pairs - right)

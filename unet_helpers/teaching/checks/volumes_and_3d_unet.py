@@ -11,7 +11,7 @@ def volume(function):
     """A function of a 0/1 mask (D, H, W) and a spacing in mm that gives milliliters."""
     rng, cases = np.random.default_rng(0), {}
     for shape, spacing, dtype in (
-        ((6, 20, 9), (5.0, 0.9, 0.8), np.uint8),  # more voxels than a uint8 can count
+        ((6, 50, 29), (5.0, 0.9, 0.8), np.uint8),  # more voxels in each slice than a uint8 can count
         ((8, 12, 6), (3.0, 0.7, 0.6), bool),
         ((5, 6, 7), (0.75, 1.5, 0.5), np.int64),
         ((3, 4, 5), (2.0, 0.5, 0.4), np.uint8),  # without a voxel
