@@ -131,6 +131,7 @@ EXERCISES = [
             "counted": lambda slices, size: len(range(0, slices, size)),
         },
         wrong={
+            "a little less, rounded up": (lambda slices, size: math.ceil(slices / size - 1e-4), "One slice left"),
             "rounded down": (lambda slices, size: slices // size, "rounded down"),
             "cut": (lambda slices, size: int(slices / size), "rounded down"),
             "rounded down, at least one": (lambda slices, size: max(1, slices // size), "rounded down"),

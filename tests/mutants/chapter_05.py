@@ -199,6 +199,12 @@ EXERCISES = [
             "the harmonic mean where something is shared": lambda *n: harmonic_mean(*n) if n[0] or not any(n) else 0,
         },
         wrong={
+            "F2": (lambda tp, fp, fn: 5 * tp / (5 * tp + fp + 4 * fn) if tp + fp + fn else NAN, "Twice the shared"),
+            "the smaller of precision and recall": (
+                lambda tp, fp, fn: min(tp / max(tp + fp, 1), tp / max(tp + fn, 1)) if tp + fp + fn else NAN,
+                "Twice the shared",
+            ),
+            "infinite for nothing": (lambda *n: dice(*n) if any(n) else math.inf, "0/0 has no value"),
             "text": (lambda *n: str(dice(*n)), "a number was expected"),
             "text for the empty masks": (lambda *n: dice(*n) if any(n) else "nan", "a number was expected, not 'nan'"),
             "IoU": (lambda tp, fp, fn: ratio(tp, tp + fp + fn), "You wrote the IoU"),
@@ -293,6 +299,8 @@ EXERCISES = [
         check.iou_with_policy,
         right={"sums": iou, "sets": iou_of_sets, "counts": iou_of_counts},
         wrong={
+            "0 counts as no policy": (lambda t, p, empty: iou(t, p, empty or NAN), "Return what the caller chose"),
+            "the policy without its sign": (lambda t, p, empty: iou(t, p, abs(empty)), "Return what the caller chose"),
             "empty if nothing is predicted": (lambda t, p, e: iou(t, p, e) if p.any() else e, "*two* empty masks"),
             "empty if nothing is true": (lambda t, p, e: iou(t, p, e) if t.any() else e, "*two* empty masks"),
             "empty if nothing is shared and both are as large": (

@@ -190,6 +190,8 @@ EXERCISES = [
             "the trace of shares": balanced_by_normalizing,
         },
         wrong={
+            "the geometric mean": (lambda m: np.exp(np.log(shares(m) + 1e-9).mean()), "Divide the diagonal"),
+            "three kinds at most": (lambda m: shares(m)[:3].mean(), "Divide the diagonal"),
             "plain accuracy": (lambda m: np.trace(m) / m.sum(), "plain accuracy"),
             "columns": (lambda m: np.mean(np.diag(m) / m.sum(axis=0)), "columns"),
             "one for each": (shares, "take their mean"),

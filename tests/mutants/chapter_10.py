@@ -141,6 +141,7 @@ EXERCISES = [
             "a NumPy number": lambda patch, border: np.float64(border) / (patch / 2),
         },
         wrong={
+            "eighths": (lambda patch, border: math.ceil(8 * share(patch, border)) / 8, "smaller overlap"),
             "voxels": (lambda patch, border: 2 * border, "Those are voxels"),
             "border": (lambda patch, border: border, "Those are voxels"),
             "percent": (lambda patch, border: 200 * border / patch, "in percent"),
@@ -173,6 +174,11 @@ EXERCISES = [
         check.receptive_field,
         right={"walked down": field(), "walked up": from_below, "a sum over the steps": sum_of_steps},
         wrong={
+            "three levels at most": (
+                lambda f, s: field(factors=lambda given: given[:3])(f, s),
+                "last pooling is missing",
+            ),
+            "whole spacing": (lambda f, s: field()(f, int(s) or s), "for poolings by (2, 4, 1, 2) and 1.25 mm"),
             "voxels": (field(mm=False), "number of voxels"),
             "divided by the spacing": (lambda f, s: field(mm=False)(f, s) / s, "Multiply by the spacing"),
             "step stays": (field(grow=False), "let step grow"),

@@ -175,6 +175,7 @@ EXERCISES = [
             "as integers": lambda c, r, b: np.array(per_bin(c, r.astype(int), b)),
         },
         wrong={
+            "two pixels at least": (of_bins(lambda c, r: r.mean() if len(r) > 1 else np.nan), "Sort the pixels"),
             "0 when empty": (lambda c, r, b: np.nan_to_num(per_bin(c, r, b)), "0/0 is nan"),
             "left out when empty": (
                 lambda c, r, b: [x for x in per_bin(c, r, b) if x == x],
@@ -265,6 +266,7 @@ EXERCISES = [
             "with an epsilon": lambda p, t: at_temperature(p + 1e-9, t),
         },
         wrong={
+            "hotter only": (lambda p, t: at_temperature(p, max(t, 1)), "temperature 0.5"),
             "turned over": (lambda p, t: at_temperature(p, 1 / t), "divide the logarithms by the temperature"),
             "power T": (lambda p, t: p**t, "divide the logarithms by the temperature"),
             "no sum": (lambda p, t: p ** (1 / t), "sum to 1"),
@@ -303,6 +305,10 @@ EXERCISES = [
             "never negative": lambda samples: np.maximum(information(samples), 0),
         },
         wrong={
+            "the first class and its rest": (
+                lambda s: information(np.stack([s[..., 0], 1 - s[..., 0]], axis=-1)),
+                "4 members with 3 classes",
+            ),
             "entropy of the mean": (lambda s: entropy(s.mean(axis=0)), "entropy of the mean"),
             "mean entropy": (lambda s: entropy(s).mean(axis=0), "mean entropy"),
             "sign turned": (lambda s: -information(s), "sign"),
