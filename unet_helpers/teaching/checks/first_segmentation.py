@@ -39,8 +39,8 @@ def dice(function):
     for shape, share in (((5, 7), 0.4), ((2, 30, 20), 0.7), ((300,), 0.3), ((6, 4), 0.1)):
         truth = random.random(shape) < share
         found = np.where(random.random(shape) < 0.7, truth, random.random(shape) < 0.5)
-        both = (truth & found).sum()
         found &= share > 0.1 or ~truth  # in the last case nothing is shared
+        both = (truth & found).sum()
         cases[f"for {truth.sum()} true and {found.sum()} found pixels, {both} of them in both,"] = truth, found
     compare(
         function,

@@ -38,8 +38,8 @@ def _wrong_shares(confidence, right, bins):
     at_edge = "A confidence on the edge of two bins belongs to the upper one, and to that alone; the last bin holds 1."
     closed = [(confidence >= low) & (confidence <= high) for low, high in pairwise(np.linspace(0, 1, bins + 1))]
     return {
-        "An empty bin has no share that is right: 0/0 is nan. As 0 it looks like always wrong.": np.nan_to_num(
-            expected
+        "An empty bin has no share that is right: 0/0 is nan. As 0 it looks like always wrong.": (
+            np.nan_to_num(expected)
         ),
         "Those are counts of right pixels; divide by all pixels of the bin.": hits,
         "That is the histogram; ask which share of each bin is right.": [count, count / len(right)],
