@@ -178,7 +178,7 @@ def time_to_dice(settings):
     model.optimizer.learning_rate = 1e-2 if settings.filters < 64 else 1e-3
     targets = np.eye(3, dtype=np.float32)[masks]
     trained += time.perf_counter() - began
-    while len(reached) < len(GOALS) and trained < (0.5 if settings.dry else 35):
+    while not scores or (len(reached) < len(GOALS) and trained < (0.5 if settings.dry else 35)):
         began = time.perf_counter()
         model.fit(images, targets, batch_size=16, epochs=1, verbose=0)
         trained += time.perf_counter() - began

@@ -60,7 +60,7 @@ def simulate(draw, mean, patients, data_sets, seed=0):
     for number in range(data_sets):
         scores, groups = draw(rng, patients)
         options = {"level": LEVEL, "repeats": DRAWS, "seed": number}
-        intervals = {"slices, percentile": bootstrap_interval(scores, **options)}
+        intervals = {"slices, percentile": bootstrap_interval(scores, method="percentile", **options)}
         intervals |= {
             f"patients, {method}": bootstrap_interval(scores, groups, method=method, **options) for method in METHODS
         }

@@ -69,6 +69,83 @@ def save_dicom(path, array=GRAY, z=0.0, series="1.2.3.4", **tags):
     dataset.save_as(path, enforce_file_format=True)
 
 
+PLANES = {  # directions along the rows' columns and down the rows, as ImageOrientationPatient has them
+    "axial": [1, 0, 0, 0, 1, 0],
+    "sagittal": [0, 1, 0, 0, 0, -1],
+    "coronal": [1, 0, 0, 0, 0, -1],
+    "oblique": [1, 0, 0, 0, 0.8, -0.6],
+}
+
+
+def save_series(folder, volume=VOLUME, spacing=(3.0, 0.75, 0.5), plane="axial", number=1, **tags):
+    """A DICOM series of a ``(D, H, W)`` volume, whose file names are no order; returns the paths by position."""
+    folder.mkdir(parents=True, exist_ok=True)
+    direction = np.array(PLANES[plane], float).reshape(2, 3)
+    paths = [folder / f"IM{(7 * k) % len(volume) if len(volume) % 7 else k:03d}.dcm" for k in range(len(volume))]
+    for k, (path, array) in enumerate(zip(paths, volume, strict=True)):
+        place = np.array([-100.0, -80.0, 30.0]) + k * spacing[0] * np.cross(*direction)
+        values = {
+            "SOPInstanceUID": f"1.2.3.5.{number}.{k + 1}",
+            "StudyInstanceUID": f"1.2.3.6.{number}",
+            "FrameOfReferenceUID": f"1.2.3.7.{number}",
+            "PatientID": f"ID{number}",
+            "ImageOrientationPatient": direction.ravel().tolist(),
+            "ImagePositionPatient": place.round(6).tolist(),
+            "PixelSpacing": list(spacing[1:]),
+            "SliceThickness": spacing[0],
+            "RescaleSlope": 1,
+            "PatientName": "",
+            "PatientBirthDate": "",
+            "PatientSex": "",
+            "StudyDate": "20200101",
+            "StudyTime": "120000",
+            "StudyID": "1",
+            "AccessionNumber": "",
+        }
+        save_dicom(path, array, series=f"1.2.3.4.{number}", **values | tags)
+    return paths
+
+
+def save_segmentation(path, slices, masks, labels, kind="BINARY", change=None, **options):
+    """A DICOM segmentation by highdicom: ``masks`` ``(D, H, W)`` of segment numbers, or ``(D, H, W, segments)``.
+
+    ``change`` is called with the data set before it is saved.
+    """
+    import highdicom
+    import pydicom
+    from pydicom.sr.codedict import codes
+
+    described = [
+        highdicom.seg.SegmentDescription(
+            number,
+            label,
+            codes.SCT.AnatomicalStructure,
+            codes.SCT.Organ,
+            algorithm_type="MANUAL",
+        )
+        for number, label in enumerate(labels, start=1)
+    ]
+    made = highdicom.seg.Segmentation(
+        [pydicom.dcmread(path) for path in slices],
+        masks,
+        kind,
+        described,
+        series_instance_uid="1.2.3.8",
+        series_number=2,
+        sop_instance_uid="1.2.3.8.1",
+        instance_number=1,
+        manufacturer="none",
+        manufacturer_model_name="none",
+        software_versions="0",
+        device_serial_number="0",
+        **options,
+    )
+    if change is not None:
+        change(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save_as(path)
+
+
 def save_nifti(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), kind="Nifti1Image"):
     """A ``(D, H, W)`` or ``(D, H, W, C)`` volume so that reading gives it back."""
     import nibabel
@@ -76,6 +153,18 @@ def save_nifti(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), kind="Nifti1Image"
     axes = (2, 1, 0, *range(3, volume.ndim))
     affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1])
     nibabel.save(getattr(nibabel, kind)(volume.transpose(axes), affine), path)
+
+
+def save_itk(path, volume=VOLUME, spacing=(3.0, 0.75, 0.5), codes="LPS", origin=(12.5, -30.0, 7.0), **options):
+    """NRRD or MetaImage of a ``(D, H, W)`` volume, whose axes are stored to where the letters say."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume), **options)
+    image.SetSpacing(spacing[::-1])
+    image.SetOrigin(origin)
+    if codes != "LPS":
+        image = SimpleITK.DICOMOrient(image, codes)
+    SimpleITK.WriteImage(image, str(path), useCompression=path.suffix == ".mha")
 
 
 # name of the sample -> (file name, writer)
@@ -105,6 +194,9 @@ SAMPLES = {
     "NIfTI, volume": ("a.nii", lambda p: save_nifti(p)),
     "NIfTI, packed": ("a.nii.gz", lambda p: save_nifti(p)),
     "NIfTI, 4D": ("a.nii.gz", lambda p: save_nifti(p, np.stack([VOLUME, VOLUME + 1], -1))),
+    "NRRD": ("a.nrrd", lambda p: save_itk(p)),
+    "MetaImage, packed": ("a.mha", lambda p: save_itk(p)),
+    "MetaImage, in two files": ("a.mhd", lambda p: save_itk(p)),
     "NIfTI-2": ("a.nii", lambda p: save_nifti(p, kind="Nifti2Image")),
 }
 
@@ -127,6 +219,8 @@ FORMATS = {
     "DICOM": "DICOM, slice",
     "NIfTI": "NIfTI, volume",
     "NIfTI, packed": "NIfTI, packed",
+    "NRRD": "NRRD",
+    "MetaImage": "MetaImage, packed",
 }
 
 
@@ -151,6 +245,8 @@ def write_with(kind, value, path):
         np.savez(path, image=array)
     elif kind.startswith("NIfTI"):
         save_nifti(path, np.stack([array, array]))
+    elif kind in ("NRRD", "MetaImage"):
+        save_itk(path, np.stack([array, array]))
     else:
         return False
     return True
@@ -179,6 +275,8 @@ def write_huge(kind, path):
         for tag in (b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x11\x00US\x02\x00"):  # Rows, Columns
             at = content.index(tag) + len(tag)
             content = content[:at] + b"\xff\xff" + content[at + 2 :]
+    elif kind in ("NRRD", "MetaImage"):
+        content = content.replace(b"8 6 3", b"80000 60000 30000", 1)
     else:
         unpacked = gzip.decompress(content) if kind.endswith("packed") else content
         unpacked = unpacked[:42] + struct.pack("<hhh", 32000, 32000, 32000) + unpacked[48:]

@@ -158,7 +158,7 @@ TEXT = """# The metrics
 
 <!-- made by tools/metric_table.py from book/results; a test holds the page in step -->
 
-What the numbers of this series mean, and how far they can be trusted: against other libraries, at empty masks, and as a mean with an interval. [Notebook 05](../notebooks/05_evaluation.ipynb) teaches them; which metric a task needs is answered by Metrics Reloaded {{cite:p}}`maierhein2024metrics`.
+This page says what the numbers of this series mean, and how far they can be trusted: beside other libraries, at empty masks, and as a mean with an interval. [Notebook 05](../notebooks/05_evaluation.ipynb) teaches them; Metrics Reloaded {{cite:p}}`maierhein2024metrics` answers which metric a task needs.
 
 ```python
 from unet_helpers import evaluate
@@ -172,20 +172,20 @@ sum(detect_objects(t, p) for t, p in cases).false_per_case     # lesions
 
 a, b = (evaluate(model, data.test, data.class_names) for model in models)
 show_cases(a, "dice")                                           # per patient, with mean and interval
-compare(a, b).table                                             # paired by patient: difference, interval, p
+print(compare(a, b))                                            # paired by patient: difference, interval, p
 ```
 
-`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns. The HD95 of `evaluate`, by contrast, is measured within the plane of each slice and averaged over the slices in which both masks have the class. `compare` leaves out a patient in whom either side has no value, so that a false alarm in a patient without the object may cost nothing: its column `patients` says how many are left.
+`evaluate_cases` of `unet_helpers.evaluation` measures whole volumes, each in its own size, with all of the above as columns. The HD95 of `evaluate`, by contrast, is measured within the plane of each slice and averaged over the slices in which both masks have the class. `compare` leaves out a patient in whom either side has no value, so a false alarm in a patient without the object may cost nothing. When printed, it names whom it left out, and says whether one side had a false alarm there.
 
 A **boundary pixel** is a pixel of the object with a pixel of the background beside it, or the edge of the picture (4 neighbors in 2D, 6 in 3D). An **object** is a connected piece (8 neighbors, 26 in 3D). By default an object counts as found if one of its pixels is predicted, and a predicted object as false if it has no true pixel; with `min_iou` objects are matched one to one at that overlap.
 
 ## Beside other libraries
 
-Largest difference / number of cases in which both give a number. Cases are {cases} pairs of masks: drawn by hand, at the edges (one pixel, at the border, all foreground), and random blobs in 2D and 3D at equal and unequal spacing. A difference is in units of the value where that is above 1. The limit of the tests is 1e-6. MONAI computes in single precision; the distances of SciPy are those of the table of all pairs of boundary pixels, with its erosion and its metrics.
+Each cell holds the largest difference and, after the slash, the number of cases in which both give a number. The cases are {cases} pairs of masks: some drawn by hand, some extreme (one pixel, at the border, all foreground), and random blobs in 2D and 3D at equal and unequal spacing. Where a value is above 1, the difference is relative to it. The tests allow 1e-6. MONAI computes in single precision. The distances of SciPy come from its erosion and its metrics, over the table of all pairs of boundary pixels.
 
 {agreement}
 
-Where a library means something else by the name (\\*):
+A \\* marks a library that means something else by the name:
 
 {definitions}
 
@@ -197,35 +197,37 @@ Surface Dice {{cite:p}}`nikolov2021surface` at {tolerance} mm. MONAI gives both 
 
 ## Empty masks
 
-What each gives when both masks are empty, when nothing is predicted, and when there is nothing to find ("–": it refuses, or does not have the metric).
+The table shows what each library gives when both masks are empty, when nothing is predicted, and when there is nothing to find ("–": it refuses, or does not have the metric).
 
 {empty}
 
-Here nothing is decided silently: 0/0 is `nan`, a distance to nothing is infinite. Whoever averages says what that counts as, and is told how many cases it concerned: `average(values, empty=nan)` leaves them out, `empty=1` counts them as 1; `evaluate(…).pooled(name)` adds the pixels of all cases of a class before dividing; `evaluate(…).summary(empty=…)` has a column `undefined`. `evaluate(…).to_nnunet()` writes the `summary.json` of nnU-Net {{cite:p}}`isensee2021nnunet`, with its own policy.
+Our functions decide nothing silently: 0/0 is `nan`, and a distance to nothing is infinite. When you average, you say what such a value counts as, and are told how many cases it concerned: `average(values, empty=nan)` leaves them out, `empty=1` counts them as 1; `evaluate(…).pooled(name)` adds the pixels of all cases of a class before dividing; `evaluate(…).summary(empty=…)` has a column `undefined`. `evaluate(…).to_nnunet()` writes the `summary.json` of nnU-Net {{cite:p}}`isensee2021nnunet`, with its own policy.
 
 ## Speed
 
-Seconds, the libraries taking turns in one run, one core each, the fastest of three rounds.
+The table holds seconds on one core. The libraries took turns in one run, and the fastest of three rounds counts.
 
 {speed}
 
-Distances are taken between the boundary pixels alone, found by a tree; where a mask is nearly all boundary, a distance transform of the box around both masks takes its place. Both give the same numbers.
+Distances are taken between the boundary pixels alone, and a tree finds the nearest; where a mask is nearly all boundary, a distance transform of the box around both masks takes the place of the tree. Both give the same numbers.
 
 ## How often the interval is right
 
-A {level} % interval should contain the true mean in {level} % of all data sets. Whether it does is simulated: {data_sets} data sets for each row, whose true mean is known, {draws} draws each. In percent, with a standard error of {nominal_error} at {level} and of at most {largest_error}:
+A {level} % interval should contain the true mean in {level} % of all data sets. Whether it does was simulated, with {data_sets} data sets for each row, whose true mean is known, and {draws} draws for each data set. The table is in percent; the standard error is {nominal_error} at {level}, and at most {largest_error}.
 
 {coverage}
 
-*lung*: patients scatter around {lung_mean}, 4 to 12 slices each. *nodule*: around {nodule_mean}, with {missed} % of the patients at 0. *nodule, checkpoint*: what the shipped network scores on the nodules of the phantom patients, taken as the whole population.
+In *lung*, patients scatter around {lung_mean}, with 4 to 12 slices each. In *nodule* they scatter around {nodule_mean}, with {missed} % of the patients at 0. *Nodule, checkpoint* takes the scores of the shipped network on the nodules of the phantom patients as the whole population.
 
-- **Slices drawn as if they were patients** give an interval that is far too narrow where patients differ from each other, and more patients do not mend it. In the last population the slices of a patient differ almost as much as patients do, so it hardly matters there.
-- **The percentile bootstrap over patients**, the default, is too narrow with few patients: it draws from few values, and never finds one beyond them. BCa mends the skew and not this.
-- **With fewer than about twenty patients** take `bootstrap_interval(…, method="studentized")`, or `"t"`, which needs no draws. They come closest to what they promise, and are wider; for five patients with scores as different as a nodule's, about as wide as the scale from 0 to 1 itself, and ends beyond it are possible. That is not a defect of the method: five such patients hardly say anything about the mean.
+- **Slices drawn as if they were patients** give an interval that is far too narrow where patients differ from each other, and more patients do not help. In the last population the slices of a patient differ almost as much as patients do, so it hardly matters there.
+- **The percentile bootstrap over patients** is too narrow with few patients: it draws from few values, and never finds one beyond them. BCa corrects the skew, but not this. With about twenty patients or more, both are nearly right.
+- **With fewer than about twenty patients** Student's t and the studentized bootstrap come closest to what they promise, and are wider. For five patients with scores as different as a nodule's, they are about as wide as the scale from 0 to 1 itself, and may end beyond it. That is not a defect of the method: five such patients hardly say anything about the mean.
+- **So Student's t is what this package gives** wherever no method is named and there are five patients or more: in `bootstrap_interval`, `summary`, `compare`, the report, the model card and the figures. In every row of this table it comes nearer to {level} than the percentile bootstrap, and than BCa in all rows but one. It needs no draws, and is narrower than the studentized bootstrap. Name that one, `method="studentized"`, where keeping the promise matters more than the width.
+- **With fewer than five patients no interval** is given unless a method is named. Of five patients the interval by Student's t is about as wide as the range of their values, of four nearly half again as wide, of three more than twice. The range, from the lowest to the highest, says what was seen and promises nothing; it is called a range in tables and figures.
 
 {width}
 
-The table holds the median width of the intervals. No method knows patients that were not there: five patients without a missed nodule say nothing about missed nodules.
+The second table holds the median width of the intervals. No method knows the patients who were not there: five patients without a missed nodule say nothing about missed nodules.
 """
 
 

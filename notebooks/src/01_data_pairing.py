@@ -156,6 +156,22 @@ print(f"{len(wrong)} of {len(naive)} pairs are wrong")
 # ### Exercise 01.1: the wrong patient, or only the wrong slice?
 #
 # Write a function that counts the pairs in which image and mask come from two *different patients*. (A mask from another slice of the same patient is also wrong, but does not count here.)
+#
+# <details><summary>Hint 1</summary>
+#
+# Look back at `key`: it returns two numbers. Which of them is the patient? And what does `key(image) != key(mask)`, which counted the wrong pairs above, compare that is not asked for here?
+#
+# <details><summary>Hint 2</summary>
+#
+# For one pair, `key(image)[0]` and `key(mask)[0]` are the two patients, as numbers. Go through all the pairs, and count how often the two differ.
+#
+# <details><summary>Hint 3</summary>
+#
+# `sum` counts how often a comparison is true: `sum(a != b for a, b in pairs)` would count the pairs whose two paths differ.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import data_pairing as check
@@ -202,6 +218,22 @@ print("masks without an image:", len(set(mask_of) - set(map(key, images))))
 # ### Exercise 01.2: another hospital's names
 #
 # Images are called `T1_ID_7_Z_12.png`, masks `ID_0007_Z_0012_mask2.png`; `T1` is the scanner and `mask2` the second reader. Write `shared_key(name)` that gives the same key for both, and another key for any other patient or position. Our `key` above fails here: it finds three numbers.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write the two names one below the other, and underline what they share. Which letters stand in front of the two numbers that you need? And are `7` and `0007` equal as text?
+#
+# <details><summary>Hint 2</summary>
+#
+# Look for these letters instead of for any digits: in `re.search(pattern, name)`, a part `(\d+)` of the pattern catches the digits that stand at its place. Turn them into `int`, and return both numbers as a tuple, which can be the key of a dictionary.
+#
+# <details><summary>Hint 3</summary>
+#
+# `re.search(r"ID_(\d+)", name).group(1)` is the patient, still as text. The position stands behind `Z_`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -321,6 +353,17 @@ np.unique(other_tool).tolist(), np.unique(ours).tolist()
 # ### Exercise 01.3: say what 255 means
 #
 # You want two classes, 0 background and 1 lung, and a nodule counts as part of the lung. Write the dictionary `mask_values` that gives each stored value (0, 1, 2 and 255) its class.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two questions decide: to which of your two classes does a pixel of a nodule belong? And what did the tool that wrote 255 mean by it? The last row of the table above says so.
+#
+# <details><summary>Hint 2</summary>
+#
+# The dictionary has four entries, `stored value: class`. All of them are plain numbers, and on the right only 0 and 1 occur.
+#
+# </details>
+# </details>
 
 # %%
 mask_values = ...
@@ -581,6 +624,22 @@ plotting.show_lines(by_distance.index, by_distance, "distance between slices (mm
 # ### Exercise 01.4: who stands on both sides?
 #
 # Write a function that takes the patient ids of the training slices and those of the test slices, and returns a sorted list of the patients in both, each once. For a good split it is empty.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw two circles that overlap, the training patients and the test patients. Which part is asked for? A patient can have many slices on each side; how often may the patient stand in the list?
+#
+# <details><summary>Hint 2</summary>
+#
+# A `set` holds each patient once. Which operation on two sets gives what is in both?
+#
+# <details><summary>Hint 3</summary>
+#
+# `first & second` is the intersection of two sets. It has no order; `sorted` makes a sorted list of it.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%

@@ -125,6 +125,22 @@ explore_two(frames, labels, ("level", "width"), start=(1, 3))
 # ### Exercise 02.1: write the window
 #
 # Write `to_gray(hu, level, width)` with NumPy, from the formula above. It must work on numbers and on arrays.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw the HU axis with a window on it. Which HU becomes 0, which becomes 1, and where is the level? What should become of a value beyond either end?
+#
+# <details><summary>Hint 2</summary>
+#
+# There are two steps: first the fraction, as it stands in the formula, then the clipping. Subtraction and division work on numbers and on arrays alike; an `if` would not.
+#
+# <details><summary>Hint 3</summary>
+#
+# `np.clip(values, 0, 1)` sets what is below 0 to 0, and what is above 1 to 1.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import preprocessing as check
@@ -148,6 +164,22 @@ check.to_gray(to_gray)
 # ### Exercise 02.2: and back
 #
 # Someone gives you images in 0–1 and says "lung window, −600/1500". Write `to_hu(gray, level, width)`, which returns the HU.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which HU should gray 0, gray 0.5 and gray 1 give for level −600 and width 1500? Write the three numbers down before you write code.
+#
+# <details><summary>Hint 2</summary>
+#
+# Solve the formula above for HU: multiply by what was divided by, and add what was subtracted. Leave the clipping out, because it cannot be undone.
+#
+# <details><summary>Hint 3</summary>
+#
+# `gray * width` is how far the pixel lies above the lower end of the window. What is the lower end?
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -382,6 +414,22 @@ print("\n".join(f"{name:<24} nodule area {area:4.0f} mm²" for name, area in are
 # ### Exercise 02.3: twice as large
 #
 # Write `double(mask)` that returns a mask of twice the height and width, in which each pixel has become a block of 2×2 equal pixels, with the same dtype. Use NumPy or `skimage`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write down what should become of the mask `[[1, 2]]`. How many rows and columns does it get, and does any number occur that was not there before?
+#
+# <details><summary>Hint 2</summary>
+#
+# Repeat every row, and then every column. NumPy can repeat entries along an axis; `np.tile` does something else, it lays whole copies of the mask side by side. (If you resize with `skimage` instead, take the nearest neighbor, `order=0`, and keep values and dtype.)
+#
+# <details><summary>Hint 3</summary>
+#
+# `mask.repeat(2, axis=0)` repeats every row, and keeps the dtype.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -470,6 +518,17 @@ print("sigmoid", sigmoid.tolist(), "sum", round(float(sigmoid.sum()), 2))
 # ### Exercise 02.4: which last layer?
 #
 # Write `"sigmoid"` or `"softmax"` for each situation.
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask of each situation: can a pixel belong to two of the maps at once, or to none of them? And is there more than one map among which a whole could be shared out?
+#
+# <details><summary>Hint 2</summary>
+#
+# Find the row of the table above that fits: a single map; several maps of which exactly one holds at each pixel; labels that overlap. Its third column has the answer.
+#
+# </details>
+# </details>
 
 # %%
 last_layer = {
@@ -581,6 +640,17 @@ plotting.show_images(
 # ### Exercise 02.5: image, mask, or both?
 #
 # For each change write `"image"`, `"both"` or `"neither"`: what may it be applied to when a network learns to find the *left* and the *right* lung as two classes?
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask two questions of each change. Does it move pixels to another place, or does it change their gray values? And is every label still true afterward?
+#
+# <details><summary>Hint 2</summary>
+#
+# What moves pixels has to move the mask in the same way. What changes gray values has no meaning for a mask, whose numbers are names. And after a flip, what does the mask call the lung that is now on the other side?
+#
+# </details>
+# </details>
 
 # %%
 apply_to = {

@@ -120,6 +120,17 @@ np.array_equal(np.squeeze(same_as_keras), result)
 # ### Exercise 03.1: count the parameters of a convolution
 #
 # Write the number of weights and biases of a `Conv2D` layer as a formula of kernel size, incoming channels and outgoing channels.
+#
+# <details><summary>Hint 1</summary>
+#
+# Begin with `Conv2D(64, 3)` on a single incoming channel: how many kernels are there, and how many numbers are in each? Then let two channels come in. What doubles, and what stays?
+#
+# <details><summary>Hint 2</summary>
+#
+# One kernel has size × size weights for every incoming channel, and one bias of its own. There is one kernel for each outgoing channel.
+#
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import unet_architecture as check
@@ -331,6 +342,22 @@ pd.DataFrame({"base_filters": widths, "parameters": counts, "share of 64": (np.a
 # ### Exercise 03.2: repair a network
 #
 # This small U-Net pools twice. Run the cell, read the message, and repair the *expanding* path, so that each level has its skip connection.
+#
+# <details><summary>Hint 1</summary>
+#
+# Read the two shapes in Keras's message: which two maps were to be joined? Now draw this U, with three boxes at 64×64, 32×32 and 16×16. Which box on the right is missing?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go up one level at a time: enlarge `low`, join it with the map of the same size from the left, and let a block mix the two. Then do the same once more. The cells of `up4`, `joined` and `right4` above show one such step.
+#
+# <details><summary>Hint 3</summary>
+#
+# The first new line is `x = layers.Conv2DTranspose(16, 2, strides=2)(low)`: its result has 32×32 places, like `middle`. What stands in the program now is nearly the second step, but it must begin with `x` in place of `low`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -390,6 +417,22 @@ except ValueError as error:
 # ### Exercise 03.3: the size that fits
 #
 # Write a function for the smallest size, not below `size`, that can be halved `depth` times.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which sizes can be halved twice? Write down the first few, and look at what they have in common. Which of them would you choose for a size of 9, and which for a size of 8?
+#
+# <details><summary>Hint 2</summary>
+#
+# They are the multiples of `2**depth`. Divide the size by this number, round *up*, and multiply by it again.
+#
+# <details><summary>Hint 3</summary>
+#
+# `math.ceil(a / b)` rounds up (after `import math`); for whole numbers, `-(-a // b)` does too.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -567,6 +610,22 @@ pd.DataFrame({"square": [f"{side}×{side}" for side in squares], "share of the i
 # ### Exercise 03.4: two small or one large
 #
 # Write a function for the side of the receptive field of several convolutions in a row (no pooling), given their kernel sizes. Then compare `[3, 3]` with `[5]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw a row of pixels, and walk backward as above. After a kernel of 3, on how many pixels does one output pixel depend? On how many if another kernel of 3 comes before it?
+#
+# <details><summary>Hint 2</summary>
+#
+# Without any convolution a pixel depends on itself alone: that is 1. A kernel of 3 adds two pixels. How many does a kernel of 5 add, and how many one of 2?
+#
+# <details><summary>Hint 3</summary>
+#
+# Each kernel adds its size minus 1. Begin with 1, and add this up over the list.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%

@@ -22,15 +22,15 @@
 #
 # - choose output, loss, learning rate and metric for a segmentation, and say what each of them sees,
 # - find most mistakes in seconds, by overfitting a single image first,
-# - train a U-Net, read its curves, stop at the right moment, and go on after an interruption,
+# - train a U-Net, read its curves, stop at the right moment, and resume after an interruption,
 # - measure what batch size, precision, compiler and input pipeline cost on *your* device,
-# - say which part of a result a seed repeats, and which it does not.
+# - say which part of a result a seed reproduces, and which it does not.
 #
-# **You need before:** [notebook 03](03_unet_architecture.ipynb), or a U-Net and its softmax known from elsewhere. Words are explained where they appear, and again in the [glossary](../book/glossary.md).
+# **You need before:** [notebook 03](03_unet_architecture.ipynb), or else that you know a U-Net and its softmax. Words are explained where they appear, and again in the [glossary](../book/glossary.md).
 #
 # **Minutes:** 60 to read and work through, 4 to run on two cores.
 #
-# **The misconception it removes:** "A GPU makes the model better." It makes the same model sooner. What is wrong in the data or the loss, it gets wrong faster.
+# **The misconception it removes:** "A GPU makes the model better." It gives you the same model sooner. A mistake in the data or the loss stays a mistake.
 #
 # </div>
 
@@ -40,7 +40,7 @@ from unet_helpers import UNet, load_checkpoint, load_dataset, plotting
 data = load_dataset("phantom")
 case = data.validation[(data.validation.masks == 2).sum(axis=(1, 2)).argmax()]
 
-# %% mystnb={"figure": {"caption": "The same architecture before and after training. Between the second and the third picture lies this notebook."}, "image": {"alt": "Four copies of one chest CT slice. The first is plain, on the second an untrained network has colored areas without meaning, on the third and fourth, trained network and ground truth, both lungs and a nodule are outlined."}}
+# %% mystnb={"figure": {"caption": "The same architecture before and after training. This notebook leads from the second picture to the third."}, "image": {"alt": "Four copies of one chest CT slice. The first is plain. On the second, an untrained network has colored areas without meaning. On the third, by the trained network, and the fourth, the ground truth, both lungs and a nodule are outlined."}}
 import keras
 import numpy as np
 
@@ -52,7 +52,7 @@ plotting.show_images([case.images[0]] * 4, ["slice", "untrained", "trained", "gr
 # %% [markdown]
 # ## Which device is there?
 #
-# TensorFlow lists what it can compute on. The name of the processor and of a GPU, if there is one:
+# TensorFlow lists the devices that it can compute on. Behind the list we print the name of the GPU, if there is one, and the cores of the processor:
 
 # %% tags=["nbval-ignore-output"]
 import tensorflow as tf
@@ -62,16 +62,16 @@ from unet_helpers.teaching import describe_device
 print([device.name for device in tf.config.list_physical_devices()], describe_device())
 
 # %% [markdown]
-# If the first list ends with `GPU:0`, Keras uses the GPU by itself; nothing in this notebook has to be changed. If the machine has a GPU and the list shows none, the installed package is the one without CUDA,
-# or it runs on Windows outside WSL2, where TensorFlow sees no GPU since version 2.11; the [setup page](../book/setup.md) helps.
-# Without a GPU all goes on: the network of this series is small enough for two cores.
+# If the first list ends with `GPU:0`, Keras uses the GPU by itself, and nothing in this notebook has to change. If the machine has a GPU but the list shows none, then either TensorFlow was installed without CUDA,
+# or it runs on Windows outside WSL2, where TensorFlow has seen no GPU since version 2.11; the [setup page](../book/setup.md) helps.
+# Without a GPU everything still works: the network of this series is small enough for two cores.
 
 # %% [markdown]
 # ## What the loss sees
 #
-# Training makes one number smaller, the **loss**. So we ask two losses about four predictions for the slice above: the truth itself, a nodule that is missed, lungs that are one pixel too large on each side, and nothing at all.
+# Training makes one number smaller, the **loss**. So we ask two losses about four predictions for the slice above: the truth itself, a missed nodule, lungs that are one pixel too large on each side, and no foreground at all.
 
-# %% mystnb={"figure": {"caption": "Four predictions. Which is the worst?"}, "image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, no prediction at all."}}
+# %% mystnb={"figure": {"caption": "Four predictions. Which is the worst?"}, "image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, nothing predicted at all."}}
 from scipy import ndimage
 
 truth = case.masks[0]
@@ -80,7 +80,7 @@ predictions = {"right": truth, "nodule missed": np.minimum(truth, 1), "one pixel
 plotting.show_images([case.images[0]] * 4, list(predictions), list(predictions.values()), data.class_names)
 
 # %% [markdown]
-# **Cross-entropy** asks every pixel: what probability did you give to the right class? It takes the logarithm and averages over all pixels alike.
+# **Cross-entropy** asks every pixel: what probability did you give to the right class? It takes minus the logarithm of that probability, and averages over the pixels, each of which counts alike.
 # The **Dice loss** asks every class: how large is the overlap, compared with the sizes? It averages over the classes lung and nodule, however many pixels they have {cite:p}`milletari2016vnet`.
 # We let the network be 99.8 % sure of each answer.
 
@@ -98,16 +98,32 @@ table["accuracy"] = [(mask == truth).mean() for mask in predictions.values()]
 pd.DataFrame(table, index=list(predictions)).round(2)
 
 # %% [markdown]
-# Read down the columns. Missing the nodule hardly changes the cross-entropy: it is a handful of pixels among 16,384. The Dice loss rises by almost half, because one of two classes is lost.
-# The lungs that are a little too large are worse than the missed nodule for cross-entropy, and much better for Dice.
-# Neither is *right*. Their sum, the default of `train`, looks at both: it also is the default of nnU-Net {cite:p}`isensee2021nnunet`. Notebook 07 compares more.
+# Read down the columns. Missing the nodule hardly changes the cross-entropy: it is a handful of pixels among 16,384. The Dice loss rises by almost 0.5, because one of two classes is lost.
+# For cross-entropy, lungs that are a little too large are worse than the missed nodule; for the Dice loss they are much better.
+# Neither is *right*. Their sum looks at both; it is the default of `train`, and of nnU-Net {cite:p}`isensee2021nnunet`. [Notebook 07](07_losses_and_imbalance.ipynb) compares more losses.
 #
-# And look at the last column: finding *nothing* still has a high accuracy. We come back to that.
+# Now look at the last column: the prediction that finds *nothing* still has a high accuracy. We will come back to that.
 
 # %% [markdown]
 # ### Exercise 04.1: the loss that fits the output
 #
 # Each pixel belongs to exactly one class. Which activation and which loss belong to a network with `num_classes` maps, when the targets have one channel per map (for a single map, 0 or 1)? Names as in Keras: `"sigmoid"` or `"softmax"`; `"binary_crossentropy"`, `"categorical_crossentropy"` or `"sparse_categorical_crossentropy"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# How many numbers does the network give at one pixel? A whole can be shared out among several of them, but not among one. The table "Softmax or sigmoid" of [notebook 02](02_preprocessing.ipynb) has both cases.
+#
+# <details><summary>Hint 2</summary>
+#
+# The targets decide between the two categorical losses: the *sparse* one wants a class index at each pixel, the other wants one channel per map.
+#
+# <details><summary>Hint 3</summary>
+#
+# Write `if num_classes == 1:` and return one pair there; return the other pair for every larger number. The activation comes first, the loss second.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import gpu_training as check
@@ -148,13 +164,13 @@ rates = [0.01, 0.2, 1.03]
 plotting.show_lines(range(21), {f"learning rate {rate}": descend(rate) for rate in rates}, "step", "weight")
 
 # %% [markdown]
-# Too small: it creeps. Too large: it overshoots, and the error grows. In between it arrives. A network has half a million such weights; **Adam** gives each its own step, scaled by the size of its recent gradients {cite:p}`kingma2015adam`.
-# Usual values are 1e-3 to 1e-4. `train` raises the rate over the first steps, the **warm-up**, and then lowers it along a cosine, so that the last steps are small.
+# If the rate is too small, the weight creeps. If it is too large, the weight overshoots, and the error grows. In between, it arrives. The network of this series has half a million such weights; **Adam** gives each its own step, scaled by the size of its recent gradients {cite:p}`kingma2015adam`.
+# Usual learning rates lie between 1e-4 and 1e-3. `train` raises the rate over the first steps, the **warm-up**, and then lowers it along a cosine, so that the last steps are small.
 
 # %% [markdown]
 # ## First of all: overfit one image
 #
-# Before you train for an hour, train for seconds, on *one* slice. A correct pipeline learns it by heart. One that cannot has a mistake, and no GPU, no data and no patience will mend it.
+# Before you train for an hour, train for seconds, on *one* slice. A correct pipeline learns it by heart. A pipeline that cannot has a mistake, and no GPU, no data and no patience will mend that.
 # We take the training slice with the largest nodule, no dropout, and a high learning rate that falls along a cosine to 0, so that the last steps are small.
 
 # %%
@@ -169,7 +185,7 @@ falling = keras.optimizers.schedules.CosineDecay(2e-2, decay_steps=120)
 student.compile(optimizer=keras.optimizers.Adam(falling), loss=DiceCrossEntropy(), metrics=["accuracy"])
 
 # %% [markdown]
-# This is all of plain Keras that a training needs: an optimizer, a loss, metrics to look at, and `fit`. Along the way we keep some predictions.
+# This is all that a training in plain Keras needs: an optimizer, a loss, metrics to look at, and `fit`. Along the way we keep some predictions.
 
 # %%
 steps = [0, 2, 5, 10, 20, 30, 40, 60, 119]
@@ -193,7 +209,7 @@ assert overfit.history["loss"][-1] < 0.2
 # %% mystnb={"figure": {"caption": "Loss on one slice, learned by heart."}, "image": {"alt": "The training loss over 120 steps on one slice: it falls from 2 to almost 0."}}
 plotting.show_lines(range(1, 121), {"loss": overfit.history["loss"]}, "step", "loss")
 
-# %% mystnb={"figure": {"caption": "The same slice while it is learned."}, "image": {"alt": "Five copies of one slice. Ground truth; after 3 and after 21 steps predictions without meaning; after 41 steps lungs and nodule with ragged edges; at the end both match the ground truth."}}
+# %% mystnb={"figure": {"caption": "The same slice while the network learns it."}, "image": {"alt": "Five copies of one slice. Ground truth; after 3 and after 21 steps predictions without meaning; after 41 steps lungs and nodule with ragged edges; at the end both match the ground truth."}}
 shown = [2, 20, 40, 119]
 plotting.show_images(
     [one.images[0]] * 5,
@@ -205,7 +221,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The loss goes almost to 0, and the mask becomes the ground truth, nodule included. At the beginning the areas mean nothing; then they gather about the right places; the edges come last. Move through it:
+# The loss falls almost to 0, and the mask becomes the ground truth, nodule included. At the beginning the areas mean nothing; then they gather around the right places; the edges come last. Move the slider to follow it:
 
 # %%
 from unet_helpers.plotting.widgets import explore
@@ -222,7 +238,7 @@ explore(frames, [f"ground truth, and after {step + 1} steps" for step in steps],
 # | loss negative, or far above 10 | masks hold 0 and 255 | `np.unique(masks)` |
 # | loss constant from the start | sigmoid or softmax over the wrong number of maps; learning rate 0 or far too high | exercise 04.1; try 1e-3 |
 # | loss jumps about, or NaN | learning rate too high, images not scaled to 0–1 | `images.min(), images.max()` |
-# | lungs appear, shifted or mirrored | image and mask augmented differently, or the wrong pair | draw the mask over the image, [notebook 01](01_data_pairing.ipynb) |
+# | lungs appear, shifted or mirrored | image and mask were augmented differently, or do not belong together | draw the mask over the image, [notebook 01](01_data_pairing.ipynb) |
 # | training output right, prediction black | batch normalization has not seen enough steps; display scaling | train 100 steps; show with `vmax=2` |
 #
 # [Notebook 06](06_failure_analysis.ipynb) has the whole tree of questions for an all-black mask.
@@ -230,7 +246,18 @@ explore(frames, [f"ground truth, and after {step + 1} steps" for step in steps],
 # %% [markdown]
 # ### Exercise 04.2: a loss below zero
 #
-# This network is to learn the lungs with one sigmoid map and binary cross-entropy. The loss goes *below zero*, which a cross-entropy cannot do, so something is wrong with `stored`. Repair the targets.
+# This network should learn the lungs with one sigmoid map and binary cross-entropy. The loss goes *below zero*, which a cross-entropy cannot do, so something is wrong with `stored`. Repair the targets.
+#
+# <details><summary>Hint 1</summary>
+#
+# Print `np.unique(stored)`. Binary cross-entropy takes a target for the probability of lung. Between which numbers does a probability lie?
+#
+# <details><summary>Hint 2</summary>
+#
+# Only the values have to change, not the shape and not the places: 0 stays 0, and 255 becomes 1. A comparison does it, and so does a division.
+#
+# </details>
+# </details>
 
 # %% mystnb={"figure": {"caption": "A cross-entropy below zero."}, "image": {"alt": "A loss curve over ten steps that falls from about zero deep into the negative numbers."}}
 stored = (one.masks[..., None] > 0).astype("uint8") * 255
@@ -252,7 +279,7 @@ check.repaired_targets(repaired)
 # %% [markdown]
 # ## The training
 #
-# Now all training patients. The recipe is short, and it is the one by which the checkpoint of this series was made:
+# Now we train on all training patients. The recipe is short, and the checkpoint of this series was made with it:
 
 # %%
 from unet_helpers.training import AUGMENTATION, MODEL, SEED, TRAINING
@@ -260,18 +287,18 @@ from unet_helpers.training import AUGMENTATION, MODEL, SEED, TRAINING
 print(f"model {MODEL}\ntraining {TRAINING}\naugmentation {AUGMENTATION}")
 
 # %% [markdown]
-# An **epoch** is one pass over the training set, a **batch** the group of slices whose gradients are averaged for one update. *Augmentation* turns, shifts and scales image and mask together, in another way each time,
-# so that few patients look like more. The `class_weights` are there because of these shares:
+# An **epoch** is one pass over the training set, a **batch** the group of slices whose gradients are averaged for one update. *Augmentation* turns, shifts and scales image and mask together, differently each time,
+# so that a few patients look like more. The reason for the `class_weights` is the share of each class:
 
 # %%
 shares = np.bincount(data.train.masks.ravel()) / data.train.masks.size
 print(", ".join(f"{name} {share:.4f}" for name, share in zip(data.class_names, shares, strict=True)))
 
 # %% [markdown]
-# Fewer than one pixel in a thousand belongs to a nodule. Three parts of the recipe answer to that. With the `class_weights` 1, 1, 10 a nodule pixel counts ten times in the cross-entropy. `start_at_class_shares` sets the bias of the last layer so that the untrained network
-# already gives each class its share; without it, the first steps would do nothing but teach that nodules are rare, and the network may never come back from "none at all". And the network does not see whole slices, but **crops** of 64×64 pixels, half of which hold a nodule:
+# Fewer than one pixel in a thousand belongs to a nodule. Three parts of the training respond to that. With the `class_weights` 1, 1, 10 a nodule pixel counts ten times in the cross-entropy. `start_at_class_shares` sets the bias of the last layer so that the untrained network
+# already gives each class its share; without it, the first steps would teach nothing but that nodules are rare, and the network might never come back from "none at all". And the network does not see whole slices, but **crops** of 64×64 pixels, half of which hold a nodule:
 
-# %% mystnb={"figure": {"caption": "What the network is shown. The crops are drawn anew all the time; where one reaches over the border, it is filled with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
+# %% mystnb={"figure": {"caption": "What the network is shown. New crops are drawn all the time; where one reaches over the border, the image is filled with 0 (black, darker than air, which is 0.23 in this window) and the mask with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are black."}}
 from itertools import islice
 
 from unet_helpers.training import draw_crops
@@ -282,9 +309,9 @@ masks = [target.argmax(axis=-1) for _, target in crops]
 plotting.show_images([image for image, _ in crops], shares, masks, data.class_names, columns=3)
 
 # %% [markdown]
-# A crop has a quarter of the pixels of a slice, so it costs a quarter of the time, and it is spent where something can be learned. The network is a stack of convolutions and does not mind: what it learns on crops it applies to whole slices. The oversampling of the foreground is that of nnU-Net {cite:p}`isensee2021nnunet`.
+# A crop has a quarter of the pixels of a slice, so it costs about a quarter of the time, and that time is spent where there is something to learn. The network is a stack of convolutions and does not mind: what it learns on crops, it can apply to whole slices. Oversampling the foreground in this way comes from nnU-Net {cite:p}`isensee2021nnunet`.
 #
-# The last two entries of the recipe are there because time is short, and the learning rate of 4e-3 is high for that reason. Every batch gives another gradient, so with a high rate a weight never comes to rest. The one weight from above, with some noise in its gradient:
+# The last two entries of the recipe are there because time is short, and the learning rate of 4e-3 is high for the same reason. Every batch gives a different gradient, so with a high rate a weight never comes to rest. Here is the one weight from above, with some noise in its gradient:
 
 # %% mystnb={"figure": {"caption": "A weight under a high learning rate and noisy gradients, and its running mean."}, "image": {"alt": "Two lines over 60 steps. The weight jumps up and down around 3 by two or more all the time; its running mean rises to 3 within some 20 steps and stays within one of it."}}
 noise = np.random.default_rng(0).normal(0, 2, 60)
@@ -296,11 +323,27 @@ for step in range(60):
 plotting.show_lines(range(61), {"weight": weights, "running mean": means}, "step", "weight")
 
 # %% [markdown]
-# The mean moves a tenth of the way to the new weight after each step, which is `average=0.9`. It lags behind a little, and it keeps still. `train` goes on with the weights themselves, but validates and keeps their mean {cite:p}`polyak1992averaging`. With `warmup=20` the rate is at its full height after 20 steps.
+# The mean moves a tenth of the way to the new weight after each step, which is `average=0.9`. It lags behind a little, and swings much less. `train` continues with the weights themselves, but validates and keeps their mean {cite:p}`polyak1992averaging`. With `warmup=20` the rate reaches its full height after 20 steps.
 #
 # ### Exercise 04.3: steps per epoch
 #
-# How many updates are made in one epoch of whole slices? A function of the number of slices and the batch size; the last batch may be smaller. (For crops, `train` calls an epoch what has as many pixels as all slices.)
+# How many updates does one epoch of whole slices make? Write a function of the number of slices and the batch size; the last batch may be smaller. (With crops, an epoch of `train` has as many pixels as all slices together.)
+#
+# <details><summary>Hint 1</summary>
+#
+# Take 10 slices in batches of 4, and write down how many slices each batch has. How many batches are there? And how many for 8 slices?
+#
+# <details><summary>Hint 2</summary>
+#
+# Divide the number of slices by the batch size, and round *up*: a smaller last batch makes a step of its own.
+#
+# <details><summary>Hint 3</summary>
+#
+# `math.ceil` rounds up (after `import math`).
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -321,7 +364,7 @@ def steps_per_epoch(slices, batch_size):
 check.steps_per_epoch(steps_per_epoch)
 
 # %% [markdown]
-# Then we train. `train` is a thin layer over `model.fit`: it builds the batches, shows the time left, keeps the weights of the best epoch on *validation*, and returns the curves. It does not touch the test patients.
+# Then we train. `train` calls `model.fit`. Around it, it builds the batches, shows the time left, keeps the weights of the epoch that was best on *validation*, and returns the curves. It does not touch the test patients.
 
 # %% nbval_tolerance=0
 from unet_helpers import train
@@ -344,11 +387,11 @@ assert history["loss"][-1] < history["loss"][0] / 2
 plotting.show_curves(history)
 
 # %% [markdown]
-# Training is measured on crops, half of them with a nodule, and with dropout; validation on whole slices: the two lines of a panel need not meet. Three panels, three stories. The **loss** falls quickly, then slowly. The **Dice**, a mean of lung and nodule, is above one half after the first epoch already: the lungs are found, and what rises from then on is the nodule. The **accuracy** is near 1 almost from the start, and sees nothing of all this.
+# The training values are measured on crops, half of them with a nodule, and with dropout; the validation values on whole slices. So the two lines of a panel need not meet. Each panel tells a story of its own. The **loss** falls quickly, then slowly. The **Dice**, a mean of lung and nodule, is already above one half after the first epoch: the lungs are found, and what rises from then on is the nodule. The **accuracy** is near 1 almost from the start, and shows nothing of all this.
 #
 # ### Why accuracy flatters
 #
-# A network that finds nothing at all is right wherever nothing is:
+# A network that finds nothing at all is right wherever there is nothing to find:
 
 # %%
 empty = np.zeros_like(data.validation.masks)
@@ -356,10 +399,10 @@ right = float((empty == data.validation.masks).mean())
 print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.validation.masks == 1, empty == 1):.2f}")
 
 # %% [markdown]
-# More than 0.85 for nothing. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
+# Finding nothing is worth an accuracy of more than 0.85. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
 # When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that got the other foreground class counts as a false positive."}, "image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}}
+# %% mystnb={"figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that was given the other foreground class counts as a false positive."}, "image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
 nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
 rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
@@ -367,13 +410,13 @@ chosen = data.validation[rows]
 plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=chosen.case_ids, panel=1.8)
 
 # %% [markdown]
-# The lungs are found; what is left are thin lines at their edges. The nodules are harder: few pixels, and blood vessels look much like them. [Notebook 06](06_failure_analysis.ipynb) sorts such errors.
-# We look at *validation* patients here, because we may still change the recipe after having looked. The test patients stay closed until [notebook 05](05_evaluation.ipynb).
+# The lungs are found; only thin lines at their edges are wrong. The nodules are harder: they have few pixels, and blood vessels look much like them. [Notebook 06](06_failure_analysis.ipynb) sorts such errors.
+# We look at *validation* patients here, because we may still change the recipe after looking. The test patients stay untouched until [notebook 05](05_evaluation.ipynb).
 
 # %% [markdown]
 # ## Recipes that you will meet
 #
-# Many student projects publish a recipe of one line. Each is one line here too, on the lungs alone (`lungs`, made below):
+# Many student projects publish a recipe in one line. Each of these is also one line here, for the lungs alone (`lungs`, made below):
 #
 # | recipe | as code |
 # |---|---|
@@ -383,7 +426,7 @@ plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=c
 # | Dice loss alone | `train(UNet((128, 128, 1), 1), lungs, loss="dice", epochs=20)` |
 # | this series | `train(UNet((128, 128, 1), 2, base_filters=8), lungs, epochs=20)` |
 #
-# For 256² load the data with `load_dataset("phantom", size=256)`. On two cores, take `base_filters=8`: with 64 filters, one epoch takes many minutes. We run the second one, with 8 filters and 3 epochs:
+# For 256² load the data with `load_dataset("phantom", size=256)`. On two cores, take `base_filters=8`: with 64 filters, one epoch takes many minutes. We run the second recipe, with 8 filters and 3 epochs:
 
 # %%
 from dataclasses import replace
@@ -401,16 +444,16 @@ keras.utils.set_random_seed(0)
 simple = UNet((128, 128, 1), 2, base_filters=8)
 short = train(simple, lungs, loss="categorical_crossentropy", schedule="constant", epochs=3)
 
-# %%
+# %% tags=["remove-cell"]
 assert max(short["val_accuracy"]) > 0.9 and max(short["val_dice"]) > 0.7
 
 # %% [markdown]
-# A few passes, and the lungs are found: on clean images, large dark objects are easy. That is why a high lung Dice alone says little about a method.
+# After three epochs the lungs are found: on clean images, large dark objects are easy. That is why a high lung Dice alone says little about a method.
 
 # %% [markdown]
-# ### Which of them arrives first?
+# ### Which recipe arrives first?
 #
-# `benchmarks/time_to_dice.py` has trained the recipe of this series and four that people use on the same patients, by turns on two cores, **for 40 seconds each**, and scored further synthetic patients on the way. A recipe that reached a goal was trained with three seeds, the others with one. The clock starts at the first line that builds the network, and stands still while patients are scored:
+# `benchmarks/time_to_dice.py` trained the recipe of this series and four others that people use, on the same patients, in turn on two cores, **for 40 seconds each**, and scored further synthetic patients along the way. A recipe that reached a goal was trained with three seeds, the others with one. The clock starts at the first line that builds the network, and stops while patients are scored:
 
 # %% mystnb={"figure": {"caption": "Dice against seconds of training on two cores, one line for each training; all were stopped after 40 seconds. The dotted lines are the goals, 0.95 for the lungs and 0.5 for the nodules."}, "image": {"alt": "Two panels, lung and nodule: Dice against the seconds of training, one curve for each training. For the lungs the three curves of this series pass 0.95 first, those of MONAI's network later, and the others stay far below; for the nodules only the curves of this series leave 0."}}
 import json
@@ -429,17 +472,20 @@ for name, ratios in recorded["ratios"].items():
     print(name, {who: ratio and round(ratio, 1) for who, ratio in ratios.items()})
 
 # %% [markdown]
-# *Reached* means reached and kept: no later score of the training falls below the goal. The last lines say how many times as long as the recipe of this series each of the others took (medians over the seeds; `None` did not arrive).
+# *Reached* means reached and kept: no later score of the training falls below the goal. The last lines say how many times as long each of the others took as the recipe of this series (medians over the seeds; `None` means that it did not arrive).
 #
-# Two arrive at the lungs: the recipe of this series, and MONAI's BasicUNet later. The nodules are reached by the first alone. Look at the steps before you ask why: in the 40 seconds our recipe makes 364 to 404, the others make 4 to 32. They also train on whole slices, with losses in which a nodule weighs little. This run does not tell which of these keeps them from the nodules.
+# Two recipes reach the goal for the lungs: that of this series and, later, MONAI's BasicUNet. Only the first reaches the goal for the nodules. Look at the steps before you ask why: in the 40 seconds our recipe makes 364 to 404 steps, and the others make 4 to 32. They also train on whole slices, with losses in which a nodule weighs little. This run does not tell which of these differences keeps them from the nodules.
 #
-# So it does not say that the others are worse *networks*. Two of them have more than 30 million parameters; on two cores one step of theirs takes many seconds, and the time is over after a handful. The structure of keras.io makes more steps, but its batch normalization keeps the default momentum of 0.99, and a likely reason for its zeros is that after so few steps it predicts with averages that have hardly begun to fill. Nobody was trained for longer than those 40 seconds. Whether and when the others would arrive with ten minutes, hours or a GPU, we have not measured.
-# So for a class on laptops the recipe is: a small network, crops around what is rare, a loss that weighs it, a learning rate as high as it will bear, and a mean over the last steps to keep still what such a rate shakes. (The curves of this series begin after more than four seconds: until then the computation is built.) The peers follow published code as far as it goes, but not everywhere: the plain U-Net joins a softmax over three classes with binary cross-entropy, and MONAI's network has the loss of another of its tutorials. None was tuned for two cores, as ours was. And network and recipe change together, so the ratio belongs to neither of them alone. Read it as *what a recipe made for a laptop gains in its first seconds on a laptop*, not as a ranking of libraries.
+# So it does not say that the others are worse *networks*. Two of them have more than 30 million parameters; on two cores each of their steps takes many seconds, and their time is over after a handful. The network of keras.io makes more steps, but its batch normalization keeps the default momentum of 0.99. A likely reason for its low scores is that, after so few steps, it predicts with averages that have hardly begun to fill. No recipe was trained for longer than those 40 seconds. Whether and when the others would arrive with ten minutes, hours or a GPU, we have not measured.
+#
+# So the recipe for a class on laptops is a small network, crops around what is rare, a loss that gives it weight, a learning rate as high as the training will bear, and a running mean of the weights, which smooths out the noise of so high a rate. (The curves of this series begin after more than four seconds, because the computation is built first.)
+#
+# The four others follow published code as far as it goes, but not everywhere: the plain U-Net joins a softmax over three classes with binary cross-entropy, and MONAI's network has the loss of another MONAI tutorial. None was tuned for two cores, as ours was. Network and recipe also change together, so the ratio belongs to neither of them alone. Read it as *what a recipe made for a laptop gains in its first seconds on a laptop*, not as a ranking of libraries.
 
 # %% [markdown]
 # ## Reading curves
 #
-# To practice, three trainings on small images (64×64). One of them has a learning rate of 1e-5, one sees a single slice near the apex of the lungs, one sees all patients and has a fitting learning rate.
+# For practice, here are three trainings on small images (64×64). One has a learning rate of 1e-5, one sees a single slice near the apices of the lungs, and one sees all patients, with a suitable learning rate.
 
 # %% nbval_tolerance=0 tags=["hide-input"]
 parts = {
@@ -456,7 +502,7 @@ for name, source, rate, epochs in (("A", small, 1e-5, 8), ("B", single, 1e-2, 40
 # %% mystnb={"figure": {"caption": "Three trainings, three shapes."}, "image": {"alt": "Three panels with training and validation loss over the epochs. A: both stay high. B: the training loss falls, the validation loss stays far above it and rises at the end. C: both fall and meet."}}
 plotting.show_trainings(trainings, limits=(0, 2.5))
 
-# %%
+# %% tags=["remove-cell"]
 assert trainings["A"]["val_loss"][-1] > 1 and trainings["C"]["val_loss"][-1] < 0.5
 assert trainings["B"]["val_loss"][-1] > 2 * trainings["B"]["loss"][-1]
 
@@ -464,6 +510,17 @@ assert trainings["B"]["val_loss"][-1] > 2 * trainings["B"]["loss"][-1]
 # ### Exercise 04.4: three curves
 #
 # Which of them is `"healthy"`, which `"overfits"`, and which is `"too slow"`?
+#
+# <details><summary>Hint 1</summary>
+#
+# Look at the training loss of each panel first: does it fall? Then look at the validation loss: does it follow?
+#
+# <details><summary>Hint 2</summary>
+#
+# If not even the training loss falls, the steps are too small. If it falls and the validation loss does not follow, the network learns its slices by heart. If both fall and meet, there is nothing to mend.
+#
+# </details>
+# </details>
 
 # %%
 answer = {"A": ..., "B": ..., "C": ...}
@@ -476,13 +533,13 @@ answer = {"A": "too slow", "B": "overfits", "C": "healthy"}
 check.which_curve(answer)
 
 # %% [markdown]
-# `B` *overfits*: it gets better on its one slice and not on others. When the validation stops improving there is no reason to go on. `train(..., patience=10)` stops when ten epochs have brought nothing, and keeps the best weights in any case: **early stopping**.
+# `B` *overfits*: it gets better on its one slice but not on others. When the validation stops improving, there is no reason to go on. `train(..., patience=10)` stops after ten epochs without improvement, which is called **early stopping**. It keeps the best weights in any case.
 
 # %% [markdown]
 # ## Interrupted, and resumed
 #
-# Laptops fall asleep and clusters end jobs. With a folder for **checkpoints**, `train` writes after each epoch what is needed to go on: weights, the state of the optimizer, the curves, and the number of the epoch.
-# Does a resumed training really arrive where an uninterrupted one would? Four epochs at once, against two, a new start, and two more:
+# Laptops go to sleep, and clusters end jobs. Given a folder for **checkpoints**, `train` writes after each epoch what it needs to resume: the weights, the state of the optimizer, the curves, and the number of the epoch.
+# Does a resumed training really end where an uninterrupted one would? We compare four epochs at once with two epochs, a restart, and two more:
 
 # %%
 import tempfile
@@ -506,7 +563,7 @@ assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(straight, resumed, stric
 files
 
 # %% [markdown]
-# The same weights. In the folder lie the best model, the last one, and a small text file with the curves. Each is written under another name first and then renamed, so that a crash in the middle of writing leaves the old file whole.
+# The weights agree. The folder holds the best model, the last one, and a small text file with the curves. Each file is written under another name first and then renamed, so that a crash during writing leaves the old file whole.
 # One thing to know: a *schedule* that lowers the learning rate needs the final number of epochs from the start, so begin with `epochs=50` and resume with `epochs=50`. For this comparison the rate was constant.
 
 # %% [markdown]
@@ -514,7 +571,7 @@ files
 #
 # ### Memory
 #
-# A training keeps each weight four times (itself, its gradient, and two running means of Adam), and the feature maps of the whole batch, because the way back needs them. We count, in gigabytes, four bytes per number:
+# A training keeps four numbers for each weight (the weight itself, its gradient, and two running means of Adam), and the feature maps of the whole batch, because the gradients are computed from them. We count gigabytes, at four bytes per number:
 
 
 # %%
@@ -529,8 +586,8 @@ rows = [(*s, *memory_gb(UNet((s[1], s[1], 1), base_filters=s[0]), s[2])) for s i
 pd.DataFrame(rows, columns=["base_filters", "size", "batch", "weights (GB)", "feature maps (GB)"])
 
 # %% [markdown]
-# The thirty-one million parameters need half a gigabyte. The feature maps of 16 slices of 512×512 need more than thirty gigabytes: few GPUs have that.
-# It is an estimate (frameworks drop some maps and need others for a while), but it says what to do when memory runs out: a smaller batch first, then smaller images, then fewer filters; 16-bit numbers halve the maps.
+# The thirty-one million parameters of the network with 64 filters need half a gigabyte. The feature maps of 16 slices of 512×512 need more than thirty gigabytes, and few GPUs have that.
+# This is an estimate (frameworks drop some maps and need others for a while), but it says what to do when memory runs out: take a smaller batch first, then smaller images, then fewer filters. Numbers of 16 bits halve the memory of the maps.
 #
 # ### Time
 #
@@ -547,16 +604,16 @@ measured = table.dropna()
 assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() and (measured["step (s)"] > 0).all()
 
 # %% [markdown]
-# How to read it, row by row. The stored numbers are those of the two-core machine without a GPU on which this page was made; your own stand there when you run it.
+# Read it row by row. The stored numbers come from the two-core machine without a GPU on which this page was made; your own replace them when you run it.
 #
-# - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and never build a new model inside a loop without need.
-# - **Batch size.** `per image` (first row = 1) says what a slice costs. A larger batch needs more memory, as the count above says. The column `memory` does not show it: on a CPU it is what the whole process holds, with Python, TensorFlow and what earlier rows have left behind, so do not read the price of a batch from it. On a CPU a larger batch gains little, because a few slices keep two cores busy; if the row says otherwise, another program was running, so measure again. A GPU has thousands of cores; small batches leave most of them idle, so there the batch matters more.
-# - **mixed_bfloat16.** Multiplications in 16 bits, weights in 32 {cite:p}`micikevicius2018mixed`. On a CPU whose instructions know the format it is somewhat faster, on others slower; on some older ones TensorFlow refuses, and the row stays empty. On GPUs with matrix units it halves the memory of the feature maps and is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
-# - **XLA.** A compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and on for a GPU.
+# - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and do not build a new model inside a loop unless you must.
+# - **Batch size.** `per image` (first row = 1) says what a slice costs. A larger batch needs more memory, as the count above says. The column `memory` does not show it: on a CPU it is what the whole process holds, with Python, TensorFlow and what earlier rows have left behind, so it does not tell what a batch costs. On a CPU a batch larger than 16 gains little, because a few slices keep two cores busy; if the row says otherwise, another program was probably running, so measure again. A GPU has thousands of cores; small batches leave most of them idle, so there the batch matters more.
+# - **mixed_bfloat16.** Multiplications are done in 16 bits, and the weights are kept in 32 {cite:p}`micikevicius2018mixed`. On a CPU that has instructions for the format this can be somewhat faster, on others it is slower; on some older ones TensorFlow refuses, and the row stays empty. On GPUs with matrix units it halves the memory of the feature maps, and it is often the cheapest speed-up there is. The last layer stays in 32 bits, because the loss takes logarithms.
+# - **XLA.** This is a compiler that joins operations. On the CPUs tried for this series it is slower, and its first step is the longest of all. Keras leaves it off there (`jit_compile="auto"`) and turns it on for a GPU.
 #
 # ### The kernels of the processor
 #
-# For a processor TensorFlow has two sets of **kernels**, the routines that compute a convolution: its own, and those of the library oneDNN. By itself it takes oneDNN only where the processor has certain AVX-512 instructions, and most laptops have none. So `import unet_helpers` turns it on, unless you have set `TF_ENABLE_ONEDNN_OPTS` yourself. One training step with batches of 16, by turns, recorded by `benchmarks/onednn.py`; the AVX2 columns hold oneDNN to what most laptops have:
+# For a processor TensorFlow has two sets of **kernels**, the routines that compute a convolution: its own, and those of the library oneDNN. By itself it uses oneDNN only where the processor has certain AVX-512 instructions, which most laptops lack. So `import unet_helpers` turns oneDNN on, unless you have set `TF_ENABLE_ONEDNN_OPTS` yourself. `benchmarks/onednn.py` timed one training step with batches of 16, with and without oneDNN in turn. In the AVX2 columns, oneDNN was limited to the instructions that most laptops have:
 
 # %%
 kernels = json.loads((RESULTS / "onednn.json").read_text(encoding="utf-8"))["results"]
@@ -564,11 +621,11 @@ print(kernels["processor"])
 pd.DataFrame(kernels["table"]).T
 
 # %% [markdown]
-# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the least and the most of the turns in brackets. With all that this processor has, oneDNN nearly halves the step. Held to AVX2 it gains less, for the largest of the three networks hardly anything. On your processor it may be another number: `python -m unet_helpers.teaching.step_cost` in a terminal prints the table of this notebook, and with `TF_ENABLE_ONEDNN_OPTS=0` set before, the same without oneDNN. The two sets add in another order, so the last digits of all results change with them; nothing else does.
+# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the smallest and the largest ratio of the turns in parentheses. With all the instructions of this processor, oneDNN nearly halves the step. Limited to AVX2 it gains less, and least for the largest of the three networks. On your processor the numbers may differ: `python -m unet_helpers.teaching.step_cost` in a terminal prints the table of this notebook, and with `TF_ENABLE_ONEDNN_OPTS=0` set before, the same without oneDNN. The two sets add numbers in a different order, so the last digits of all results change with them, but nothing else.
 #
 # ### The input pipeline
 #
-# While the device computes, the processor must prepare the next batch. If it cannot keep up, the GPU waits. One epoch of batches, without any training:
+# While the device computes, the processor must prepare the next batch. If it cannot keep up, the GPU waits. Here is one epoch of batches, without any training:
 
 # %% nbval_tolerance=0
 import time
@@ -584,13 +641,13 @@ for name, augment in (("plain", None), ("augmented", make_augmenter(**AUGMENTATI
     print(f"{name}: {1000 * (time.perf_counter() - began) / count:.0f} ms per batch")
 
 # %% [markdown]
-# Compare with the step in the table above. As long as a batch is ready sooner than a step ends, the pipeline costs nothing: `prefetch` prepares the next batch meanwhile. On a GPU, where a step takes a few milliseconds, the same augmentation can become the slowest part.
-# Do not move it into the model for that reason: one random rotation layer inside the model turns XLA off for all of it.
+# Compare this with `step` in the table above. As long as a batch is ready before a step ends, nothing has to wait for the pipeline: `prefetch` prepares the next batch in the meantime. On a GPU, where a step takes a few milliseconds, the same augmentation can become the slowest part.
+# Do not move it into the model for that reason: a single layer of random rotation turns XLA off for the whole model.
 
 # %% [markdown]
 # ## What a seed repeats
 #
-# `keras.utils.set_random_seed` fixes initial weights, dropout, and shuffling. Twice the same seed, then another:
+# `keras.utils.set_random_seed` fixes initial weights, dropout, and shuffling. We train twice with the same seed, then with another:
 
 
 # %%
@@ -605,7 +662,7 @@ first, again, other = (trained_weights(seed) for seed in (1, 1, 2))
 np.array_equal(first, again), np.array_equal(first, other)
 
 # %% [markdown]
-# The same seed gives the same weights, to the last bit, *on the same machine*. On another processor, or with another number of threads, sums are taken in another order, and with numbers of limited precision the order matters:
+# The same seed gives the same weights, to the last bit, *on the same machine*. On a different processor, or with a different number of threads, numbers are added in a different order, and at limited precision the order matters:
 
 # %%
 values = np.random.default_rng(0).normal(size=10_000).astype("float32")
@@ -613,23 +670,23 @@ forward, backward = sum(values), sum(values[::-1])
 bool(forward == backward), bool(np.isclose(forward, backward, rtol=1e-3))
 
 # %% [markdown]
-# Not equal, but close. Over hundreds of steps such differences grew to the third or fourth digit of a Dice in our trials. So report two digits, do not argue about the third, and repeat with several seeds before you call one recipe better than another.
+# The two sums are close but not equal. In our trials, such differences grew over hundreds of steps until they reached the third or fourth digit of a Dice. So report two digits, do not argue about the third, and repeat with several seeds before you call one recipe better than another.
 
 # %% [markdown]
 # ## Take-aways
 #
-# - One map: sigmoid and binary cross-entropy. Several: softmax and categorical cross-entropy. Adding the Dice loss makes small classes count.
+# - For one map, take sigmoid and binary cross-entropy; for several classes that exclude each other, softmax and categorical cross-entropy. Adding the Dice loss makes small classes count.
 # - Overfit one image first. It takes seconds, and finds most mistakes.
 # - Accuracy flatters whenever the object is small; compute what an empty mask would get. Look at Dice per class, and at pictures.
-# - Validation chooses (epoch, recipe, learning rate). The test patients wait for the end.
-# - The first step lies about the speed. Measure batch size, precision and compiler on your own device.
-# - Feature maps fill the memory, not the parameters: first make the batch smaller.
-# - A seed repeats a run on one machine. Across machines, believe two digits.
+# - Validation chooses (epoch, recipe, learning rate). The test patients are kept for the end.
+# - The first step says nothing about the speed of the others. Measure batch size, precision and compiler on your own device.
+# - It is the feature maps that fill the memory, not the parameters, so make the batch smaller first.
+# - A seed reproduces a run on one machine. Across machines, trust two digits.
 
 # %% [markdown]
 # ## Questions to test yourself
 #
-# 1. Your lung U-Net reports a validation accuracy of 0.88 after each of ten epochs, without change. A quarter of an hour later you find that 12 % of the pixels are lung. What has the network learned?
+# 1. Your lung U-Net reports the same validation accuracy, 0.88, after each of ten epochs. Then you find that 12 % of the pixels are lung. What has the network learned?
 #
 # <details><summary>Answer</summary>
 #
@@ -645,11 +702,11 @@ bool(forward == backward), bool(np.isclose(forward, backward, rtol=1e-3))
 #
 # </details>
 #
-# 3. Why does `train` keep the weights of the best *validation* epoch, not the last ones, and why is the validation Dice then a little too good?
+# 3. Why does `train` keep the weights of the best *validation* epoch rather than the last ones, and why is the validation Dice then a little too good?
 #
 # <details><summary>Answer</summary>
 #
-# The last epoch may already overfit. But choosing the best of many epochs on the validation patients also picks lucky ones, so that number is slightly flattering. That is what the test patients are for.
+# The last epoch may already overfit. But choosing the best of many epochs on the validation patients also picks a lucky one, so that this number is slightly flattering. The test patients give a number that is not.
 #
 # </details>
 #

@@ -15,7 +15,7 @@
 #
 # How good is a segmentation, in IoU and Dice, and how sure am I of the number?
 
-# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture is also a pixel with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}}
+# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture also marks pixels with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -52,8 +52,8 @@ plotting.show_predictions(validation.images[at], validation.masks[at], predictio
 print(data)
 
 # %% [markdown]
-# Seven patients with eight slices each for validation, and as many for the test; no patient stands on two sides ([notebook 01](01_data_pairing.ipynb)).
-# At first we use the **validation** patients only. The **test** patients stay closed until everything has been decided.
+# There are seven patients with eight slices each for validation, and as many for the test; no patient is on two sides ([notebook 01](01_data_pairing.ipynb)).
+# At first we use only the **validation** patients. The **test** patients stay closed until everything has been decided.
 #
 # An evaluation is a **protocol**: decisions, written down, and then a number. This notebook takes them one by one.
 #
@@ -62,7 +62,7 @@ print(data)
 # | metric | which errors must the number see, on a target like this one? |
 # | unit, average | what is one observation: a pixel, a slice, a nodule, a patient? |
 # | undefined cases | what does an empty mask count as? |
-# | operating point | from which probability on? |
+# | operating point | above what probability does a pixel count as nodule? |
 # | comparison | against what, paired by what? |
 # | leakage, selection | has anything or anyone seen the test patients? |
 # | interval | how different would the number be with other patients? |
@@ -72,7 +72,7 @@ print(data)
 # %% [markdown]
 # ## Count by hand
 #
-# Every overlap metric in this notebook is read off four counts. To see them, take two masks that are small enough to count with a finger: the **ground truth**, what is there, and the **prediction**, what a network said.
+# Every overlap metric in this notebook is read off four counts. To see them, take two masks that are small enough to count by hand: the **ground truth**, which is what is there, and the **prediction**, which is what a network said.
 
 # %% mystnb={"figure": {"caption": "Two masks and their comparison. TP: object, and found. FP: predicted, but not there. FN: there, but missed. TN: background, and left alone."}, "image": {"alt": "Three grids of four by four pixels: the ground truth with seven pixels of the object, the prediction with five, and the comparison, in which four pixels are marked TP, one FP, three FN and eight TN, each in its own color."}}
 import numpy as np
@@ -92,7 +92,7 @@ tn = np.sum((truth == 0) & (prediction == 0))
 print(f"TP {tp}, FP {fp}, FN {fn}, TN {tn}")
 
 # %% [markdown]
-# Four pixels are shared. One was predicted too much, three were missed, and the remaining eight are background in both.
+# Four pixels are shared. One was predicted and is not there, three were missed, and the remaining eight are background in both.
 #
 # **IoU**, intersection over union, asks: of all pixels that *either* mask holds, how many do *both* hold?
 #
@@ -112,12 +112,28 @@ print(f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / both:.3f}; package 
 
 # %% [markdown]
 # The same two masks have an IoU of one half and a Dice of two thirds. Neither is "the" right one; but a Dice must not be compared with someone else's IoU.
-# The package's functions say the same as the hand. Both take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
+# The package's functions give the same as counting by hand. Both take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
 
 # %% [markdown]
 # ### Exercise 05.1: Dice from counts
 #
 # Write `dice_of(tp, fp, fn)`. Think of what it should return when both masks are empty: there is nothing to find, and nothing was found. (`float("nan")` is Python's "not a number".)
+#
+# <details><summary>Hint 1</summary>
+#
+# Twice the shared pixels stand above the line. What stands below it, in terms of the three counts? And which of the counts are 0 if both masks are empty?
+#
+# <details><summary>Hint 2</summary>
+#
+# The formula for Dice with TP, FP and FN stands above. Before you divide, ask whether the number below the line is 0, and return `float("nan")` only then. A nodule that was missed altogether has TP 0 as well, but its Dice is defined: it is 0.
+#
+# <details><summary>Hint 3</summary>
+#
+# Python writes such a choice in one line: `value if condition else other`.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import evaluation as check
@@ -141,7 +157,7 @@ check.dice_from_counts(dice_of)
 # %% [markdown]
 # ## One table, six numbers
 #
-# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted. All the usual names are ratios in this one table. `confusion_counts` makes it, and its properties are the ratios.
+# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted. All the usual metrics are ratios in this one table. `confusion_counts` makes the table, and its properties are the ratios.
 
 # %%
 import pandas as pd
@@ -172,12 +188,23 @@ wide = confusion_counts(wide_truth, wide_prediction)
 print(f"accuracy {counts.accuracy:.2f} → {wide.accuracy:.2f}, dice {counts.dice:.2f} → {wide.dice:.2f}")
 
 # %% [markdown]
-# Six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one. The object and the errors are the same. Dice does not move, and so Dice and IoU can be compared between pictures of different width.
+# Add six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one, although the object and the errors are the same. Dice does not move, so Dice and IoU can be compared between pictures with more and with less background.
 
 # %% [markdown]
 # ### Exercise 05.2: the accuracy of finding nothing
 #
-# A network never predicts class `index`. What accuracy does it have for that class, object against the rest, on a mask of class indices? Write it as a function.
+# A network never predicts class `index`. What accuracy does it have for that class against the rest, on a mask of class indices, be it one slice `(H, W)` or a stack `(N, H, W)`? Write it as a function.
+#
+# <details><summary>Hint 1</summary>
+#
+# The network says "not this class" at every pixel. At which pixels is that right? Are the pixels of the *other* classes among them?
+#
+# <details><summary>Hint 2</summary>
+#
+# `mask != index` compares all pixels at once and gives an array of `True` and `False`. What you need is the share of `True` among all its pixels, whether it has two axes or three; the mean of such an array is this share.
+#
+# </details>
+# </details>
 
 
 # %%
@@ -199,7 +226,7 @@ check.accuracy_of_nothing(accuracy_of_nothing)
 # On the validation patients, for the nodules:
 
 # %%
-print(f"accuracy of never predicting a nodule: {(validation.masks != 2).mean():.4f}")
+print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.masks, 2):.4f}")
 
 # %% [markdown]
 # A network that finds no nodule at all is right in more than 99.9 % of the pixels. That is why accuracy is above 0.9 for every small object, found or not, and why it is not the number to report.
@@ -230,7 +257,7 @@ with plotting.figure(width=3.8, height=3) as (fig, axes):
 fig
 
 # %% [markdown]
-# A tenth lies between the cross and the diamond. To turn a published mean IoU into a mean Dice, you need the single cases.
+# The cross and the diamond are a tenth apart. To turn a published mean IoU into a mean Dice, you need the individual cases.
 
 # %% [markdown]
 # ## The trap: a score that sounds strong
@@ -242,10 +269,10 @@ accuracy, precision, recall, f1 = 0.8623, 0.8133, 0.5872, 0.6820
 print(f"harmonic mean of precision and recall: {2 * precision * recall / (precision + recall):.3f}")
 
 # %% [markdown]
-# The F1 is the harmonic mean of precision and recall. That must be so if all come from one table of counts. It can be so otherwise, too: precision and recall may have been averaged over images, and the F1 computed from the two averages. The report does not say which. *Suppose* that all four numbers come from one table. How much lung was in the pictures? The report does not say that either, but then the numbers do.
+# The F1 is the harmonic mean of precision and recall. That must be so if all come from one table of counts. But it can be so otherwise as well: precision and recall may have been averaged over images, and the F1 computed from the two averages. The report does not say which. *Suppose* that all four numbers come from one table. How much lung was in the pictures? The report does not say that either, but in that case the numbers do.
 #
-# Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, recall is found: $TP = s \cdot r$, and the rest is missed: $FN = s\,(1-r)$.
-# Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. And all wrong pixels together are what accuracy $a$ lacks:
+# Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, the share $r$, the recall, is found: $TP = s \cdot r$. The rest is missed: $FN = s\,(1-r)$.
+# Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. All wrong pixels together are what accuracy $a$ leaves of 1:
 #
 # $$1 - a = FN + FP = s\left[(1 - r) + r\,\frac{1-p}{p}\right]$$
 
@@ -253,6 +280,22 @@ print(f"harmonic mean of precision and recall: {2 * precision * recall / (precis
 # ### Exercise 05.3: what the four numbers give away
 #
 # Solve the last equation for $s$, and write it as a function of accuracy, precision and recall.
+#
+# <details><summary>Hint 1</summary>
+#
+# In the equation all letters but $s$ are known numbers. What is done to $s$ on the right, and what undoes it?
+#
+# <details><summary>Hint 2</summary>
+#
+# Divide both sides by the bracket. It holds the wrong pixels for each pixel of the object: first the missed ones, then the false positives. To try your function out, take the two masks of 4×4 above: accuracy 0.75, precision 0.8 and recall 4/7 must give the share of object in the truth, 7 of 16.
+#
+# <details><summary>Hint 3</summary>
+#
+# Compute the bracket first, under a name of its own, and mind its fraction: `recall * (1 - precision) / precision`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -272,13 +315,13 @@ def share_of_foreground(accuracy, precision, recall):
 check.share(share_of_foreground)
 
 # %%
-share = (1 - accuracy) / ((1 - recall) + recall * (1 - precision) / precision)
+share = share_of_foreground(accuracy, precision, recall)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
 # If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows. Then you have to ask the authors.)
 #
-# What does such a mask *look* like? We make one. Take a slice of a synthetic patient, crop it until a quarter is lung, and spoil the ground truth in two ways until precision and recall are those of the report: first shrink the lungs and shift them; then keep one lung, a little too thick, and lose most of the other.
+# What does such a mask *look* like? Let us make two. Take a slice of a synthetic patient, crop it until a quarter is lung, and spoil the ground truth in two ways until precision and recall are those of the report: first shrink the lungs and shift them; then keep one lung, a little too thick, and lose most of the other.
 
 # %%
 from scipy import ndimage
@@ -341,12 +384,12 @@ for recipe, mask in lookalikes.items():
 pd.DataFrame(numbers, index=names).round(2)
 
 # %% [markdown]
-# The columns agree to about two hundredths, and the pictures do not agree at all. Two things to keep: an accuracy of 0.86 or an F1 of 0.68 can look like *this*, so look at pictures beside every number; and overlap says *how much* is wrong, not *where*. For the where we will need a distance.
+# The columns agree to about two hundredths, and the pictures do not agree at all. Remember two things: an accuracy of 0.86 or an F1 of 0.68 can look like *this*, so look at pictures beside every number; and overlap says *how much* is wrong, not *where*. To say where, we will need a distance.
 
 # %% [markdown]
 # ## Three classes
 #
-# With three classes the table of counts has three rows. Here is that of one patient, all slices together; it is the patient of the first picture.
+# With three classes the table of counts has three rows. Here is the table of one patient, all slices together; it is the patient of the first picture.
 
 # %% mystnb={"figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}, "image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}}
 of_patient = validation.patient_ids == validation.patient_ids[pick]
@@ -357,7 +400,7 @@ plotting.show_confusion_matrix(matrix, data.class_names)
 # %% [markdown]
 # Each pixel was given the number 3 · true + predicted, from 0 to 8, and counting these numbers gives the table. The percentages along the diagonal are the recall of each class.
 # The nodule's row is the poor one: a good part of its pixels was taken for lung.
-# Background and lung hold tens of thousands of pixels, and the nodule about a hundred. Whatever is averaged over *pixels* will not see the nodule.
+# Background and lung hold tens of thousands of pixels, and the nodule about a hundred. An average over *pixels* will not see the nodule.
 #
 # For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
 
@@ -382,7 +425,7 @@ scores.round(2)
 # %% [markdown]
 # ## Which average?
 #
-# So far we had one case. Now there are seven validation patients with eight slices each. First look at all of them: `evaluate` with `by="slice"` gives one row per slice and class.
+# So far we have looked at one case. Now we take all seven validation patients, with eight slices each. First look at each slice: `evaluate` with `by="slice"` gives one row per slice and class.
 
 # %% mystnb={"figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}, "image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}}
 from unet_helpers import evaluate
@@ -392,9 +435,9 @@ numbered = nodule.assign(slice=nodule.groupby("patient").cumcount())
 plotting.show_case_grid(numbered.pivot(index="patient", columns="slice", values="dice"), "nodule Dice")
 
 # %% [markdown]
-# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. To count such a slice as 1 praises the network for an easy slice, to count it as 0 punishes it for being right. `nan` forces us to decide.
+# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. Counting such a slice as 1 praises the network for an easy slice; counting it as 0 punishes the network for being right. `nan` forces us to decide.
 #
-# The slices that do show one are of two kinds: found, mostly with a Dice above one half, or missed, with 0.00. A slice without a nodule can hold a 0.00 too: something was predicted that is not there, a false positive.
+# In a slice that does show a nodule, it was either found, mostly with a Dice above one half, or missed, with 0.00. A slice without a nodule can also have a 0.00: something was predicted that is not there, a false positive.
 #
 # The next function averages these very masks in five ways. (`mean` of pandas leaves `nan` out.)
 
@@ -418,7 +461,7 @@ ways = pd.DataFrame({name: averages(predictions, name) for name in ("lung", "nod
 ways.round(2)
 
 # %% [markdown]
-# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each is an answer to another question. What one value belongs to is called the **unit of analysis**.
+# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each row answers a different question. What one value belongs to is called the **unit of analysis**.
 #
 # - **Per slice, empty left out**: how well does it do on a slice where there is something to say?
 # - **Per slice, empty counts 1**: mostly, how many slices are empty? With enough empty slices any network looks good.
@@ -443,12 +486,28 @@ pd.DataFrame({"before": ways["nodule"], "with speck": with_speck}).round(3)
 
 # %% [markdown]
 # The speck turns an undefined slice into a 0, or a 1 into a 0. Pooled and per patient, nine pixels are weighed like any other nine pixels.
-# One row does not change at all: whoever averages only over slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average (some libraries offer it as "ignore empty"), report the false positives on empty slices beside it.
+# One row does not change at all: an average over only the slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average (some libraries offer it as "ignore empty"), report the false positives on empty slices beside it.
 
 # %% [markdown]
 # ### Exercise 05.4: IoU with a policy
 #
 # Write `iou_with(truth, prediction, empty)` for two 0/1 arrays: the IoU, but if *both* masks are empty, the value `empty` that the caller chose.
+#
+# <details><summary>Hint 1</summary>
+#
+# How many pixels does the *union* hold if both masks are empty? How many if only one of them is? In which of these cases is there nothing to divide by?
+#
+# <details><summary>Hint 2</summary>
+#
+# Count the union as the line that is there counts the intersection, with `|` (or) in place of `&` (and). Then ask whether the union is 0; whether there is a *shared* pixel does not matter for that.
+#
+# <details><summary>Hint 3</summary>
+#
+# `a / b if b else c` divides only if `b` is not 0.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -472,7 +531,7 @@ check.iou_with_policy(iou_with)
 # %% [markdown]
 # ## Where is the error?
 #
-# Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and twelve pixels too much.
+# Overlap cannot tell where errors are. Here are two predictions of one square. Each has found all of it, and marks twelve pixels too many.
 
 # %% mystnb={"figure": {"caption": "The same truth, the same number of errors. Green: found; red: too much. Left, the boundary is one pixel off on one side; right, there is a false island far away."}, "image": {"alt": "Two pictures of the same green square on black. On the left a red column of twelve pixels touches the right side of the square; on the right the twelve red pixels form a small block far away in the corner."}}
 from unet_helpers.evaluation import error_map
@@ -490,7 +549,7 @@ with plotting.figure(1, 2) as (fig, axes):
 fig
 
 # %% [markdown]
-# For a radiologist the left one is fine, and the right one is an object that does not exist.
+# For a radiologist the left one is fine, while the right one shows an object that does not exist.
 #
 # A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
 
@@ -505,9 +564,9 @@ pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
 #
 # - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
 # - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
-# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives an error that small altogether, and counts the island by its boundary.
+# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether, and counts the island by its boundary.
 #
-# They are mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same pixels are other millimeters in another scan:
+# The distances are in mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same number of pixels is a different number of mm in another scan:
 
 # %%
 from unet_helpers import hausdorff95
@@ -521,16 +580,16 @@ distances["HD95, one row more"] = [hausdorff95(square, taller, s) for s in spaci
 distances.round(2)
 
 # %% [markdown]
-# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different distances (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
+# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
 #
-# Distances have gaps too. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, and so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
+# Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
 # %% [markdown]
 # ### Which metric for which target?
 #
 # Draw disks of growing size, and shift each by one pixel: the same small error of the boundary.
 
-# %% mystnb={"figure": {"caption": "A disk and the same disk one pixel beside. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}, "image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}}
+# %% mystnb={"figure": {"caption": "A disk and the same disk moved by one pixel. Dice depends on the size of the object; surface Dice with a tolerance of one pixel does not."}, "image": {"alt": "Two curves over the diameter of a disk that is shifted by one pixel. Dice rises steeply from below 0.7 at 3 pixels and then slowly towards 1; surface Dice with a tolerance of one pixel is 1 for every diameter."}}
 from unet_helpers.evaluation import surface_dice
 
 place = np.hypot(*np.mgrid[-40:41, -40:41])
@@ -540,7 +599,7 @@ curves = {"Dice": [dice(*pair) for pair in disks], "surface Dice, 1 pixel": [sur
 plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 
 # %% [markdown]
-# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. A Dice of 0.7 is poor for a lung and may be all that can be asked of a nodule three pixels wide. So the target decides, not custom; most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
+# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. A Dice of 0.7 is poor for a lung and may be all that can be asked of a nodule three pixels wide. So the target should decide, not habit. Most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
 #
 # | if … | then Dice … | so take |
 # |---|---|---|
@@ -548,21 +607,32 @@ plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 # | it has few pixels | jumps with each pixel | objects found, false objects; Dice of the found ones |
 # | a case holds several objects | is decided by the largest | objects found, and Dice per object |
 # | the boundary is what matters, in mm | does not say where | HD95, or surface Dice |
-# | people draw the boundary 1 mm apart | punishes what nobody can do better | surface Dice, with their spread as tolerance |
+# | people draw the boundary 1 mm apart | punishes what nobody could do better | surface Dice, with their spread as tolerance |
 # | a volume will be reported | may agree although places do not, or the reverse | difference in ml, beside Dice |
-# | it is thin, as a vessel | is decided by the width of one pixel | overlap of centerlines (clDice; not in this package) |
+# | it is thin, like a vessel | is decided by the width of one pixel | overlap of centerlines (clDice; not in this package) |
 # | many cases do not have it | is 0/0 there | false objects per such case |
 # | a miss costs more than a false alarm | weighs them alike | recall and precision, or F-beta: F1 in which recall counts more |
 #
 # ### Exercise 05.5: which metric?
 #
-# Four tasks. Choose for each of them one of `"Dice"`, `"HD95"`, `"surface Dice"`, `"objects found"`, `"recall"`, `"accuracy"`.
+# Here are four tasks. For each of them choose one of `"Dice"`, `"HD95"`, `"surface Dice"`, `"objects found"`, `"recall"`, `"accuracy"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Underline in each task what a good result must not get wrong: an area, a number of millimeters, a count, or a boundary with some play. Then look for the row of the table above that says it.
+#
+# <details><summary>Hint 2</summary>
+#
+# Ask of each metric what it does not see. Dice, recall and accuracy count pixels, so a large object outweighs small ones. HD95 is in mm, and leaves out the largest twentieth of the distances. Surface Dice forgives what lies within its tolerance. Accuracy also counts the background.
+#
+# </details>
+# </details>
 
 # %%
 answers = {
     "liver outline": ...,  # does the outlined area of a large organ agree?
-    "safety margin in mm": ...,  # radiotherapy: how far may the boundary of the spinal cord be off, at worst?
-    "nothing overlooked": ...,  # a second reader marks nodules, large and small; a person checks each mark
+    "safety margin in mm": ...,  # radiotherapy: how many mm is the boundary of the spinal cord off, its worst 5 % set aside?
+    "nothing overlooked": ...,  # a second reader marks nodules; each one missed counts the same, large or small
     "experts differ by 1 mm": ...,  # an outline that two experts draw up to 1 mm apart, and that is no error
 }
 check.metric_for(answers)
@@ -577,12 +647,12 @@ answers = {
 check.metric_for(answers)
 
 # %% [markdown]
-# In practice one reports an overlap *and* a distance, per class and per case. [The page on metrics](../book/metrics.md) says how each is computed here, and beside which library it was checked.
+# In practice one reports an overlap *and* a distance, per class and per case. [The page on metrics](../book/metrics.md) says how each is computed here, and against which library it was checked.
 
 # %% [markdown]
-# ## From which probability on is it a nodule?
+# ## Above what probability do we call it a nodule?
 #
-# The network gives a probability for each class, and so far each pixel took the most probable one. For a class that is rare, and costly to miss, one may ask for less: call it a nodule from a **threshold** on. Move the slider and watch the green and the red.
+# The network gives a probability for each class, and so far each pixel took the most probable one. For a class that is rare, and costly to miss, we may ask for less: call a pixel nodule as soon as its probability reaches a **threshold**. Move the slider and watch the green and the red.
 
 # %%
 from unet_helpers import predict_probabilities
@@ -613,14 +683,14 @@ def frame(threshold, counts):
 widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "threshold", start=6, width=400)
 
 # %% [markdown]
-# Green is found, red too much, blue missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). The same as curves, over all validation slices pooled:
+# Green is found, red is too much, blue is missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). Here is the same as curves, over all validation slices pooled:
 
 # %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
 # %% [markdown]
-# Dice hardly moves over most of the range. What the threshold buys is better seen in *objects*. An object is a connected piece of a mask; a true one is found if a pixel of it is predicted, and a predicted one is false if it holds no true pixel.
+# Dice hardly moves over most of the range. What the threshold buys is easier to see in *objects*. An object is a connected piece of a mask; a true one is found if at least one pixel of it is predicted, and a predicted one is false if it holds no true pixel.
 
 # %% nbval_tolerance=0.02
 from unet_helpers.evaluation import detect_objects
@@ -630,16 +700,16 @@ found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, pr
 pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# From the top down the network says less and is right more often: the false objects go from three for each one found to one for every four, and of the true ones about a third is missed at first and half in the end.
+# From top to bottom the network marks less and is right more often: the false objects go from three for each one found to one for every four, and of the true ones about a third is missed at first and half in the end.
 #
-# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not a question for the network: a second reader who looks at every mark may want the second row; where nobody looks, the fourth is the better one. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
+# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
 #
-# Two rules. A threshold is *chosen*, like a learning rate, and so it is chosen on **validation** patients: the best value on the test patients would be fitted to them, and its score would be too good. And when the curve has a flat top, its highest point is chance; take the plain value inside the flat part.
+# Two rules follow. A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: the best value on the test patients would be fitted to them, and its score would be too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
 
 # %% [markdown]
 # ## Is one better than the other?
 #
-# Two ideas that might help, at no training: call everything nodule from 0.1 on; or predict each slice and its mirror image, and average the two. First their means beside the plain rule, each with its interval over the validation patients:
+# Two ideas might help, without any training: call everything nodule from 0.1 on; or predict each slice and its mirror image, and average the two answers. First compare their means with that of the plain rule, each with its 95 % interval over the validation patients. (The part *How sure am I?* below shows how such an interval is made. Until then read it as the range in which the mean of very many such patients may well lie.)
 
 # %% nbval_tolerance=0.02
 mirrored = predict_probabilities(model, validation.images[:, :, ::-1])[:, :, ::-1]
@@ -649,7 +719,7 @@ candidates = {
     "with mirror image": (probabilities + mirrored).argmax(axis=-1),
 }
 scored = {name: evaluate(None, validation, data.class_names, predictions=p) for name, p in candidates.items()}
-means = pd.concat({name: one.summary(method="t") for name, one in scored.items()})
+means = pd.concat({name: one.summary() for name, one in scored.items()})
 means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 
 # %% [markdown]
@@ -659,23 +729,29 @@ means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 from unet_helpers.evaluation import compare
 
 plain = scored["most probable class"]
-compared = {name: compare(plain, scored[name], method="t") for name in list(scored)[1:]}
+compared = {name: compare(plain, scored[name]) for name in list(scored)[1:]}
 
-# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they lie on both sides of zero, too. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}}
+# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0. *6 of 7*: one patient has no value."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they also lie on both sides of zero. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}}
 differences = {name: one.differences for name, one in compared.items()}
-plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35), method="t")
+plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35))
 
 # %% nbval_tolerance=0.01
 rows = pd.concat({name: one.table for name, one in compared.items()})
 rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
 
 # %% [markdown]
+# When it is printed, a comparison names the patients it left out, and says why:
+
+# %% nbval_tolerance=0.01
+print(compared["with mirror image"])
+
+# %% [markdown]
 # Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign. Read the rows with the dots (the lung from 0.1 on is left out: next to nothing changes there):
 #
-# - **Six patients, not seven, in the rows of the nodule.** `compare` leaves out each patient in whom one side or the other has no value, and says so only in the column `patients`. Here it is the patient without a nodule, in whom no rule marks anything. But had one rule marked a speck there, and the other nothing, the first would have a 0, the second `nan`, and the pair would be left out: the false alarm would cost nothing. So count false alarms in patients without the object apart.
+# - **Six patients, not seven, in the rows of the nodule.** `compare` leaves out each patient in whom one side or the other has no value. Here it is the patient without a nodule, in whom no rule marks anything. But suppose that the mirror image had marked a speck there, and the plain rule nothing. The mirror image would have a 0, the plain rule `nan`, and the pair would be left out: the false alarm would cost nothing. The last line of the print would then say "false alarm of the second". The mean would still not hold it, so count false alarms in patients without the object separately.
 # - **From 0.1 on** rescues nodules in two patients and costs something in three, in one of them more than a tenth. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
-# - **The mirror image** makes no lung worse. The difference is *significant*: better in seven of seven. It is also one thousandth of Dice, too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
-# - For the nodule the mirror image is better in two patients and worse in two, at twice the time, and its interval holds 0 as well. Two ideas were compared here; whoever compares twenty finds one with a small `p` by luck.
+# - **The mirror image** makes no lung worse. The difference is *significant*: better in seven of seven. It is also one thousandth of Dice, which is too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
+# - For the nodule the mirror image is better in two patients and worse in two, at twice the time, and its interval holds 0 as well. Two ideas were compared here; compare twenty, and one of them will probably have a small `p` by luck.
 #
 # We keep the plain rule. Another choice could be defended just as well. What counts is that it is made here, on validation patients.
 #
@@ -685,18 +761,18 @@ rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round
 
 # %% nbval_tolerance=0.01
 assert not set(data.train.patients) & {*validation.patients, *data.test.patients}
-seen = evaluate(model, data.train, data.class_names).summary(method="t")
-unseen = plain.summary(method="t")
+seen = evaluate(model, data.train, data.class_names).summary()
+unseen = plain.summary()
 pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
 
 # %% [markdown]
-# For the lung there is no difference: it is large and easy, and the network has understood it. For the nodule three tenths of Dice lie between patients it has seen and patients it has not. With six patients a good part of that can be chance: the interval of the validation patients reaches from next to nothing to above the mean of the training patients. What is not chance would be what the network remembers of patients it has met.
+# For the lung there is no difference: it is large and easy, and the network has learned it. For the nodule, patients it has seen and patients it has not are three tenths of Dice apart. With six patients a good part of that can be chance: the interval of the validation patients reaches from next to nothing to above the mean of the training patients. The rest would be what the network remembers of patients it has met.
 #
-# Less crude is to shuffle slices and not patients ([notebook 01](01_data_pairing.ipynb)). In a scan with thin slices the same nodule then lies on both sides, and the score moves towards the upper rows. Here it should hardly move, because the slices are so far apart that a nodule lies in one of them only ([notebook 16](16_museum_of_bugs.ipynb) measures it on lungs). In both cases nothing in the number itself shows the leak.
+# It is less crude to shuffle slices instead of patients ([notebook 01](01_data_pairing.ipynb)). In a scan with thin slices the same nodule then lies on both sides, and the score moves toward that of the training patients. Here it should hardly move, because the slices are so far apart that a nodule lies in one of them only ([notebook 16](16_museum_of_bugs.ipynb) measures it on lungs). In both cases nothing in the number itself shows the leak.
 #
-# The finest is to *choose* on the test patients, and nobody notices it. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as the rule from 0.1 on was off the plain one in each patient; the best of many is the luckiest. How much too good does it look?
+# The subtlest is to *choose* on the test patients, which nobody notices. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as in each patient the rule from 0.1 on was off from the plain one; the best of many is the luckiest. How much too good does it look?
 
-# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the two thresholds above."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}}
+# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the plain rule and the rule from 0.1 on."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}}
 spread = differences["nodule from 0.1 on"]["nodule"].std() / np.sqrt(2)
 rng = np.random.default_rng(0)
 tried = [1, 2, 5, 10, 20, 50]
@@ -711,7 +787,7 @@ curves = {f"{n} patients": [too_good(k, n) for k in tried] for n in (7, 28, 112)
 plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limits=(-0.005, 0.13))
 
 # %% [markdown]
-# With one variant nothing is won: a single look is fair. With twenty, the best looks nearly a tenth of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
+# With one variant nothing is gained: a single look is fair. With twenty, the best looks nearly a tenth of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
 #
 # ## The test, once
 #
@@ -726,48 +802,48 @@ plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limit
 # | undefined cases | left out of the mean, and counted in the table |
 # | uncertainty | 95 % interval over patients, by Student's t (why not the bootstrap: below) |
 #
-# Whoever changes one of these after seeing the test result, and tests again, has used the test patients for a choice. They are then validation patients, and a test set no longer exists. So the next cell runs once.
+# If you change one of these after seeing the test result, and test again, you have used the test patients for a choice. They are then validation patients, and you no longer have a test set. So the next cell runs once.
 
 # %% nbval_tolerance=0.01
 test = data.test
 test_predictions = predict_masks(model, test.images)
 report = evaluate(model, test, data.class_names, by="patient", predictions=test_predictions)
-report.summary("dice", method="t").round(2)
+report.summary("dice").round(2)
 
-# %%
+# %% tags=["remove-cell"]
 assert report.summary("dice").loc["lung", "mean"] >= 0.95
 
 # %% [markdown]
-# Read a row from left to right: the mean over the patients; `low` and `high`, the interval that the next part explains; the median; the 5th and 95th percentile of the *patients*; how many cases have a value, and how many are undefined.
+# Read a row from left to right: the mean over the patients; `low` and `high`, the interval that the next part explains; the median; `min` and `max`, the range of the *patients*; how many cases have a value, and how many are undefined.
 #
 # The lung's interval is narrow: every patient is segmented about equally well. For the nodule the mean is below one half, and the interval covers most of what a mean could be: seven patients cannot pin it down.
-# The validation patients had said nearly the same. It need not be so: the epoch was chosen on them, which favors them a little, and seven other patients are other patients. Had the test been worse, the scandal would be to go back now and tune until it looks better.
+# The validation patients said nearly the same. It need not be so: the epoch was chosen on them, which favors them a little, and other patients are different patients. Had the test been worse, the scandal would be to go back now and tune until it looks better.
 #
-# The patients behind the numbers:
+# These are the patients behind the numbers:
 
 # %% mystnb={"figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}, "image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.99; those of the nodule are spread from 0 to about 0.8, two of them at 0."}}
-plotting.show_cases(report, method="t")
+plotting.show_cases(report)
 
 # %% [markdown]
-# The lung's dots are one cluster. The nodule's reach from 0 to 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie on the floor. Look them up:
+# The lung's dots are one cluster. The nodule's reach from 0 to 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie at 0. Look them up:
 
 # %% nbval_tolerance=0.02
 report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
 
 # %% [markdown]
-# Two zeros, for two reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Both 0: what is there was missed, and something else was marked. A third reason does not occur here: recall 0/0, where there is *no* nodule and a few false pixels cost the whole score. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart. And the row of `NaN` is the patient without a nodule, in whom none was marked either.
+# The two zeros have two reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Both 0: what is there was missed, and something else was marked. A third reason does not occur here: recall 0/0, where there is *no* nodule and a few false pixels cost the whole score. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart. The row of `NaN` is the patient without a nodule, in whom none was marked either.
 #
-# The same patients in IoU, and in mm:
+# Here are the same patients in IoU, and in mm:
 
 # %% nbval_tolerance=0.02
 tables = {name: report.summary(name) for name in ("iou", "hd95")}
 pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
 
 # %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has an HD95 of the lung of little more than a pixel. Mind what this is a number of: in each slice 95 % of the boundary lies within the slice's HD95 of the true one, measured within its plane, and the patient's number is the mean over the slices. What lies in the slices above and below does not count, so it is not the HD95 of the whole surface of a lung. The mean over patients is a little higher.
-# The nodule's HD95 is only a few millimeters more than the lung's, although its Dice is so much lower. Look at the last column: beside the patient without a nodule, the two with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it stands beside Dice and recall, and never alone.
+# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has an HD95 of the lung of little more than a pixel, and the mean over patients is a little higher. Mind what this number measures: in each slice 95 % of the boundary lies within the slice's HD95 of the true one, measured within its plane, and the patient's number is the mean over the slices. What lies in the slices above and below does not count, so it is not the HD95 of the whole surface of a lung.
+# The nodule's HD95 is only a few millimeters more than the lung's, although its Dice is so much lower. Look at the last column: apart from the patient without a nodule, the two with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it is reported beside Dice and recall, and never alone.
 #
-# And as a second reader would count, nodule by nodule in each slice:
+# A second reader would count differently, nodule by nodule in each slice:
 
 # %% nbval_tolerance=0.01
 pairs = list(zip(test.masks == 2, test_predictions == 2))
@@ -791,12 +867,12 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# The lungs are nearly right in all three rows. What separates the best patient from the worst is the small thing in the lung. The median patient has lost it in this slice too; the Dice comes from the other slices. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
+# The lungs are nearly right in all three rows. What separates the best patient from the worst is the small thing in the lung. In the median patient, too, it is missed in this slice; that patient's Dice comes from the other slices. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
 
 # %% [markdown]
 # ## How sure am I?
 #
-# With seven *other* patients the mean would have been another. How different? We cannot get new patients, but we can draw patients from those that we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws tells how much the mean owes to the choice of patients. This is the **bootstrap**.
+# With seven *other* patients the mean would have been different. How different? We cannot get new patients, but we can draw from the patients that we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws shows how much the mean depends on which patients were chosen. This is the **bootstrap**.
 
 # %% nbval_tolerance=0.01
 values = report.of_class("nodule")["dice"].dropna().to_numpy()
@@ -816,39 +892,48 @@ with plotting.figure(width=4.4, height=2.6) as (fig, axes):
 fig
 
 # %% [markdown]
-# In code: draw row numbers, take the values, average each row, cut off 2.5 % at both ends.
+# The code does four things: it draws patients by number, takes their values, averages each draw, and cuts off 2.5 % at both ends.
 
 # %% [markdown]
 # ### Why patients and not slices?
 #
 # There are fifty-six test slices, and only seven patients. Fifty-six numbers promise a narrower interval. But the slices of one patient share one anatomy, one scan, one level of noise: they are not fifty-six independent witnesses.
-# To see what goes wrong, cut each patient into finer slices. Neighbors in a real scan are a millimeter apart and almost equal; the extreme is to count each slice ten times.
+#
+# Scanners cut finer than our eight slices a patient. So let us do the same with seven other patients, in 48 slices each. We score them twice, with every sixth slice only and with all of them, and draw slices or patients.
 
-# %% nbval_tolerance=0.01
+# %% nbval_tolerance=0.03
 from unet_helpers import bootstrap_interval
+from unet_helpers.data import subset_of_patients
+from unet_helpers.phantom import make_patient
 
-slices = evaluate(None, test, data.class_names, by="slice", predictions=test_predictions)
-
-
-def widths(name, times):
-    of_class = slices.of_class(name)
-    score, patients = (np.repeat(of_class[key].to_numpy(), times) for key in ("dice", "patient"))
-    intervals = {"slices drawn": bootstrap_interval(score), "patients drawn": bootstrap_interval(score, patients)}
-    return {drawn: high - low for drawn, (low, high) in intervals.items()}
+fine = subset_of_patients([make_patient(0, index=index, slices=48) for index in range(88, 95)])
+slices = evaluate(None, fine, data.class_names, by="slice", predictions=predict_masks(model, fine.images))
 
 
-table = {(name, f"each slice {times}×"): widths(name, times) for name in ("lung", "nodule") for times in (1, 10)}
-pd.DataFrame(table).T.round(3)
+def widths(name, every):
+    of_class = slices.of_class(name).iloc[::every]
+    score, patients = of_class["dice"].to_numpy(), of_class["patient"].to_numpy()
+    by_slice, by_patient = (bootstrap_interval(score, groups, method="percentile") for groups in (None, patients))
+    return {"slices drawn": np.diff(by_slice).item(), "patients drawn": np.diff(by_patient).item()}
+
+
+cuts = {
+    (name, f"{48 // every} slices a patient"): widths(name, every) for name in ("lung", "nodule") for every in (6, 1)
+}
+pd.DataFrame(cuts).T.round(3)
+
+# %% tags=["remove-cell"]
+assert widths("nodule", 1)["slices drawn"] < 0.8 * widths("nodule", 1)["patients drawn"]
 
 # %% [markdown]
-# From one row of a class to the next, no patient was added and nothing was learned. Drawing slices, the interval shrinks to about a third, and with more copies it would go on shrinking towards zero. (Exact copies are the extreme. Real thin slices differ a little from one to the next, so that they shrink it by less; by how much, this table does not measure.) It answers how well *these patients* are known. Drawing patients, it stays as it was, because there are still seven of them. That is the interval to report: the next scan will be of a new patient, not a new slice of an old one.
+# The table shows the widths of the intervals. Take the nodule first. With all 48 slices both become narrower, because each patient is known better. But the interval from drawing slices is a good third narrower than the one from drawing patients, and the finer you cut, the more it claims: count each slice twice, and it shrinks by another 30 % with nothing learned. It says how well *these patients* are known. The interval from drawing patients says what we want to know, because the next scan will be of a new patient, not a new slice of an old one.
 #
-# Without the repetition, drawing slices hardly narrows the nodule's interval, and the lung's is even wider, because slices so far apart differ as much as patients do, or more. In such data it matters little which of the two you draw. In a scan with thin slices neighbors are nearly the same, and there it does.
+# This is not so for every class. For the lung the two hardly differ, with 8 slices or with 48: its Dice varies as much from one end of a patient to the other as it does between patients. In such data it matters little which of the two you draw; you only know after you have drawn patients.
 
 # %% [markdown]
-# ### Does it hold what it promises?
+# ### Does it keep its promise?
 #
-# A 95 % interval should hold the true mean in 95 of 100 studies. That can be tried out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule, in patients who differ more than the slices of one patient do:
+# A 95 % interval should hold the true mean in 95 of 100 studies. We can try that out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule, in patients who differ more than the slices of one patient do. It also tried two other intervals. **Student's t** is a formula: it goes as far from the mean to both sides as a multiple of the standard error, which is the standard deviation of the patients' values, divided by the square root of their number; the fewer patients, the larger the multiple. The **studentized** bootstrap finds its multiples, one for each side, from draws of patients, each measured in its own standard error:
 
 # %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}}
 import json
@@ -863,7 +948,7 @@ curves = {"promised": [0.95] * len(coverage)} | {name: coverage[kind] for name, 
 plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the true mean", limits=(0.4, 1))
 
 # %% [markdown]
-# Slices drawn: wrong half of the time, and more patients do not mend it. (Where slices differ as much as patients, as in our phantom, the harm is small: the row *nodule, checkpoint* on [the page on metrics](../book/metrics.md).) Patients drawn with the plain bootstrap: too narrow for few patients, because it can only draw what it has, and nearly right from about twenty on. Student's t and the studentized bootstrap correct most of that. On our seven patients:
+# If slices are drawn, the interval is wrong half of the time, and more patients do not mend it. (Where slices differ as much as patients, as in our phantom, the harm is small: the row *nodule, checkpoint* on [the page on metrics](../book/metrics.md).) If patients are drawn, the plain bootstrap is too narrow for few of them, because it can only draw what it has, and nearly right from about twenty on. Student's t and the studentized bootstrap correct most of that. For our test patients (six of the seven have a value):
 
 # %% nbval_tolerance=0.01
 ends = {method: bootstrap_interval(values, method=method) for method in ("percentile", "t", "studentized")}
@@ -871,11 +956,29 @@ ends["studentized, other seed"] = bootstrap_interval(values, method="studentized
 pd.DataFrame(ends, index=["low", "high"]).T.round(2)
 
 # %% [markdown]
-# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. The studentized bootstrap is the widest, with either seed, and begins below 0, where no Dice can lie. All of them say: about 0.4, and not much more.
+# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. The studentized bootstrap is the widest, with either seed, and begins below 0, where no Dice can lie. All of them say that the mean is about 0.4, and say little beyond that.
+#
+# So in this series every interval over patients is Student's t, unless another is named; `bootstrap_interval(values)`, `summary`, `compare` and the figures use it by default. With fewer than **five** patients they give no interval at all. For five patients it is about as wide as the range from the lowest to the highest value, for four nearly half again as wide, and for three more than twice as wide. Then give the range, and call it that: it says what was seen and promises nothing. In the model card below, the nodule's HD95 has a value in four patients only.
 #
 # ### Exercise 05.6: an interval over patients
 #
 # Write `interval(values, patients)`: 1000 or more times, draw as many patients as there are, with replacement, take *all* values of each drawn patient, and average. Return the 2.5th and the 97.5th percentile of these means.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write down three patients with two, one and three values, and draw three *patients* by lot, as with a die. Which values go into the mean of this draw? How often does a value count if its patient was drawn twice?
+#
+# <details><summary>Hint 2</summary>
+#
+# `groups` already holds the values of each patient. `rng.integers(len(groups), size=len(groups))` draws as many numbers of patients as there are, with replacement. Put all values of the drawn patients together, take their mean, and do this 1000 times in a loop. Then cut off 2.5 % at both ends; `np.quantile` counts from 0 to 1, `np.percentile` from 0 to 100.
+#
+# <details><summary>Hint 3</summary>
+#
+# The mean of one draw is `np.concatenate([groups[i] for i in drawn]).mean()`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -904,7 +1007,7 @@ check.interval(interval)
 # %% [markdown]
 # ## How well do people agree?
 #
-# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two boundaries. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined a nodule?
+# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two boundaries. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined each nodule?
 
 # %%
 readers = json.loads((RESULTS / "readers.json").read_text(encoding="utf-8"))["results"]
@@ -919,7 +1022,7 @@ marked[1:].to_frame().T
 #
 # And where two of them did outline something, how well do the outlines agree?
 
-# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows: the slices that all four outlined, the same for all three; a reader beside one other, beside the consensus of the other three, and beside that of all four."}, "image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}}
+# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows are over the same slices, in which all four outlined something: a reader against one other, against the consensus of the other three, and against that of all four."}, "image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}}
 runs = {"two readers": readers["pairs"]} | readers["pairs_by_size"]
 runs["four masks: two readers"] = readers["pairs_of_four_masks"]
 runs["… consensus of the others"] = readers["others_of_four_masks"]
@@ -931,12 +1034,12 @@ plotting.show_estimates(runs, {"Dice per slice": "dice"}, limits=(0.65, 0.9), pa
 print(f"two readers, 0 where only one of them outlined something: {readers['pairs']['dice_one_empty_is_0']:.2f}")
 
 # %% [markdown]
-# - Two readers agree with a Dice a little below 0.8, **where both outlined something**. Over all pairs, with 0 where only one of them did, it is less than half of that, the number above: the average decides here as well.
+# - Two readers agree with a Dice a little below 0.8, **where both outlined something**. Over all pairs, with 0 where only one of them did, it is less than half of that (the number above): the average decides here as well.
 # - **Small nodules agree less** than large ones. That is the disk from above: the same uncertainty of the boundary costs them more.
 # - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them. A consensus evens out the habits of its members.
-# - With the **own mask in the consensus** the number rises further, because the reader is compared with the own work in part. That is leakage.
+# - With the reader's **own mask in the consensus** the number rises further, because each reader is compared in part with their own work. That is leakage.
 #
-# How does a network stand beside that? [Notebook 15](15_your_own_data.ipynb) trains one on such slices. Its test patients, measured for the network, and with each reader in its place in turn:
+# How does a network compare? [Notebook 15](15_your_own_data.ipynb) trains one on such slices. Its test patients were measured for the network, and then with each reader in its place in turn:
 
 # %%
 network = json.loads((RESULTS / "lidc.json").read_text(encoding="utf-8"))["results"]
@@ -947,19 +1050,19 @@ own = [network[key] for key in ("dice_mean", "dice_median", "missed", "false_ala
 pd.DataFrame({"network": own, "a reader": [reader[key] for key in keys]}, index=rows).round(2)
 
 # %% [markdown]
-# The reference is what at least two readers outlined: of four for the network, of the *other three* for a reader. Dice and `missed`, nothing marked at all, are over the slices where the reference holds a nodule; `false alarms` are over the others.
+# The reference is what at least two readers outlined: of four for the network, of the *other three* for a reader. `missed` is the share of slices in which nothing at all was marked; it and Dice are over the slices where the reference holds a nodule. `false alarms` are over the others.
 #
 # In three of the four rows the network beats the readers. The table does not show that it is better:
 #
-# - **Another reference.** It is stricter for a reader. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
+# - **Another reference.** The reference is stricter for a reader. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
 # - **An easier task.** The network sees pictures cut out around a place that somebody had outlined; a reader searched the whole scan. It has also been trained on the consensus of such readers, and its operating point was chosen for this score.
 # - **A harder task.** It sees one slice; a reader could scroll.
 #
-# So the readers' agreement is a scale and not a wall. It tells that the network's mean Dice is not "two thirds of perfect": people whose profession it is disagree about as much. But a network can agree with a consensus better than any one reader does, and still share every error that the readers have in common. Only another kind of truth (a biopsy, a follow-up scan) could show that.
+# So the readers' agreement is a scale and not a wall. It shows that the network's mean Dice is not "two thirds of perfect": people whose profession it is disagree about as much. But a network can agree with a consensus better than any one reader does, and still share every error that the readers have in common. Only another kind of truth (a biopsy, a follow-up scan) could show that.
 #
 # ## The model card
 #
-# A number travels without its notebook. A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, for what it was made and tested, with which result, and for what not to use it. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
+# A number travels without its notebook. A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, what it was made and tested for, with what result, and what it must not be used for. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
 
 # %%
 from IPython.display import Markdown
@@ -975,10 +1078,10 @@ words = {
     "Ethical considerations": "Good numbers on phantoms could be taken for a result on patients. They are none.",
     "Caveats and recommendations": "Read the nodule's row, not only the lung's. Seven patients say little about it.",
 }
-Markdown(fill_model_card(report, words, method="t"))
+Markdown(fill_model_card(report, words))
 
 # %% [markdown]
-# Seven of the nine sections are words, and two come out of `report`: metrics, and "quantitative analyses" with its failures. Whoever evaluates again gets another card; nobody has to copy numbers. The [model card of the series](../book/ethics_and_model_card.md) has the same sections at length.
+# Seven of the nine sections are words, and two come out of `report`: metrics, and "quantitative analyses" with its failures. A new evaluation gives a new card, and nobody has to copy numbers. The [model card of the series](../book/ethics_and_model_card.md) has the same sections at length.
 #
 # ## What may be concluded
 #
@@ -996,7 +1099,7 @@ Markdown(fill_model_card(report, words, method="t"))
 # - **May not be said**: "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
 # - **Seven patients are few.** The interval says so. A single unusual patient would change the picture; only more patients help.
 #
-# The next question is: the errors that we counted here, where are they, and why?
+# The next notebook asks where the errors that we counted here lie, and why.
 
 # %% [markdown]
 # ## Take-aways
@@ -1007,7 +1110,7 @@ Markdown(fill_model_card(report, words, method="t"))
 # - 0/0 is `nan`: leave it out visibly, count it, and watch the false positives on empty slices.
 # - The target decides the metric: overlap, distance and objects see different errors, and a distance needs the spacing.
 # - Choose on validation, compare in pairs, test once, and give an interval over patients.
-# - The readers' agreement is a scale to read a result on. It is a limit only for agreeing with a reader.
+# - The readers' agreement is a scale to read a result on. It limits only how well anything can agree with a reader.
 
 # %% [markdown]
 # ## Questions to test yourself
@@ -1028,7 +1131,7 @@ Markdown(fill_model_card(report, words, method="t"))
 # 4. The one that leaves out all slices whose ground truth is empty.
 # 5. It was fitted to these patients, so that its score is too good for others.
 # 6. Two patients; an interval should be drawn over two, and two are too few for one.
-# 7. That does not follow. A consensus averages the readers' whims out, so that anything sensible agrees better with it than with one reader. Measure each reader against the consensus of the others, on the same cases.
+# 7. That does not follow. A consensus averages out the readers' whims, so anything sensible agrees better with it than with one reader. Measure each reader against the consensus of the others, on the same cases.
 #
 # </details>
 

@@ -41,7 +41,7 @@ model = load_checkpoint()
 validation = data.validation
 predictions = predict_masks(model, validation.images)
 
-# %% mystnb={"figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red is also a pixel with the wrong class, such as nodule taken for lung."}, "image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: another slice near the tips; the errors are thin lines along the edges, and a small nodule that is missing."}}
+# %% mystnb={"figure": {"caption": "The worst slice for the nodule class (top) and for the lung class (bottom) among the validation patients. Red also marks pixels with the wrong class, such as nodule taken for lung."}, "image": {"alt": "Two rows of four panels: image, ground truth, prediction and errors. Top: a slice near the tips of the lungs with a nodule that is missing in the prediction. Bottom: another slice near the tips; the errors are thin lines along the edges, and a small nodule that is missing."}}
 from unet_helpers import plotting
 
 slices = evaluate(None, validation, data.class_names, by="slice", predictions=predictions)
@@ -53,25 +53,25 @@ plotting.show_predictions(
     validation.images[rows], validation.masks[rows], predictions[rows], spacings=validation.spacing[rows]
 )
 
-# %%
+# %% tags=["remove-cell"]
 assert 0.9 < slices.of_class("lung")["dice"].min() < 0.98 and slices.of_class("nodule")["dice"].min() == 0
 
 # %% [markdown]
 # An average hides these two pictures. In the first a nodule is lost, and the Dice of the nodule class is 0. The second is the worst for the lungs, and one has to look closely: the errors are thin lines, and the Dice of the lung class is still above 0.9. This notebook takes the errors apart.
 #
-# It looks at the **validation** patients. The test patients were opened once, in notebook 05, and stay closed: what you look at in order to repair your model is no test any more.
+# It looks at the **validation** patients. The test patients were opened once, in notebook 05, and stay closed: once a case has helped you fix the model, it is no longer test data.
 
 # %% [markdown]
 # ## The worst cases first
 #
-# Dice of each patient, one point per patient and class:
+# Here is the Dice of each patient, one point per patient and class:
 
 # %% mystnb={"figure": {"caption": "Dice of the validation patients. Diamond and bar: mean and 95 % interval by Student's t."}, "image": {"alt": "Dice per patient for lung and nodule. All lung points lie close together just below one; the nodule points are spread from zero to about 0.9."}}
 patients = evaluate(None, validation, data.class_names, predictions=predictions)
 plotting.show_cases(patients, method="t")
 
 # %% [markdown]
-# Two classes, two stories. The lung is good in every patient. The nodules are good in some patients and lost, altogether or nearly, in others; a mean over such a class describes nobody. (A patient without a nodule, in whom none was predicted, has no point: 0/0.)
+# The two classes tell two stories. The lung is good in every patient. The nodules are good in some patients and lost, altogether or nearly, in others; a mean over such a class describes nobody. (A patient without a nodule, in whom none was predicted, has no point: 0/0.)
 
 # %% mystnb={"figure": {"caption": "The six worst slices that hold a nodule: all have Dice 0, the largest nodule first. Yellow: ground truth; dashed: prediction."}, "image": {"alt": "Six close-ups of nodules, outlined in yellow, with no dashed line of a prediction at the nodule: they were missed. All are two to six pixels wide, and some lie at the wall of the lung."}}
 worst = with_object[with_object["class"] == "nodule"]["case"].iloc[:6]
@@ -83,7 +83,7 @@ for k in rows:
 plotting.show_kinds(examples, columns=3, panel=2.4, fill=0)
 
 # %% [markdown]
-# Look at such pictures before you compute anything else. Small nodules, faint nodules, nodules at the wall of the lung: a suspicion about the cause comes from looking. Whether it is right, numbers must say. Two of these suspicions are tested below.
+# Look at such pictures before you compute anything else. Small nodules, faint nodules, nodules at the wall of the lung: a suspicion about the cause comes from looking. Numbers must say whether it is right. Two of these suspicions are tested below.
 
 # %% [markdown]
 # ## Where are the errors?
@@ -100,7 +100,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The lung errors are brightest at the inner side of the lungs. Elsewhere they are a haze, because each slice has its outline at another place; the nodule errors are spots and small rings, because nodules are rare and sit anywhere. A map of the picture does not say what the haze is. So ask the mask: how far is each wrong lung pixel from the **true boundary**?
+# The lung errors are brightest at the inner side of the lungs. Elsewhere they are a haze, because each slice has its outline in a different place; the nodule errors are spots and small rings, because nodules are rare and sit anywhere. The map does not say what the haze is. So ask the mask: how far is each wrong lung pixel from the **true boundary**?
 
 # %% mystnb={"figure": {"caption": "How much of the lung error is left when errors within a tolerance of the true boundary are forgiven."}, "image": {"alt": "A falling curve: the share of wrong lung pixels that are further from the boundary than a tolerance between 0 and 15 mm. It stays at 1 up to one millimeter, falls below a tenth before two, and is close to zero after ten."}}
 from unet_helpers.failures import distance_to_boundary
@@ -117,12 +117,12 @@ fig
 round(float((lung_distances < 2).mean()), 1)
 
 # %% [markdown]
-# Nine tenths of the wrong lung pixels lie within 2 mm of the true boundary. A pixel is about 3 mm wide here, so that the center of one that touches the boundary is half of that away: most errors of the lung class are one pixel deep. Where exactly the boundary runs is a question of the blur of the scanner and of the pixel grid; two readers who outline the same lung may disagree as much. The tenth that lies further in or out is worth a look.
+# Nine tenths of the wrong lung pixels lie within 2 mm of the true boundary. A pixel is about 3 mm wide here, and the center of one that touches the boundary is half of that away from it: most errors of the lung class are one pixel deep. Where exactly the boundary runs is a question of the blur of the scanner and of the pixel grid; two readers who outline the same lung may disagree by as much. The tenth that lies further in or out is worth a look.
 
 # %% [markdown]
 # ### By height in the body
 #
-# The slices of a patient run from the tips of the lungs (slice 0) to the diaphragm (slice 7). Where is the network worst? Two measures: the Dice, and the wrong pixels per pixel of true boundary.
+# The slices of a patient run from the tips of the lungs (slice 0) to the diaphragm (slice 7). Where is the network worst? We use two measures: the Dice, and the wrong pixels per pixel of true boundary.
 
 # %% mystnb={"figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}, "image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at both ends and dips a little in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, well above the other slices; the tips come second."}}
 import pandas as pd
@@ -137,16 +137,16 @@ with plotting.figure(1, 2, width=7, height=2.6) as (fig, axes):
     per_edge.plot(ax=axes[0, 1], marker="o", ylabel="wrong per boundary pixel", xlabel="slice", ylim=(0, 0.5))
 fig
 
-# %%
+# %% tags=["remove-cell"]
 assert per_edge.idxmax() in (3, 4) and dice_by_height.idxmin() in (0, 7)
 
 # %% [markdown]
-# They disagree. The Dice is lowest at the two ends, where the lungs are small or thin: there the same error of one pixel weighs more. The boundary itself is worst in the **middle**, at the root of the lungs, where vessels and airways enter and the image shows no clear edge. (The tips come second: there the boundary is worse, too.) In the middle the Dice shows only a small dip, because the lungs are large. Count the errors per boundary pixel before you say where a network is weak.
+# They disagree. The Dice is lowest at the two ends, where the lungs are small or thin: there the same error of one pixel weighs more. The boundary itself is worst in the **middle**, at the root of the lungs, where vessels and airways enter and the image shows no clear edge. (The tips come second: there the boundary is worse as well.) In the middle the Dice shows only a small dip, because the lungs are large. Count the errors per boundary pixel before you say where a network is weak.
 
 # %% [markdown]
 # ## Which nodules are missed?
 #
-# For nodules the question is first whether they are found at all. The validation patients have too few of them to say at which size the network begins to see. With patients you would now go and annotate more. The phantom can simply be asked for more: patients 49 to 72 of the same family, whom neither training nor test has seen. `tabulate_objects` lists every true object with its size and the share of it that was predicted.
+# For nodules the first question is whether they are found at all. The validation patients have too few of them to say at which size the network begins to see. With patients you would now go and annotate more. The phantom can simply be asked for more: patients 49 to 72 of the same family, which neither training nor test has seen. `tabulate_objects` lists every true object with its size and the share of it that was predicted.
 
 # %% nbval_tolerance=0.02
 from unet_helpers.data import subset_of_patients
@@ -160,7 +160,7 @@ nodules = tabulate_objects(more, more_predictions, index=2)
 nodules.drop(columns="patient").round(2).head(3)
 
 # %% [markdown]
-# One row per nodule cross-section: its center in pixels, its diameter in mm, its contrast to the surroundings on the scale of the image (1 is 1500 HU), and how much of it is covered. `found` means that any pixel is covered, which is generous: a single pixel by luck counts. Say what you count as found, before you count. Here: a third of the nodule.
+# One row per nodule cross-section: its center in pixels, its diameter in mm, its contrast to the surroundings on the scale of the image (1 is 1500 HU), and how much of it is covered. `found` means that any pixel is covered, which is generous: a single pixel by luck counts. Say what you count as found before you count. Here it is more than a third of the nodule.
 
 # %% nbval_tolerance=0.01
 nodules["found"] = nodules["covered"] > 1 / 3
@@ -169,12 +169,12 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but that none of the smallest and most of the largest were found is no chance. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
+# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 5 of 13 tells a recall to within a quarter at best; but it is not by chance that none of the smallest and most of the largest were found. Size is not the whole story, because between 8 and 16 mm some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
 #
-# Some nodules are bright, others a faint haze. Split by both, at 300 HU and at 12 mm:
+# Some nodules are bright, others are a faint haze. Split them by contrast and by size, at 300 HU and at 12 mm:
 
 # %% nbval_tolerance=0.01
 nodules["HU"] = nodules["contrast"] * 1500
@@ -195,7 +195,7 @@ with plotting.figure(width=5, height=3.2) as (fig, axes):
 fig
 
 # %% [markdown]
-# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the small ones few are, bright or faint; and those of the faint ones that are found are large. Two likely causes, and two remedies to try: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window. The mean Dice told nothing of this.
+# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the small ones few are, bright or faint; and the faint ones that are found are large. This suggests two causes, and two remedies to try: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window. The mean Dice said nothing of this.
 #
 # What are the faint ones? The phantom keeps a list of its nodules; a real study would ask a radiologist.
 
@@ -213,12 +213,12 @@ solid = nodules[(nodules["kind"] == "solid") & (nodules["diameter_mm"] > 12)]
 assert solid["found"].all() and nodules.loc[nodules["kind"] == "ground-glass", "found"].mean() < 0.5
 
 # %% [markdown]
-# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. The second table says how many of each kind and size were found: of the ground-glass ones below 12 mm none and above 12 mm little more than half, of the solid ones above 12 mm all. That is a sentence a user can work with, and the mean Dice is not: *of ground-glass nodules this model sees the large ones only, and not each of these.*
+# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through, with a density between air and tissue. The second table says how many of each kind and size were found: of the ground-glass ones below 12 mm none and above 12 mm little more than half, of the solid ones above 12 mm all. A user can work with such a sentence, and not with the mean Dice: *of ground-glass nodules this model sees the large ones only, and not each of these.*
 
 # %% [markdown]
 # ## An atlas of failures
 #
-# "Wrong" is no diagnosis. An atlas gives every error a name, and so that the name is the same tomorrow and for everybody, each name is a rule that a program applies. The rules are asked from top to bottom; the first that holds gives the name.
+# "Wrong" is no diagnosis. An atlas gives every error a name. So that the name is the same tomorrow and for everybody, each name is a rule that a program applies. The rules are asked from top to bottom; the first that holds gives the name.
 
 # %%
 from unet_helpers.failures import ATLAS
@@ -236,7 +236,7 @@ errors, pieces = tabulate_atlas(more, more_predictions, data.class_names)
 errors.groupby(["class", "kind"])["pixels"].agg(pieces="size", pixels="sum").unstack("class").fillna(0).astype(int)
 
 # %% [markdown]
-# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about fifteen missed objects, a dozen false islands, and some pieces that the image hardly shows. Five kinds do not occur at all: nobody's lungs were cut here, nothing was split or merged, no hole was left, and no object was taken for a class other than that of its surroundings.
+# For the lung nearly every piece is a shift of the boundary, and most of these are one or two pixels large. For the nodules most wrong pixels are that as well, but what a radiologist would ask about is further down: about fifteen missed objects, a dozen false islands, and some pieces that the image hardly shows. Five kinds do not occur at all: no lungs were cut off here, nothing was split or merged, no hole was left, and no object was taken for a class other than that of its surroundings.
 
 # %% mystnb={"figure": {"caption": "The largest piece of each kind. Yellow: ground truth; dashed: prediction; filled: the error."}, "image": {"alt": "Six close-ups with a title each. Slice-end error: a tiny true outline between the two lungs, without a prediction. Low contrast: a large, round, faint nodule, missed as a whole. Missed object: a small nodule beside vessels, missed. False island: a piece outside of the body, at the edge of the picture, predicted as lung. Boundary shift: a bright round nodule of which the rim was not predicted. Leak: a piece beside the lung's inner border, predicted as lung."}}
 examples = {}
@@ -254,14 +254,14 @@ for kind in ATLAS:
 plotting.show_kinds(examples, columns=4, panel=2.3)
 
 # %% [markdown]
-# Most lie where one would look for them: beside vessels, at the border of the lung; and one where nobody would, outside of the body. The *low contrast* is a large nodule of ground glass, missed as a whole: the last cross at the right in the picture of sizes. Two other names are right by their rules and say little. Of the nodule with a *boundary shift* the whole rim is missing, a large part of its area: in so small an object many pixels lie near the boundary. And the *slice-end error* is a crumb of lung, three pixels between the two lungs. It lies over a lung of the slice beside it, but that slice is about 30 mm away.
+# Most of them lie where one would look for them: beside vessels, at the border of the lung. One lies where nobody would look, outside the body. The *low contrast* is a large nodule of ground glass, missed as a whole: the last cross at the right in the picture of sizes. Two other names are right by their rules and say little. Of the nodule with a *boundary shift* the whole rim is missing, a large part of its area: in so small an object many pixels lie near the boundary. And the *slice-end error* is a crumb of lung, three pixels between the two lungs. It lies over a lung of the slice beside it, but that slice is about 30 mm away.
 #
 # Each kind has another remedy. A *missed object* asks for more examples like it, or for a loss that weighs it. A *false island* asks for more slices without the object, or for a rule on size. A *boundary shift* may ask for nothing. A *leak* points at an edge that the image does not show. A *low contrast* asks for another window, or for a reader's patience: what the image does not show, no network finds.
 
 # %% [markdown]
 # ### The end of a nodule
 #
-# The table above has no *slice-end error* of a nodule, and there is none to be had. These slices lie 25 to 32 mm apart, and each nodule is in one of them only: there is no slice in which it goes on. Two nodules may lie one above the other, and then nothing in the two masks tells them from one. Before you read a name, ask whether your images can show what it says.
+# The table above has no *slice-end error* of a nodule, and there cannot be one. These slices lie 25 to 32 mm apart, and each nodule is in one of them only: there is no slice in which it goes on. Two nodules may lie one above the other, but nothing in the two masks tells them from a single one. Before you read a name, ask whether your images can show what it says.
 #
 # Closer slices can. Patients 73 to 76, each in 32 slices instead of 8:
 
@@ -282,16 +282,27 @@ examples = {
 }
 plotting.show_kinds(examples, columns=4, panel=2.3, fill=0)
 
-# %%
+# %% tags=["remove-cell"]
 assert len(ends) and not len(errors[(errors["class"] == "nodule") & (errors["kind"] == "slice-end error")])
 
 # %% [markdown]
 # Now nodules have ends, and two of these were missed, each of a nodule that is found in the next slice, where it is larger. Counted by cross-sections, as in the tables above, that would be two missed nodules; counted by nodules, it is none. And the remedy differs: not more nodules like these two, but a network that sees the slices above and below ([notebook 10](10_volumes_and_3d_unet.ipynb)).
-#
+
 # %% [markdown]
 # ### Exercise 06.1: name the kind
 #
-# Six pairs of masks, each with one error. Write the name of the kind beside each letter.
+# Here are six pairs of masks, each with one error. Write the name of the kind beside each letter.
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask two questions of each drawing. Are the wrong pixels missing (true and not predicted), or too many (predicted and not true)? And which true and predicted objects do they touch?
+#
+# <details><summary>Hint 2</summary>
+#
+# In four of the drawings pixels are missing: at the rim, inside, between two predicted parts, or a whole object. In the other two there are too many: how many true objects does the bar touch? Look for each description among the rules that `ATLAS` printed above.
+#
+# </details>
+# </details>
 
 # %% mystnb={"figure": {"caption": "Yellow: ground truth; dashed: prediction; filled: errors."}, "image": {"alt": "Six small drawings of a true outline and a dashed predicted outline with the wrong pixels filled. A: the prediction is a slightly smaller disk. B: of two true disks one is not predicted. C: a predicted disk with a gap inside. D: a bar runs from the predicted disk out to the right. E: a bar joins two disks. F: a vertical gap runs through a true ellipse."}}
 from unet_helpers.teaching.checks import failure_analysis as check
@@ -312,7 +323,23 @@ check.name_the_kind(names)
 # %% [markdown]
 # ### Exercise 06.2: a rule that a program applies
 #
-# Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object. `ndimage.label(mask, np.ones((3, 3)))` returns two things: an array in which the pixels of each connected object carry its number, from 1 on, and how many objects there are. Pixels that meet at a corner are connected.
+# Write one of the rules yourself: given truth and prediction of one class in one slice (binary), return the mask of the false islands, the predicted objects that touch no true object, that is, share no pixel with one. `ndimage.label(mask, np.ones((3, 3)))` returns two things: an array in which the pixels of each connected object carry its number, from 1 on, and how many objects there are. Pixels that meet at a corner are connected.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw two predicted objects, one that overlaps a true object by a single pixel, and one that overlaps none. Which *whole* objects belong in the answer? Why is `predicted & ~truth` not it?
+#
+# <details><summary>Hint 2</summary>
+#
+# Number the predicted objects with `label`. The numbers that occur at true pixels, `labels[truth & predicted]`, belong to objects that touch. Everything else that is predicted is an island.
+#
+# <details><summary>Hint 3</summary>
+#
+# `np.isin(labels, numbers)` is `True` at each pixel whose object has one of these numbers, and `~` turns it round. `label` returns two things: `labels, count = ndimage.label(predicted, np.ones((3, 3)))`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -335,7 +362,7 @@ check.false_islands(false_islands)
 # %% [markdown]
 # ### What each kind costs
 #
-# Pixels are not yet Dice. Ask it this way: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise? (Here all pixels of all patients are pooled, so that large nodules decide; [notebook 05](05_evaluation.ipynb).)
+# Pixels are not yet Dice. So suppose: if a magician repaired all errors of **one** kind, and no other, how far would the Dice rise? (Here all pixels of all patients are pooled, so that large nodules decide; [notebook 05](05_evaluation.ipynb).)
 
 # %% nbval_tolerance=0.01
 from unet_helpers import dice
@@ -358,7 +385,7 @@ costs.round(2)
 #
 # **First: planted errors.** Take a true mask, make one mistake in it, of a known kind, of random size and at a random place: delete an object, draw an island, cut an object in two … The prediction is right everywhere else.
 #
-# **Second: the same errors among others**, planted into the predictions of the network, beside its own errors. This is the table of the names that they got:
+# **Second: the same errors among others**, planted into the predictions of the network, beside its own errors. This table shows the names that they got:
 
 # %% mystnb={"figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}, "image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}}
 import json
@@ -370,7 +397,7 @@ recorded = json.loads((RESULTS / "atlas.json").read_text(encoding="utf-8"))["res
 show_sorting(recorded["planted_among_own"]["matrix"], list(ATLAS))
 
 # %% [markdown]
-# The score is the **balanced accuracy**: the share of each kind that got its right name, averaged over the kinds. In all three examinations, with a 95 % interval over patients:
+# The score is the **balanced accuracy**: the share of each kind that got its right name, averaged over the kinds. Here it is for all three examinations, with a 95 % interval over patients:
 
 
 # %%
@@ -384,10 +411,10 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # %% [markdown]
 # **First** (row `planted`): where nothing else is wrong, nearly every name is right. That is little more than a test that the program does what its rules say.
 #
-# **Second** (row `planted_among_own`): now about one in seven gets another name. A leak that starts where the network had left out the border no longer touches the object, and is an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
+# **Second** (row `planted_among_own`): now about one in seven gets a wrong name. A leak that starts where the network had left out the border no longer touches the object, and counts as an island; a gap that meets another gap is no longer between two parts. So a name is least sure where several errors meet.
 
 # %% [markdown]
-# **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom keeps what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. Twelve patients like those of this notebook, in thinner slices, and eighteen *archive patients*, of whom more below; every third was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds those for which the phantom knows no cause.
+# **Third** (row `own`): the network's own errors, where the phantom knows the cause. The phantom records what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, one cause is known, and the atlas should name it. The patients are twelve like the ones of this notebook, in thinner slices, and eighteen *archive patients* (more about them below); every third patient was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds the pieces for which the phantom knows no cause.
 
 # %% mystnb={"figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}, "image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, the others mostly under missed object, boundary shift and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}}
 from unet_helpers.failures import CAUSES
@@ -396,7 +423,7 @@ no_cause = [kind for kind in ATLAS if kind not in CAUSES]
 show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
 
 # %% [markdown]
-# Read the rows first. If an object was truncated or faint, the atlas mostly says so; the end of an object it recognizes about half of the time, and else calls it a missed object, a boundary shift or a hole, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
+# Read the rows first. If an object was truncated or faint, the atlas mostly says so; it recognizes the end of an object about half of the time, and otherwise calls it a missed object, a boundary shift or a hole, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
 
 # %%
 own = pd.DataFrame(recorded["own"]["matrix"], index=list(ATLAS))
@@ -404,12 +431,28 @@ judged = {c: {"recall": own.loc[c, c] / own[c].sum(), "precision": own.loc[c, c]
 pd.DataFrame(judged).T.round(2)
 
 # %% [markdown]
-# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* fewer than a fifth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels and what blur has smeared. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as for a test of a rare disease, most of whose positives can be false.
+# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* fewer than a fifth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels and what blur has smeared. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as with a test for a rare disease, most of whose positives can be false.
 
 # %% [markdown]
 # ### Exercise 06.3: why balanced?
 #
 # Write the balanced accuracy of a confusion matrix whose rows are the expected kinds and whose columns are the given ones.
+#
+# <details><summary>Hint 1</summary>
+#
+# Suppose that there are 90 errors of one kind and 10 of another, and a program always names the first. What share of each kind gets its right name? What is the mean of the two shares?
+#
+# <details><summary>Hint 2</summary>
+#
+# The counts that got the right name are on the diagonal: `np.diag(matrix)`. Each is divided by the number of errors of *its* kind, which is the sum of its row. Only then take the mean.
+#
+# <details><summary>Hint 3</summary>
+#
+# `matrix.sum(axis=1)` adds up along each row, and gives one sum per expected kind.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -446,14 +489,14 @@ rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for 
 show_with_and_without(rows, "lung Dice per slice")
 
 # %% [markdown]
-# One difficulty stands out: **gas in the bowel**. It is dark as lung is, and a network that has seen chests only takes it for lung. Movement and effusion may cost something too, but their intervals overlap, and so do those of nearly all other rows: of these nothing can be said.
+# One difficulty stands out: **gas in the bowel**. It is as dark as lung, and a network that has seen only chests takes it for lung. Movement and effusion may also cost something, but their intervals overlap, and so do the intervals of nearly all other rows: this figure cannot settle them.
 #
-# And the last four rows are absurd: do emphysema and metal *help*? Hardly, although the two intervals of emphysema do not even touch. The slices with and without a difficulty are **different slices**. Emphysema marks whole patients, only six, who may be easier for other reasons. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is, in part, the patient or the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
+# The last four rows look absurd: do emphysema and metal *help*? Hardly, although the two intervals of emphysema do not even touch. The slices with and without a difficulty are **different slices**. Emphysema marks whole patients, only six, who may be easier for other reasons. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. What was compared is, in part, the patient or the place. (The same holds for the gas, which lies below the lungs: a part of its cost is the cost of small lungs.) To learn what a difficulty costs, one must compare the same slice with and without it. The part on disturbances below does that.
 
 # %% [markdown]
 # ### Does the network know when it is wrong?
 #
-# If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; of an empty mask, one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
+# If it did, one could leave its least certain slices to a person. How certain is a mask? Its probabilities say which Dice they expect: twice the probability inside the mask, over the probability of the whole slice plus the size of the mask; for an empty mask it is one minus the highest probability. Keep the most certain slices only, and look at the mean error (1 − Dice) of what is kept: the **risk** over the **coverage**.
 
 # %% mystnb={"figure": {"caption": "Risk over coverage, with 95 % intervals over patients. A slice in which neither truth nor prediction holds the class counts as right."}, "image": {"alt": "Two panels with the mean of 1 minus Dice over the share of slices kept. Left, lung in archive patients: the curve of certainty is near 0.05 up to a share of 0.3, then rises to 0.27, and stays a little above the best order; keeping at random is a flat line at 0.27. Right, nodule in simple patients: the curve is near 0.05 up to a share of 0.6, and then rises to 0.29; the best order stays at 0 up to there."}}
 from unet_helpers.plotting import show_bands
@@ -467,7 +510,7 @@ for name, title in (("lung", "lung, archive patients"), ("nodule", "nodule, simp
 show_bands(panels, "mean of 1 − Dice", panel=2.9)
 
 # %% [markdown]
-# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is about a third of what it was, or less. That is most of what the best possible order would win. But neither curve starts at 0. For the nodules the reason is plain: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients on the right and eighteen on the left the bands are wide.)
+# In both panels certainty is worth a great deal: keep the surer half of the slices, and the mean error is about a third of what it was, or less. That is most of what the best possible order would gain. But neither curve starts at 0. For the nodules the reason is plain: among the slices of which the network is *most* certain some hold a nodule that it missed, because where it sees nothing, it is certain that there is nothing. Certainty finds the errors of doubt, and not those of ignorance. (With twelve patients on the right and eighteen on the left the bands are wide.)
 
 # %% [markdown]
 # ## How much disturbance does it bear?
@@ -486,12 +529,12 @@ for title in ("dose", *DISTURBANCES):
 show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 
 # %% [markdown]
-# Two lessons from eight panels:
+# The eight panels hold two lessons:
 #
 # - **The lung bears nearly anything**, and breaks down only under strong noise, and under a contrast that is turned far down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
 # - **Turns and shifts do next to nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are probably not missed for lack of dose.
 #
-# The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so that the fall of a curve is surer than its height.
+# The bands are wide, because twelve patients differ so much. But they are the *same* patients at every strength, so the fall of a curve is more certain than its height.
 
 # %% [markdown]
 # Move the sliders, and watch one slice give way: first noise, then missing rows. Where do the first false pixels appear, and what becomes of the nodule?
@@ -512,7 +555,7 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 # %% [markdown]
 # ## "My mask is all black"
 #
-# A frequent cry for help in forums around U-Net. It has half a dozen causes, and they can be asked in order, the cheapest first. `why_black` asks them. First a case where nothing is wrong:
+# This is a frequent cry for help in forums about U-Net. It has half a dozen causes, which can be checked in order, the cheapest first. `why_black` asks for each of them. We begin with a case where nothing is wrong:
 
 # %%
 from unet_helpers.failures import why_black
@@ -523,7 +566,7 @@ findings = why_black(model, images, masks)
 len(findings), sum(finding.suspicious for finding in findings)
 
 # %% [markdown]
-# Six questions, nothing suspicious. Now four ways to a black picture, each in one line.
+# It asked six questions and found nothing suspicious. Now come four ways to a black picture, each in one line.
 #
 # **Cause 1: only the display.** A mask holds 0, 1 and 2. A viewer that shows 255 as white shows 2 as black.
 
@@ -561,7 +604,7 @@ first_suspect(unscaled)
 # %% [markdown]
 # The network raises no error. What comes out is nonsense: it can be black, and here, as the tree below shows, it holds more foreground beside the object than on it.
 #
-# **Cause 4: a threshold that is too high.** A network can be shy: it raises the probability at the right place, but not to one half. Here is the map of one class alone, the nodule, in the slices where it stays below 0.4 everywhere although there is a nodule. Of these, the one with the clearest trace:
+# **Cause 4: a threshold that is too high.** A network can be shy: it raises the probability at the right place, but not to one half. Here we take the map of one class alone, the nodule, and look for slices where it stays below 0.4 everywhere although there is a nodule. Of these, we ask about the one with the clearest trace:
 
 # %%
 import keras
@@ -587,6 +630,22 @@ plotting.show_findings(unscaled)
 # ### Exercise 06.4: the broken pipeline
 #
 # `pipeline.images` is what the network gets, and the masks come out black. `pipeline.steps` lists what happens to the HU on the way: windows as (level, width). Ask `why_black`, print its findings one a line, and find the number of the suspicious question (1 to 6) and the steps as they should be.
+#
+# <details><summary>Hint 1</summary>
+#
+# Print `pipeline.steps`, and the smallest and the largest value of `pipeline.images`. What range did the images have in training?
+#
+# <details><summary>Hint 2</summary>
+#
+# `print(*why_black(model, pipeline.images, pipeline.masks), sep="\n")` prints one question a line, and the remedy under each suspicious one. Count the questions from 1; the *first* with a ✗ is the cause, and later ones may follow from it.
+#
+# <details><summary>Hint 3</summary>
+#
+# The network was trained on HU that went through one window, of level −600 and width 1500. `steps` is still a list of windows, each (level, width).
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 pipeline = check.broken_pipeline(hu, masks)
@@ -599,7 +658,7 @@ question, steps = 4, pipeline.steps[:1]
 check.cause_and_repair(question, steps)
 
 # %% [markdown]
-# Windowed twice: values from 0 to 1 were taken for HU, and 0 HU to 1 HU is one shade of gray. No error, no warning, and a picture of the result would scale itself back to black and white. The range of the array gives it away.
+# The images were windowed twice: values from 0 to 1 were taken for HU, and 0 HU to 1 HU is one shade of gray. There was no error and no warning, and a picture of the result would scale itself back to black and white. The range of the array gives it away.
 
 # %% [markdown]
 # ## A run that stands at 50 %
@@ -612,6 +671,17 @@ check.cause_and_repair(question, steps)
 # ### Exercise 06.5: the best constant
 #
 # Write a function that takes the share of foreground and returns the best accuracy that a constant answer reaches, "all background" or "all foreground".
+#
+# <details><summary>Hint 1</summary>
+#
+# Take 100 pixels, of which 25 are foreground. How many are right if all are called background? How many if all are called foreground? What changes with 90 of 100?
+#
+# <details><summary>Hint 2</summary>
+#
+# The two constants have the accuracies `share` and `1 - share`. Which of the two is asked for, whatever the share is?
+#
+# </details>
+# </details>
 
 
 # %%
@@ -637,7 +707,7 @@ check.best_constant(best_constant)
 # %% [markdown]
 # ### Five hypotheses, computed
 #
-# Each gives an accuracy that can be predicted before anything is trained. Masks with exactly a quarter of foreground, and the accuracy as Keras computes it:
+# Each gives an accuracy that can be predicted before anything is trained. Take masks with exactly a quarter of foreground, and the accuracy as Keras computes it:
 
 # %%
 import warnings
@@ -653,7 +723,7 @@ with warnings.catch_warnings(record=True) as caught:
 str(caught[0].message).split(". ")[-1]
 
 # %% [markdown]
-# Keras warns of a softmax over one channel, and asks the right question. (It divides a number by itself: every output is 1.) Now the five:
+# Keras warns of a softmax over one channel, and asks the right question. (Such a softmax divides a number by itself: every output is 1.) Now we compute all five:
 
 
 # %%
@@ -676,11 +746,11 @@ pd.Series(
 # - **Collapse to background:** 75 %, as computed. Not our run.
 # - **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either.
 # - **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. It stands still for 50 epochs, but to the last digit, and the report has 50.05 to 50.2.
-# - **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: a tenth of a percent for four slices of 256 × 256, by the formula above. Such labels exist: they come from the line that stands in for the data until the data arrive.
+# - **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: a tenth of a percentage point for four slices of 256 × 256, by the formula above. Such labels exist: they come from the line that stands in for the data until the data arrive.
 #
 # Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report: noise comes nearest, and no run stays in the range to the end.
 #
-# Four short checks would have told in advance:
+# Four short checks would have told us in advance:
 #
 # 1. **Look** at one image with its mask.
 # 2. **Compare with the best constant.** Equal or below: nothing was learned.
@@ -756,7 +826,7 @@ pd.Series(
 #
 # <details><summary>Answer</summary>
 #
-# What it says to the other five. A program that answers "boundary shift" to everything has 95 % as well. The balanced accuracy, or the whole confusion matrix, shows the difference; and an interval over patients shows how little five errors can tell.
+# What it says to the other five. A program that answers "boundary shift" to everything has 95 % as well. The balanced accuracy, or the whole confusion matrix, shows the difference; and an interval over patients shows how little five errors tell.
 #
 # </details>
 #

@@ -23,7 +23,7 @@
 # - say what each of six losses sees, pixel by pixel, and draw it,
 # - write a Dice loss, and set the weights of a Tversky loss,
 # - test any loss with four pixels before you train with it,
-# - tell what a loss has changed from what another threshold would have changed,
+# - tell apart what a loss has changed and what another threshold would have changed,
 # - see whether a learning rate is too high or too low, and what L2 and dropout did.
 #
 # **You need before:** Dice, precision and recall ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
@@ -74,19 +74,19 @@ pulls = {name: pull(loss, truth, belief) for name, loss in losses.items()}
 plotting.show_pulls(image, truth, belief, pulls)
 
 # %% [markdown]
-# The probabilities in the second panel are made by hand: a network has found one half of the nodule and missed the other, and gives a false alarm on vessels further down. Everything else has probability 0.02. What happens in the next step? The **gradient of the loss** decides, one number per pixel, taken by the output before the sigmoid (the *logit*). The maps show minus the gradient, the **pull**: this output up, or down, and how hard. The six losses are explained one by one below.
+# The probabilities in the second panel are made by hand: they stand for a network that has found one half of the nodule and missed the other, and that raises a false alarm on vessels further down. The missed half has probability 0.05, and all other background 0.02. What happens in the next step? The **gradient of the loss** decides: one number per pixel, which says how the loss changes with the output before the sigmoid (the *logit*). The maps show minus the gradient, the **pull**: whether this output should go up or down, and how hard the loss pulls. The six losses are explained one by one below.
 #
 # All pull the missed half up (red) and the false alarm down (blue). They differ in *what else* they pull, and how hard:
 #
-# - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little; with the false alarm they get most, and the nodule is left with a sixth.
+# - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little, but together with the false alarm they get most of the pull, and the nodule is left with a sixth.
 # - A **weight** of 10 on the nodule pixels gives two thirds of the pull to the nodule.
-# - **Focal** cross-entropy forgets what is nearly right, background and found half alike, and turns to the gross errors.
+# - **Focal** cross-entropy ignores what is nearly right, background and found half alike, and turns to the gross errors.
 # - **Dice** and **Tversky** pull harder at the half that is *found* than at the half that is missed. That looks absurd; the reason comes below.
 # - The **sum** of Dice and weighted cross-entropy pulls hard at both halves.
 #
 # ## Almost everything is background
 #
-# The images are crops of 64×64 pixels of the phantom: the middle rows of each slice, cut into a left and a right half. Every pixel is *nodule* or *all else*.
+# The images are crops of 64×64 pixels of the phantom: the middle rows of each slice, cut into a left and a right half. Every pixel is *nodule* or *everything else*.
 
 # %%
 share = data.train.masks.mean()
@@ -94,7 +94,7 @@ print(f"{len(data.train)} crops of {len(data.train.patients)} patients")
 print(f"{share:.2%} of the pixels are nodule; accuracy of an empty mask: {1 - share:.1%}")
 
 # %% [markdown]
-# About one pixel in a thousand is nodule. This is **class imbalance**, and it is the normal case for lesions. A loss that averages over pixels averages over background.
+# About one pixel in a thousand is nodule. This is **class imbalance**, and it is the normal case for lesions. A loss that averages over pixels averages mostly over background.
 #
 # ## One pixel at a time: cross-entropy, weights, focal
 #
@@ -102,7 +102,7 @@ print(f"{share:.2%} of the pixels are nodule; accuracy of an empty mask: {1 - sh
 #
 # $$\text{cross-entropy} = -\log p_t \qquad \text{weighted} = -w \log p_t \qquad \text{focal} = -(1-p_t)^\gamma \log p_t$$
 #
-# The weight $w$ depends on the class: 10 for nodule, 1 for background. The focal factor depends on the *success*: at $\gamma = 2$ a pixel with $p_t = 0.9$ counts a hundredth of its cross-entropy {cite:p}`lin2017focal`. Four pixels by hand:
+# The weight $w$ depends on the class: 10 for nodule, 1 for background. The focal factor depends on how *right* the pixel is already: at $\gamma = 2$ a pixel with $p_t = 0.9$ counts a hundredth of its cross-entropy {cite:p}`lin2017focal`. Here are four pixels by hand:
 
 # %%
 import pandas as pd
@@ -112,9 +112,9 @@ rows = {"cross-entropy": -np.log(p_t), "focal": -((1 - p_t) ** 2) * np.log(p_t)}
 pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wrong"]).map("{:.2g}".format)
 
 # %% [markdown]
-# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh nothing in it.
+# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh next to nothing in the focal loss.
 #
-# And how hard does each loss pull at a *nodule* pixel, when the network gives it probability $p$?
+# And how hard does each loss pull at a *nodule* pixel to which the network gives probability $p$?
 
 # %% mystnb={"figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}, "image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts a little below 1, has its maximum near 0.06 and then falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}}
 p = np.linspace(0.005, 0.995, 45)
@@ -123,21 +123,32 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# Look at the left end: a nodule pixel that the network is sure is none. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it goes with $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule that the network has ruled out has no voice. It is one reason for adding cross-entropy to Dice.
+# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule has no voice once the network has ruled it out. It is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #
-# The other family counts over the whole batch, with probabilities $p$ in place of decisions, and the truth $y$:
+# The other family counts over the whole batch, from the truth $y$ and, in place of decisions, the probabilities $p$:
 #
 # $$\text{TP} = \sum y\,p \qquad \text{FP} = \sum (1-y)\,p \qquad \text{FN} = \sum y\,(1-p)$$
 #
 # $$\text{Dice loss} = 1 - \frac{2\,\text{TP}}{2\,\text{TP} + \text{FP} + \text{FN}} \qquad \text{Tversky loss} = 1 - \frac{\text{TP}}{\text{TP} + \alpha\,\text{FP} + \beta\,\text{FN}}$$
 #
-# A background pixel with probability 0 (a true negative) is in neither: whether there are a thousand or a million of them makes no difference {cite:p}`milletari2016vnet`. (At probability 0.02 it is a fiftieth of a false positive: hence the pale blue in the first figure.) In Tversky's form $\alpha$ is the price of a false positive and $\beta$ of a false negative {cite:p}`salehi2017tversky`; with $\alpha=\beta=\frac12$ it is the Dice loss.
+# A background pixel with probability 0 (a true negative) appears in neither formula: whether there are a thousand or a million of them makes no difference {cite:p}`milletari2016vnet`. (At probability 0.02 it is a fiftieth of a false positive, which explains the pale blue in the first figure.) In Tversky's form $\alpha$ is the price of a false positive and $\beta$ that of a false negative {cite:p}`salehi2017tversky`; with $\alpha=\beta=\frac12$ it is the Dice loss.
 #
 # ### Exercise 07.1: the soft Dice loss
 #
 # Write the Dice loss of a mask of 0 and 1 and an array of probabilities of the same shape, with NumPy. Since $2\,\text{TP}+\text{FP}+\text{FN} = \sum y + \sum p$, two sums and an overlap are enough. Add 1 above and below the line (the *smoothing*), so that an empty mask that is left empty costs nothing.
+#
+# <details><summary>Hint 1</summary>
+#
+# Take `y = 1 1 0 0` and `p = 0.8 0.4 0.3 0`, and work out by hand the overlap $\sum y\,p$ and the two sums. What should the loss be if `p` is equal to `y`?
+#
+# <details><summary>Hint 2</summary>
+#
+# `(y * p).sum()` is the overlap over all pixels, whatever the shape. It counts twice above the line; do not forget the 1 there, nor the one below, nor that a loss is 1 *minus* the fraction.
+#
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import losses_and_imbalance as check
@@ -160,7 +171,18 @@ check.soft_dice_loss(soft_dice_loss)
 # %% [markdown]
 # ### Exercise 07.2: what is a missed pixel worth?
 #
-# A missed nodule pixel is to cost nine times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
+# A missed nodule pixel should cost nine times as much as a false one. Choose $\alpha$ and $\beta$, with sum 1.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the two is the price of a missed pixel? The paragraph below the formulas says so. Should it be the larger or the smaller one?
+#
+# <details><summary>Hint 2</summary>
+#
+# You have two equations, $\beta = 9\alpha$ and $\alpha + \beta = 1$. Put the first into the second.
+#
+# </details>
+# </details>
 
 # %%
 weights = ...  # (alpha, beta)
@@ -173,7 +195,7 @@ weights = (0.1, 0.9)
 check.tversky_weights(weights)
 
 # %% [markdown]
-# Move through the states of a training and through the losses. Left: what the network believes, right: where the loss pulls. (For the first state, the outlined nodule has the same probability as all else.)
+# Move the sliders through the losses and through the states of a training. On the left is what the network believes, on the right where the loss pulls. (In the first state, the outlined nodule has the same probability as everything else.)
 
 # %% mystnb={"figure": {"caption": "Belief (left) and pull (right) for five losses in four states."}, "image": {"alt": "Two sliders, for the loss and for the state of the training, above two pictures: the probabilities, and a map of red and blue that shows where the loss pulls."}}
 from unet_helpers.plotting.widgets import explore_two
@@ -188,11 +210,11 @@ for loss in list(losses.values())[:5]:
 explore_two(frames, (list(losses)[:5], list(states)), ("loss", "state"), start=(3, 1), width=512)
 
 # %% [markdown]
-# Each loss keeps its scale over the four states. Put *Dice* at *nodule lost*: the map is almost white, although all of the nodule is missing. Cross-entropy, in the same state, is at its reddest.
+# Each loss has one scale for all four states. Choose *Dice* and *nodule lost*: the map is almost white, although all of the nodule is missing. In the same state, cross-entropy is at its reddest.
 #
 # ## Is the loss right? Four pixels will tell
 #
-# A loss is a few lines of code, and a mistake in it raises no error. The training runs, the loss falls, and the network learns something else. So test a loss before you use it, on pixels that you can count with your fingers: one false positive, then one false negative.
+# A loss is a few lines of code, and a mistake in it raises no error. The training runs, the loss falls, and the network learns something else. So test a loss before you use it, on pixels that you can count on your fingers: one false positive, then one false negative.
 
 
 # %%
@@ -204,16 +226,16 @@ y = pixels(1, 1, 0, 0)
 cases = {"one too many": pixels(1, 1, 1, 0), "one too few": pixels(1, 0, 0, 0)}
 
 # %% [markdown]
-# With $\alpha=0.2$ and $\beta=0.8$, by hand: one too many is TP 2, FP 1, so $1 - 2/2.2 \approx 0.09$; one too few is TP 1, FN 1, so $1 - 1/1.8 \approx 0.44$. The loss of this series (without smoothing) and the one that comes with Keras:
+# With $\alpha=0.2$ and $\beta=0.8$, by hand: one too many is TP 2, FP 1, so $1 - 2/2.2 \approx 0.09$; one too few is TP 1, FN 1, so $1 - 1/1.8 \approx 0.44$. Here are the loss of this series (without smoothing) and the one that comes with Keras:
 
 # %%
 tversky = {"ours": TverskyLoss(0.2, 0.8, smooth=0), "Keras": keras.losses.Tversky(alpha=0.2, beta=0.8)}
 pd.DataFrame({name: [float(loss(y, p)) for p in cases.values()] for name, loss in tversky.items()}, cases).round(2)
 
 # %% [markdown]
-# Keras gives another answer: in version 3.15.1 `keras.losses.Tversky` has $\alpha$ and $\beta$ exchanged (keras-team/keras, number 23333; mended on the main branch since). Who sets $\beta=0.8$ there to find more nodules, trains a network to avoid false alarms. With the default weights nobody can notice: they are equal.
+# Keras gives another answer: in version 3.15.1 `keras.losses.Tversky` has $\alpha$ and $\beta$ exchanged (pull request 23333 of keras-team/keras has fixed this on the main branch since). Set $\beta=0.8$ there to find more nodules, and you get a network that avoids false alarms instead. With the default weights nobody can notice, because they are equal.
 #
-# The second trap is the empty mask. Most crops hold no nodule. What does it cost to leave them empty, and what to call all four pixels nodule?
+# The second trap is the empty mask. Most crops hold no nodule. What does it cost to leave such a crop empty, and what does it cost to call all of its pixels nodule?
 
 # %%
 empty, alarm = pixels(0, 0, 0, 0), pixels(1, 1, 1, 1)
@@ -222,9 +244,9 @@ answers = {name: [float(loss(empty, p)) for p in (empty, alarm)] for name, loss 
 pd.DataFrame(answers, ["left empty", "false alarm"]).round(2)
 
 # %% [markdown]
-# `keras.losses.Dice` says 1 to both. The perfect answer gets the worst value, and, worse for learning, the gradient is zero: on a batch without a nodule the network hears nothing, whatever it does. The smoothing of exercise 07.1 repairs it.
+# `keras.losses.Dice` gives 1 for both. The perfect answer gets the worst value, and, worse for learning, the gradient is zero: from a batch without a nodule the network learns nothing, whatever it predicts. The smoothing of exercise 07.1 repairs this.
 #
-# What about the others? Cross-entropy and focal cross-entropy of Keras do what their papers say:
+# What about the others? Keras's cross-entropy and focal cross-entropy agree with ours, which follow the formulas above:
 
 # %%
 q = pixels(0.9, 0.3, 0.6, 0.1)
@@ -233,11 +255,27 @@ plain = FocalCrossEntropy(gamma=0)(y, q), keras.losses.BinaryCrossentropy()(y, q
 np.allclose(*focal), np.allclose(*plain)
 
 # %% [markdown]
-# One thing to know about the focal one: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
+# One caution about the focal loss of Keras: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
 #
 # ### Exercise 07.3: two suspects
 #
-# `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to be a Tversky loss that charges 0.2 for a false positive and 0.8 for a false negative, with 0.5 added above and below the line. One of them is wrong. Choose four pixels of 0 and 1 on which they differ, and name the wrong one.
+# `check.suspect_a` and `check.suspect_b` take a truth and a prediction, and both are said to be a Tversky loss that charges 0.2 for a false positive and 0.8 for a false negative, with 0.5 added above and below the line. One of them is wrong. Choose a truth and a prediction of four pixels each, 0 or 1, on which the two differ, and name the wrong one.
+#
+# <details><summary>Hint 1</summary>
+#
+# There are two kinds of error, and each has its price. If your four pixels hold one error of each kind, could you see whether the prices have changed places?
+#
+# <details><summary>Hint 2</summary>
+#
+# Make errors of one kind only, for example a single false positive, and print both suspects: `check.suspect_a(my_truth, my_prediction)`, and the same for B. Which of them agrees with what you work out by hand?
+#
+# <details><summary>Hint 3</summary>
+#
+# By hand it is $1 - \dfrac{\text{TP} + 0.5}{\text{TP} + 0.2\,\text{FP} + 0.8\,\text{FN} + 0.5}$.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 my_truth, my_prediction = ..., ...
@@ -255,7 +293,7 @@ check.four_pixels(my_truth, my_prediction, wrong)
 # %% [markdown]
 # ## What each of them learns
 #
-# Now let networks learn with these losses: the same small U-Net, the same crops, the same number of steps, the same seed. Only the loss differs. Two of them here, the others from a recorded experiment below.
+# Now let networks learn with these losses. The small U-Net, the crops, the number of steps and the seed are the same; only the loss differs. We train with two of the losses here; the others come from a recorded experiment below.
 
 # %%
 from unet_helpers import UNet, predict_masks, start_at_class_shares, train
@@ -273,12 +311,13 @@ def learn(loss):
 networks = {name: learn(losses[name]) for name in ("cross-entropy", "weighted, 10 to 1")}
 found = {name: predict_masks(network, data.validation.images) for name, network in networks.items()}
 
-# %%
+# %% tags=["remove-cell"]
 from unet_helpers.evaluation import confusion_counts
 
 counts = {name: confusion_counts(data.validation.masks, masks) for name, masks in found.items()}
 assert all(0.2 < count.dice < 0.9 for count in counts.values())
-assert counts["weighted, 10 to 1"].recall > counts["cross-entropy"].recall
+certainty = [network.predict(data.validation.images, verbose=0).sum() for network in networks.values()]
+assert certainty[1] > 1.5 * certainty[0]
 
 # %% mystnb={"figure": {"caption": "Crops with a nodule, of the validation patients. Top: ground truth. Middle: learned with cross-entropy. Bottom: learned with cross-entropy in which a nodule pixel counts ten times."}, "image": {"alt": "Three rows of the same five crops of lungs, each with one nodule. Top row: the ground truth, five round outlines. Middle row, cross-entropy: the nodules are marked, the two on the right by a few pixels only. Bottom row, weighted: several outlines are wider than in the middle row, but not that of the nodule on the far right."}}
 sizes = data.validation.masks.sum(axis=(1, 2))
@@ -288,7 +327,7 @@ titles = [*["ground truth"] * 5, *["cross-entropy"] * 5, *["weighted"] * 5]
 plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m in masks], columns=5, panel=1.5)
 
 # %% [markdown]
-# Both networks have learned to find these nodules, some of the largest of the validation patients. With the weight several outlines are wider, here and there a little too wide, but not all of them; plain cross-entropy marks what it is sure of.
+# Both networks have learned to find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide; plain cross-entropy marks what it is sure of.
 #
 # One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
 
@@ -311,12 +350,12 @@ plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
 #
 # - **Started at 1/2**, cross-entropy finds nothing at all (so it has no precision either), and its accuracy is 99.9 %, that of an empty mask. The loss is not to blame: the second row is the same loss, with the output started at the shares of the classes ([notebook 04](04_gpu_training.ipynb)). From one half, the whole budget went into learning that nodules are rare.
 # - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. Three seeds show no winner. (The bars are long because patients differ. They do not say whether two settings differ; that takes differences on the same patients, as in [notebook 08](08_architecture_comparison.ipynb).)
-# - **Recall and precision** do differ. Weighted cross-entropy marks more nodule pixels and more false ones, with every seed; Tversky does so with two seeds of three. Both were told that a miss is dear. Cross-entropy, focal and Dice are cautious alike: four tenths of the nodule pixels, and mostly right. Dice by itself is *no* remedy for imbalance here.
+# - **Recall and precision** do differ. Weighted cross-entropy marks more nodule pixels and more false ones, with every seed; Tversky does so with two seeds of three. Both were told that a miss is expensive. Cross-entropy, focal and Dice are equally cautious: they find about four tenths of the nodule pixels, and what they mark is mostly right. Dice by itself is *no* remedy for imbalance here.
 # - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
 #
 # ### Why does the weight not help in the sum?
 #
-# Both parts pull, but how hard? A batch of 16 crops has 65,536 pixels, about 60 of them nodule. We give all nodule pixels one probability, and look at the pull of each part on one of them, in millionths:
+# Both parts pull, but how hard? A batch of 16 crops has 65,536 pixels, about 60 of them nodule. We give all nodule pixels the same probability, and look at the pull of each part on one of them, in millionths:
 
 # %%
 batch = np.zeros((256, 256))
@@ -329,11 +368,11 @@ rows = {
 pd.DataFrame(rows, list(parts)).T.rename_axis("probability").round(0)
 
 # %% [markdown]
-# At probability one half the Dice part is some forty times stronger: it divides by the *object's* pixels, cross-entropy by *all* pixels. Only where the network is sure that there is no nodule, in the last row, is cross-entropy the louder voice. So in this sum it is a safety net against lost nodules and no more. With larger objects, or a larger `crossentropy_weight`, the balance is another one. A sum of losses says little until you know the sizes of its parts.
+# At probability one half the Dice part is some forty times stronger: it divides by the *object's* pixels, cross-entropy by *all* pixels. Only where the network is sure that there is no nodule, in the last row, is cross-entropy the louder voice. So in this sum it is a safety net against lost nodules and no more. With larger objects, or a larger `crossentropy_weight`, the balance is different. A sum of losses says little until you know the sizes of its parts.
 #
 # ## Loss, or threshold?
 #
-# Cross-entropy with a weight of 10 finds more than without. Has the network learned to *see* more? Suppose that in a plain training some faint shadow is a nodule in one case of five, so that the answer with the lowest loss, on average, is $q = 0.2$. With weight $w$ on the nodule pixels, the best answer to the same shadow is
+# With a weight of 10, cross-entropy finds more than without it. Has the network learned to *see* more? Suppose that some kind of faint shadow is a nodule in one case of five. In a plain training, the answer with the lowest loss on average is then $q = 0.2$. With weight $w$ on the nodule pixels, each nodule among these shadows counts $w$ times, and the best answer to the same shadow is
 #
 # $$\frac{w\,q}{w\,q + (1-q)}$$
 #
@@ -341,7 +380,23 @@ pd.DataFrame(rows, list(parts)).T.rename_axis("probability").round(0)
 #
 # ### Exercise 07.4: the threshold that a weight stands for
 #
-# A network trained with weight $w$ is cut at 0.5. Which threshold on the *plain* probability $q$ is the same cut? Write it as a function of $w$.
+# The probabilities of a network that was trained with weight $w$ are cut at 0.5. Which threshold on the *plain* probability $q$ makes the same cut? Write it as a function of $w$.
+#
+# <details><summary>Hint 1</summary>
+#
+# The weighted network answers with the fraction above. For which $q$ is it exactly one half? Try $w = 1$ first, where you know what must come out.
+#
+# <details><summary>Hint 2</summary>
+#
+# A fraction $a / (a + b)$ is one half when $a = b$. What are $a$ and $b$ here?
+#
+# <details><summary>Hint 3</summary>
+#
+# Solve $w\,q = 1 - q$ for $q$.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -360,7 +415,7 @@ def threshold_of_weight(w):
 check.threshold_of_weight(threshold_of_weight)
 
 # %% [markdown]
-# So before a loss is praised, give every network *its own* best threshold, chosen on the validation patients, and compare again:
+# So before you praise a loss, give every network *its own* best threshold, chosen on the validation patients, and compare again:
 
 # %% mystnb={"figure": {"caption": "The same networks, left at a threshold of 0.5, right at the threshold that was best on the validation patients."}, "image": {"alt": "Two panels with a row per setting. Left, at threshold 0.5, weighted cross-entropy has the highest mean Dice, cross-entropy and focal are lower. Right, at thresholds chosen on the validation patients, cross-entropy, weighted and focal are level at about 0.55, and the others a few hundredths lower; the intervals overlap widely."}}
 quantities = {"Dice at 0.5": "dice", "Dice at its own threshold": "dice_at_chosen"}
@@ -371,13 +426,13 @@ chosen = {name: ", ".join(f"{t:g}" for t in run["chosen_threshold_seeds"]) for n
 pd.Series(chosen, name="best thresholds of the seeds").to_frame()
 
 # %% [markdown]
-# In the right panel cross-entropy, weighted and focal lie within two hundredths. In the left panel the weight was ahead of plain cross-entropy by four hundredths, and now it is ahead by one. But do not say that its advantage is gone: the seeds of these two settings differ by four to eleven hundredths, so with three seeds neither the four hundredths nor the one can be told from zero. What is beyond the seeds is the recall at 0.5, where each weighted network finds more than each plain one. All this fits the formula, by which a weight lowers the bar; it does not prove that the weight did nothing else. The bars are, roughly (they were chosen on few patients), where the formula expects them: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
+# In the right panel cross-entropy, weighted and focal lie within two hundredths. In the left panel the weight was ahead of plain cross-entropy by four hundredths, and now it is ahead by one. But do not say that its advantage is gone: the seeds of these two settings differ by four to eleven hundredths, so with three seeds neither the four hundredths nor the one can be told from zero. What does stand out from the seeds is the recall at 0.5: every weighted network finds more than every plain one. All this fits the formula, by which a weight lowers the bar; it does not prove that the weight did nothing else. The thresholds lie roughly where the formula expects them, though they were chosen on few patients: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
 #
-# The networks with a Dice part gain little from any threshold, even from one near 0.002. A likely reason is that few of their probabilities lie between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
+# The networks with a Dice part gain little from any threshold, even from one near 0.002. A likely reason is that few of their probabilities lie in between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
 #
 # ## A lower loss, a better segmentation?
 #
-# Measure all networks with *one* loss, plain cross-entropy, on the same patients, and put their Dice beside it:
+# We measure all networks with *one* loss, plain cross-entropy, on the same patients, and put their Dice beside it:
 
 # %%
 table = {name: (1000 * np.mean(run["crossentropy_seeds"]), run["dice"]) for name, run in runs.items()}
@@ -386,11 +441,11 @@ table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.va
 table.sort_values("cross-entropy × 1000").round(2)
 
 # %% [markdown]
-# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and the network that finds *nothing* has nearly as much. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
 #
 # ## Learning rate: too low, right, too high
 #
-# The loss says where to go, the **learning rate** how far in one step. The best loss cannot help if the step is wrong. The same training with *Dice + weighted* at five rates:
+# The loss says where to go, and the **learning rate** says how far in one step. The best loss cannot help if the step is wrong. Here is the same training with *Dice + weighted* at five rates:
 
 # %% mystnb={"figure": {"caption": "Dice on the training crops (all pixels pooled), epoch by epoch, for five learning rates. Mean of the seeds."}, "image": {"alt": "Training Dice over six epochs for five learning rates. 3e-05 stays at 0. 0.0003 leaves 0 in the third epoch and reaches 0.5. 0.003 climbs steadily above 0.7. 0.03 is highest after the first epoch and then falls behind, at 0.6. 0.3 shows a little Dice for three epochs and falls back to 0."}}
 rates = measured["learning_rates"]
@@ -405,20 +460,20 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 # Five shapes to recognize:
 #
 # - **3e-05, far too low**: nothing moves. More steps could help; a better loss could not.
-# - **0.0003, low**: on its way, and the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
-# - **0.003, right**: a steady climb that flattens.
-# - **0.03, high**: the fastest first epoch, then slower than its neighbor; the steps seem too long to settle. On other patients it is as good all the same, with the one seed it has. (The rate falls along a cosine toward the end of every run, which may be what helps the high one.)
+# - **0.0003, low**: it is on its way, but the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
+# - **0.003, right**: it climbs steadily, and then flattens.
+# - **0.03, high**: it has the fastest first epoch and then falls behind its neighbor; the steps seem too long to settle. On other patients it is nevertheless as good, with the one seed it has. (The rate falls along a cosine toward the end of every run, which may be what helps the high one.)
 # - **0.3, far too high**: it finds something, and loses it for good.
 #
-# Ten times the right rate costs nothing here, a tenth of it costs two fifths of the Dice (one seed each): more than the losses of this notebook differ, the bad start left aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and for each loss again: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# Ten times the right rate costs nothing here. A tenth of it costs two fifths of the Dice (one seed each), which is more than the losses of this notebook differ by, the bad start aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and again for each loss: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
 #
 # ## L2 and dropout: when the training set is small
 #
-# Two additions are meant to keep a network from learning its training set by heart. **Dropout** sets a random part of the values in the feature maps to zero in every training step, so that no single one can be relied on {cite:p}`srivastava2014dropout`; in our `UNet` it is an argument. **L2** adds the squares of all weights to the loss:
+# Two additions are meant to keep a network from learning its training set by heart. **Dropout** sets a random part of the values in the feature maps to zero in every training step, so that no single one can be relied on {cite:p}`srivastava2014dropout`; in our `UNet` it is an argument. **L2** adds the squares of the weights (here of the convolution kernels) to the loss:
 #
 # $$\text{loss} + \lambda \sum w^2$$
 #
-# so that a weight must earn its size. In Keras it belongs to the variables:
+# so that a weight must earn its size. In Keras this penalty belongs to the variables:
 
 # %%
 keras.utils.set_random_seed(0)
@@ -431,7 +486,7 @@ print(f"{len(network.losses)} kernels, penalty before the training {float(sum(ne
 # %% [markdown]
 # `fit` adds `network.losses` to the loss by itself. (And the printed training loss then contains the penalty: another reason not to compare losses of different trainings.)
 #
-# Six training patients in place of 34, more epochs, no augmentation: a setting made for learning by heart.
+# The recorded experiment has six training patients in place of 34, more epochs, and no augmentation: a setting made for learning by heart.
 
 # %% mystnb={"figure": {"caption": "Dice + weighted. Training Dice is over all pixels of the training crops, during the last epoch; the others are per patient, of patients who were not in the training, at a threshold of 0.5 and at one chosen on the validation patients. 34 patients: the run from above, with dropout 0.1."}, "image": {"alt": "Three panels, four rows: 34 patients; six patients with nothing, dropout 0.3, L2 0.001. Training Dice: about 0.73 with 34 patients and about 0.9 in the other rows. Dice of other patients at threshold 0.5: near 0.5 with 34 patients, 0.25, 0.24 and 0.33 with six. At their own thresholds: 0.51, and 0.43 to 0.48. All intervals of the rows with six patients overlap."}}
 small = {"34 patients": runs["Dice + weighted"]} | {
@@ -441,28 +496,28 @@ quantities = {"training Dice": "training_dice", "Dice, others": "dice", "own thr
 plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 
 # %% [markdown]
-# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (A part of the gap is the way of averaging, pixels in the first panel and patients in the second.) At a threshold of its own each network gets much of it back: it had become too cautious, more than blind.
+# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (A part of the gap comes from the averaging, over pixels in the first panel and over patients in the second.) At a threshold of its own, each network gets much of this back: it had become too cautious rather than blind.
 #
-# Dropout lowers the training Dice a little (which is measured while it is switched on). Whether it or L2 helps other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
+# Dropout lowers the training Dice a little (which is measured while it is switched on). Whether dropout or L2 helps on other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
 #
-# From L2 little is to be expected where there is batch normalization. That rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try them when curves show overfitting, after augmentation, and believe them only after several seeds.
+# Little is to be expected of L2 in a network with batch normalization. The normalization rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try L2 and dropout when the curves show overfitting, after augmentation, and believe in them only after several seeds.
 
 # %% [markdown]
 # <div class="alert alert-warning">
 #
-# These are small networks, few steps, synthetic patients and one kind of object. With your data another loss may come first. The *start*, the *threshold* and the *learning rate* can matter as much as the loss there, too. Nothing here is a clinical tool.
+# These are small networks, few steps, synthetic patients and one kind of object. With your data another loss may come first, and there as well the *start*, the *threshold* and the *learning rate* can matter as much as the loss. Nothing here is a clinical tool.
 #
 # </div>
 
 # %% [markdown]
 # ## Take-aways
 #
-# - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap and hardly about what is lost for sure.
+# - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap, and hardly about an object that the network has ruled out.
 # - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
 # - A class weight acts like a lower threshold. Compare losses at thresholds of their own, and with enough seeds: three could not tell the losses of this page apart by Dice.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
 # - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
-# - A loss trains, a metric decides. Between two trainings compare Dice, recall and precision, with seeds and intervals.
+# - Train with a loss, and decide with a metric: compare two trainings by Dice, recall and precision, with seeds and intervals.
 #
 # ## Questions to test yourself
 #
@@ -470,7 +525,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # <details><summary>Answer</summary>
 #
-# Nobody can tell: two losses are two scales, and focal multiplies every pixel by a factor below 1. Compare Dice, recall and precision of both, per patient.
+# Nobody can tell: the two losses have different scales, and focal multiplies every pixel by a factor below 1. Compare Dice, recall and precision of both, per patient.
 #
 # </details>
 #
@@ -478,7 +533,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # <details><summary>Answer</summary>
 #
-# Alpha and beta are exchanged there. Four pixels with one false positive, then four with one false negative, and the two losses worked out by hand.
+# Alpha and beta are exchanged there. Four pixels with one false positive, then four with one false negative, would have shown it, with both losses worked out by hand.
 #
 # </details>
 #
@@ -486,7 +541,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # <details><summary>Answer</summary>
 #
-# The gradient goes with p(1 − p): where the network is sure that nothing is there, it is nearly zero. Add cross-entropy, start the output at the shares of the classes, or both.
+# The gradient follows p(1 − p): where the network is sure that nothing is there, it is nearly zero. Add cross-entropy, start the output at the shares of the classes, or both.
 #
 # </details>
 #
@@ -494,7 +549,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # <details><summary>Answer</summary>
 #
-# What both give at a threshold of their own, chosen on validation patients; how many seeds; and the interval over patients.
+# Ask what both give at a threshold of their own, chosen on validation patients; how many seeds there were; and for the interval over patients.
 #
 # </details>
 #

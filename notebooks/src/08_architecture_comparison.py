@@ -37,7 +37,7 @@ def slice_of(case):
     return subset_of_patients([make_patient(0, index=int(patient[1:]) - 1)])[int(level)]
 
 
-# %% mystnb={"figure": {"caption": "The largest nodule among 24 patients whom no network has seen, and what five networks make of the slice after the same seconds of training. Blue: lung. Orange: nodule."}, "image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and, in the one on the right of the picture, a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}}
+# %% mystnb={"figure": {"caption": "The largest nodule among 24 patients that no network has seen, and what five networks make of the slice after equal seconds of training. Blue: lung. Orange: nodule."}, "image": {"alt": "Six copies of one chest slice. Ground truth: two lungs and, in the one on the right of the picture, a round, faint nodule. All five networks outline both lungs, with small differences along the borders, and none marks the nodule."}}
 shown = slice_of(large)
 answers = [shown.masks[0], *(drawn[name][0, 0] for name in NETWORKS)]
 plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers, columns=6, panel=1.6)
@@ -47,10 +47,10 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 #
 # **After this notebook you can**
 #
-# - say what five well-known networks carry from the way down to the way up, and what that costs a small object,
+# - say what five well-known networks carry from the way down to the way up, and what small objects lose by it,
 # - count the parameters and the multiplications of a network, and tell why neither is its running time,
 # - compare networks at an equal budget, with an interval over patients and seeds, and for *pairs* of networks,
-# - find the flaw in a comparison that you read,
+# - find the flaw in a published comparison,
 # - name tasks for which a U-Net is not the right choice.
 #
 # **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)).
@@ -62,25 +62,25 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 # </div>
 
 # %% [markdown]
-# Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you would say: all the same. All five find the lungs, and none the nodule, the largest of all, because it is faint. But it is one slice and one training: an anecdote, and many a published comparison is not much more.
+# Which of the five networks is the best? They were published between 2015 and 2018, each with tables that show its advantage. On this slice you would call it a draw: all five find the lungs, and none finds the nodule, which is the largest of all but faint. Still, this is one slice and one training, an anecdote, and many published comparisons are not much more.
 #
-# This notebook does it again, with care: the same data, the same seconds of training, the same search for a learning rate for each of the five, 24 patients, three seeds, and an interval on everything.
+# This notebook repeats the comparison with care: the same data, the same seconds of training, the same search for a learning rate for each of the five, 24 patients, three seeds, and an interval on everything.
 #
 # ## Five ways down and up again
 #
 # All five shrink the image step by step, so that a pixel of the smallest map sees much of the chest, and then go back to full size. They differ in what crosses from the way down to the way up:
 
-# %% mystnb={"figure": {"caption": "Five networks. A square is a stack of feature maps, lower the smaller it is; dashed lines show what crosses. Circles: gates that let a part of it pass."}, "image": {"alt": "Five schematic networks side by side as V shapes. U-Net: five sizes, dashed lines join both sides at four levels, all feature maps. Attention U-Net: the same with a circle on the lower three lines. SegNet: six sizes, five lines, places of the maxima. FCN-8s: six sizes, lines at the two levels above the lowest, then one long step to full size, class scores, added. DeepLabV3+: down to a sixteenth, one line at a quarter, two long steps up."}}
+# %% mystnb={"figure": {"caption": "Five networks. A square is a stack of feature maps; the smaller the maps, the lower it stands. Dashed lines show what crosses. Circles: gates that let a part of it pass."}, "image": {"alt": "Five schematic networks side by side as V shapes. U-Net: five sizes, dashed lines join both sides at four levels, all feature maps. Attention U-Net: the same with a circle on the lower three lines. SegNet: six sizes, five lines, places of the maxima. FCN-8s: six sizes, lines at the two levels above the lowest, then one long step to full size, class scores, added. DeepLabV3+: down to a sixteenth, one line at a quarter, two long steps up."}}
 plotting.show_schemes()
 
 # %% [markdown]
 # - **U-Net** (2015) carries *all feature maps* of every level across, and joins them with what comes from below {cite:p}`ronneberger2015unet`.
-# - **Attention U-Net** (2018) does the same, but what comes from below decides first, place by place, how much of it passes {cite:p}`oktay2018attention`.
-# - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory, a number from 0 to 3 in place of a feature; while it trains, all maps are kept anyway.
+# - **Attention U-Net** (2018) does the same, but what comes from below first decides, place by place, how much of them passes {cite:p}`oktay2018attention`.
+# - **SegNet** (2017) carries only *where* the maximum was in each pooling, and puts the value back at that place {cite:p}`badrinarayanan2017segnet`. That saves memory, because a number from 0 to 3 takes the place of a feature; during training, however, all maps are kept anyway.
 # - **FCN-8s** (2015) adds coarse *class scores* of three levels, and enlarges the sum eight times in one step {cite:p}`long2015fcn`. It is the oldest, and the others build on its idea.
-# - **DeepLabV3+** (2018) stops at a sixteenth, looks around there with kernels that have holes (*dilated* or *atrous* convolutions), and takes *one* early map across, at a quarter of the size {cite:p}`chen2018deeplab`.
+# - **DeepLabV3+** (2018) stops at a sixteenth, looks around there with kernels that have holes (*dilated* or *atrous* convolutions), and carries *one* early stack of maps across, at a quarter of the size {cite:p}`chen2018deeplab`.
 #
-# The page [The networks](../book/networks.md) says how each was checked against its paper. All are built alike:
+# The page [The networks](../book/networks.md) says how each was checked against its paper. The same function builds them all:
 
 # %%
 from unet_helpers.models import build_network
@@ -89,12 +89,12 @@ networks = {name: build_network(name, size=128, num_classes=3, base_filters=8) f
 networks["FCN-8s"].output_shape
 
 # %% [markdown]
-# `base_filters` are the channels of the first level. At full size it is 64 for all five; here it is 8 everywhere, an eighth, and all other widths shrink with it. Two things about DeepLabV3+ differ from its paper. Its encoder is a residual network of 18 layers, much smaller than the paper's. And the paper spreads the kernels by 6, 12 and 18 places, for images of 513 pixels. On 128 pixels the smallest map has 8 places per side, and those kernels would reach beyond it; `build_network` shrinks the spread with the image.
+# `base_filters` is the number of channels at the first level, also called the width of the network (a different thing from the width of a window). At full size it is 64 for all five; here it is 8, and all other levels shrink in proportion. Two things about DeepLabV3+ differ from its paper. Its encoder is a residual network of 18 layers, much smaller than the paper's. And the paper spreads its kernels by 6, 12 and 18 places, for images of 513 pixels. With 128 pixels the smallest map has 8 places per side, so these kernels would reach beyond it; `build_network` shrinks the spread with the image.
 
 # %% [markdown]
 # ## What is left of a small nodule
 #
-# Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more. **Stride** is the number of pixels per score, along one side:
+# Two of the five enlarge *class scores*: FCN-8s by 8, DeepLabV3+ by 4. What can such a network draw *at best*? We can find out without training anything: take the ground truth, and fit the coarse map of scores to it directly. No network can know more than the ground truth. **Stride** is the number of pixels per score, along one side:
 
 # %%
 from unet_helpers.teaching import best_from_coarse_map
@@ -111,7 +111,7 @@ titles = [f"stride {stride}" for stride in best]
 plotting.show_images([crop] * 4, titles, [2 * mask.astype(np.uint8) for mask in best.values()], panel=1.8)
 
 # %% [markdown]
-# One slice proves little, so the same for disks of several sizes, at twelve random places each:
+# One slice proves little, so we repeat this for disks of several sizes, each at twelve random places:
 
 
 # %%
@@ -137,34 +137,45 @@ limits = {
 plotting.show_lines(diameters, limits, "diameter (pixels)", "best possible Dice", limits=(0, 1.02))
 
 # %% [markdown]
-# For the lungs of the slice at the top, which are large, the limit of stride 8 is
+# For the lungs of the slice at the top, which are large, the best that stride 8 allows is:
 
 # %%
 lungs = slice_of(large).masks[0] == 1
 print(f"Dice {dice(lungs, best_from_coarse_map(lungs, 8)):.2f}")
 
 # %% [markdown]
-# With one score for every 4×4 pixels nearly everything can be drawn. With one for 8×8 it is about 0.7 for a disk of three pixels, and about 0.9 for one of six. With one for 16×16, even nine pixels stay below 0.9. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
+# With one score for every 4×4 pixels, nearly everything can be drawn. With one for every 8×8, the best Dice is about 0.7 for a disk of three pixels, and about 0.9 for one of six. With one for every 16×16, even a disk of nine pixels stays below 0.9. FCN-8s ends with stride 8, DeepLabV3+ with stride 4; the other three give a score to every pixel.
 #
-# And the sizes of our nodules? In the slices of the 24 patients, counted slice by slice:
+# How large are our nodules? This table counts them in the 24 patients, slice by slice:
 
 # %%
 pd.Series(recorded["networks"]["U-Net"]["nodules"], name="nodules by diameter").to_frame()
 
 # %% [markdown]
-# Nearly half have a diameter of three to five pixels, which is about a centimeter. For them a stride of 8 takes away a sixth to a third of the Dice before the training has begun, and a stride of 4 a twentieth at most.
+# Nearly half have a diameter of three to five pixels, which is about a centimeter. For them a stride of 8 takes away a sixth to a third of the Dice before training has begun, and a stride of 4 takes a twentieth at most.
 #
-# A map at full size is *room* for a small object, no more. Whether the network fills it must be measured.
+# A map at full size only gives a small object *room*. Whether the network uses it must be measured.
 
 # %% [markdown]
 # ## What does a network cost?
 #
-# Four answers: parameters, multiplications, time, memory. Begin with the multiplications. A convolution computes, at each place of its output and for each output channel, a sum of products: one for each weight of the kernel.
+# There are four answers: parameters, multiplications, time and memory. We begin with the multiplications. A convolution computes, at each place of its output and for each output channel, a sum of products, one for each weight of the kernel.
 
 # %% [markdown]
 # ### Exercise 08.1: count the multiplications
 #
 # A padded convolution of stride 1 takes an image of `height × width` with `inside` channels to `out` channels, with a kernel of `kernel × kernel`. How many multiplications is that? (The bias is added, not multiplied.)
+#
+# <details><summary>Hint 1</summary>
+#
+# Begin with *one* number of the output. How many weights are multiplied to make it, if the kernel is 3×3 and two channels come in?
+#
+# <details><summary>Hint 2</summary>
+#
+# One output number costs `kernel` × `kernel` × `inside` multiplications. How many output numbers are there? Padding with stride 1 keeps height and width, and there are `out` channels.
+#
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import architecture_comparison as check
@@ -185,7 +196,7 @@ def multiplications(height, width, kernel, inside, out):
 check.multiplications(multiplications)
 
 # %% [markdown]
-# Each multiplication comes with an addition; together they are two **FLOPs** (floating-point operations). Papers count now the one and now the other, and the factor of two between them is a common mistake. `count_multiply_adds` adds up all layers.
+# Each multiplication comes with an addition. Together they are one **multiply-accumulate** (MAC), or two **FLOPs** (floating-point operations). Some papers report one, some the other, so check which before you compare: they differ by a factor of two. `count_multiply_adds` adds up all layers.
 
 # %%
 from unet_helpers.models import count_multiply_adds, count_parameters
@@ -196,7 +207,7 @@ costs = {
 pd.DataFrame(costs, index=["million parameters", "million multiplications"]).T.round(2)
 
 # %% [markdown]
-# FCN-8s has four times the parameters of the U-Net and little more than half of its multiplications. Where do they sit? The largest layer of each:
+# FCN-8s has four times the parameters of the U-Net, and little more than half of its multiplications. Where are they? Here is the layer with the most parameters in each network:
 
 # %%
 from unet_helpers.models import count_of_layer
@@ -209,13 +220,29 @@ for name, network in networks.items():
 pd.DataFrame(largest, index=["layer", "side of its map", "million parameters", "million multiplications"]).T
 
 # %% [markdown]
-# One layer of FCN-8s holds three quarters of its parameters: the 7×7 convolution that was a fully connected layer in the classifier it comes from. But its map has a side of 4, so that each of its weights is used only 16 times. In the first level of the U-Net a weight is used 16,384 times. **Parameters sit where the maps are small, multiplications where they are large.** So a table of parameters says how large the file is, and little about the time.
+# One layer of FCN-8s holds three quarters of its parameters: the 7×7 convolution that was a fully connected layer in the classifier it comes from. But its map has a side of 4, so that each of its weights is used only 16 times. In the first level of the U-Net a weight is used 16,384 times. **Parameters sit where the maps are small, multiplications where they are large.** So a table of parameters tells you how large the file is, and little about the time.
 #
-# Time is not the multiplications either: numbers have to be moved, and small layers do not keep a processor busy. It must be measured, and we come to it below.
+# Multiplications do not give the time either: numbers have to be moved, and small layers do not keep a processor busy. Time must be measured, and below we do so.
 #
 # ### Exercise 08.2: equal parameters
 #
-# A second fair comparison gives every network the same *number of parameters*. With width 8 a network has 2,000,000 parameters, and it should have 500,000: which width? Write it for any numbers. (Nearly all parameters belong to convolutions from about $c$ to about $c$ channels, which have $9\,c^2$ weights.)
+# A second kind of fair comparison gives every network the same *number of parameters*. Suppose a network of width 8 has 2,000,000 parameters and should have 500,000: what width does it need? Write the function for any numbers. (Nearly all parameters belong to convolutions from about $c$ to about $c$ channels, which have $9\,c^2$ weights.)
+#
+# <details><summary>Hint 1</summary>
+#
+# If every layer gets twice as many channels, by how much does $9\,c^2$ grow?
+#
+# <details><summary>Hint 2</summary>
+#
+# The parameters go with the square of the width, so the width goes with the square root of the parameters: a quarter of the parameters, half the width.
+#
+# <details><summary>Hint 3</summary>
+#
+# The factor is `(target / parameters) ** 0.5`. Multiply the width by it, and give the nearest whole number: there is no such thing as half a channel.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -242,14 +269,14 @@ for name, network in networks.items():
 pd.DataFrame(rows, index=["width", "parameters, U-Net = 1"]).T.round(2)
 
 # %% [markdown]
-# All within a tenth of the U-Net: a channel more or less is the smallest step there is. Attention U-Net and SegNet keep their width of 8.
+# All are within a tenth of the U-Net, as close as whole channels allow. Attention U-Net and SegNet keep their width of 8.
 
 # %% [markdown]
 # ## Equal budget: train by the clock
 #
-# "Both were trained for 100 epochs" sounds fair. But an epoch of one network may take twice as long as an epoch of the other. Here the budget is *time*: `TimedTrainer` builds the computation first, which takes longer than many steps; then the clock starts, and the learning rate follows it, so that each network comes to the end of its schedule when its time is over.
+# "Both were trained for 100 epochs" sounds fair. But an epoch of one network may take twice as long as an epoch of the other. Here the budget is *time*: `TimedTrainer` first builds the computation, which takes longer than many steps. Then the clock starts, and the learning rate follows the clock, so that each network reaches the end of its schedule when its time is up.
 #
-# We rerun a small version now: two networks, two seeds, five seconds each, at half the resolution (64×64) and for the lungs alone, measured on the validation patients.
+# Now we run a small version live: two networks, two seeds, five seconds each, at half the resolution (64×64) and for the lungs alone, measured on the validation patients.
 
 
 # %%
@@ -282,7 +309,7 @@ for name in ("U-Net", "FCN-8s"):
 steps
 
 # %% [markdown]
-# The same seconds, and not the same number of steps. How many a network does depends on the machine, and on what else it is doing, and so does the result of such a comparison; that is the price of measuring what one really pays.
+# Equal seconds do not give equal numbers of steps. How many steps a network makes depends on the machine and on what else it is doing, and so does the result of the comparison. That is the price of measuring what you really pay.
 
 # %%
 live = {name: np.array(runs) for name, runs in live.items()}
@@ -293,7 +320,23 @@ assert live["U-Net"].mean() > 0.5 or not enough
 # %% [markdown]
 # ### Exercise 08.3: the difference of two networks
 #
-# `runs` and `others` hold the Dice of two networks, one row per seed and one column per patient. Return the difference of each patient: how much better the *first* network is, on the mean of its seeds. The numbers of seeds may differ.
+# `runs` and `others` hold the Dice of two networks, one row per seed and one column per patient. For each patient, average each network over its seeds, and return how much better the *first* network is. The networks may have different numbers of seeds.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw the two tables on paper, seeds down and patients across, one with two rows and one with three. Can you subtract row from row? What shape must the answer have?
+#
+# <details><summary>Hint 2</summary>
+#
+# First turn each table into one row, with one number per patient: the mean over the seeds, which are axis 0.
+#
+# <details><summary>Hint 3</summary>
+#
+# `runs.mean(axis=0)` is the row of the first network. The order of the subtraction decides the sign.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -324,25 +367,25 @@ print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
 assert low > 0 or not enough
 
 # %% [markdown]
-# On the machine that made this page the difference is far larger than anything that chance does: its interval is a long way from zero, after five seconds of training and with a handful of patients. Large differences need no large study. Many patients and seeds are needed for the small ones, and those are what most papers report.
+# On the machine that made this page, the difference is far larger than chance would make it: its interval is a long way from zero, after five seconds of training and with a handful of patients. Large differences need no large study. Small differences, which most papers report, need many patients and seeds.
 #
 # (Do not read more into it. FCN-8s has stride 8, and at half the resolution each of its scores stands for a square of four to five centimeters.)
 #
-# Two kinds of chance are in these intervals. With *other patients* the mean would be another one. With *another seed* (other first weights, another order of the batches) each network would be another one, too. `interval_of_mean` draws both with replacement, patients and seeds. For a difference of two networks it draws the *same* patients for both, because a patient who is hard for one is hard for the other; and seeds for each on its own, because seed 0 of one network has nothing in common with seed 0 of the other.
+# These intervals contain two kinds of chance. *Other patients* would give another mean. *Another seed* (other first weights, another order of the batches) would give another network. `interval_of_mean` draws both with replacement, patients and seeds. For a difference, `interval_of_difference` draws the *same* patients for both networks, because a patient who is hard for one is usually hard for the other. It draws seeds separately for each network, because seed 0 of one has nothing in common with seed 0 of the other.
 #
-# Two or three seeds are few, and an interval drawn from three of them is too narrow. It is a lower limit of the doubt.
+# Two or three seeds are few, and an interval from so few is too narrow: the true doubt is larger.
 
 # %% [markdown]
 # ## The comparison
 #
-# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each of the five networks first tried three learning rates on the validation patients, for a third of the time; the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network that they come from. Then came the full time, three times over:
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each of the five networks first tried three learning rates on the validation patients, for a third of the time, because the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network they come from. Then each was trained for the full time, with three seeds:
 
 # %%
 print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
 print(f"{recorded['held_out_patients']} patients, {recorded['held_out_patients_with_nodule']} of them with a nodule")
 
 # %% [markdown]
-# The patients are new ones, whom nothing was chosen on; the test patients of the data set stay closed. Dice is per patient, slices pooled; for the nodule, of the patients who have one.
+# These are new patients, on which nothing was chosen; the test patients of the data set remain untouched. Dice is computed per patient, from all slices together; for nodules, it is averaged over the patients who have one.
 
 # %% [markdown]
 # ### At equal width
@@ -367,17 +410,17 @@ parts = ("lung", "nodule")
 table_of(recorded["tables"]["equal width"])
 
 # %% [markdown]
-# In brackets the 95 % interval over patients and seeds. *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* the memory that a training step takes per image, seen from outside; *steps* how many fit into the budget. For the U-Net some 340 steps of 8 slices are about ten passes over the training slices. That can show which network gets furthest in ten passes. It cannot show which is best when each has been trained to its end.
+# The brackets hold the 95 % interval over patients and seeds. *10⁶ mult.* is millions of multiplications; *ms* is the time from one image to its probabilities, on the machine that the result file names; *MB* is the memory that a training step takes per image, measured from outside; *steps* is how many fit into the budget. For the U-Net, some 340 steps of 8 slices are about ten passes over the training slices. This can show which network gets furthest in ten passes. It cannot show which is best when each has been trained until it stops improving.
 
-# %% mystnb={"figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean, and its 95 % interval over patients and seeds."}, "image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}}
+# %% mystnb={"figure": {"caption": "Equal width, equal seconds. Circles: seeds (mean over patients). Diamond and bar: mean and its 95 % interval over patients and seeds."}, "image": {"alt": "Two panels with a row per network. Lung Dice: U-Net and Attention U-Net at 0.98, DeepLabV3+ near 0.97, SegNet a little lower, FCN-8s near 0.95, with short bars. Nodule Dice: U-Net and Attention U-Net near 0.64, DeepLabV3+ and SegNet near 0.56, FCN-8s near 0.37, with bars of about 0.1 to each side."}}
 equal_width = {name: recorded["networks"][name] for name in recorded["tables"]["equal width"]}
 dices = {"lung Dice": "lung_dice", "nodule Dice": "nodule_dice"}
 plotting.show_estimates(equal_width, dices, panel=3.6)
 
 # %% [markdown]
-# For the lungs the order is clear, but for the first two. For the nodules the bars are long, and four of five overlap widely. From this picture one is tempted to say that these four cannot be told apart.
+# For the lungs the order is clear, except for the first two. For the nodules the bars are long, and four of five overlap widely. It is tempting to conclude from this picture that these four cannot be told apart.
 #
-# That would be wrong: the bars are long because *patients* differ. Some nodules are easy for every network, some are faint for every network. So look at the differences on the same patients:
+# That would be wrong: the bars are long because *patients* differ. Some nodules are easy for every network, and some are hard for all of them. So look at the differences on the same patients:
 
 # %% mystnb={"figure": {"caption": "Difference to the U-Net on the same patients. Circles: seeds. Bar: 95 % interval; a hollow diamond where it includes 0."}, "image": {"alt": "Two panels with four rows, differences to the U-Net. Attention U-Net: hollow diamonds at zero in both. SegNet, DeepLabV3+ and FCN-8s: filled diamonds left of zero, by 0.017, 0.012 and 0.033 for the lungs and by about 0.09, 0.07 and 0.27 for the nodules; no bar reaches zero."}}
 others = {name: run for name, run in equal_width.items() if name != "U-Net"}
@@ -385,15 +428,15 @@ gains = {"lung, difference to U-Net": "lung_dice_gain", "nodule, difference to U
 plotting.show_estimates(others, gains, panel=3.6, mark=0)
 
 # %% [markdown]
-# Now most bars are short, and say more:
+# Now most bars are short, and they say more:
 #
-# - **Attention U-Net**: hollow in both panels, its interval includes zero. The difference to the U-Net cannot be told from zero.
+# - **Attention U-Net** is hollow in both panels: its intervals include zero, so its difference from the U-Net cannot be told from zero.
 # - **SegNet** and **DeepLabV3+** are below the U-Net, by one or two hundredths for the lungs and by seven to nine for the nodules. No interval includes zero.
 # - **FCN-8s** is far below, for the nodules by more than a quarter of the scale.
 #
 # ### Which pairs can be told apart?
 #
-# Five networks make ten pairs. For each, the difference with its interval:
+# Five networks make ten pairs. The table gives the difference for each, with its interval:
 
 # %%
 from itertools import combinations
@@ -417,17 +460,17 @@ for part, table in apart.items():
     print(f"{part}: {table['excludes 0'].sum()} of {len(table)} pairs have an interval without 0")
 
 # %% [markdown]
-# U-Net and Attention U-Net cannot be told apart in either class, and SegNet and DeepLabV3+ not in the nodules. That is not the same as *equal*: a difference of three hundredths in either direction would fit the first pair, too. To exclude that, one would need more patients and more seeds.
+# U-Net and Attention U-Net cannot be told apart in either class, nor can SegNet and DeepLabV3+ in the nodules. That does not make them *equal*: for the first pair, a nodule difference of three hundredths in either direction would fit as well. To exclude that, we would need more patients and more seeds.
 #
 # (Twenty intervals of 95 % were computed here. On average one in twenty misses the truth, so an interval that ends close to zero is weak evidence.)
 #
 # ### Why do three of them lose?
 #
-# - **FCN-8s** scores squares of 8×8 pixels. You saw above what is the best that can be drawn with them, for a nodule of four pixels and for a lung. It stays below that for both.
-# - **DeepLabV3+** scores squares of 4×4, which would allow nearly everything. What it lacks is not room at the end but *detail on the way*: its first layer halves the image, and pooling follows at once. The finest map that it ever hands on has a quarter of the size. In return it makes about twice as many steps in the same time.
-# - **SegNet** works at full size from the first layer to the last. But only the *places* of the maxima cross, so that what the first layers saw must be told again from below.
+# - **FCN-8s** scores squares of 8×8 pixels. You saw above the best that such squares can draw, for a disk of four pixels and for a lung. FCN-8s stays below that for both.
+# - **DeepLabV3+** scores squares of 4×4, which would allow nearly everything. It does not lack room at the end, but *detail on the way*: its first layer halves the image, and pooling follows at once. The finest map that it ever hands on has a quarter of the size. In return it makes about twice as many steps in the same time.
+# - **SegNet** works at full size from the first layer to the last. But only the *places* of the maxima cross, so everything else that the first layers saw must come up from below.
 #
-# All this fits, and fitting explanations are cheap. What comes nearer to a proof is to take one part out and leave the rest; we do that below.
+# All this fits, but fitting explanations are cheap. Taking one part out and leaving the rest comes nearer to a proof; we do that below.
 #
 # ### What differs most: networks, seeds or patients?
 
@@ -444,7 +487,7 @@ for part in parts:
 pd.DataFrame(rows).rename_axis("standard deviation of Dice").round(3)
 
 # %% [markdown]
-# For the lungs, networks differ several times more than seeds or patients do. For the nodules, patients differ twice as much as networks; that spread drops out of paired differences and of nothing else. Seeds move a mean by some two hundredths: a gain of one hundredth in a table with one run is less than that.
+# For the lungs, networks differ several times as much as seeds or patients do. For the nodules, patients differ twice as much as networks, and only paired differences are free of that spread. Seeds move a mean by some two hundredths: a gain of one hundredth in a table with one run is less than that.
 #
 # ### At equal parameters
 
@@ -456,7 +499,7 @@ equal_parameters = {name: recorded["networks"][name] for name in recorded["table
 plotting.show_estimates({k: v for k, v in equal_parameters.items() if k != "U-Net"}, gains, panel=3.6, mark=0)
 
 # %% [markdown]
-# The picture is the same: SegNet and DeepLabV3+ level in the nodules, FCN-8s last. Did the other width change anything for the two networks that have one?
+# The picture is nearly the same: SegNet and DeepLabV3+ are level in the nodules, and FCN-8s is last. Did the new width change anything for the two networks that have one?
 
 # %%
 for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
@@ -467,9 +510,9 @@ for name in ("FCN-8s, 4 filters", "DeepLabV3+, 11 filters"):
         print(f"{name} − 8 filters, {part}: {np.nanmean(new) - np.nanmean(old):.4f}, {low:.4f} to {high:.4f}")
 
 # %% [markdown]
-# All four intervals include zero, two of them only just. With a quarter of its parameters FCN-8s loses nothing that we could measure, and DeepLabV3+ does not gain from nearly twice as many. So in these 40 seconds, on this small data set, the number of parameters does not seem to be what is missing. (Both took over the learning rate of width 8, which may not suit the other width.)
+# All four intervals include zero, two of them only just. With a quarter of its parameters, FCN-8s loses nothing that we could measure, and with nearly twice as many, DeepLabV3+ gains nothing that we could measure. So in these 40 seconds, on this small data set, the number of parameters does not seem to be the limit. (Both took over the learning rate of width 8, which may not suit the new width.)
 #
-# ### What one gets for what one pays
+# ### What you get for what you pay
 
 # %% mystnb={"figure": {"caption": "Nodule Dice with its interval over four kinds of cost. Filled: no other network is both better and cheaper."}, "image": {"alt": "Four panels of nodule Dice over parameters, multiplications, latency and memory, seven numbered points with long vertical bars. DeepLabV3+ at 8 filters is filled in all four, at the cheap side; U-Net and Attention U-Net are filled too, higher and at more cost, except that the U-Net is hollow over latency; FCN-8s at 4 filters is filled over multiplications and latency, the cheapest and low."}}
 everyone = equal_width | equal_parameters
@@ -484,9 +527,9 @@ prices = {
 plotting.show_tradeoffs(everyone, "nodule_dice", prices, "nodule Dice", panel=2.4)
 
 # %% [markdown]
-# Whoever pays in memory or multiplications has a choice: DeepLabV3+ needs a third of the memory of the U-Net and a quarter of its multiplications, and gives up seven hundredths of Dice. Nothing else is as cheap and as good.
+# If memory or multiplications are scarce, you have a choice: DeepLabV3+ needs a third of the memory of the U-Net and a quarter of its multiplications, and gives up seven hundredths of Dice. No other network here is as cheap and as good.
 #
-# Do not rank by the times. A quarter of the multiplications saves less than a third of the time here, because for one small image much of it is spent on calling the layers; and Attention U-Net, which does all that the U-Net does and more, was measured as the faster one. Two or three milliseconds are within the error of such a measurement. On a GPU, with larger images or batches, these numbers are others.
+# Do not rank the networks by time. A quarter of the multiplications saves less than a third of the time here, because for one small image much of it goes into calling the layers. And Attention U-Net, which does all that the U-Net does and more, was measured as the faster of the two, so a millisecond or two is within the error of such a measurement. On a GPU, or with larger images or batches, these numbers would differ.
 #
 # ### Small nodules
 
@@ -500,9 +543,9 @@ print(recorded["held_out_slices_without_nodule"], "slices have no nodule")
 pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 
 # %% [markdown]
-# The first three columns are shares of the nodules of a size that were found, by at least one pixel; the last is the share of the slices without a nodule in which something was marked. All are means of three seeds. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
+# The first three columns give the share of the nodules of each size that were found, by at least one pixel. The last gives the share of slices without a nodule in which something was marked. All are means of three seeds. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
 #
-# The price is in the last column. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices that have no nodule. A part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
+# The last column shows the price. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices without a nodule. Part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
 # %% mystnb={"figure": {"caption": "The smallest nodule of four pixels or more, in a crop of 48×48 pixels: ground truth, then five networks. Each row is another seed."}, "image": {"alt": "A grid of three rows and six columns of crops with the nodule marked in the first column. In the first row no network marks it. In the second, Attention U-Net marks it and two other places, SegNet a place beside it. In the third, Attention U-Net marks it and one pixel elsewhere, DeepLabV3+ marks another place, and the U-Net next to nothing."}}
 shown = slice_of(small)
@@ -513,12 +556,12 @@ titles = ["ground truth", *NETWORKS, *[""] * 12]
 plotting.show_images([shown.images[0][around]] * 18, titles, answers, columns=6, panel=1.5)
 
 # %% [markdown]
-# The same network gives another answer with another seed: from one row of such pictures anything could be concluded, and in papers there usually is one.
+# The same network gives another answer with another seed. From one row of such pictures you could conclude almost anything, so do not judge a network by the single row that a paper shows.
 
 # %% [markdown]
 # ## What the skip connections carry
 #
-# An **ablation** takes one part out of a network and leaves all else as it is. The same U-Net with `skip_connections=False` has to draw everything from the bottleneck, where a map has 8×8 places:
+# An **ablation** takes one part out of a network and leaves the rest as it is. Without skip connections (`skip_connections=False`), the same U-Net has to draw everything from the bottleneck, where a map has 8×8 places:
 
 # %% mystnb={"figure": {"caption": "Ground truth, U-Net, and U-Net without skip connections, first seed."}, "image": {"alt": "One chest slice three times. Ground truth: both lungs, notched where airways and vessels enter from the middle, and a tiny nodule. U-Net: nearly the same borders, small rings around a few vessels inside, no nodule. Without skips: the two lungs without the notches."}}
 without = "U-Net without skips"
@@ -539,15 +582,26 @@ rows = {
 pd.DataFrame(rows, index=["with", "without", "difference", "low", "high"]).T.round(3)
 
 # %% [markdown]
-# For the lungs, Dice falls by less than two hundredths, which sounds harmless. But the border is off by two more millimeters where it is off most, and in the picture the notches where airways and vessels enter the lungs are smoothed away. Dice hardly sees it, because most of a lung is interior.
+# For the lungs, Dice falls by less than two hundredths, which sounds harmless. But where the border is off most (HD95), it is off by two more millimeters, and in the picture the notches where airways and vessels enter the lungs are smoothed away. Dice hardly shows it, because most of a lung is interior.
 #
-# Of the nodules **not one was found, with any seed**. A nodule of five pixels is a fraction of one place of the 8×8 map. Its position could be written into the channels of that place, so a network without skips *can* draw it in principle; it would have to learn how. In this budget it does not begin to. Whether it would in ten times the budget is not measured here.
+# Of the nodules **not one was found, with any seed**. A nodule of five pixels fills only a fraction of one place of the 8×8 map. Its position could be written into the channels of that place, so in principle a network without skips *can* draw it; it would have to learn how. Within this budget it does not even begin to. We have not measured whether it would with ten times the budget.
 #
 # ## Reading other people's comparisons
 #
 # ### Exercise 08.4: find the flaw
 #
-# Four reports, each with at most one flaw: `"budget"` (one network got more training or tuning), `"chance"` (too few patients and seeds for what is said), `"chosen on test"` (the patients that chose also judge), or `"fair"`.
+# Here are four reports, each with at most one flaw. Name it: `"budget"` (one network got more training or tuning), `"chance"` (too few patients and seeds for the claim), `"chosen on test"` (the same patients were used to choose and to judge), or `"fair"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask three questions of each report. Did both networks get the same training and the same search? Are there enough patients and seeds for the claim? Were the patients that judge also used to choose something?
+#
+# <details><summary>Hint 2</summary>
+#
+# In A, compare the two trainings; in B, count patients and seeds; in C, ask which patients picked one of the 30 variants. In D, does the conclusion go beyond what the interval allows?
+#
+# </details>
+# </details>
 
 # %%
 for name, text in check.REPORTS.items():
@@ -562,27 +616,27 @@ flaws = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
 check.spot_the_flaw(flaws)
 
 # %% [markdown]
-# Is our own comparison fair? Each of the five, at width 8, tried the same three learning rates. What they were worth on the validation patients (mean of lung and nodule Dice, one seed, a third of the time):
+# Is our own comparison fair? Each of the five, at width 8, tried the same three learning rates. This is how they did on the validation patients (mean of lung and nodule Dice, one seed, a third of the time):
 
 # %%
 tried = {name: run["validation_dice_by_rate"] for name, run in equal_width.items()}
 pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 
 # %% [markdown]
-# Read the first row: 0.49 is what lungs of 0.98 and *no nodule at all* give. After a third of the time U-Net, Attention U-Net and FCN-8s had not begun with the nodules, and their learning rates were chosen by the lungs. SegNet and DeepLabV3+ had begun. **At a third of the budget the order was another one**, with DeepLabV3+ first (on one seed and a few validation patients). A ranking holds for its budget.
+# Read the first row: a lung Dice of 0.98 and *no nodule at all* give 0.49. After a third of the time, U-Net, Attention U-Net and FCN-8s had not begun to find nodules, and their learning rates were chosen by the lungs. SegNet and DeepLabV3+ had begun. **At a third of the budget the order was different**, with DeepLabV3+ first (on one seed and a few validation patients). A ranking holds for its budget.
 #
-# And the largest rate won for four of five. Had we tried larger ones, they might have won more.
+# For four of the five, the largest rate won. Had we tried larger ones, they might have done better still.
 #
-# What is *not* fair about it, and what it cannot say:
+# Here is what is *not* fair about our comparison, and what it cannot say:
 #
 # - Loss, class weights, augmentation and batch size were chosen for the U-Net long before this notebook. Another network might like others.
-# - The budget is short and the networks are narrow. With hours in place of seconds the order may change. Dropout is as each network has it by default.
+# - The budget is short and the networks are narrow. With hours instead of seconds the order may change. Dropout was left at each network's default.
 # - The newest of the five is from 2018. About UNet++, transformers or nnU-Net this table says nothing.
 # - FCN-8s and DeepLabV3+ were published with encoders that had learned from photographs; here all start from random weights. ([Notebook 09](09_domain_shift_and_transfer.ipynb) shows how such an encoder is put into a U-Net; it does not train one.)
-# - Steps per second belong to this library on this processor. On a GPU the same seconds buy another number of steps.
-# - Synthetic patients, one task. Nothing here is a clinical tool.
+# - Steps per second belong to this library on this processor. On a GPU the same seconds buy a different number of steps.
+# - The patients are synthetic, and there is one task. Nothing here is a clinical tool.
 #
-# The most careful comparison of recent years did this on six public sets of 3D images, with the same framework, hardware and tuning for all. Many newer networks that had been reported as better were not: U-Nets, well configured and as large as the hardware allows, came first or level {cite:p}`isensee2024revisited`.
+# The most careful comparison of recent years did this on six public sets of 3D images, with the same framework, hardware and tuning for all. Many newer networks that had been reported as better were not: well-configured U-Nets, as large as the hardware allows, came first or drew level {cite:p}`isensee2024revisited`.
 
 # %% [markdown]
 # ## When U-Net is not the right choice
@@ -597,16 +651,16 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 # | large 3D volumes | memory grows with the number of voxels | patches ([notebook 10](10_volumes_and_3d_unet.ipynb)), or 2D |
 # | anything new, in a paper | a U-Net trained by hand is a weak opponent | nnU-Net as the baseline to beat {cite:p}`isensee2021nnunet` |
 #
-# And when it *is*: outlines are wanted, edges matter, objects are not tiny, hundreds of labeled slices rather than millions. That is most of medical segmentation, which is why it is still here. Change the data, the loss, the training first; the architecture last.
+# A U-Net *is* the right choice when outlines are wanted, edges matter, objects are not tiny, and you have hundreds of labeled slices rather than millions. That describes most of medical segmentation, which is why the U-Net is still here. Change the data, the loss and the training first, and the architecture last.
 
 # %% [markdown]
 # ## Take-aways
 #
 # - Compare at an equal budget, and say in what: seconds, parameters, memory. Give each network the same search for its learning rate. A ranking holds for that budget.
 # - Pair the patients, not the seeds, and report the interval of the *difference*. An interval that includes zero means that you cannot tell, not that there is nothing.
-# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind after 40 seconds. Each gives up detail somewhere (in what crosses, in the size of the maps, in the stride of the scores), and that is a likely reason; tested by taking a part out were only the skip connections of the U-Net.
-# - Parameters sit where maps are small, multiplications where they are large, and neither is the time.
-# - What five networks miss alike, such as a faint nodule, a sixth will probably miss as well: look at data, loss and training first.
+# - Here U-Net and Attention U-Net cannot be told apart. SegNet, DeepLabV3+ and FCN-8s are behind after 40 seconds. Each gives up detail somewhere (in what crosses, in the size of the maps, in the stride of the scores), which is a likely reason. Only one part was tested by taking it out: the skip connections of the U-Net.
+# - Parameters sit where maps are small, multiplications where they are large, and neither tells you the time.
+# - If five networks all miss something, such as a faint nodule, a sixth will probably miss it as well: look at data, loss and training first.
 #
 # ## Questions to test yourself
 #
@@ -614,11 +668,11 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # <details><summary>Answer</summary>
 #
-# No. A weight is used once at every place of its map: the same layer on a map of twice the side costs four times the multiplications. And the same number of multiplications takes different times, because memory has to be moved as well.
+# No. A weight is used once at every place of its map: the same layer on a map of twice the side costs four times the multiplications. And equal numbers of multiplications can take different times, because numbers have to be moved as well.
 #
 # </details>
 #
-# 2. A paper compares its network with a U-Net at 100 epochs each. Theirs takes three times as long per epoch. Which comparison do you miss?
+# 2. A paper compares its network with a U-Net at 100 epochs each. Theirs takes three times as long per epoch. Which comparison is missing?
 #
 # <details><summary>Answer</summary>
 #
@@ -638,7 +692,7 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # <details><summary>Answer</summary>
 #
-# Patient 7 is the same patient for both networks. Seed 0 draws other first weights for another network: the two have only a number in common.
+# Patient 7 is the same patient for both networks. Seed 0 draws different first weights for another network: the two have nothing in common but the number.
 #
 # </details>
 #
@@ -646,7 +700,7 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # <details><summary>Answer</summary>
 #
-# Those of a few pixels: even the best map of scores with one score per 16×16 pixels cannot draw them.
+# Those of a few pixels: even the best map with one score per 16×16 pixels cannot draw them.
 #
 # </details>
 

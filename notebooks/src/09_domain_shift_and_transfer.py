@@ -57,7 +57,7 @@ plotting.show_images(images * 2, [*shown, *[""] * 5], truths + found, data.class
 # - fine-tune a trained network on a few new patients, with the right learning rate, and freeze a part of it,
 # - put a network made for photographs into the contracting path of a U-Net.
 #
-# **You need before:** Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
+# **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
 # **Minutes:** 55 to read, with four exercises, 4 to run on two cores.
 #
@@ -66,14 +66,14 @@ plotting.show_images(images * 2, [*shown, *[""] * 5], truths + found, data.class
 # </div>
 
 # %% [markdown]
-# One patient, one anatomy, one set of lungs. Only the way to the picture differs: the number of photons, a movement during the turn of the scanner, the width of the picture, the window. The network has been told of none of it. It sees gray values, and it has learned what lungs look like in the pictures *it was given*. Which of the four changes would you have feared most?
+# This is one patient, with one anatomy and one set of lungs. Only the way to the picture differs: the number of photons, a movement during the gantry rotation, the width of the picture, the window. The network has been told of none of it. It sees gray values, and it has learned what lungs look like in the pictures *it was given*. Which of the four changes would you have feared most?
 #
-# When the data that a model meets differ from those it was trained on, this is called a **domain shift**. It has many causes, and with real patients they come together: another hospital has another scanner, another protocol *and* other patients. Here they can be taken apart, because a synthetic patient can be scanned as often as we like.
+# A difference between the data that a model meets and the data it was trained on is called a **domain shift**. It has many causes, and with real patients they come together: another hospital has another scanner, another protocol *and* other patients. Here they can be taken apart, because a synthetic patient can be scanned as often as we like.
 
 # %% [markdown]
 # ## The fall, cause by cause
 #
-# The network is the small U-Net that comes with this series. The patients are the seven **test** patients. [Notebook 05](05_evaluation.ipynb) opened them to judge this network, and here they judge it again, on other scanners; nothing is chosen by what we see.
+# The network is the small U-Net that comes with this series. The patients are the seven **test** patients. [Notebook 05](05_evaluation.ipynb) opened them to judge this network, and here they are used to judge it again, on other scanners; nothing is chosen by what we see.
 #
 # First, every patient is scanned in one standard way: a standard dose (100,000 photons per detector element and angle), a soft reconstruction kernel, slices of 3 mm, and a field of view that fits the chest.
 
@@ -103,7 +103,7 @@ reference = subset_of_patients(standard)
 scans["other window"] = subset_of_patients(standard, window=(-400, 2200))
 
 # %% [markdown]
-# Before the numbers, the pictures: one slice per cause, the patient of the first figure.
+# Before the numbers, look at the pictures: one slice per cause, of the patient in the first figure.
 
 # %% mystnb={"figure": {"caption": "One slice in all eight versions."}, "image": {"alt": "Eight pictures of one chest slice, with titles: standard, low dose, sharp kernel, thick slices, wide field, motion, beam hardening, other window. Low dose is grainy with streaks, the wide field shows a smaller chest, motion blurs the edges, in the other window the soft parts are gray in place of white, the others look much like the standard scan."}}
 at = np.flatnonzero(reference.patient_ids == patient)[level]
@@ -111,12 +111,12 @@ versions = {"standard": reference, **scans}
 plotting.show_images([one.images[at] for one in versions.values()], list(versions), panel=1.5)
 
 # %% [markdown]
-# Write down an order, from harmless to harmful, as a guess. Low dose looks worst. Sharp kernel, thick slices and beam hardening are hard to tell from the standard scan at all, motion needs a second look, and the other window is merely paler.
+# Write down your guess: an order of the causes from harmless to harmful. Low dose looks worst. Sharp kernel, thick slices and beam hardening are hard to tell from the standard scan at all, motion needs a second look, and the other window is merely paler.
 
 # %% [markdown]
 # ### Dice per patient, and pairs
 #
-# The score is the one of notebook 05: Dice per patient, slices pooled.
+# The score is that of notebook 05: Dice per patient, with the slices pooled.
 
 # %% nbval_tolerance=0.01
 import pandas as pd
@@ -141,12 +141,28 @@ for name in ("standard", "motion"):
     print(name, *(f"{end:.2f}" for end in bootstrap_interval(scores[name]["nodule"])))
 
 # %% [markdown]
-# They overlap for the most part. "No difference", then? No: these are the *same patients*. One of them has a nodule that is easy to see, another has one that is hard to find, and this spread is in both intervals. What we ask is what *each patient* lost. (The means of such a table mislead in two more ways. They do not tell whether everybody gained a little or one patient a great deal. And they need not be over the same patients: one of the seven has no nodule. Where the network draws one all the same, that patient counts 0; where it draws none, Dice is undefined, the patient drops out, and the mean rises.)
+# They overlap for the most part. "No difference", then? No: these are the *same patients*. One of them has a nodule that is easy to see, another has one that is hard to find, and this spread is in both intervals. The question is what *each patient* lost. (The means of such a table mislead in two more ways. They do not tell whether everybody gained a little or one patient a great deal. And they need not be over the same patients: one of the seven has no nodule. Where the network draws one all the same, that patient counts 0; where it draws none, Dice is undefined, the patient drops out, and the mean rises.)
 
 # %% [markdown]
 # ### Exercise 09.1: what each patient lost
 #
-# Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient without a value in one of them is left out.
+# Write `paired(before, after)`: two pandas Series of Dice, indexed by patient. Return the mean of the differences (after minus before) and its `bootstrap_interval`. A patient who has no value (`nan`) in one of them, or occurs in one of them only, is left out.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write four patients on paper, in two columns: Dice before and Dice after, one of them without a value. Add a third column: what did each one lose? For whom can it not be computed?
+#
+# <details><summary>Hint 2</summary>
+#
+# pandas subtracts two Series by their index, the patient, in whatever order they stand, and gives `nan` wherever one of the two values is missing. `.dropna()` leaves these out. After minus before, a loss is below 0.
+#
+# <details><summary>Hint 3</summary>
+#
+# Return two things: the mean of the differences, and `bootstrap_interval` of the *same* differences, which is already the pair (low, high).
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import domain_shift_and_transfer as check
@@ -172,9 +188,9 @@ mean, (low, high) = paired(scores["standard"]["nodule"], scores["motion"]["nodul
 print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# The interval of the *differences* is far narrower, and it lies below zero: with the same fourteen numbers, the pairs say that motion probably makes the nodules worse, where the two intervals said nothing. *Probably*, because this is the percentile interval, which [notebook 05](05_evaluation.ipynb) found too narrow for so few patients. Student's t, taken from the same differences, ends just above zero. Now for all causes:
+# The interval of the *differences* is far narrower. The two intervals said nothing; from the same fourteen numbers, the pairs say: motion cost these patients' nodules 0.08 on average, and over all such patients the mean may be anything between a loss of 0.15 and none. Zero is in the interval, if only just: a loss is likely, but not shown. (The percentile bootstrap, which [notebook 05](05_evaluation.ipynb) found too narrow for so few patients, would have ended below zero, and we would have been surer than seven patients allow.) Now for all causes:
 
-# %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients (percentile bootstrap); hollow where the interval includes 0."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: wide field and motion lie below zero; for the other causes the intervals hold zero, and in the other window one patient lies far above and three below."}}
+# %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients (Student's t); hollow where the interval includes 0. *6 of 7*: the others have no Dice in one of the two scans."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: all diamonds are hollow. Wide field and motion lie furthest below zero, and the interval of motion ends at zero; in the other window one patient lies far above zero and three below, and the interval is by far the widest."}}
 lost = {
     part: pd.DataFrame({name: scores[name][part] - scores["standard"][part] for name in scans})
     for part in ("lung", "nodule")
@@ -194,26 +210,40 @@ pd.concat({part: summarize(differences) for part, differences in lost.items()}, 
 # Compare with your guess.
 #
 # - **The other window** is the worst for the lung: nearly a tenth, in every patient. For the nodule it is a lottery: one patient gains more than a third, three lose, and the interval is the widest of all. What looked like help in the table of means is gone. Nothing was scanned differently.
-# - **Motion** costs a little of the lung in *every* patient (see how close the dots lie). For the nodule it costs nearly a tenth on average; all of that comes from four patients, and whether the interval includes zero depends on the method, as said above.
-# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients. On average that is not certain: most of it comes from one patient, and the interval by Student's t includes zero.
-# - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so that we cannot say whether it helps or hurts.
-# - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero. That is not "no effect": so few patients with a nodule cannot exclude a loss of some hundredths from the first two.
+# - **Motion** costs a little of the lung in *every* patient (see how close the dots lie). For the nodule it costs 0.08 on average; all of that comes from four patients, and the interval just includes zero.
+# - **The wide field** makes everything smaller: 3.9 mm per pixel. The lungs do not mind much; nodules of a few pixels do, in some patients. On average that is not shown: most of it comes from one patient, and the interval includes zero.
+# - **Low dose** looks worst and costs the lung a hundredth. For the nodule the interval includes zero, so we cannot say whether it helps or hurts.
+# - **Sharp kernel, thick slices, beam hardening**: nothing for the lung, to two digits. For the nodule the intervals include zero. That is not "no effect": so few patients with a nodule cannot exclude a loss of a tenth from the first, and of some hundredths from the second.
+# - **Who is left out?** In three of the nodule's rows there are six patients of seven. The seventh has no nodule. On the standard scan the network draws one all the same; with the sharp kernel, with beam hardening and in the other window it draws none, so that Dice is undefined there, and the difference too. That is one false alarm less, and no row of the figure shows it.
 #
-# A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first. And there are fourteen intervals in this figure, each from seven patients. Even intervals that hold what they promise would miss in one case of twenty, so one that ends close to zero is weak evidence.
+# A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
 #
-# Why these? A part of the answer is in the training set: nearly a third of its patients were scanned with a sharp kernel, nearly a third with low dose, some with slices of 5 mm. But none moved, all came through one window, and the field of view was:
+# And there are **fourteen** intervals in this figure, each from six or seven patients. Even an interval that holds what it promises misses the truth in one case of twenty. If the fourteen were independent, the chance that all of them hold it would be about that of heads in one toss of a coin. To ask that all hold at once, share the twentieth among them (**Bonferroni**): each gets the level 1 − 0.05/14. Which still exclude zero?
+
+# %% tags=["nbval-ignore-output"]
+for part, differences in lost.items():
+    ends = {name: bootstrap_interval(values, level=1 - 0.05 / 14) for name, values in differences.items()}
+    print(f"{part}: {', '.join(name for name, (low, high) in ends.items() if not low <= 0 <= high) or 'none'}")
+
+# %% tags=["remove-cell"]
+assert all(low < 0 < high for low, high in ends.values())  # of the nodule
+
+# %% [markdown]
+# For the lung the losses remain, down to the thousandth with thick slices, because all patients agree; the tiny gain with beam hardening does not. For the nodule there was none to remain. So the answer for nodules is not "these causes are harmless" but "seven patients cannot tell": in five of the seven rows the interval allows for a loss of about a tenth.
+#
+# Why these losses? A part of the answer is in the training set: nearly a third of its patients were scanned with a sharp kernel, nearly a third with low dose, some with slices of 5 mm. But none moved, all came through one window, and the field of view was:
 
 # %%
 fields = data.train.spacing[:, 0] * 128
 print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.0f} mm")
 
 # %% [markdown]
-# That fits a common rule: what varied in training, a network learns to ignore, and what was always the same, it may *rely on*, the gray value of lung most of all. But the rule does not explain the whole table. No training scan had beam hardening and none had slices of 10 mm, and both cost the lung nothing to two digits; how much a change alters the picture counts as well. So ask of a training set not only how large it is, but what *varies* in it, and measure the rest. For lungs in real CT this has been measured: the diversity of the training data mattered more than the choice of network {cite:p}`hofmanninger2020lung`.
+# That fits a common rule: a network learns to ignore what varied in training, and it may *rely on* what was always the same, the gray value of lung most of all. But the rule does not explain the whole table. No training scan had beam hardening and none had slices of 10 mm, and both cost the lung nothing to two digits; how much a change alters the picture counts as well. So ask of a training set not only how large it is, but also what *varies* in it, and measure the rest. For lungs in real CT this has been measured: the diversity of the training data mattered more than the choice of network {cite:p}`hofmanninger2020lung`.
 
 # %% [markdown]
 # ### How much of it?
 #
-# A cause is no switch. Turn the dose down, in steps, for one patient. Where does the outline give way?
+# A cause is not a switch that is on or off. Turn the dose down, in steps, for one patient. Where does the outline give way?
 
 # %% mystnb={"figure": {"caption": "Prediction at falling dose."}, "image": {"alt": "A slider for the number of photons above a chest slice with the predicted lungs and nodule; with fewer photons the slice becomes grainy, and the outlines become ragged."}}
 from unet_helpers.plotting.widgets import explore
@@ -250,7 +280,7 @@ report.summary("dice")[["mean", "low", "high", "cases"]].round(2)
 plotting.show_cases(report)
 
 # %% [markdown]
-# On the standard scans the mean for the lung was higher. Here the patients spread over several hundredths, and most are nearly as good as before. The two worst, and what they have:
+# On the standard scans the mean for the lung was higher. Here the patients spread over several hundredths, and most are nearly as good as before. These are the two worst, and what they have:
 
 # %%
 worst = report.of_class("lung").sort_values("dice")["patient"].iloc[:2].tolist()
@@ -267,14 +297,25 @@ plotting.show_predictions(
 )
 
 # %% [markdown]
-# In the first patient gas in the bowel is taken for lung, below the diaphragm, and so is the air beside a body that barely fits into the picture. Where the lungs end in thin crescents, in both patients, large parts of them are left out. The training patients fit into the picture, have no such gas and end at the diaphragm. Everything dark inside the body *was* lung there, and the network had no reason to learn more than that. For the gas no scanner is to blame, and a repair of gray values would not mend it: it is the *population* that has shifted.
+# In the first patient gas in the bowel is taken for lung, below the diaphragm, and so is the air beside a body that barely fits into the picture. In both patients, large parts of the lungs are left out where they end in thin crescents. The training patients fit into the picture, have no such gas and end at the diaphragm. Everything dark inside the body *was* lung there, and the network had no reason to learn more than that. No scanner is to blame for the gas, and a repair of gray values would not help: it is the *population* that has shifted.
 #
 # Here several things differ at once, and no number tells which of them did it; the picture does. That is the situation with real data: take the causes apart where you can, and look at the worst cases where you cannot.
 
 # %% [markdown]
 # ### Exercise 09.2: name the cause
 #
-# Another hospital sends four pictures of one patient, and each has something. Is it `"low dose"`, `"motion"`, `"wide field of view"` or `"soft-tissue window"`? Look at three things: edges, grain, gray values.
+# Another hospital sends four pictures of one patient, and each differs from what you are used to. Is it `"low dose"`, `"motion"`, `"wide field of view"` or `"soft-tissue window"`? Look at four things: edges, grain, gray values and size.
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask four questions of each picture. Are the gray values of lung, air and soft parts as you know them? Is every edge there once? Is even tissue smooth? Is the chest as large as in the other pictures?
+#
+# <details><summary>Hint 2</summary>
+#
+# Fewer photons make even tissue grainy. A movement during the rotation draws edges twice. A wider field puts the same pixels over more millimeters. A window moves no edge; it decides which HU become black, which white, and which gray.
+#
+# </details>
+# </details>
 
 # %% mystnb={"figure": {"caption": "Four pictures of one patient."}, "image": {"alt": "Four pictures of a chest slice. A: lungs and air are fully black and the soft parts gray. B: edges appear twice. C: everything is grainy. D: the chest is small in the picture."}}
 mystery = check.mystery_scans()
@@ -291,12 +332,28 @@ check.name_the_cause(causes_named)
 # %% [markdown]
 # ## First remedy: undo what is known
 #
-# The window cost the lung most, and it is the cheapest to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, walk the line back to HU, and then apply the window of training.
+# The window cost the lung most, and it is the cheapest cause to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, follow the line back to HU, and then apply the window of training.
 
 # %% [markdown]
 # ### Exercise 09.3: back to HU
 #
 # A window maps HU to $g = (\text{HU} - (\text{level} - \text{width}/2)) / \text{width}$, cut off at 0 and 1. Write the way back.
+#
+# <details><summary>Hint 1</summary>
+#
+# For level −400 and width 2200, which HU are shown as gray 0, gray 0.5 and gray 1? Write the three numbers down before you write code; your function must give them.
+#
+# <details><summary>Hint 2</summary>
+#
+# Solve the formula for HU, step by step from the outside: multiply by what was divided by, and add what was subtracted. What was cut off cannot be brought back, so leave that out.
+#
+# <details><summary>Hint 3</summary>
+#
+# `gray * width` is how far the pixel lies above the lower end of the window. Where is the lower end?
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -345,7 +402,7 @@ images, masks = zip((one.images, one.masks), *augmented, strict=True)
 plotting.show_images([image[0] for image in images], ["none", *recipes], [mask[0] for mask in masks])
 
 # %% [markdown]
-# To see what it buys, two trainings from scratch that differ in nothing but the augmentation. So that each takes seconds, they learn lungs only, on images of 64×64.
+# To see what it buys, we train two networks from scratch, with no difference but the augmentation. To keep the trainings short, they learn lungs only, on images of 64×64.
 
 
 # %%
@@ -380,14 +437,14 @@ for name, network in networks.items():
         table.loc[test, name] = dice_per_patient(subset, network)["lung"].mean()
 table.round(2)
 
-# %%
+# %% tags=["remove-cell"]
 assert (table.loc["standard"] > 0.9).all()
 assert table.loc["other window", "gray values"] > table.loc["other window", "none"]
 
 # %% [markdown]
-# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. On the standard scans the price is small. Motion is where it was; brightness and contrast do not imitate double contours. The wide field did not get better either, and one would not expect it to: a change of gray values has nothing to do with size.
+# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. On the standard scans the price is small. Motion is where it was; brightness and contrast do not imitate double contours. Nor did the wide field get better, and one would not expect it to: a change of gray values has nothing to do with size.
 #
-# One run each is an anecdote, as the next table will show: over three seeds, the loss in the other window is about twice as large. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, and tests each of the twelve networks on all scans. What it measured stands in a file of the book:
+# One run each is an anecdote, as the next table will show: over three seeds, and with 15 epochs in place of 10, the loss in the other window is about twice as large. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, and tests each of the twelve networks on all scans. What it measured is in a file of the book:
 
 # %%
 import json
@@ -406,12 +463,12 @@ pd.DataFrame(dice_of).round(2)
 # %% [markdown]
 # Read it row by row against the first column.
 #
-# - **Other window**: without augmentation a tenth is lost. Varied gray values alone bring back about a third of it, geometry alone nothing, both together most of it. Compare with the single run above, in which gray values did better and the loss was smaller: whether a network happens to ignore the window differs from seed to seed, and the intervals, which are over patients, do not show that.
+# - **Other window**: without augmentation nearly a tenth is lost. Varied gray values alone bring back about a third of it, geometry alone nothing, and both together most of it. Compare this with the single run above, in which gray values did better and the loss was smaller: whether a network happens to ignore the window differs from seed to seed, and the intervals, which are over patients, do not show that.
 # - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain. One reason may be that the lungs are smaller there, so that the same error of one pixel weighs more, which no network can learn away. Double contours are imitated by none of the recipes.
 # - **Standard**: every recipe costs a little, and both together a hundredth. All had the same number of steps, and it may be that more variety needs more of them.
-# - **Archive**: no recipe stands out. Bowel gas does not come with brightness.
+# - **Archive**: no recipe stands out. A change of brightness does not put gas into a bowel.
 
-# %% mystnb={"figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}}
+# %% mystnb={"figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients, recorded with the percentile bootstrap and therefore rather too narrow."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}}
 with plotting.figure(1, 3, panel=2.6, height=2.8, sharey=True) as (fig, axes):
     for ax, test in zip(axes.flat, ("standard", "other window", "archive patients"), strict=True):
         for x, cell in enumerate(cells.values()):
@@ -428,7 +485,7 @@ fig
 #
 # Undoing and augmenting work for what you can foresee. For the rest, someone has to outline a few patients of the new hospital. Suppose there are **four** of the archive. What is the best use of them: a network trained on these four from scratch, or the old network, trained a little more?
 #
-# To go on training a network on new data is called **fine-tuning**, and what it brings along is called **transfer**. Four archive patients for training; the eight of above stay what they are, the test.
+# To go on training a network on new data is called **fine-tuning**, and to use what it brings along is called **transfer**. Four other archive patients serve for training; the eight from above remain the test.
 
 # %%
 from unet_helpers import Dataset
@@ -443,7 +500,7 @@ print(few)
 print((few.train.masks == 2).sum(), "nodule pixels to learn from")
 
 # %% [markdown]
-# Both get the same budget, the same augmentation and the same loss. One thing differs on purpose, the **learning rate**. The weights of the trained network lie in a good place already, and large steps would carry them away from it; a common choice is a tenth to a quarter of the rate that was used to train it.
+# Both get the same budget, the same augmentation and the same loss. One thing differs on purpose, the **learning rate**. The weights of the trained network are already good, and large steps would carry them away from it; a common choice is a tenth to a quarter of the rate that was used to train it.
 
 
 # %% nbval_tolerance=0
@@ -477,14 +534,14 @@ columns = pd.MultiIndex.from_product([["archive", "standard scans"], ["lung", "n
 transfer = pd.DataFrame(rows, index=columns).T
 transfer.round(2)
 
-# %%
+# %% tags=["remove-cell"]
 assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
 
 # %% [markdown]
 # Read row by row.
 #
-# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. In these few epochs they are not enough to learn nodules. Whether the cause is the few nodule pixels printed above, or the few steps, this run does not say.
-# - **Fine-tuned**, the network keeps most of what it could, on the archive and on the standard scans. The last column is there because it need not be so: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column. (A higher mean there need not be a gain: the patient without a nodule may have dropped out of it.)
+# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. In these few epochs they are not enough to learn nodules. This run does not say whether the cause is the few nodule pixels printed above, or the few steps.
+# - **Fine-tuned**, the network can still do most of what it could before, on the archive and on the standard scans. The last column is there because it need not be so: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column. (A higher mean there need not be a gain: the patient without a nodule may have dropped out of it.)
 # - **On the archive nothing rose**, although that is what we meant to improve. Four patients cannot show every disease, and the network had most of the lung right before.
 #
 # Is that chance? The same eight patients before and after are pairs again:
@@ -494,16 +551,32 @@ gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive
 for part, gain in gains.items():
     print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
 
-# %%
+# %% tags=["remove-cell"]
 assert abs(gains["lung"].mean()) < 0.05
 
 # %% [markdown]
-# The lung lost about a hundredth, and its interval lies below zero; for the nodule the interval includes zero. Fine-tuning is no gain by itself: on four patients, a network that does well already can lose as easily as gain, and only a measurement on other patients tells. Here it is a reason to outline more of them.
+# The lung lost about a hundredth, and its interval ends below zero, if not by much; for the nodule the interval includes zero, and a loss of nearly a fifth. Fine-tuning is no gain by itself: on four patients, a network that does well already can lose as easily as gain, and only a measurement on other patients tells. Here it is a reason to outline more patients.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
 #
-# With few patients one may keep a part of the network as it is. A layer with `trainable = False` is **frozen**: its weights stay. Write a function that freezes all layers of the contracting path, whose names begin with `down`, and returns the network.
+# With few patients, you may want to keep a part of the network as it is. A layer with `trainable = False` is **frozen**: its weights stay. Write a function that freezes all layers of the contracting path, whose names begin with `down`, and returns the network.
+#
+# <details><summary>Hint 1</summary>
+#
+# `network.layers` is the list of layers, and each has a `.name`. Print the names for `load_checkpoint()`. Which of them are asked for?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go through the layers in a loop. `layer.name.startswith("down")` says whether a layer belongs to the contracting path, its batch normalization included; set `layer.trainable` there. Do it layer by layer: `network.trainable = False` would freeze the whole network.
+#
+# <details><summary>Hint 3</summary>
+#
+# `return network` comes after the loop, not inside it.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -530,7 +603,7 @@ trainable = sum(int(np.prod(weight.shape)) for weight in half.trainable_weights)
 print(f"{trainable:,} of {half.count_params():,} parameters can still change")
 
 # %% [markdown]
-# Most of the parameters lie in the bottleneck and the expanding path, so freezing the contracting path fixes the smaller part. What it saves is time, since no gradients are needed there, and some forgetting. Keras does one thing more: a frozen `BatchNormalization` uses its stored averages instead of those of the batch.
+# Most of the parameters lie in the bottleneck and the expanding path, so freezing the contracting path fixes the smaller part. It saves time, since no gradients are needed there, and it may save some forgetting. Keras does one thing more: a frozen `BatchNormalization` uses its stored averages instead of those of the batch. (A network that is already compiled may go on as before when `trainable` changes, so compile it again. `train` does that for you; `fit` does not.)
 
 # %% nbval_tolerance=0.1
 keras.utils.set_random_seed(0)
@@ -552,9 +625,9 @@ assert (
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
 #
-# So far the new patients were synthetic too. The question that matters: does what a network learns on synthetic patients help with *real* ones? That takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
+# So far the new patients were synthetic too. The question that matters is whether what a network learns on synthetic patients helps with *real* ones. That takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
 #
-# All networks get the same number of steps on the real patients. One kind starts from random weights. The other has been trained on crops of synthetic patients before.
+# All networks get the same number of steps on the real patients. One kind starts from random weights; the other has first been trained on crops of synthetic patients.
 
 # %%
 recorded = json.loads((RESULTS / "transfer.json").read_text(encoding="utf-8"))["results"]
@@ -582,9 +655,9 @@ fig
 # %% [markdown]
 # Read the table from its first row. A network that has seen **no real patient at all** finds real nodules about as well as one that learned from a hundred real patients from scratch, at this budget. (That row is a single network; the others are means of three seeds. No interval over the test patients was recorded.) Below it:
 #
-# - **With 5 real patients** pre-training is worth about a tenth of Dice, in each of the three seeds. From scratch the three seeds, each with five patients and first weights of its own, differ widely; after pre-training, less.
+# - **With 5 real patients** pre-training is worth about a tenth of Dice, in each of the three seeds. From scratch the three seeds, each with its own five patients and first weights, differ widely; after pre-training they differ less.
 # - **With 20 and with 100** the gain shrinks to a few hundredths on average. With 20 one of the three seeds has none. With 100 it is there in every seed, but three seeds are few.
-# - **Five real patients did not improve** the network that had seen synthetic ones, on average. It takes more of them before the real data add what the synthetic ones lack.
+# - **Five real patients did not improve** the network that had seen synthetic ones, on average. It takes more of them before the real patients add what the synthetic ones lack.
 # - **False alarms stay** near one empty slice in two, whatever the start. Most of these slices were marked by exactly one of the four radiologists: where the readers themselves were divided, the pre-training did not help.
 #
 # The budget matters for the comparison. Given more steps, a network from scratch on all training patients does better than any row here (notebook 15's recipe, [results](../book/results.md)); pre-training is worth most where patients *and* time are short.
@@ -592,9 +665,9 @@ fig
 # %% [markdown]
 # ## Another kind of transfer: an encoder made for photographs
 #
-# Our checkpoint has seen lungs. Many published networks take something else along: a contracting path, called **encoder** or *backbone* there, that has learned to tell apart objects in a million photographs (ImageNet). Its first layers find edges and textures, and edges and textures are in CT, too. Keras brings such networks with it; MobileNetV2 is a small one {cite:p}`sandler2018mobilenetv2`.
+# Our checkpoint has seen lungs. Many published networks start from something else: a contracting path, there called **encoder** or *backbone*, that has learned to tell objects apart in a million photographs (ImageNet). Its first layers find edges and textures, and CT has edges and textures as well. Keras includes such networks; MobileNetV2 is a small one {cite:p}`sandler2018mobilenetv2`.
 #
-# Three things have to fit: its *input* (three colors from −1 to 1, and our slices have one gray value from 0 to 1), its *maps* at every size for the skip connections, and its *weights*, which are a download. `weights=None` builds it with random ones, so that this page needs no network.
+# Three things have to fit: its *input* (three colors from −1 to 1, while our slices have one gray value from 0 to 1), its *maps* at every size for the skip connections, and its *weights*, which are a download. `weights=None` builds it with random ones, so this page downloads nothing.
 
 # %%
 gray = keras.Input((128, 128, 1))
@@ -604,7 +677,7 @@ encoder = keras.applications.MobileNetV2(input_tensor=scaled, include_top=False,
 print(f"{len(encoder.layers)} layers, {encoder.count_params():,} parameters")
 
 # %% [markdown]
-# `include_top=False` leaves out the last layers, which name the object in a photograph. For the skip connections we need, at each size, the last layer before the maps are halved. Its layers have names, and one takes them by name:
+# `include_top=False` leaves out the last layers, which name the object in a photograph. For the skip connections we need, at each size, the last layer before the maps are halved. The layers have names by which we can get them:
 
 # %%
 from unet_helpers.models.encoder_unet import BOTTLENECK, SKIPS
@@ -627,9 +700,9 @@ counts = {"U-Net of this series": model, "U-Net on MobileNetV2": hybrid, "U-Net 
 pd.Series({name: f"{network.count_params():,}" for name, network in counts.items()}, name="parameters").to_frame()
 
 # %% [markdown]
-# A U-Net on MobileNetV2 has several times as many parameters as the small network of this series, and a small part of those of the original U-Net. To get the photographs' weights on a machine with a network, write `weights="imagenet"`; Keras downloads about 9 MB once.
+# A U-Net on MobileNetV2 has several times as many parameters as the small network of this series, and a small part of those of the original U-Net. To get the photographs' weights on a machine with internet access, write `weights="imagenet"`; Keras downloads about 9 MB once.
 #
-# Does it help? For photographs of skin or of the retina it mostly means that training is *faster*. A careful study on medical images found little gain in the final result, and less the more data there were; much of what helped was the scale of the first layers' weights {cite:p}`raghu2019transfusion`. And features of the first layers carry over well, those of the last layers are made for the old task {cite:p}`yosinski2014transferable`. So treat it like any choice: same budget, several seeds, your validation patients.
+# Does it help? A careful study on photographs of the retina and X-rays of the chest found that training was *faster*, with little gain in the final result, and less the more data there were; much of what helped was the scale of the first layers' weights {cite:p}`raghu2019transfusion`. Features of the first layers carry over well, while those of the last layers are made for the old task {cite:p}`yosinski2014transferable`. So treat it like any other choice: compare with the same budget, several seeds and your validation patients.
 
 # %% [markdown]
 # ## In practice
@@ -656,11 +729,11 @@ signs["lung lost"] = [0.0, *(-lost["lung"].mean())]
 signs.round(2) + 0.0
 
 # %% [markdown]
-# Each of the first columns moves for *some* cause: the pixel for the wide field, the noise for low dose and sharp kernel, gray values and unsure pixels for the window. But look at motion: all four are nearly as in the standard scans, and a few hundredths of Dice are gone. And the noise is highest where next to nothing is lost. Such signs raise an alarm; they do not measure the Dice.
+# Each of the first four columns moves for *some* cause: the pixel for the wide field, the noise for low dose and sharp kernel, gray values and unsure pixels for the window. But look at motion: all four are nearly as in the standard scans, and a few hundredths of Dice are gone. And the noise is highest where next to nothing is lost. Such signs raise an alarm; they do not measure the Dice.
 #
 # 3. **Validate again, there.** Outline patients of the target, a dozen at least, drawn at random and not those at hand; report Dice per patient with an interval, as in notebook 05. No shortcut replaces this.
 # 4. **Undo, augment, fine-tune**, in this order of cost; then validate once more, on patients that none of it has used, *and* on your old ones.
-# 5. **Write it down.** The [model card](../book/ethics_and_model_card.md) names scanner, kernel, dose, slice thickness, window and the patients of the training set. Who reads "lung Dice 0.98" must be able to see where it was measured.
+# 5. **Write it down.** The [model card](../book/ethics_and_model_card.md) names scanner, kernel, dose, slice thickness, window and the patients of the training set. A reader of "lung Dice 0.98" must be able to see where it was measured.
 #
 # <div class="alert alert-warning">
 #
@@ -671,7 +744,7 @@ signs.round(2) + 0.0
 # %% [markdown]
 # ## Take-aways
 #
-# - A test score belongs to a scanner, a protocol and a population. Elsewhere it has to be measured again.
+# - A test score belongs to a scanner, a protocol and a population. Anywhere else it has to be measured again.
 # - What hurts is not what looks bad. Noise cost the lung a hundredth, another window nearly a tenth.
 # - Compare the same patients, and give the interval of the *differences*.
 # - What varied in training cost little here, and the worst losses came from what never varied, window and motion. That is a reason to look for what never varies, and no law: beam hardening never occurred in training either, and cost the lung nothing.
@@ -686,11 +759,11 @@ signs.round(2) + 0.0
 # 3. Pictures from B look grainier than yours. Someone proposes to train with added noise. What do you do first?
 # 4. Images arrive as PNG with lung and air both black. Can the window be undone?
 # 5. After fine-tuning on five patients of B the score in B rises by 0.04. Which two numbers are still missing?
-# 6. Why should batch normalization be thought of when layers are frozen?
+# 6. Why do you have to think of batch normalization when you freeze layers?
 #
 # <details><summary>Answer</summary>
 #
-# 1. No. Other patients, no pairs, and overlapping intervals are no proof of equality. Ask how large a difference the interval of the difference allows.
+# 1. No. They are other patients, so there are no pairs, and overlapping intervals do not prove equality. Ask how large a difference the interval of the difference allows.
 # 2. Probably little: what never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
 # 3. Measure whether noise costs anything: Dice there, or your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
 # 4. No. Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
@@ -703,7 +776,7 @@ signs.round(2) + 0.0
 # ## Read more
 #
 # - Hofmanninger and others (2020) {cite:p}`hofmanninger2020lung`: lungs in routine CT are a problem of diverse data, not of the method.
-# - Zech and others (2018) {cite:p}`zech2018variable`: a pneumonia detector recognizes the hospital, and fails in another one.
+# - Zech and others (2018) {cite:p}`zech2018variable`: a pneumonia detector recognizes the hospital, and fails in another.
 # - Zhang and others (2020) {cite:p}`zhang2020unseen`: strong augmentation, gray values above all, as a remedy for unseen domains.
 # - Yosinski and others (2014) {cite:p}`yosinski2014transferable`: which layers of a network transfer.
 # - Raghu and others (2019) {cite:p}`raghu2019transfusion`: what pre-training on photographs does for medical images, and what it does not.

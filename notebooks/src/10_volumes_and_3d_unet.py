@@ -42,11 +42,11 @@ plotting.show_images([close_up(place) for place in places.values()], list(places
 #
 # **After this notebook you can**
 #
-# - say what a slice alone cannot tell, and show it in three planes with the right spacing,
-# - measure a volume in ml, and say how sure it is (Bland–Altman),
+# - say what a single slice cannot tell, and show it in three planes with the right spacing,
+# - measure a volume in ml, and say how far to trust it (Bland–Altman),
 # - cut patches from a volume, train a 3D U-Net on them, and predict a whole volume without seams,
-# - count what a 3D network costs in memory, and fit its pooling to the slice distance,
-# - decide between 2D, 2.5D and 3D by a comparison that is fair.
+# - work out what a 3D network costs in memory, and fit its pooling to the slice distance,
+# - decide between 2D, 2.5D and 3D by a fair comparison.
 #
 # **You need before:** the U-Net ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
 #
@@ -59,9 +59,9 @@ plotting.show_images([close_up(place) for place in places.values()], list(places
 # %% [markdown]
 # ## What a slice cannot tell
 #
-# In one slice there is no answer. So look at the slices above and below:
+# One slice does not give the answer. So look at the slices above and below:
 
-# %% mystnb={"figure": {"caption": "The same two places, from three slices above (left) to four below (right). 0 mm is the first figure."}, "image": {"alt": "Two rows of eight close-ups from three slices above to four below. In row A there are bright spots in every slice, which come together and branch again; in row B there is nothing at first, then a spot that grows round and bright over some slices and is gone again."}}
+# %% mystnb={"figure": {"caption": "The same two places, from three slices above (left) to four below (right). 0 mm is the first figure."}, "image": {"alt": "Two rows of eight close-ups from three slices above to four below. In row A every slice has bright spots, which come together and branch again; row B shows nothing at first, then a spot that grows round and bright over some slices and disappears again."}}
 shifts = range(-3, 5)
 crops = [close_up(place, shift) for place in places.values() for shift in shifts]
 distance = patient.spacing[0]
@@ -69,7 +69,7 @@ titles = [f"{name}  {shift * distance:+.0f} mm" for name in places for shift in 
 plotting.show_images(crops, titles, columns=8, panel=1.15)
 
 # %% [markdown]
-# **A** goes on from slice to slice, wanders, and branches: a vessel. **B** begins, grows round, and ends: a nodule. The answer is not *in* the slice. It is in the direction that a 2D network never sees.
+# **A** goes on from slice to slice, wanders, and branches: a vessel. **B** begins, grows round, and ends: a nodule. The answer lies in the direction that a 2D network never sees.
 
 # %% [markdown]
 # ### An array with a spacing
@@ -82,9 +82,9 @@ print("spacing", tuple(round(side, 2) for side in patient.spacing), "mm")
 print("extent ", *(round(n * side) for n, side in zip(patient.volume.shape, patient.spacing)), "mm")
 
 # %% [markdown]
-# The volume can be cut in three directions. An **axial** slice is what the scanner gives; a **coronal** cut faces the patient, and a **sagittal** cut is seen from the side. Across the slices a pixel is as high as the slice distance, and the picture must be drawn so, or the patient is squeezed.
+# The volume can be cut in three directions. An **axial** slice is what the scanner gives; a **coronal** cut faces the patient, and a **sagittal** cut is seen from the side. In these two cuts a pixel is as high as the slice distance, and the picture must be drawn that way, or the patient looks squashed.
 
-# %% mystnb={"figure": {"caption": "Three cuts through one volume, and the coronal cut if the same patient had eight slices, as in the earlier notebooks. Bars: 50 mm."}, "image": {"alt": "Four pictures: an axial slice with both lungs; a coronal cut with two tall lungs over the diaphragm; a sagittal cut through one lung; and the coronal cut of the same patient scanned with eight slices, a coarse staircase of eight bands."}}
+# %% mystnb={"figure": {"caption": "Three cuts through one volume, and the coronal cut of the same patient scanned with eight slices, as in the earlier notebooks. Bars: 50 mm."}, "image": {"alt": "Four pictures: an axial slice with both lungs; a coronal cut with two tall lungs over the diaphragm; a sagittal cut through one lung; and the coronal cut of the same patient scanned with eight slices, a coarse staircase of eight bands."}}
 thick = make_patient(11, index=6, slices=8)
 cuts = [gray[level], gray[:, row], gray[:, :, column], window(thick.volume[:, row], -600, 1500)]
 between, across = patient.spacing[:2]
@@ -92,12 +92,12 @@ spacings = [(across, across), (between, across), (between, across), (thick.spaci
 plotting.show_images(cuts, ["axial", "coronal", "sagittal", "coronal, 8 slices"], spacings=spacings)
 
 # %% [markdown]
-# In the last picture neighboring slices are about 25 mm apart. There is nothing to learn between them, since a nodule of 12 mm is in one slice at most. A volume with a slice distance much larger than the pixel is called **anisotropic**; clinical CT has 0.6 to 0.9 mm in the slice, and mostly 1 to 5 mm from slice to slice.
+# In the last picture neighboring slices are about 25 mm apart. A network can learn nothing from the neighbors here, since a nodule of 12 mm lies in one slice at most. A volume whose slice distance is much larger than its pixels is called **anisotropic**; clinical CT has pixels of 0.6 to 0.9 mm, and mostly 1 to 5 mm from slice to slice.
 
 # %% [markdown]
-# ## A network of slices on a volume
+# ## A 2D network on a volume
 #
-# The small 2D U-Net of this series takes one slice after the other. On these 64 slices it does what it has learned, 64 times, and never knows its neighbors.
+# The small 2D U-Net of this series takes one slice after the other. On these 64 slices it does what it has learned, 64 times over, and never sees a neighboring slice.
 
 # %%
 from unet_helpers import load_checkpoint, predict_masks
@@ -105,21 +105,21 @@ from unet_helpers import load_checkpoint, predict_masks
 model = load_checkpoint()
 predicted = predict_masks(model, gray[..., np.newaxis])
 
-# %% mystnb={"figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}, "image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the tips of the lungs to the diaphragm."}}
+# %% mystnb={"figure": {"caption": "The 2D prediction, slice by slice. Watch where the orange nodules begin and end."}, "image": {"alt": "A slider for the level in mm above an axial slice with the predicted lungs in blue and nodules in orange; moving it runs through the chest from the apices of the lungs to the diaphragm."}}
 from unet_helpers.plotting.widgets import explore
 
 levels = range(0, 64, 4)
 frames = [plotting.paint_mask(gray[k], predicted[k]) for k in levels]
 explore(frames, [f"{k * distance:.0f} mm" for k in levels], "level", start=len(frames) // 2, width=320)
 
-# %% mystnb={"figure": {"caption": "What the slider runs through, cut from the front; orange is a nodule at any depth."}, "image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules in one lung, one partly in front of the other, and a faint round one low in the other lung; the prediction has all three, and a few flat specks where no nodule is."}}
+# %% mystnb={"figure": {"caption": "The same volume seen from the front, one coronal cut; orange is a nodule at any depth."}, "image": {"alt": "Two coronal cuts, ground truth and prediction of the 2D network. The lungs agree. The ground truth has two nodules in one lung, one partly in front of the other, and a faint round one low in the other lung; the prediction has all three, and a few flat specks where no nodule is."}}
 shown = np.where((patient.masks == 2).any(axis=1), 2, patient.masks[:, row])
 found = np.where((predicted == 2).any(axis=1), 2, predicted[:, row])
 panels = [gray[:, row]] * 2, ["ground truth", "2D, slice by slice"], [shown, found]
 plotting.show_images(*panels, ["background", "lung", "nodule"], [patient.spacing[:2]] * 2)
 
 # %% [markdown]
-# The lungs are hardly to be told apart. For the nodules, count: how many slices does each of them take, in how many is any of it found, and how much of its volume?
+# The predicted lungs look almost like the true ones. For the nodules, we count: how many slices does each of them occupy, in how many is any of it found, and how much of its volume is found?
 
 # %%
 import pandas as pd
@@ -134,12 +134,12 @@ for number in range(1, count + 1):
 pd.DataFrame(rows, range(1, count + 1), ["slices", "slices found", "share found"]).rename_axis("nodule")
 
 # %% [markdown]
-# All three are found, nearly whole, the faint one of ground glass too; of the second, one slice is not found. What the table cannot show is in the picture: specks where no nodule is, each in a single slice. A network of slices makes each of these decisions anew in every slice, and never asks whether the neighbors agree.
+# All three are found nearly whole, even the faint one of ground glass; of the second, one slice is missed. What the table cannot show is in the picture: specks where there is no nodule, each in a single slice. A 2D network decides anew in every slice, and never asks whether the neighbors agree.
 
 # %% [markdown]
 # ### The mean of the slices, or the patient?
 #
-# With 64 slices there are two ways to one number: the Dice of each slice, averaged; or all voxels of the patient in one count.
+# With 64 slices there are two ways to get one number: average the Dice of the slices, or count all voxels of the patient together.
 
 # %% nbval_tolerance=0.01
 from unet_helpers import dice
@@ -157,7 +157,7 @@ with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
 fig
 
 # %% [markdown]
-# For the lung the two agree to two digits, since nearly all slices are large and good. For the nodules they do not. Three slices count 0 because of a speck each, as much as three slices in which a nodule was missed. And a slice through the end of a nodule has few pixels, and counts as much as one through its middle. How much that matters shows in a ball of 12 mm that is outlined perfectly, but for its first and its last slice, which are missed:
+# For the lung the two agree to two digits, since nearly all of its slices are large and well outlined. For the nodules they do not. Three slices count 0 because of one speck each, just as if a nodule had been missed in them. And a slice through the end of a nodule has few pixels, but counts as much as one through its middle. To see how much that matters, take a ball of 12 mm that is outlined perfectly, except for its first and its last slice, which are missed:
 
 
 # %%
@@ -176,17 +176,28 @@ of_slices = np.nanmean([dice(t, p) for t, p in zip(ball, shorter)])
 print(f"{len(inner) + 2} slices: mean of slices {of_slices:.2f}, whole ball {dice(ball, shorter):.2f}")
 
 # %% [markdown]
-# The whole ball loses a seventh, because its end slices are small. The mean of slices loses half, because two of four slices count 0. And it would be another number with thinner slices: the same ball, the same millimeters missing. A mean over slices says how good a *slice* is, and slices are a choice of the scanner. The patient has a lung, a nodule, a volume. So: one count over all voxels, and one Dice per patient.
+# The whole ball loses a seventh, because its end slices are small. The mean of slices loses half, because two of four slices count 0. With thinner slices the mean would be different, although the ball and the missing millimeters were the same. A mean over slices says how good a *slice* is, and how a patient is sliced is a choice made at the scanner. So count over all voxels, and report one Dice per patient.
 
 # %% [markdown]
 # ## Volume in ml
 #
-# What a clinic wants from a segmentation is often not the mask but a *volume*: how much lung is left, has the nodule grown? 1 ml is 1 cm³, which is a cube of 10 × 10 × 10 mm.
+# What a clinic wants from a segmentation is often not the mask but a *volume*: how much lung is left, and has the nodule grown? 1 ml is 1 cm³, a cube of 10 × 10 × 10 mm.
 
 # %% [markdown]
 # ### Exercise 10.1: milliliters
 #
-# Write `milliliters(mask, spacing)`: the volume of a 0/1 mask `(D, H, W)` in ml; `spacing` holds three lengths in mm.
+# Write `milliliters(mask, spacing)`, which gives the volume of a 0/1 mask `(D, H, W)` in ml. `spacing` holds three lengths in mm.
+#
+# <details><summary>Hint 1</summary>
+#
+# How many mm³ has one voxel, if its three sides are given in mm? And how many mm³ are 1 ml?
+#
+# <details><summary>Hint 2</summary>
+#
+# Count the voxels of the mask with `mask.sum()`, multiply by the volume of one voxel, `np.prod(spacing)`, and change mm³ into ml: 1 ml is 10 · 10 · 10 mm³.
+#
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import volumes_and_3d_unet as check
@@ -218,12 +229,12 @@ print(f"lung    {lung[0] / 1000:.2f} l true, {lung[1] / 1000:.2f} l predicted")
 print(f"nodules {nodules[0]:.0f} ml true, {nodules[1]:.0f} ml predicted")
 
 # %% [markdown]
-# The lung is right to a hundredth, and the nodules come out more than a third too large: the same network, the same patient. A Dice of 0.99 says that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, and not in Dice.
+# With the same network and the same patient, the lung is right to a hundredth, and the nodules come out more than a third too large. A Dice of 0.99 means that the volume *cannot* be far off. A low Dice leaves it open: too much here and too little there cancel out in ml, but not in Dice.
 
 # %% [markdown]
 # ### What the grid alone costs
 #
-# Even a perfect outline has an error in ml, because a mask is made of voxels. Take balls of 8 mm, a size at which nodules are followed up, at random places on grids of growing slice distance. A voxel belongs to the ball if its center does. How far is the counted volume from $\frac{4}{3}\pi r^3$?
+# Even a perfect outline has an error in ml, because a mask is made of voxels. Take balls of 8 mm, a size at which nodules are followed up, and put them at random places on grids of growing slice distance. A voxel belongs to the ball if its center does. How far is the counted volume from $\frac{4}{3}\pi r^3$?
 
 # %%
 rng = np.random.default_rng(0)
@@ -234,7 +245,7 @@ for step in (0.7, 1.0, 2.0, 3.0, 5.0):
     volumes = [volume_ml(ball_on_grid(8, spacing, rng.random(3)), spacing) for _ in range(300)]
     errors[step] = 100 * (np.array(volumes) / exact - 1)
 
-# %% mystnb={"figure": {"caption": "Error of the counted volume of a perfectly outlined ball of 8 mm, pixels of 0.7 mm. Bars: 95 % of 300 random places."}, "image": {"alt": "Five vertical bars over slice distances of 0.7, 1, 2, 3 and 5 mm, each spanning the middle 95 percent of the errors. They are about one percent for the thinnest slices, five at 2 mm, and at 5 mm they reach from about minus 12 to plus 16 percent."}}
+# %% mystnb={"figure": {"caption": "Error of the counted volume of a perfectly outlined ball of 8 mm, pixels of 0.7 mm. Bars: the middle 95 % of 300 random places."}, "image": {"alt": "Five vertical bars over slice distances of 0.7, 1, 2, 3 and 5 mm, each spanning the middle 95 percent of the errors. They are about one percent for the thinnest slices, five at 2 mm, and at 5 mm they reach from about minus 12 to plus 16 percent."}}
 with plotting.figure(width=4.4, height=2.6) as (fig, axes):
     for x, values in enumerate(errors.values()):
         low, high = np.percentile(values, (2.5, 97.5))
@@ -245,19 +256,19 @@ with plotting.figure(width=4.4, height=2.6) as (fig, axes):
 fig
 
 # %% [markdown]
-# With slices of 5 mm the same ball measures up to about 15 % more or less, by nothing but where the slices happened to fall. The outline was perfect. So a growth of 15 % between two such scans can be no growth at all, since each has its own error. And an outline that is off by half a pixel of 0.7 mm all around?
+# With slices of 5 mm the same ball measures up to about 15 % more or less, only because of where the slices happened to fall. The outline was perfect. So between two such scans, a measured growth of 15 % can be no growth at all, since each scan has its own error. And what if the outline is off by half a pixel of 0.7 mm all around?
 
 # %%
 for wrong in (-0.35, 0.35):
     print(f"outline {wrong:+.2f} mm: volume {100 * ((4 + wrong) ** 3 / 4**3 - 1):+.0f} %")
 
 # %% [markdown]
-# A third of a millimeter is a quarter of the volume, because the volume goes with the *third* power of the radius. A ball of 2 liters, as large as a lung, changes by little more than one percent.
+# A third of a millimeter changes the volume by about a quarter, because the volume goes with the *third* power of the radius. A ball of 2 liters, as large as a lung, would change by little more than one percent.
 
 # %% [markdown]
 # ## What a volume costs
 #
-# So, why not simply give the whole volume to a network with 3D convolutions? `UNet3D` is the network of Çiçek and others {cite:p}`cicek2016unet3d`: the U of [notebook 03](03_unet_architecture.ipynb), with convolutions of 3×3×3 in place of 3×3, and pooling along three axes.
+# Why not simply give the whole volume to a network with 3D convolutions? `UNet3D` is the network of Çiçek and others {cite:p}`cicek2016unet3d`: the U of [notebook 03](03_unet_architecture.ipynb), with convolutions of 3×3×3 instead of 3×3, and pooling along three axes.
 
 # %%
 from unet_helpers import UNet, UNet3D
@@ -268,7 +279,7 @@ for network in (flat, deep):
     print(f"{network.name:<7}{network.count_params():>10,} parameters")
 
 # %% [markdown]
-# The 3D network has ten times the weights, and still they are only 5 MB: they are not the problem. While it trains, a network has to keep the output of *every* layer, called its **activations**, until the gradients have come back. Count them, four bytes each:
+# The 3D network has about ten times the weights, but even these take only 5 MB: they are not the problem. While it trains, a network has to keep the output of *every* layer, called its **activations**, until the gradients have been computed. We count them, at four bytes each:
 
 
 # %%
@@ -280,16 +291,16 @@ def activations_mb(network):
 print(f"one slice {activations_mb(flat):,.0f} MB, one volume {activations_mb(deep):,.0f} MB")
 
 # %% [markdown]
-# One slice is little, one volume more than a gigabyte: it has 64 slices, and maps with more channels. And a clinical scan has not 64 × 128 × 128 voxels but 300 × 512 × 512, 75 times as many; the usual network has 32 filters in its first layer and not 8.
+# One slice takes little, but one volume takes more than a gigabyte: it has 64 slices, and maps with more channels. A clinical scan has not 64 × 128 × 128 voxels but some 300 × 512 × 512, 75 times as many, and the usual network has 32 filters in its first layer, not 8.
 
 # %%
 per_voxel = activations_mb(UNet3D((64, 64, 64, 1), 3, base_filters=32, depth=3)) / 64**3
 print(f"a whole scan: about {per_voxel * 304 * 512 * 512 / 1024:,.0f} GB")
 
 # %% [markdown]
-# No single graphics card has that. Is the count any good? Measured is how far the memory of a process rises during one training step, for cubes of several sizes:
+# No single graphics card has that much memory. Is the count any good? We compare it with how far the memory of a process rises during one training step, for cubes of several sizes:
 
-# %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: how far the process's memory rises at most."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}}
+# %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: the highest rise of the process's memory."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}}
 import json
 
 from unet_helpers.teaching import RESULTS
@@ -307,12 +318,12 @@ with plotting.figure(width=4.4, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# The count is a good guide for large cubes. Measured is what was counted and up to a hundred MB of working memory on top; that weighs in a small cube, and hardly in a large one, where the third power of the side has taken over. So memory decides what a 3D network may see at once, and nothing helps as much as a smaller box. That is why volumes are trained in pieces.
+# The count is a good guide for large cubes. The measured value is the count plus up to a hundred MB of working memory; that is a lot for a small cube, and hardly matters for a large one, where the third power of the side has taken over. So memory decides how much a 3D network may see at once, and nothing helps as much as a smaller box.
 
 # %% [markdown]
 # ## Patches
 #
-# The way out is to train on pieces. A **patch** is a small box, cut from a volume at a random place, image and mask together. Eight patients for training, two for validation, two that are kept for the end; small ones this time (64×64 pixels, 48 slices), so that a 3D network can learn here in half a minute. The task is the lung.
+# The way out is to train on pieces. A **patch** is a small box, cut from a volume at a random place, image and mask together. We take eight patients for training, two for validation, and two for the end. Their volumes are small this time (64×64 pixels, 48 slices), so that a 3D network can learn here in half a minute. The task is to find the lung.
 
 # %%
 smaller = [make_patient(12, index=index, size=64, slices=48) for index in range(12)]
@@ -327,13 +338,13 @@ shape = (16, 32, 32)
 patches, patch_masks = draw_patches(images[:8], masks[:8], shape, 96, index=1)
 patches.shape
 
-# %% mystnb={"figure": {"caption": "The middle slice of eight patches. They are 160 to 210 mm wide, by patient: a piece of the chest, never the whole."}, "image": {"alt": "Eight small pictures, the middle slices of eight patches with the lung in blue: pieces of chest wall, of lung, of the heart; all eight hold some lung."}}
+# %% mystnb={"figure": {"caption": "The middle slice of eight patches. They are 160 to 210 mm wide, depending on the patient: a piece of the chest, never the whole."}, "image": {"alt": "Eight small pictures, the middle slices of eight patches with the lung in blue: pieces of chest wall, of lung, of the heart; all eight hold some lung."}}
 plotting.show_images(patches[:8, 8], None, patch_masks[:8, 8], columns=8, panel=1.2)
 
 # %% [markdown]
-# `index=1` draws half of the patches around a voxel of class 1, the lung, and the other half anywhere. For rare things this matters: a nodule takes less than one voxel in a thousand, and most patches drawn blindly would hold none.
+# `index=1` draws half of the patches around a voxel of class 1, the lung, and the other half anywhere. For rare classes this matters: nodules take up less than one voxel in a thousand, so most patches drawn blindly would hold none.
 #
-# The training is the one that you know. A `Subset` holds patches as well as slices. (Its spacing is set to 1 here: patches of several patients are mixed, and the training does not look at it.)
+# The training is the one you know. A `Subset` can hold patches as well as slices. (Its spacing is set to 1 here: patches of several patients are mixed, and the training does not look at it.)
 
 # %%
 from unet_helpers import Dataset
@@ -360,7 +371,7 @@ network = UNet3D((*shape, 1), 2, base_filters=4, depth=2)
 start_at_class_shares(network, data.train.masks)
 history = train(network, data, epochs=6, batch_size=4, learning_rate=5e-3, keep="last")
 
-# %%
+# %% tags=["remove-cell"]
 assert history["val_dice"][-1] > 0.8
 
 # %% mystnb={"figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}, "image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, training and validation close together."}}
@@ -369,7 +380,7 @@ plotting.show_curves(history)
 # %% [markdown]
 # ## A whole volume, window by window
 #
-# The network takes 16×32×32 voxels, the volume has 48×64×64. Simplest is to lay windows side by side, like tiles:
+# The network takes 16×32×32 voxels, but the volume has 48×64×64. The simplest way is to lay windows side by side, like tiles:
 
 # %%
 from unet_helpers.evaluation import predict_sliding_window
@@ -390,9 +401,9 @@ with plotting.figure(1, 2, panel=3) as (fig, axes):
 fig
 
 # %% [markdown]
-# Where tiles meet the prediction breaks, in the middle of the lung, where nothing is hard: these are **seams**. At the face of a patch the network sees nothing of what lies beyond, only zeros that the padding puts there. The same voxel in the middle of a patch would be judged with neighbors on all sides.
+# Where tiles meet, the prediction breaks, even in the middle of the lung, where nothing is hard. These breaks are **seams**. At the face of a patch the network sees nothing of what lies beyond, only the zeros that the padding puts there. In the middle of a patch, the same voxel would be judged with neighbors on all sides.
 #
-# The remedy: let the windows **overlap**, and average the predictions, with weights: the middle of a window counts more than its face.
+# The remedy is to let the windows **overlap**, and to average the predictions with weights: the middle of a window counts more than its face.
 
 # %% mystnb={"figure": {"caption": "Windows of 16 voxels that overlap by half, along one axis. Left: weights. Right: shares, which sum to one in every voxel."}, "image": {"alt": "Two panels along one axis of 48 voxels. Left: five bell curves, one per window, that overlap by half. Right: the same curves divided by their sum, shares that go smoothly from one window to the next and add up to one everywhere."}}
 from unet_helpers.evaluation import window_starts, window_weights
@@ -420,11 +431,11 @@ scores = {name: dice(masks[k], probability > 0.5) for name, probability in (("ti
 for name, score in scores.items():
     print(f"{name:<12} Dice {score:.3f}")
 
-# %%
+# %% tags=["remove-cell"]
 assert scores["overlap 0.5"] > scores["tiles"]
 
 # %% [markdown]
-# Not one weight of the network has changed, and the seams are gone. How far into a patch does the trouble of its face reach? This volume is small enough to be predicted in one piece, by the same weights in a network with open sides (`None`). So we can see what the tiling changed, by the distance of a voxel from the face of its tile:
+# Not one weight of the network has changed, and the seams are gone. How far into a patch does the trouble at its face reach? This volume is small enough to be predicted in one piece, with the same weights in a network whose sides are left open (`None`). So we can see how much the tiling changed, by the distance of a voxel from the face of its tile:
 
 # %%
 open_sides = UNet3D((None, None, None, 1), 2, base_filters=4, depth=2)
@@ -441,16 +452,32 @@ with plotting.figure(width=4.2, height=2.5) as (fig, axes):
     axes[0, 0].set(xlabel="distance to the face of the tile (voxels)", ylabel="mean change")
 fig
 
-# %%
+# %% tags=["remove-cell"]
 assert changed[0] > 1.5 * changed[4:].mean()
 
 # %% [markdown]
-# The change is largest at the face, less than half of that one voxel further in, and small in the middle. So the outer one or two voxels of these patches are those not to be trusted; of a larger or deeper network it may be more.
+# The change is largest at the face, less than half as large one voxel further in, and small in the middle. So the outer one or two voxels of these patches are not to be trusted; with a larger or deeper network it may be more.
 
 # %% [markdown]
 # ### Exercise 10.2: how much overlap?
 #
-# A patch has `patch` voxels along an axis, and the outer `border` voxels at either end are not to be trusted. Write `smallest_overlap(patch, border)`: the smallest overlap of neighboring windows, as a share of the patch, so that every voxel (but for those at the ends of the volume) is seen at least once away from a border.
+# A patch has `patch` voxels along an axis, and the outer `border` voxels at either end are not to be trusted. Write `smallest_overlap(patch, border)`: the smallest overlap of neighboring windows, as a share of the patch, with which every voxel (except at the ends of the volume) is seen at least once away from a border.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw two neighboring windows on paper, along one axis, and hatch the border at both ends of each. How far may the second be moved before a voxel is left that lies only under hatching?
+#
+# <details><summary>Hint 2</summary>
+#
+# The good middle of a window has `patch - 2 * border` voxels. Good middles may just touch, so a window may advance by exactly that many. How many voxels do the two windows then have in common?
+#
+# <details><summary>Hint 3</summary>
+#
+# They share `2 * border` voxels. The function should return this as a share of `patch`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -469,17 +496,33 @@ def smallest_overlap(patch, border):
 check.overlap(smallest_overlap)
 
 # %% [markdown]
-# The price is time: with an overlap of one half the windows advance by half their side along three axes, so that in a large volume eight of them look at each voxel. With a quarter it is a little more than two.
+# The price is time. With an overlap of one half, the windows advance by half their side along each of three axes, so in a large volume eight of them look at each voxel. With an overlap of a quarter, it is a little more than two on average.
 
 # %% [markdown]
 # ## Anisotropic voxels
 #
-# A pooling by 2 along all axes treats a voxel as a cube. Take CT slices of 5 mm with pixels of 0.8 mm: after three poolings one step is 6.4 mm in the slice, and 40 mm across it. What does the network see?
+# A pooling by 2 along all axes treats a voxel as a cube. Take CT slices of 5 mm with pixels of 0.8 mm: after three poolings one step is 6.4 mm within the slice, and 40 mm across the slices. What does the network see?
 
 # %% [markdown]
 # ### Exercise 10.3: the receptive field in mm
 #
-# How far does a voxel of the bottleneck see, along one axis? Walk down the contracting path. `side` is the width of the view in voxels, and begins with 1, the voxel itself; `step` is how many voxels of the volume one step on the present map is, and begins with 1. Two convolutions of 3 widen the view by 2 steps each. A pooling by `factor` widens it by `factor − 1` steps, and multiplies `step` by `factor`. Below the last pooling are the two convolutions of the bottleneck. Complete the function, for the poolings along *one* axis, and return mm.
+# How far does a voxel of the bottleneck see along one axis? Walk down the contracting path. `side` is the width of the view in voxels; it begins with 1, the voxel itself. `step` is how many voxels of the volume one step on the present map covers; it also begins with 1. Each level has two convolutions of 3, and each of them widens the view by 2 steps. A pooling by `factor` widens it by `factor − 1` steps, and then multiplies `step` by `factor`. Below the last pooling come the two convolutions of the bottleneck. Complete the function for the poolings along *one* axis, and return mm.
+#
+# <details><summary>Hint 1</summary>
+#
+# Do one case by hand, a single pooling by 2: two convolutions widen the view from 1 to 5; the pooling makes it 6, and one step is now 2 voxels; the two convolutions of the bottleneck add 2 · 2 · 2. That gives 14 voxels. Then write down what you did.
+#
+# <details><summary>Hint 2</summary>
+#
+# Loop over `factors`. In each turn `side` grows twice, for the convolutions and for the pooling, and only then does `step` grow. What is still missing after the loop?
+#
+# <details><summary>Hint 3</summary>
+#
+# Inside the loop: `side += 2 * 2 * step`, `side += (factor - 1) * step`, `step *= factor`. After it come the convolutions of the bottleneck, and voxels have to become mm.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -512,7 +555,7 @@ for name, pool_sizes in choices.items():
 pd.DataFrame(fields, ["across slices (mm)", "rows (mm)", "columns (mm)"]).T.round(0)
 
 # %% [markdown]
-# In the first row the view is a needle: several hundred mm across the slices, more than a chest is high, and a few cm in the slice, where the detail is. In the second row it is much nearer to a cube. The rule, which nnU-Net follows {cite:p}`isensee2021nnunet`: pool an axis only once its spacing is about that of the others. `pool_sizes` says which axes are halved when:
+# In the first row the view is a needle: several hundred mm across the slices, which is more than the height of a chest, and a few cm within the slice, where the detail is. In the second row it is much nearer to a cube. nnU-Net follows this rule {cite:p}`isensee2021nnunet`: pool an axis only once its spacing is about that of the others. `pool_sizes` says which axes are halved when:
 
 # %%
 anisotropic = UNet3D((16, 64, 64, 1), 3, base_filters=8, pool_sizes=choices["1, 1, 2 across slices"])
@@ -522,12 +565,12 @@ for name in ("down1_relu2", "down2_relu2", "down3_relu2", "bottleneck_relu2"):
     print(f"{name:<17}", "×".join(map(str, maps)), "voxels of", " × ".join(f"{one:.1f}" for one in mm), "mm")
 
 # %% [markdown]
-# The voxel of the maps comes closer to a cube with each pooling in the slice; the last, along all axes, keeps its shape. A patch of 16 slices is enough, too, which saves memory where it counts.
+# With each pooling within the slice, the voxels of the maps come closer to a cube; the last pooling, along all axes, keeps their shape. A patch of 16 slices is then enough, which saves memory.
 
 # %% [markdown]
 # ## 2D, 2.5D or 3D?
 #
-# Between the two there is a compromise. A **2.5D** network is a 2D network whose input channels are a slice and its neighbors; it predicts the slice in the middle.
+# Between 2D and 3D there is a compromise. A **2.5D** network is a 2D network whose input channels are a slice and its neighbors; it predicts the slice in the middle.
 
 # %%
 from unet_helpers.training import neighbors_as_channels
@@ -535,7 +578,7 @@ from unet_helpers.training import neighbors_as_channels
 neighbors_as_channels(gray, 3).shape
 
 # %% [markdown]
-# Which one is best? A comparison is fair only if all have the same data and pay the same price. `benchmarks/volumes_3d.py` trains all three on the same patients, for the same *processor time*, with the same loss and learning rate, each with three seeds. It is the budget of a class: some twenty seconds of two cores per training. (The learning rate was not searched for each, as in [notebook 08](08_architecture_comparison.ipynb).)
+# Which one is best? A comparison is fair only if all three have the same data and pay the same price. `benchmarks/volumes_3d.py` trains them on the same patients, for the same CPU time (the *processor time* below), with the same loss and learning rate, and each with three seeds. The budget is that of a class: some twenty seconds on two cores per training. (The learning rate was not searched for each, as in [notebook 08](08_architecture_comparison.ipynb).)
 
 # %%
 print(f"{recorded['training_patients']} patients to train, {recorded['processor_seconds']} s of processor time")
@@ -563,22 +606,22 @@ with plotting.figure(1, 3, width=7.6, height=2.7) as (fig, axes):
 fig
 
 # %% [markdown]
-# At this price 3D does not win. The lung is easy for all three; the 2D network is a hundredth of Dice ahead of the 3D one. For the nodules the mean Dice falls from 2D to 3D, and no seed of the 3D network reaches the lowest of the 2D network. The 3D network finds a few more of the nodules, and marks, on the mean of its seeds, several times as many places where there is none (how much of that is one seed was not recorded; the volumes below suggest a large part). A likely reason is the budget: one step of the 3D network costs about as much as eight whole slices, and shows one box of one patient. What lies above and below helps a network only after it has learned what a slice can tell.
+# At this price 3D does not win. The lung is easy for all three; the 2D network is a hundredth of Dice ahead of the 3D one. For the nodules the mean Dice falls from 2D to 3D, and no seed of the 3D network reaches the lowest seed of the 2D network. The 3D network finds a few more of the nodules, but on average over its seeds it marks several times as many places where there is none. (How much of that comes from one seed was not recorded; the volumes below suggest a large part.) A likely reason is the budget: one step of the 3D network costs about as much as eight whole slices, and shows it one box of one patient. What lies above and below probably helps a network only after it has learned what a slice can tell.
 #
-# Look at the small circles, too. Three trainings, and nothing differs but the random numbers. Of the 2.5D networks two, with 0.58 and 0.56, are better than every 2D network, and one, with 0.20, is far worse than all. That one pulls the mean of 2.5D below the mean of 2D. The same patients, as pairs:
+# Look also at the small circles: three trainings that differ in nothing but the random numbers. Two of the 2.5D networks, with 0.58 and 0.56, are better than every 2D network, and one, with 0.20, is far worse than all. That one pulls the mean of 2.5D below the mean of 2D. Here are the differences on the same patients:
 
-# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval over patients, which knows nothing of the seeds; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
+# %% mystnb={"figure": {"caption": "Nodule Dice of the same patients, minus that of the 2D network. Dots: patients. Diamond and bar: mean and 95 % interval over patients, which leaves out the chance of the seeds; hollow where it includes 0."}, "image": {"alt": "Two rows, 2.5D and 3D, with a dot for the difference in nodule Dice of each patient. Most dots lie left of zero, further in 3D; both diamonds are filled, and their intervals lie below zero."}}
 by_patient = pd.DataFrame({kind: recorded[kind]["nodule_dice_by_patient"] for kind in kinds}).astype(float)
 gains = {"nodule": by_patient[["2.5D", "3D"]].sub(by_patient["2D"], axis=0)}
 plotting.show_differences(gains, "difference in Dice")
 
 # %% [markdown]
-# Both intervals lie below zero, and both diamonds are filled. But they are intervals over *patients*, for these three trainings, and know nothing of the seeds. **The filled diamond of 2.5D rests on one collapsed training**: without it 2.5D would be ahead. So read it as "one of three trainings failed", not as "2D is better than 2.5D". For 3D all three seeds are below all three of 2D. So that 3D is *always* better does not hold at this budget, as far as three seeds can say. With hours on a GPU the order may turn around as well: nnU-Net trains 2D and 3D on every data set, and keeps what does better on validation {cite:p}`isensee2021nnunet`. Careful comparisons in 3D are rarer than one would think {cite:p}`isensee2024revisited`.
+# Both intervals lie below zero, and both diamonds are filled. But they are intervals over *patients*, for just these three trainings, and leave out the chance of the seeds. **The filled diamond of 2.5D rests on one collapsed training**: without it 2.5D would be ahead. So read it as "one of three trainings failed", not as "2D is better than 2.5D". For 3D all three seeds are below all three of 2D. So at this budget, as far as three seeds can tell, 3D is *not* always better. With hours on a GPU the order may turn around: nnU-Net trains 2D and 3D on every data set, and keeps the one that does better on validation {cite:p}`isensee2021nnunet`. Careful comparisons in 3D are rarer than one would think {cite:p}`isensee2024revisited`.
 
 # %% [markdown]
 # ## How wrong, in ml?
 #
-# The test patients once more, in ml, and *one* network of each kind, since a clinic has one and not a mean of three: the middle one of the three seeds, by nodule Dice. A scatter plot of predicted against true volume always looks good: the lungs of a tall man are twice those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: between them 95 % of the differences are expected, if they scatter in the same way for small and large volumes. *Nodule* is the volume of all nodules of a patient.
+# We return to the test patients, now in ml, and with *one* network of each kind, since a clinic has one network and not the mean of three: of the three seeds we take the middle one by nodule Dice. A scatter plot of predicted against true volume nearly always looks good: the lungs of a tall man may be twice as large as those of a small woman, and any method sees that. Bland and Altman {cite:p}`bland1986agreement` plot the *difference* instead, over the mean of the two measurements, with the **bias**, which is the mean difference, and the **limits of agreement**, bias ± 1.96 standard deviations: about 95 % of the differences should lie between them, if they scatter in the same way for small and large volumes. *Nodule* stands for the volume of all nodules of a patient.
 
 # %% mystnb={"figure": {"caption": "Bland–Altman plots of the test patients. Solid: bias. Dashed: limits of agreement. Top: lung. Bottom: nodules."}, "image": {"alt": "Six plots of the difference over the mean volume, with a solid line for the bias and dashed limits. Lung: most dots lie a little below zero, close together in 2D and 2.5D and further apart in 3D. Nodules: small ones lie near zero, large ones up to 14 ml below; the limits are six to eight ml above and below the bias."}}
 from unet_helpers.evaluation import limits_of_agreement
@@ -607,9 +650,9 @@ for part in ("lung", "nodule"):
 pd.DataFrame(rows, ["mean true volume", "bias", "lower limit", "upper limit"]).T.round(1)
 
 # %% [markdown]
-# Read a panel by three questions. *Is there a bias?* All networks make the lungs a little too small, by up to two percent. A bias that is the same in everybody could be corrected. *How wide are the limits?* For the lung they lie about one percent of the volume from the bias, and in 3D about two. For the nodules they lie about as far from the bias as the nodules are large: none of these networks could follow a nodule. *Do the dots tilt?* They fall to the right: of a large volume a part is missed. Then one pair of limits is too wide for small nodules and too narrow for large ones, and from sixteen patients it is rough anyway.
+# Read a panel by three questions. *Is there a bias?* All networks make the lungs a little too small, by up to two percent. A bias that is the same in every patient could be corrected. *How wide are the limits?* For the lung they lie about one percent of the volume from the bias, and in 3D about two. For the nodules they lie about as far from the bias as the nodules are large on average, so none of these networks could follow the growth of a nodule. *Do the dots tilt?* They fall to the right: part of every large volume is missed. Then one pair of limits is too wide for small nodules and too narrow for large ones, and with sixteen patients it is rough anyway.
 #
-# And a trap: for the nodules the 3D network has the smallest bias, with the lowest Dice. Its false nodules make up, in ml, for what it misses. Neither number alone would have told. How much of that is the seed? The bias in ml of all nine trainings:
+# There is a trap: for the nodules the 3D network has the smallest bias and the lowest Dice. In ml, its false nodules make up for what it misses, and neither number alone would show that. How much of it is due to the seed? Here is the bias in ml of all nine trainings:
 
 # %%
 runs = {(seed, kind): ml for kind in kinds for seed, ml in recorded[kind]["nodule_ml_by_seed"].items()}
@@ -617,14 +660,14 @@ biases = pd.DataFrame(runs).mean() - true_ml["nodule"].mean()
 biases.unstack()[list(kinds)].round(1)
 
 # %% [markdown]
-# Two of the 3D networks have a small bias; the third marks three times the volume that is there. Nothing but the random numbers differs.
+# Two of the 3D networks have a small bias; the third marks three times the true volume. They differ in nothing but the random numbers.
 
 # %% [markdown]
 # ## In practice
 #
-# 1. **Look at the spacing first.** Slices of 5 mm and more: begin with 2D or 2.5D, or with `pool_sizes`. Near-cubic voxels, and an object that is told by its shape across slices: 3D.
-# 2. **Resample to one spacing** if patients differ; a network counts voxels and knows no mm. Masks with the nearest neighbor ([notebook 02](02_preprocessing.ipynb)).
-# 3. **The patch as large as the memory allows**, the batch small (2 is usual in 3D), half of the patches with the object.
+# 1. **Look at the spacing first.** Slices of 5 mm and more: begin with 2D or 2.5D, or with `pool_sizes`. Near-cubic voxels, and an object that you recognize by its shape across slices: try 3D.
+# 2. **Resample to one spacing** if patients differ; a network counts voxels and knows nothing of mm. Resample masks with the nearest neighbor ([notebook 02](02_preprocessing.ipynb)).
+# 3. **Make the patch as large as the memory allows**, keep the batch small (2 is usual in 3D), and draw half of the patches around the object.
 # 4. **Predict with overlap and weights**, and save the result with the spacing of the original.
 # 5. **Score the patient**, not the slice, and report ml with limits of agreement beside Dice.
 #
@@ -637,18 +680,18 @@ biases.unstack()[list(kinds)].round(1)
 # %% [markdown]
 # ## Take-aways
 #
-# - A slice alone cannot tell a vessel from a nodule; the slices above and below can.
+# - A slice alone often cannot tell a vessel from a nodule; the slices above and below can.
 # - Spacing belongs to the array: without it there is no mm, no ml, and no right picture.
 # - The mean Dice of slices is not the Dice of the patient; report the patient's.
-# - Volume goes with the third power: a small error of the outline is a large one in ml, and thick slices alone can move a small nodule by 15 %.
-# - A 3D network is paid in activations; hence patches, overlapping windows, and small batches.
+# - Volume goes with the third power: a small error of the outline is a large error in ml, and thick slices alone can change the volume of a small nodule by 15 %.
+# - The price of a 3D network is the memory for its activations; hence patches, overlapping windows, and small batches.
 # - Pool an axis only once its spacing is about that of the others.
 # - 3D is not always better. Compare at equal cost, on the same patients, with the interval of the differences.
 
 # %% [markdown]
 # ## Questions to test yourself
 #
-# 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and outline equally well, with the same small error in mm. May their mean Dice of slices differ, and their volumes in ml?
+# 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and both outline equally well, with the same small error in mm. Can their mean Dice of slices differ? Can their volumes in ml?
 # 2. A nodule's volume is 0.50 ml in January and 0.60 ml in June; between two scans of an unchanged nodule the limits of agreement are −0.15 to +0.15 ml. Has it grown?
 # 3. You double every side of the patch. What happens to the memory of the activations?
 # 4. A colleague predicts with tiles, sees straight edges in the masks, and wants to train longer. What do you say?
@@ -658,10 +701,10 @@ biases.unstack()[list(kinds)].round(1)
 # <details><summary>Answer</summary>
 #
 # 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by 15 % or so for a small nodule, because of where the slices fall.
-# 2. That cannot be said. A difference of 0.10 ml lies within what the method shows when nothing has changed.
+# 2. You cannot tell. A difference of 0.10 ml lies within what the method shows when nothing has changed.
 # 3. Eight times as much: there are eight times as many voxels.
-# 4. Longer training does not remove seams. Overlap the windows, and weight their middles; it costs no training at all.
-# 5. `(1, 2, 2)` three times, which brings 0.5 mm to 4 mm, then `(2, 2, 2)`.
+# 4. Longer training does not remove seams. Overlap the windows, and give their middles more weight; that needs no training at all.
+# 5. `(1, 2, 2)` three times, which takes 0.5 mm to 4 mm, then `(2, 2, 2)`.
 # 6. Not by that alone. The differences may be large in both directions and cancel out; look at the limits.
 #
 # </details>
@@ -672,6 +715,6 @@ biases.unstack()[list(kinds)].round(1)
 # - Çiçek and others (2016) {cite:p}`cicek2016unet3d`: the 3D U-Net, trained on a few outlined slices per volume.
 # - Milletari, Navab and Ahmadi (2016) {cite:p}`milletari2016vnet`: V-Net, another 3D network of that year, and the Dice loss.
 # - Isensee and others (2021) {cite:p}`isensee2021nnunet`: nnU-Net, rules for patch size, spacing and pooling, and when it takes 2D instead.
-# - Isensee and others (2024) {cite:p}`isensee2024revisited`: why comparisons of 3D networks so often say nothing, and how to make one that does.
-# - Bland and Altman (1986) {cite:p}`bland1986agreement`: two methods of measurement, and why their correlation is the wrong question.
+# - Isensee and others (2024) {cite:p}`isensee2024revisited`: why so many comparisons of 3D networks prove nothing, and how to make one that does.
+# - Bland and Altman (1986) {cite:p}`bland1986agreement`: how to compare two methods of measurement, and why their correlation is the wrong question.
 # - The words of this page are in the [glossary](../book/glossary.md).

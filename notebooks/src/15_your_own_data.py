@@ -32,39 +32,39 @@ your_data.show_examples(data, count=4)
 # **After this notebook you can**
 #
 # - point the pipeline at a folder, and read what it found there,
-# - answer what a program cannot: what the mask values mean, where the patient stands in a file name, what to do with files that do not fit,
+# - answer what a program cannot: what the mask values mean, where in a file name the patient id stands, what to do with files that do not fit,
 # - train within a time you choose, and choose thresholds on validation patients,
 # - open the test patients once, and hand over a report that says what limits the result,
 # - keep the network with all it needs, and segment new images without masks.
 #
-# **You need before** notebooks [01](01_data_pairing.ipynb), [04](04_gpu_training.ipynb) and [05](05_evaluation.ipynb).
+# **You need before:** pairs and patients ([notebook 01](01_data_pairing.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
 #
 # **Minutes:** 30 to read, 2 to run on two cores with the folder of the series; yours may take longer.
 #
-# **It removes a misconception:** "with my own data I only have to change the path". The path is the easy part; the decisions are yours.
+# **The misconception it removes:** "With my own data I only have to change the path." The path is the easy part; the decisions are yours.
 #
 # </div>
 #
-# Without further words the notebook uses a folder of synthetic patients, with the faults that real folders have.
-# For **your** folder set `UNET_DATA` before JupyterLab starts, or run the notebook without opening it:
+# Unless told otherwise, the notebook uses a folder of synthetic patients with the faults that real folders have.
+# For **your** folder, set `UNET_DATA` before JupyterLab starts, or run the notebook without opening it:
 #
 # ```
 # make your-data UNET_DATA=path/to/folder
 # ```
 #
-# The executed notebook, its report and the trained network are then together in a folder below `runs/`. Other switches: `UNET_EPOCHS`, `UNET_SIZE`, and `UNET_NEW` for a folder of new images at the end.
+# The executed notebook, its report and the trained network are then together in a folder below `runs/`. Three more variables can be set: `UNET_EPOCHS`, the number of epochs; `UNET_SIZE`, the size to which slices are brought; and `UNET_NEW`, a folder of new images for the end.
 
 # %% [markdown]
 # ## What is in the folder?
 #
-# `load_dataset` recognized the layout. Before training anything, read what it says about it.
+# `load_dataset` has recognized the layout. Read what it reports before you train anything.
 
 # %%
 print(data)
 
 # %% [markdown]
-# Three things to check here, each with your own knowledge of the folder: are these **as many patients** as you have? Is the **rule for the gray values** right for this kind of image? Were **files left out** that you would miss?
-# For the folder that comes with the series every file that was left out is one of the faults of [notebook 01](01_data_pairing.ipynb).
+# Check three things against what you know of the folder. Is the **number of patients** right? Is the **rule for the gray values** right for this kind of image? Were **files left out** that you would miss?
+# In the folder that comes with the series, every file that was left out is one of the faults of [notebook 01](01_data_pairing.ipynb).
 #
 # Then move through one patient. Does the mask follow the object from slice to slice, or does it jump? A jump is a sign of a wrong pair.
 
@@ -72,18 +72,18 @@ print(data)
 your_data.explore_patient(data)
 
 # %% [markdown]
-# The options say which decisions were taken for you. For the folder of the series we know what 255 stands for: lung with its nodules, in one patient who was drawn with another tool ([notebook 01](01_data_pairing.ipynb)). Taking it as lung keeps the patient and has a price: every nodule that a network finds there counts as a false alarm. For your folder only you know.
+# The options say which decisions were taken for you: the fractions of the patients that go to training, validation and test; what happens to files with problems; the names of the classes; and the class of each mask value. For the folder of the series we know what 255 stands for: lung with its nodules, in one patient whose masks were drawn with another tool ([notebook 01](01_data_pairing.ipynb)). Taking it as lung keeps the patient and has a price: every nodule that a network finds there counts as a false alarm. What the values in your folder mean, only you know.
 
 # %%
 for name, value in options.items():
     print(f"{name}: {value}")
 
 # %% [markdown]
-# Where do your own decisions go? Into a small file beside your images, `series.toml`. The first run writes it with every line a comment. Take the `#` away where you have something to say:
+# Your own decisions go into a small file beside your images, `series.toml`. The first run writes it with every line commented out. Remove the `#` where you have something to say:
 #
 # ```toml
 # class_names = ["background", "lung", "tumor"]
-# patient_pattern = '(PAT\d+)'
+# patient_pattern = '^(LK-\d+)'
 #
 # [mask_values]
 # 0 = 0
@@ -91,7 +91,7 @@ for name, value in options.items():
 # 255 = 2
 #
 # [left_out]
-# "PAT0042_017.png" = "the mask belongs to another patient"
+# "LK-42_017.png" = "the mask belongs to another patient"
 # ```
 #
 # `load_dataset`, `make your-data`, the report and the model card read it, so that nobody has to remember what was decided, and why. A misspelled key is not ignored: the message names the nearest right one.
@@ -102,13 +102,29 @@ print(your_data.offer_decisions(source))
 # %% [markdown]
 # <div class="alert alert-warning">
 #
-# **A decision that only you can take.** If your masks hold other values, say so in `mask_values`. If `load_dataset` counts each file as a patient, give a `patient_pattern`. If it refuses the folder, its message names the file and the remedy; `problems = "leave_out"` goes on without the files that do not fit, and says which.
+# **A decision that only you can take.** If your masks hold other values, say so in `mask_values`. If `load_dataset` counts each file as a patient, give a `patient_pattern`. If it refuses the folder, its message names the file and the remedy; with `problems = "leave_out"` it goes on without the files that do not fit, and lists them.
 #
 # </div>
 #
 # ### Exercise 15.1: where is the patient?
 #
-# A clinic names its slices `20240117_PAT0042_axial_017.tif`: date, patient, plane, slice. The default rule takes everything before the last number. Write a regular expression whose one group is the patient id.
+# A clinic names its slices `20240117_PAT0042_axial_017.tif`: date, patient, plane, slice. The default rule takes everything before the last number as the patient id. Write a regular expression whose one group is the patient id.
+#
+# <details><summary>Hint 1</summary>
+#
+# Compare names that the clinic might have: the same patient on another day, another slice, another plane, another patient. Which part changes only with the patient, and how does it begin?
+#
+# <details><summary>Hint 2</summary>
+#
+# In a regular expression letters stand for themselves, `\d` is any digit, and `+` means once or more often. Parentheses make the group. Write it as `r"…"`, so that Python leaves the backslash alone.
+#
+# <details><summary>Hint 3</summary>
+#
+# The group holds the letters PAT and all digits that follow them. The date and the slice number are digits as well, but no PAT stands before them.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import your_own_data as check
@@ -123,7 +139,18 @@ check.patient_pattern(pattern)
 # %% [markdown]
 # ### Exercise 15.2: what do the values mean?
 #
-# Masks of a folder hold 0, 64, 128 and 255: outside, left lung, right lung, tumor. You want two classes of foreground: lung (1), whichever side, and tumor (2). Write the `mask_values`.
+# The masks of a folder hold 0, 64, 128 and 255, for outside, left lung, right lung and tumor. You want two foreground classes: lung (1), whichever side, and tumor (2). Write `mask_values`, a dict from stored value to class.
+#
+# <details><summary>Hint 1</summary>
+#
+# How many different values do the masks hold? Each of them needs an entry `stored: class` between the braces of the dict.
+#
+# <details><summary>Hint 2</summary>
+#
+# Outside is the background, class 0. Two of the four values lead to the same class.
+#
+# </details>
+# </details>
 
 # %%
 mask_values = ...
@@ -136,25 +163,27 @@ check.mask_values(mask_values)
 # %% [markdown]
 # ## What would a network get for free?
 #
-# Two numbers to hold against every later one: the share of each class, which is the accuracy of a constant answer, and the share of slices that hold it at all: on the others an overlap says nothing.
+# Hold two numbers against every later one. The first is the share of the pixels that belong to each class: it is the accuracy of a network that answers with this class everywhere. The second is the share of the slices that hold the class at all: on the other slices an overlap says nothing.
 
 # %%
 your_data.class_shares(data.train, data.class_names).round(4)
 
 # %% [markdown]
-# The background alone is most of the pixels. An accuracy near its share is worth nothing; this is why the pipeline watches Dice.
+# Most pixels are background. An accuracy near its share is worth nothing, which is why the pipeline watches Dice.
 #
 # ## Train
 #
-# For a folder of slices the recipe is a plainer one than that of [notebook 04](04_gpu_training.ipynb): the same loss and start, but whole pictures in place of random crops, a lower learning rate and no running mean. The number of epochs follows from its size.
+# For a folder of slices the recipe is plainer than that of [notebook 04](04_gpu_training.ipynb). Loss and start are the same, but it takes whole pictures in place of random crops, a lower learning rate, and no running mean of the weights. The number of epochs follows from the size of the folder.
 
 # %%
 recipe = your_data.default_recipe(data, epochs=os.environ.get("UNET_EPOCHS"))
 print(recipe)
 
 # %% [markdown]
-# `center_crop` is the side of the square in the middle that the network sees. Here it is the whole slice.
-# In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients: the network then sees only the middle and trains several times faster, but it has learned *where somebody had looked already*. Say so in the report; on a whole slice such a network finds nothing.
+# *Center crop* is the side of the central square that the network sees. Here it is the whole slice.
+# In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients. The network then sees only the middle and trains several times faster, but it has learned *where somebody had already looked*. Say so in the report, and do not use such a network on whole slices.
+#
+# *Base filters* is the number of channels on the top level of the U-Net. *One map* is true if there is a single foreground class: one sigmoid then takes the place of the softmax. *All orientations* (pictures are flipped and turned) and *soft readers* (the network learns how many readers marked a pixel) are for pictures around a finding that several readers outlined. *Members* is the number of networks whose probabilities are averaged.
 
 # %% nbval_tolerance=0
 from unet_helpers.teaching import runs
@@ -163,7 +192,7 @@ folder = runs.open_run(your_data.report_folder(source), data, recipe)
 model, histories = your_data.train_recipe(data, recipe, folder)
 
 # %% [markdown]
-# The line above is all that remains of the progress display. A run has a folder of its own. If it is interrupted, the next run of the same data and recipe goes on where it stopped; a finished run is never written over.
+# The line above is all that is left of the progress display. Each run has a folder of its own. If it is interrupted, the next run with the same data and recipe goes on where it stopped; a finished run is never overwritten.
 #
 # The curves say more.
 
@@ -173,21 +202,32 @@ assert max(histories[0]["val_dice"]) > 0.3 or "UNET_DATA" in os.environ
 plotting.show_curves(histories[0])
 
 # %% [markdown]
-# Read them in this order. Does the training loss fall? If not, [notebook 06](06_failure_analysis.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs help. Does it fall while the training loss falls? Then the folder is small for this network.
-# In the folder of the series the Dice, a mean over the foreground classes, waits near one half before it rises again: the lungs are found first, the nodules later or not at all. The patient with 255 is among its three validation patients, so part of what looks like a gap may be the masks: another reason to know your values.
+# Read them in this order. Does the training loss fall? If not, [notebook 06](06_failure_analysis.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs may help. Does it fall while the training loss falls? Then the network overfits: the folder is too small for it.
+# In the folder of the series, Dice is a mean over lung and nodule. It stays near one half for a while before it rises again: the lungs are found first, the nodules later or not at all. The patient with 255 is one of the three validation patients, so part of the gap between training and validation may come from these masks: another reason to know your values.
 #
 # ## Choose thresholds, on validation patients
 #
-# With several classes the most probable one wins, and the next cell shows nothing. With one class a threshold decides, and a second one may decide whether a slice holds an object at all: it trades missed objects for false alarms. Both are chosen here, on validation patients.
+# With several classes the most probable one wins, so the next cell shows nothing here. With a single foreground class a threshold decides which pixels belong to it. A second one, the **presence threshold**, decides whether a slice holds an object at all: the highest probability on the slice must reach it. Raise it, and you get fewer false alarms and more missed objects. Both are chosen on validation patients.
 
 # %%
 point = your_data.choose_point(model, data, recipe)
 point
 
 # %% [markdown]
-# ### Exercise 15.3: what does a false alarm cost?
+# ### Exercise 15.3: what does a missed object cost?
 #
 # A model predicts something on 60 of 80 empty slices, and misses 5 of 100 objects. With a higher presence threshold it predicts on 30 of the empty slices and misses 14 objects. Its Dice on an object that it does find is 0.80 in both cases. Give the two mean Dice over the 100 slices with an object (a missed one counts 0), rounded to two digits, as a tuple (low threshold, high threshold).
+#
+# <details><summary>Hint 1</summary>
+#
+# Two kinds of slices appear in the text, empty ones and those with an object. Over which of them are the two means taken?
+#
+# <details><summary>Hint 2</summary>
+#
+# Each of the 100 objects brings a Dice: 0.80 if it is found, 0 if it is missed. How many are found at the low threshold, and how many at the high one? Add up, and divide by 100.
+#
+# </details>
+# </details>
 
 # %%
 means = ...
@@ -200,7 +240,7 @@ check.two_operating_points(means)
 # %% [markdown]
 # ## Open the test patients, once
 #
-# Everything is decided. One case is one patient: all slices of a patient are counted together, as [notebook 05](05_evaluation.ipynb) explains.
+# Now everything is decided. One case is one patient: all slices of a patient are counted together, as [notebook 05](05_evaluation.ipynb) explains.
 
 # %% tags=["nbval-ignore-output"]
 predictions = your_data.predict(model, data.test.images, recipe, point)
@@ -208,14 +248,14 @@ evaluation = your_data.evaluate_test(data, predictions)
 evaluation.summary().round(3)
 
 # %% [markdown]
-# Read the interval, not only the mean. Where patients differ, as with small objects, few of them leave it wide, and that is the honest answer to "how good is it?". A narrow one from three patients says that these three are alike, not that the next will be. A second model is compared patient by patient, as in notebook 05.
+# Read what stands beside the mean. With five test patients or more, `low` and `high` are its 95 % interval by Student's t. Where patients differ, as they do for small objects, the interval is wide, and that is the honest answer to "how good is it?". The folder of the series has three test patients. That is too few for an interval, so `low` and `high` are empty, and `min` and `max`, the **range** of the three, are all there is. A narrow range says that these three are alike, not that the next patient will be like them. To compare a second model with this one, go patient by patient, as in notebook 05.
 
 # %% tags=["nbval-ignore-output"]
 by_slice = your_data.describe_slices(data, predictions)
 by_slice.round(3)
 
 # %% [markdown]
-# The same predictions, slice by slice, with the slices that hold no object kept apart: there the question is not *how well* but *whether*. A mean over all slices would mix the two.
+# These are the same predictions, counted slice by slice. `dice` is a mean over the slices that hold an object, `missed` the share of them on which nothing is predicted. The slices without an object are kept apart, because there the question is not *how well* but *whether*: `false_alarms` is the share of them on which something is predicted. A mean over all slices would mix the two questions.
 
 # %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}}
 assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any() or "UNET_DATA" in os.environ
@@ -224,11 +264,11 @@ part = data.test[worst]
 plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=1.8)
 
 # %% [markdown]
-# For each row ask: is the *prediction* wrong, or the *mask*? In folders of one's own the second is frequent, and worth more than another week of training.
+# For each row ask: is the *prediction* wrong, or the *mask*? In a folder of your own it may well be the mask, and to mend it can be worth more than another week of training.
 #
 # ## The report
 #
-# What a colleague needs: the data and what was left out, the recipe, the table with intervals, every case, and the worst slices. Its head, before the tables:
+# The report holds what a colleague needs: the data and what was left out, the recipe, the tables with interval or range, every case, and the worst slices. This is its head, before the tables:
 
 # %%
 notes = [str(recipe), *map(str, histories), str(point)]
@@ -236,7 +276,7 @@ path = your_data.write_report(folder, data, evaluation, predictions, by_slice, n
 print(path.read_text().split("## dice")[0])
 
 # %% [markdown]
-# `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder of the run. What they do **not** say: whether the model works for another scanner, another hospital, or patients unlike these. That needs patients from there.
+# `report.md`, `cases.csv`, `evaluation.json` and `worst_cases.png` lie together in the folder of the run. They do **not** say whether the model works for another scanner, another hospital, or patients unlike these. To know that, you need patients from there.
 #
 # If `series.toml` holds the words of a model card ([the page on ethics](../book/ethics_and_model_card.md) explains it), the card is written as well, with the numbers filled in.
 
@@ -247,7 +287,7 @@ print(your_data.write_card(folder, source, evaluation))
 # %% [markdown]
 # ## Keep the network, and use it
 #
-# Weights alone are of no use to anybody. Whoever wants to segment a new image must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call:
+# Weights alone are of no use to anybody. To segment a new image you must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call:
 
 # %%
 from unet_helpers.teaching import segment
@@ -259,7 +299,7 @@ print(segment.write_test_masks(kept, data, folder / "test_masks"), "masks of tes
 print(*sorted(file.name for file in folder.iterdir()), sep="\n")
 
 # %% [markdown]
-# Now images **without masks**, of patients whom the network has not seen. Each is read, checked and scaled as those of the training were. Its mask is written in the format that came in, at the original size. What does not fit what the network has seen, such as another kind of gray values, other proportions or other pixels, is refused and named. It is never stretched until it fits.
+# Now come images **without masks**, of patients whom the network has not seen. Each image is read, checked and scaled like those of the training. Its mask is written in the format of the image, at the original size. An image unlike all that the network has seen, in the kind of its gray values, its proportions or the size of its pixels, is refused and named. It is never stretched to fit.
 
 # %%
 new = your_data.new_images(source)
@@ -270,21 +310,21 @@ else:
     print(table["image"].nunique(), "images segmented,", len(left_out), "files left out")
 
 # %% [markdown]
-# There is no Dice now: without masks, nobody knows how good these masks are. That is the situation in which a model is used. What remains is to look, at all of them if you can:
+# There is no Dice now: without a ground truth, nobody knows how good these masks are. This is the situation in which a model is used. What remains is to look at the masks, at all of them if you can:
 
-# %% mystnb={"figure": {"caption": "The overview that is written beside the masks: for each of the first images what the network draws."}, "image": {"alt": "Eight slices of synthetic chests with the predicted lungs drawn over them as contours and translucent fill."}}
+# %% mystnb={"figure": {"caption": "The overview that is written beside the masks: what the network draws on the first images."}, "image": {"alt": "Eight slices of synthetic chests with the predicted lungs drawn over them as contours and translucent fill."}}
 from IPython.display import Image
 
 Image(folder / "new_images" / "overview.png") if new is not None else None
 
 # %% [markdown]
-# Without a notebook, the same is one command. `RUN` is the folder of a finished run, `IMAGES` a folder of pictures, NIfTI volumes or DICOM series, and `OUT` a new folder for the masks, a table of areas or volumes, and the overview:
+# Without a notebook, the same takes one command. `RUN` is the folder of a finished run, `IMAGES` a folder of pictures, NIfTI volumes or DICOM series, and `OUT` a new folder for the masks, a table of areas or volumes, and the overview:
 #
 # ```
 # python -m unet_helpers predict RUN IMAGES OUT
 # ```
 #
-# It is for teaching and research. A program that draws on images of patients who are treated is a medical device, and needs what such a device needs.
+# It is for teaching and research. Software that is meant to help in diagnosing or treating patients is a medical device, with all that the law asks of one ([Ethics](../book/ethics_and_model_card.md#regulation)).
 
 # %% [markdown]
 # ## Take-aways
@@ -292,17 +332,17 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 # - The path is the easy part. Mask values, patient ids and files that do not fit are decisions, and they belong in the report.
 # - Look at images with masks first, and at the worst predictions last.
 # - Hold every score against what a constant answer gets.
-# - Thresholds are chosen on validation patients; the test patients answer once, with an interval.
+# - Thresholds are chosen on validation patients; the test patients answer once, with an interval, or with a range if there are fewer than five.
 # - Slices without an object are another question, and get a number of their own.
-# - Keep a network with all that new images need, and refuse images of a kind that it has not seen.
+# - Keep a network together with all that is needed to segment new images, and refuse images of a kind that it has not seen.
 #
 # ## Questions to test yourself
 #
-# 1. Your folder has 1,000 slices of 12 patients. Why is the interval of the test Dice wide?
+# 1. Your folder has 1,000 slices of 12 patients. Why does the report give no interval of the test Dice?
 #
 # <details><summary>Answer</summary>
 #
-# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases.
+# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
 #
 # </details>
 #
@@ -326,7 +366,7 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 # <details><summary>Answer</summary>
 #
-# Most likely the background only. Compare with the share of the background in the table above, then follow the decision tree of notebook 06.
+# Most likely to answer background everywhere. Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
 #
 # </details>
 #

@@ -21,7 +21,7 @@ from unet_helpers.teaching import museum
 
 data = museum.lung_task(museum.museum_patients())
 
-# %% mystnb={"figure": {"caption": "One training or validation pair as eight pipelines leave it. Blue: class 1; orange: class 2. The last one shows nothing, and is a mistake all the same."}, "image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, random dots. Scaled differently: the slice is white all over. Split by slice: a slice that looks perfectly right."}}
+# %% mystnb={"figure": {"caption": "One training or validation pair as eight pipelines leave it. Blue: class 1; orange: class 2. The last one looks right, and is a mistake all the same."}, "image": {"alt": "Eight panels, each a chest slice with the mask that the training gets. As it is: the lungs are outlined. Mispaired: the outlines of other lungs. Augmented apart: the slice is turned one way and the outlines another. Inverted: everything but the lungs is filled. Interpolated: each lung has a rim of another color. Noise: no chest at all, only random dots. Scaled differently: the slice is white all over. Split by slice: a slice that looks perfectly right."}}
 bugs = {
     "as it is": data,
     "mispaired": museum.pair_by_sorting(data),
@@ -42,7 +42,7 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 #
 # - recognize sixteen mistakes by their symptoms, and repair them,
 # - say what each costs here, and which costs cannot be told from zero,
-# - choose the check of a minute that would have caught a mistake,
+# - choose the one-minute check that would have caught a mistake,
 # - tell the causes of one symptom apart by an experiment,
 # - have a program, the *doctor*, look at a training run, and say what it cannot see.
 #
@@ -55,14 +55,14 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 # </div>
 
 # %% [markdown]
-# Eight pairs. One is as it should be, six have gone wrong, and the last looks right and has gone wrong too. None of the eight pipelines raised an error, and in all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing fails.**
+# Here are eight pairs. One is as it should be, six have visibly gone wrong, and the last has gone wrong although it looks right. None of the eight pipelines raised an error, and with all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing fails.**
 #
-# They are not invented. Mistakes like these were collected from repositories, forums and interviews {cite:p}`humbatova2020faults`, and some have reached published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to be wrong a hundred times.
+# They are not invented. Mistakes like these were collected from repositories, forums and interviews {cite:p}`humbatova2020faults`, and some have reached published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to go wrong a hundred times.
 
 # %% [markdown]
 # ## The healthy run
 #
-# The task is lung or not, at 64×64 pixels, with 24 synthetic patients to train on. The training is the one everybody writes first: compile, fit, no checks.
+# The task is to tell lung from background at 64×64 pixels, with 24 synthetic patients to train on. The training is the one everybody writes first: compile, fit, no checks.
 
 # %% nbval_tolerance=0.01
 healthy = museum.fit(data, seed=0)
@@ -73,9 +73,9 @@ healthy_dice = museum.mean_dice(healthy.model, data.validation)
 assert healthy_dice > 0.9
 
 # %% [markdown]
-# (A few seconds of training, and the Dice per patient on the validation patients is above 0.9. Lungs are easy.)
+# (After a few seconds of training, the Dice per patient on the validation patients is above 0.9. Lungs are easy.)
 #
-# A bug changes **one** thing about this run: the data, the network, a number of the training, or the way to measure. What it costs is then the difference to the healthy run *of the same seed*. (Where a bug spoils what this run does not have, such as an augmentation or a third class, the healthy run has it too, done right.) One pair of runs is an anecdote, so `benchmarks/museum.py` has recorded five pairs of each, measured on 24 patients that no run has seen. `cost` prints the mean Dice with the bug and without, their difference with its 95 % t interval, and the five differences. The interval says how the cost varies from training to training, not from patient to patient.
+# A bug changes **one** thing about this run: the data, the network, a number of the training, or the way to measure. Its cost is then the difference from the healthy run *with the same seed*. (Where a bug spoils something that this run does not have, such as an augmentation or a third class, the healthy run gets it as well, done right.) One pair of runs is an anecdote, so `benchmarks/museum.py` has recorded five pairs for each bug, measured on 24 patients that no run has seen. `cost` prints the mean Dice with the bug and without it, their difference with its 95 % t interval, and the five differences. The interval says how the cost varies from training to training, not from patient to patient.
 
 # %%
 import json
@@ -97,20 +97,20 @@ def cost(name):
 #
 # ### Sorted, and zipped
 #
-# Images called `0.png`, `1.png`, …, and masks called `000.png`, `001.png`, …. Both folders are sorted.
+# The images are called `0.png`, `1.png`, …, and the masks `000.png`, `001.png`, …. Both folders are sorted.
 
 # %%
 images, masks = sorted(f"{k}.png" for k in range(12)), sorted(f"{k:03d}.png" for k in range(12))
 list(zip(images, masks))[:4]
 
 # %% [markdown]
-# From the third pair on it is the wrong mask. [Notebook 01](01_data_pairing.ipynb) tells this story in full; here is its price:
+# From the third pair on, the mask is the wrong one. [Notebook 01](01_data_pairing.ipynb) tells this story in full; here is its price:
 
 # %%
 cost("images and masks mispaired")
 
 # %% [markdown]
-# Nearly half of the Dice is gone. The interval is wide because one run of five found next to nothing, while the others lost a quarter to a half. Why is anything left at all? Because lungs lie at nearly the same place in everybody:
+# Nearly half of the Dice is gone. The interval is wide because one of the five runs found next to nothing, while the others lost a quarter to a half. Why is anything left at all? Because the lungs lie at nearly the same place in every patient:
 
 # %%
 import numpy as np
@@ -121,9 +121,9 @@ lung = data.train.masks.mean(axis=0) > 0.5
 round(average(dice_by_patient(np.broadcast_to(lung, data.validation.masks.shape), data.validation, 1)).value, 2)
 
 # %% [markdown]
-# One picture for all patients, the average lung, reaches two thirds without looking at a single image. That is about where the better of the mispaired runs stand. **A Dice that looks like a beginning can be the Dice of knowing nothing.**
+# One picture for all patients, the average lung, reaches two thirds without looking at a single image. That is about where the better of the mispaired runs stand. **A Dice that looks like a promising start can be the Dice of knowing nothing.**
 #
-# Is there a check that needs no eyes? There is one that needs no training either. An image and its mask *share information*: where it is dark, there is lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they never did belong together. `gray_information` measures how much the gray value of a pixel tells about its mask, for every image with every mask:
+# Is there a check that needs no eyes? There is one, and it does not even need a training. An image and its mask *share information*: where the image is dark, there is often lung. So take two slices and **swap their masks**. If the masks belong to their images, something is lost. If nothing is lost, they did not belong together in the first place. `gray_information` measures how much the gray value of a pixel tells about its label, for every image with every mask:
 
 # %%
 from unet_helpers.failures import better_than_swapped, gray_information, spread_out, thumbnails
@@ -137,23 +137,39 @@ def kept_by_swapping(one):
 {name: kept_by_swapping(bugs[name]) for name in ("as it is", "mispaired", "augmented apart", "noise")}
 
 # %% [markdown]
-# Over all pairs of 48 slices: as they are, the masks practically always fit better unswapped; mispaired, and in noise, in about half of the cases, which is chance. Augmented apart, the next exhibit, is not much better than chance.
+# This is the share of all pairs among 48 slices in which the masks fit better unswapped. As they are, it is practically all of them; mispaired, and in noise, it is about half, which is chance. Augmented apart, the next exhibit, is not much better than chance.
 
 # %% [markdown]
 # ### Augmented apart
 #
-# Images and masks are turned and shifted at random, by two random generators. In old Keras code these were two `ImageDataGenerator`s with different seeds.
+# Here images and masks are turned and shifted at random, by two separate random generators. In old Keras code these were two `ImageDataGenerator`s with different seeds.
 
 # %%
 cost("image and mask augmented apart")
 
 # %% [markdown]
-# As costly as a wrong pair, and harder to see: every mask *is* the mask of its image. But a lung that was shifted one way, and its outline another way, have hardly more to do with each other than two strangers. Again one run of the five found next to nothing, which makes the interval wide. And mind where the check has to stand: the masks fit their images when they are loaded. They stop fitting one line before the network.
+# This is as costly as a wrong pair, and harder to see: every mask *is* the mask of its image. But if a lung is shifted one way and its outline another, they fit each other hardly better than those of two strangers. Again one of the five runs found next to nothing, which makes the interval wide. Note where the check has to stand: when they are loaded, the masks still fit their images. They stop fitting one line before the network.
 
 # %% [markdown]
 # ### Exercise 16.1: toss one coin
 #
 # Write a function that mirrors image `(H, W)` and mask `(H, W)` left to right with probability one half. Toss with the NumPy generator `random` that it is given: `random.random()` gives a number between 0 and 1.
+#
+# <details><summary>Hint 1</summary>
+#
+# How often may the coin be tossed in one call, if image and mask must always end up on the same side?
+#
+# <details><summary>Hint 2</summary>
+#
+# Call `random.random()` once, compare it with 0.5, and let this one answer decide what happens to both arrays. In either case return both.
+#
+# <details><summary>Hint 3</summary>
+#
+# `array[:, ::-1]` is the array mirrored left to right; the array itself stays as it was.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 from unet_helpers.teaching.checks import museum_of_bugs as check
@@ -178,26 +194,26 @@ check.turn_together(mirror_at_random)
 # %% [markdown]
 # ### Labels inverted
 #
-# Whoever drew the masks painted the lungs black.
+# The person who drew the masks painted the lungs black.
 
 # %%
 cost("labels inverted")
 
 # %% [markdown]
-# Everything is lost, and no curve says so, for the network does to perfection what it was taught, and the validation masks are inverted too:
+# Everything is lost, and no curve shows it, because the network does perfectly what it was taught, and the validation masks are inverted as well:
 
 # %%
 [round(value, 3) for value in recorded["bugs"]["labels inverted"]["seen"]]
 
 # %% [markdown]
-# These are the last validation Dice values of the five runs, above the 0.98 of the healthy ones: background is easier than lung. It is the costliest bug of the museum, the fastest to see in one picture, and the cheapest to repair, even after the training: take the other class.
+# These are the last validation Dice values of the five runs, above the 0.98 of the healthy ones: background is easier than lung. This is the costliest bug of the museum, but one picture shows it at once, and even after the training it is easy to repair: take the other class.
 
 # %% [markdown]
 # ## Room 2: the values
 #
 # ### A class between two classes
 #
-# In this exhibit 0 is background, 1 nodule and 2 lung (in the other notebooks 1 is lung and 2 nodule). The masks are halved with `skimage.transform.resize`, in its default settings, and cut to whole numbers. Half of 0 and half of 2 is 1.
+# In this exhibit 0 is background, 1 is nodule and 2 is lung (in the other notebooks 1 is lung and 2 is nodule). The masks are halved with `skimage.transform.resize`, with its default settings, and then cut to whole numbers. The mean of 0 and 2 is 1.
 
 # %% mystnb={"figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}, "image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}}
 voted, resized = museum.three_class_task(museum.museum_patients()).train, bugs["interpolated"].train
@@ -210,18 +226,34 @@ plotting.show_images(
 cost("masks resized with interpolation")
 
 # %% [markdown]
-# A quarter of the Dice of the lung, in all five runs alike. The network has learned what the masks told it, that a lung ends one or two pixels earlier and is wrapped in nodule. Did the curves show it? This is the last validation Dice, the mean of nodule and lung, that each of the five saw during training:
+# This costs a quarter of the Dice of the lung, in all five runs alike. The network has learned what the masks told it: that a lung ends one or two pixels earlier and is wrapped in nodule. Did the curves show it? This is the last validation Dice, the mean of nodule and lung, that each of the five runs saw during training:
 
 # %%
 [round(value, 2) for value in recorded["bugs"]["masks resized with interpolation"]["seen"]]
 
 # %% [markdown]
-# They look fine, for the validation masks went through the same `resize` and have the same rim. **A validation set that shares the pipeline shares the bug.** Only a picture tells, or `np.unique` of a slice without a nodule, before and after: a class has appeared.
+# They look fine, because the validation masks went through the same `resize` and have the same rim. **A validation set that shares the pipeline shares the bug.** It takes a picture to see it, or `np.unique` of a slice without a nodule, before and after: a class has appeared.
 
 # %% [markdown]
 # ### Exercise 16.2: half the size, the same classes
 #
 # Write a function that halves a mask `(H, W)` with even sides and any classes. Each pixel of the small mask is one of the four in its place, and no class wins because its number is larger.
+#
+# <details><summary>Hint 1</summary>
+#
+# Take the four pixels 0, 0, 2, 2. Their mean is 1, which is another class. Which ways to get one number out of four always give one of the four? Which of these prefer the class with the larger number?
+#
+# <details><summary>Hint 2</summary>
+#
+# The simplest way keeps the pixel in the same place of each four, for example the one at the top left.
+#
+# <details><summary>Hint 3</summary>
+#
+# Slicing with a step of 2, along the rows and along the columns, does just that.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -242,13 +274,13 @@ check.halve(halve)
 # %% [markdown]
 # ### Fractions at the edges
 #
-# With *two* classes the same interpolation gives values between 0 and 1, and people leave them there.
+# With *two* classes the same interpolation gives values between 0 and 1, and many people leave them there.
 
 # %%
 cost("mask edges left as fractions")
 
 # %% [markdown]
-# Less than a hundredth, and yet a real loss: the interval does not include zero. Cross-entropy accepts a target of 0.5, so the network learns what share of a pixel is lung, and a cut at one half gives nearly the right outline. The damage comes later, when somebody computes a metric from such masks, or casts them to integers.
+# This is less than a hundredth, and yet a real loss: the interval does not include zero. Cross-entropy accepts a target of 0.5, so the network learns what share of a pixel is lung, and a threshold of one half gives nearly the right outline. The damage comes later, when somebody computes a metric from such masks or converts them to integers.
 
 # %% [markdown]
 # ### 0 and 255
@@ -257,32 +289,32 @@ cost("mask edges left as fractions")
 cost("masks in 0 and 255")
 
 # %% [markdown]
-# Half of the Dice. For a target $y$ and an answer $p$, the gradient of the binary cross-entropy with respect to the logit is $p - y$. With $y = 255$ a lung pixel pulls with at least 254, a background pixel pulls back with at most 1, so far too much becomes lung. And the loss itself? For one lung pixel, and answers of 0.1, 0.5 and 0.9:
+# This costs half of the Dice. For a target $y$ and a predicted probability $p$, the gradient of the binary cross-entropy with respect to the logit (the number that the sigmoid turns into $p$) is $p - y$. With $y = 255$ a lung pixel pulls with at least 254, and a background pixel pulls back with at most 1, so far too much becomes lung. And what is the loss itself? Here it is for one lung pixel and answers of 0.1, 0.5 and 0.9:
 
 # %%
 y, p = 255, np.array([0.1, 0.5, 0.9])
 (-y * np.log(p) - (1 - y) * np.log(1 - p)).round(1)
 
 # %% [markdown]
-# It has no bottom any more. It goes below zero and falls to the last epoch, which looks like progress. **A cross-entropy below zero is never good news.**
+# The loss no longer has a lower limit. It goes below zero and keeps falling to the last epoch, which looks like progress. **A cross-entropy below zero is never good news.**
 
 # %% [markdown]
 # ### Two scales
 #
-# Somebody divides the training images by 255 and forgets the validation images, and later those of the patients.
+# Somebody divides the training images by 255, and forgets to do the same with the validation images, and later with those of new patients.
 
 # %%
 cost("training and validation scaled differently")
 
 # %% [markdown]
-# Seven tenths, on average. The training looked perfect, for there the scales agree; the networks were good, and were asked in another language. Minimum and maximum of both subsets, one line, would have shown it.
+# This costs seven tenths, on average. The training looked perfect, because there the scales agree. The networks were good, but they were asked in another language. One line, the minimum and maximum of both subsets, would have shown it.
 
 # %% [markdown]
 # ## Room 3: network and training
 #
 # ### A softmax over one channel
 #
-# [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1, everywhere, and Keras warns of it, once, in a log that nobody reads. We silence the line, train all the same, and look at the loss.
+# [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1 everywhere. Keras warns of it once, in a log that few people read. We silence the warning, train all the same, and look at the loss.
 
 # %% nbval_tolerance=0.01
 import warnings
@@ -297,12 +329,28 @@ assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
 round(float(outputs[0, 0, 0, 0]), 6), len({round(value, 4) for value in one_channel.history["accuracy"]})
 
 # %% [markdown]
-# Every output is 1, and the accuracy has one value in all epochs, the share of foreground. And the *loss falls*, as if all were well. How can it? Keras on TensorFlow keeps the number before the activation, the logit, and computes binary cross-entropy from it, as if it had gone through a sigmoid, because that is more exact. So the network **has learned to segment**. Only its last step throws the answer away.
+# Every output is 1, and the accuracy has the same value in all epochs: the share of foreground. Yet the *loss falls*, as if all were well. How can that be? Keras on TensorFlow keeps the number before the activation, the logit, and computes the binary cross-entropy from it as if it had gone through a sigmoid, because that is more exact. So the network **has learned to segment**. Only its last step throws the answer away.
 
 # %% [markdown]
 # ### Exercise 16.3: repaired without training
 #
-# Write a function that takes the broken network and returns one that ends in a sigmoid, with the weights that were trained, and leaves the broken one as it is. `model.layers[-1]` is the last layer, and its `.input` is what comes in. `keras.Model(inputs, outputs)` makes a network of what lies between; `get_weights` and `set_weights` carry weights from one layer to another.
+# Write a function that takes the broken network and returns a new one that ends in a sigmoid and has the trained weights. The broken one must stay as it is. `model.layers[-1]` is the last layer, and its `.input` is what comes in. `keras.Model(inputs, outputs)` makes a network of what lies between; `get_weights` and `set_weights` carry weights from one layer to another.
+#
+# <details><summary>Hint 1</summary>
+#
+# Where does the answer get lost? Everything up to `model.layers[-1].input` is right, and so are the weights of the last layer. What is the one thing that has to change?
+#
+# <details><summary>Hint 2</summary>
+#
+# Make a new last layer, `keras.layers.Conv2D(1, 1, activation="sigmoid")`, apply it to what comes into the old one, and build a `keras.Model` from `model.input` to its output.
+#
+# <details><summary>Hint 3</summary>
+#
+# A new layer starts with random weights, and has them only once it has been applied. After that, `new.set_weights(old.get_weights())`.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 import keras
@@ -335,18 +383,18 @@ def validation_dice(model):
 rescued = with_sigmoid(one_channel.model)
 round(validation_dice(one_channel.model), 2), round(validation_dice(rescued), 2)
 
-# %%
+# %% tags=["remove-cell"]
 assert validation_dice(one_channel.model) < 0.3
 assert validation_dice(rescued) > 0.9
 
 # %% [markdown]
-# From the Dice of "lung everywhere" to that of a healthy run, by one layer and not a step of training. In the record:
+# One new layer, and not a single step of training, takes us from the Dice of "lung everywhere" to that of a healthy run. This is the cost in the record:
 
 # %%
 cost("softmax over one channel")
 
 # %% [markdown]
-# All five runs answer "lung" at every pixel. They have one and the same Dice; what little varies is the healthy run beside them.
+# All five runs answer "lung" at every pixel, so they have one and the same Dice. The little that varies is the healthy run beside them.
 
 # %% [markdown]
 # ### A U without its bridges
@@ -355,12 +403,12 @@ cost("softmax over one channel")
 cost("skip connections left out")
 
 # %% [markdown]
-# About six hundredths, and every run loses. The network still finds the lungs; what it loses is the outline, for at the bottom of the U a pixel is eight pixels wide. A Dice of 0.92 looks like a decent result, and that is the danger: nothing in the curves says that 0.98 was to be had.
+# Every run loses, by about six hundredths. The network still finds the lungs, but it loses the outline, because at the bottom of the U one place is eight pixels wide. A Dice of 0.92 looks like a decent result, and that is the danger: nothing in the curves says that 0.98 was possible.
 
 # %% [markdown]
 # ### A learning rate of 1
 #
-# The healthy run has 0.003.
+# The healthy run has a learning rate of 0.003.
 
 # %%
 cost("learning rate too high")
@@ -368,7 +416,7 @@ cost("learning rate too high")
 # %% [markdown]
 # All five runs lose, from three hundredths to more than a third, **and yet the interval includes zero**. The $t$ interval of five numbers widens with their scatter, and one number far from the others is enough. An interval that includes zero says that five runs do not pin the cost down. It does not say that the bug is free.
 #
-# How does it show? Adam moves a weight by about the learning rate in one step, and most weights are far smaller than 1. So the first steps throw them far off, and the first validation loss can be many times what guessing would cost. Later the curves recover, but not to where they should be.
+# How does this bug show? Adam moves a weight by about the learning rate in one step, and most weights are far smaller than 1. So the first steps throw them far off, and the first validation loss can be many times what guessing would cost. Later the curves recover, but not to where they should be.
 
 # %% [markdown]
 # ## Room 4: the measuring
@@ -388,20 +436,31 @@ for name in (
 print(f"accuracy of 'no lung anywhere': {(data.validation.masks == 0).mean():.2f}")
 
 # %% [markdown]
-# One of five costs something *here*, and that has to be said as clearly as a cost. Line by line:
+# Only one of the five can be shown to cost something *here*, and that has to be said as clearly as a cost. Line by line:
 #
-# - **Accuracy:** one to two hundredths too much, a real difference; and an answer of "no lung anywhere" would already have scored the number in the last line. The smaller the object, the closer to 1.
-# - **Patients on both sides:** the interval includes zero. (Reported is the validation Dice, honest the Dice of new patients; what the two differ in a run *split by patient* is taken off, because some patients are easier than others.) The network does not need to know a patient to find a lung. Where it must learn patients by heart to be good, few patients and hard objects, leakage costs, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
-# - **Each subset by itself:** the interval includes zero, for all subsets come from one scanner and have nearly the same mean anyway.
-# - **Selection on the test set:** zero in every digit. The choice was among thirty, six epochs with five thresholds, by the Dice of half of the patients; whichever half chooses, it takes the same one. A test set wears out where many candidates are *nearly equal*, so that luck decides.
-# - **Average over batches:** zero in every digit, and by accident! Each patient of the phantom has eight slices, they stand in order, and the batch has eight. So a batch *is* a patient. With any other batch size this would not be so, as we are about to see.
+# - **Accuracy:** it reports one to two hundredths too much, a real difference, and an answer of "no lung anywhere" would already score the number in the last line. The smaller the object, the closer that number is to 1.
+# - **Patients on both sides:** the interval includes zero. (The reported number is the validation Dice, the honest one is the Dice of new patients. Their difference in a run *split by patient* is subtracted, because some patients are easier than others.) The network does not need to know a patient to find a lung. With few patients and hard objects, where learning patients by heart helps, leakage does cost, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
+# - **Each subset by itself:** the interval includes zero, because all subsets come from one scanner and have nearly the same mean anyway.
+# - **Selection on the test set:** it is zero to every digit shown. There were thirty candidates, six epochs with five thresholds each, and the Dice of one half of the patients chose among them; whichever half chose, the choice was the same. A test set wears out when many candidates are *nearly equal*, so that luck decides.
+# - **Average over batches:** it is zero to every digit shown, but by accident! Each patient of the phantom has eight slices, the slices stand in order, and a batch has eight. So a batch *is* a patient. With another batch size this would not be so, as we are about to see.
 #
-# That makes none of them right. They are bugs that wait for other data. And an interval without width, from five equal numbers, is no proof either.
+# None of them is therefore right. They are bugs that wait for other data. And an interval without width, from five equal numbers, proves nothing either.
 
 # %% [markdown]
 # ### Exercise 16.4: whose mean, whose deviation?
 #
-# To *normalize* means to subtract a mean and to divide by a standard deviation. Write a function of training images and other images that normalizes both, to be used with one network.
+# To *normalize* means to subtract a mean and to divide by a standard deviation. Write a function of training images and other images that normalizes both, so that one network can be used on both.
+#
+# <details><summary>Hint 1</summary>
+#
+# The network is trained on images from which one number was subtracted and which were divided by another. A new patient may come alone. Which images may these two numbers come from?
+#
+# <details><summary>Hint 2</summary>
+#
+# Compute `train.mean()` and `train.std()` once, one number each over all pixels, and use both of them for both arrays. Return the training images first.
+#
+# </details>
+# </details>
 
 
 # %%
@@ -421,7 +480,7 @@ def normalize(train, other):
 check.normalize_by_training(normalize)
 
 # %% [markdown]
-# Why bother, if the cost is nothing? Because here all images came from one scanner, with one window. The same five networks, asked about patients whose images were exported with another window:
+# Why bother, if it costs nothing? It costs nothing here because all images came from one scanner, with one window. Now the same five networks are asked about patients whose images were exported with another window:
 
 # %%
 row = recorded["bugs"]["each subset normalized by itself"]
@@ -429,12 +488,12 @@ for label, key in (("honest Dice", "other_scanner_honest"), ("reported too much"
     print(f"{label:<18} {row[key]:.2f}, interval {row[f'{key}_low']:.2f} to {row[f'{key}_high']:.2f}")
 
 # %% [markdown]
-# The first line is the Dice there with the mean and deviation of the training set; the second, what is reported too much when the new patients are normalized by their own. On average it is nearly a tenth, **but the interval includes zero**: the five networks take the new window very differently. (The first even ends above 1, which no Dice can; five such unlike numbers are not what the $t$ interval is made for.) Note the direction: the wrong score is the *better* one, for the statistics of all the new patients together have undone part of the window. The next patient comes alone.
+# The first line is the Dice on these patients with the mean and deviation of the training set. The second is how much too much is reported when the new patients are normalized by their own. On average it is nearly a tenth, **but the interval includes zero**: the five networks cope with the new window very differently. (The first interval even ends above 1, which no Dice can reach; the $t$ interval is not made for five such unequal numbers.) Note the direction: the wrong score is the *better* one, because the statistics of all the new patients together have undone part of the window. In practice, the next patient comes alone.
 
 # %% [markdown]
 # ### Batches
 #
-# The Dice function that is copied from repository to repository computes the Dice of one batch, with a 1, called `smooth`, above and below, so that an empty batch is not divided by zero: $(2\,|A \cap B| + 1) / (|A| + |B| + 1)$. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. Here is the trained network that comes with the series, on the nodules of the validation patients, with batches of different sizes.
+# The Dice function that is copied from repository to repository computes the Dice of one batch, and adds a 1, called `smooth`, above and below the line, so that an empty batch does not lead to a division by zero: $(2\,|A \cap B| + 1) / (|A| + |B| + 1)$. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. We take the trained network that comes with the series, the nodules of the validation patients, and batches of different sizes.
 
 # %% nbval_tolerance=0.02
 from unet_helpers import load_checkpoint, load_dataset, predict_masks
@@ -451,7 +510,7 @@ def mean_over_batches(size):
 {size: round(float(mean_over_batches(size)), 2) for size in (1, 4, 8, 16, len(truth))}
 
 # %% [markdown]
-# The same predictions, and the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
+# The predictions are the same, and yet the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch, most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
 
 # %% nbval_tolerance=0.02
 round(average(dice_by_patient(2 * found, whole, 2, made_up=0)).value, 2)
@@ -459,7 +518,23 @@ round(average(dice_by_patient(2 * found, whole, 2, made_up=0)).value, 2)
 # %% [markdown]
 # ### Exercise 16.5: one Dice, however it is cut
 #
-# Write a function of a list of `(truth, prediction)` batches, binary arrays, that gives the Dice of all pixels together.
+# Write a function that takes a list of batches, each a pair `(truth, prediction)` of binary arrays, and gives the Dice of all pixels together.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two batches on paper: in the first, truth and prediction have one pixel each, the same one; in the second, ten each, with none in common. The two Dice are 1 and 0. What is the Dice of all pixels together? (It is not 0.5.)
+#
+# <details><summary>Hint 2</summary>
+#
+# Add up the overlap over all batches, and add up both areas over all batches. Divide once, at the end.
+#
+# <details><summary>Hint 3</summary>
+#
+# For one batch, the overlap is `(truth & prediction).sum()`, and the areas are `truth.sum() + prediction.sum()`.
+#
+# </details>
+# </details>
+# </details>
 
 
 # %%
@@ -482,18 +557,18 @@ check.dice_of_batches(dice_of_batches)
 # %% [markdown]
 # ## The whole museum
 #
-# All sixteen costs in one picture; the sixteenth exhibit, noise in place of the data, has the next section to itself. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
+# Here are all sixteen costs in one picture; the sixteenth exhibit, noise in place of the data, has the next section to itself. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
 
 # %% mystnb={"figure": {"caption": "What each bug costs: five pairs of runs (dots), their mean and its 95 % interval. Hollow: the interval includes 0. Orange: the bug is in the measuring, and the cost is what is reported too much (for accuracy: accuracy minus Dice)."}, "image": {"alt": "Sixteen rows of dots with a mean and an interval, on an axis of differences in Dice from -1 to 1. From the top: labels inverted at nearly -1, noise and the softmax over one channel at about -0.8, four bugs of the data between -0.7 and -0.46 with wide intervals, interpolated masks at -0.26 with a narrow one. The learning rate is hollow: all five dots lie left of zero, its interval reaches across. Missing skip connections at -0.06, fractions near -0.01. At zero, hollow and orange: patients on both sides, selection on the test set, averages over batches, each subset normalized by itself. Accuracy alone lies right of zero, filled."}}
 plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.items() if one.measuring])
 
 # %% [markdown]
-# At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they are found, because somebody will ask why the masks look like that. In the middle are those that leave a number one could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, of which five runs are too few. (Sixteen intervals of 95 % are drawn here, so on average nearly one of them misses its cost; none of the large costs hangs on that.)
+# At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they will be found, because somebody will ask why the masks look like that. In the middle are bugs that leave a number you could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, because their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, for which five runs are too few. (Sixteen intervals of 95 % are drawn here, so on average nearly one of them misses the true cost; none of the large costs depends on that.)
 
 # %% [markdown]
 # ## The run that stood at 50 %
 #
-# [Notebook 06](06_failure_analysis.ipynb) met a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, masks with a quarter of foreground. It predicted the number of each explanation, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations and a run without a bug, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three). The table has the share of foreground, and the lowest and the highest *training* accuracy of all epochs and seeds, in percent.
+# [Notebook 06](06_failure_analysis.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations and a run without a bug, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three). The table gives the share of foreground, and the lowest and highest *training* accuracy over all epochs and seeds, in percent.
 
 # %%
 import pandas as pd
@@ -505,14 +580,14 @@ table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float
 (100 * table).round(2)
 
 # %% [markdown]
-# Row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two right: 50, at every epoch and to the last digit. Only **noise with half foreground** lives around 50 and moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and the dead one, beside the reported range:
+# We go row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two as right: 50, in every epoch and to the last digit. Only **noise with half foreground** stays near 50 and still moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and that of the dead channels, beside the reported range:
 
-# %% mystnb={"figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture go on climbing."}, "image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}}
+# %% mystnb={"figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture keep climbing."}, "image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}}
 shown = [name for name in half if "half foreground" in name or "dead" in name]
 plotting.show_runs_in_range({name: half[name] for name in shown}, (0.5005, 0.502), ylim=(0.49, 0.512))
 
 # %% [markdown]
-# Most dashed lines climb: a network learns coin tosses by heart {cite:p}`zhang2017rethinking`, and slowly at a tenth of the learning rate. The solid lines cannot follow, for the tosses of the validation set are others; they scatter around one half, the less the more pixels $n$ there are, as $\sqrt{0.25/n}$ says. How many of the 50 epochs lie in the reported range?
+# Most dashed lines climb: a network learns coin tosses by heart {cite:p}`zhang2017rethinking`, if only slowly at a tenth of the learning rate. The solid lines cannot follow, because the validation set has other tosses. They scatter around one half, and the more pixels $n$ there are, the less they scatter, as $\sqrt{0.25/n}$ says. How many of the 50 epochs lie in the reported range?
 
 
 # %%
@@ -524,21 +599,21 @@ inside = {name: [epochs_inside(half[name], curve) for curve in ("accuracy", "val
 pd.DataFrame(inside, index=["training, each seed", "validation, each seed"]).T
 
 # %% [markdown]
-# **No run stays in it for all 50 epochs.** The longest stay is that of a run on 64 slices, 29 epochs; then it climbs out at the top. So the report is not reproduced to the digit, and honesty asks to say what is and what is not settled. Of all the explanations only one kind gives numbers of this size that move at all, placeholders with half foreground. Whether a run starts inside the range is chance, and how long it stays depends on how fast it learns by heart, that is, on slices, network and learning rate, which the report does not give. A slow learner that starts inside could stay; we have not seen one.
+# **No run stays in it for all 50 epochs.** The longest stay, 29 epochs, is that of a run on 64 slices; then it climbs out at the top. So we have not reproduced the report to the digit, and in honesty we have to say what is settled and what is not. Of all the explanations, only one kind gives numbers of this size that move at all: placeholders with half foreground. It is chance whether a run starts inside the range. How long it stays depends on how fast it learns by heart, that is, on slices, network and learning rate, which the report does not give. A slow learner that starts inside could stay there; we have not seen one.
 #
-# Which experiment decides, if the run is your own? **Shuffle the masks among the images and train again.** For lungs the record holds this experiment in its first two rows. The validation accuracy after the last epoch:
+# If the run is your own, which experiment decides? **Shuffle the masks among the images and train again.** For lungs, the first two rows of the table are this experiment. Here is the validation accuracy after the last epoch:
 
 # %%
 ends = {name: np.mean([curve[-1] for curve in half[name]["val_accuracy_curves"]]) for name in list(half)[:2]}
 {name: round(100 * float(end), 1) for name, end in ends.items()}
 
 # %% [markdown]
-# Without their own images the lungs fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are coin tosses: the curve would look the same. If shuffling changes nothing, the network took nothing from the images: either the masks never had to do with them, or the network is dead. The training curve tells these two apart, for coin tosses are learned by heart, slowly, and a dead network stands still to the last digit. And the quickest experiment remains to look at one pair.
+# Without their own images the lungs fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are still coin tosses, so their curve would look the same. If shuffling changes nothing, the network took nothing from the images: either the masks never had to do with them, or the network is dead. The training curve tells these two apart: coin tosses are slowly learned by heart, whereas a dead network stands still to the last digit. The quickest experiment of all is still to look at one pair.
 
 # %% [markdown]
 # ## A doctor for training runs
 #
-# Most of what caught a bug so far can be asked by a program, the *doctor*: `diagnose` takes the model, its curves and the data, nothing else, and names the likely bug, with its evidence and the test that decides.
+# A program, the *doctor*, can run most of the checks that have caught a bug so far. `diagnose` takes the model, its curves and the data, and nothing else. It names the likely bug, with the evidence and the test that decides.
 
 # %%
 from unet_helpers.failures import diagnose
@@ -546,14 +621,14 @@ from unet_helpers.failures import diagnose
 print(diagnose(healthy.model, healthy.history, data))
 
 # %% [markdown]
-# Nothing suspicious, and four lines on what it **cannot** see. Now the run with the softmax:
+# It finds nothing suspicious, and adds four lines on what it **cannot** see. Now the run with the softmax:
 
 # %%
 for finding in diagnose(one_channel.model, one_channel.history, data):
     print(finding)
 
 # %% [markdown]
-# The cause comes first, its consequence second. Nobody told the doctor which exhibit this is: it has read the last layer, and it has looked at the output.
+# The cause comes first, its consequence second. Nobody told the doctor which exhibit this is: it read the last layer, and it looked at the output.
 #
 # It looks at the data before it looks at the network, because that is where most bugs are. So it can be asked with any network, about any data:
 
@@ -563,7 +638,7 @@ for name in ("mispaired", "augmented apart", "scaled differently", "split by sli
     print(f"{finding.name}: {finding.evidence}")
 
 # %% [markdown]
-# How good is it? It was asked about all five runs of each exhibit, with seeds it had not been tried on, and about twenty healthy runs of other kinds: other widths, sizes, windows, tasks, losses, networks.
+# How good is the doctor? It was asked about all five runs of each exhibit, with seeds on which it had not been tried before, and about twenty healthy runs of different kinds: other widths, sizes, windows, tasks, losses and networks.
 
 # %%
 rows = {name: (row["named_first"], row["named"]) for name, row in recorded["bugs"].items()}
@@ -575,16 +650,32 @@ print(f"{recorded['false_alarms']} of {len(runs)} healthy runs with any finding"
 runs[["setting", "val_dice", "findings"]]
 
 # %% [markdown]
-# All but two of the sixteen are named first in every run. **The learning rate** is missed in two runs of five: their first epochs were not bad enough for the doctor's limits, and it sees one number per epoch, not every step. **The test set used for selection** is never named; it leaves no trace in model, curves and data, and the doctor says so itself.
+# All but two of the sixteen bugs are named first in every run. **The learning rate** is missed in two runs of five: their first epochs were not bad enough for the doctor's limits, and it sees one number per epoch, not every step. **The test set used for selection** is never named: it leaves no trace in model, curves or data, and the doctor says so itself.
 #
-# None of the twenty healthy runs has a finding. (Healthy means without a bug, not good: three classes in three epochs have hardly begun to find nodules, and that is no alarm.) Twenty are not many, though: a doctor with a false alarm in every tenth healthy run would be silent about all twenty in one case of eight ($0.9^{20}$).
+# None of the twenty healthy runs has a finding. (Healthy means without a bug, not good: the run with three classes has hardly begun to find nodules, and that is no reason for an alarm.) Twenty are not many, though. A doctor that raises a false alarm in every tenth healthy run would still be silent about all twenty with a probability of about one in eight ($0.9^{20}$).
 #
-# Do not take this for the score on *your* bugs. The doctor was built with these exhibits in view, and only the seeds were new to it. About a bug that nobody has put into the museum it says nothing. It is a list of questions that is asked every time, no more.
+# Do not expect the same score on *your* bugs. The doctor was built with these exhibits in view, and only the seeds were new to it. Do not expect it to know a bug that nobody has put into the museum. It is no more than a list of questions, but one that is asked every time.
 
 # %% [markdown]
 # ### Exercise 16.6: what the doctor does not see
 #
-# A patient was scanned, exported twice with slightly different settings, and entered the hospital's list under two names. So in `validation_images` three slices are copies of slices in `train_images`, a little paler and with other noise. Write a function that finds the pairs `(index in train, index in validation)`. `np.corrcoef` of arrays with one picture per row gives the correlation of each with each. Other slices of a chest are alike, too: look at the largest correlations before you choose a limit.
+# A patient was scanned once, but the images were exported twice with slightly different settings, and entered into the hospital's list under two names. So three slices in `validation_images` are copies of slices in `train_images`, a little paler and with different noise. Write a function that finds the pairs `(index in train, index in validation)`. `np.corrcoef` of an array with one picture per row gives the correlation of each picture with each. Different slices of a chest are also alike: look at the largest correlations before you choose a limit.
+#
+# <details><summary>Hint 1</summary>
+#
+# How do you turn images of shape `(N, 64, 64, 1)` into an array with one picture per row? And if you put both sets into one array, which part of the square table compares training with validation?
+#
+# <details><summary>Hint 2</summary>
+#
+# `reshape(len(images), -1)` gives one row per picture. With the training rows first, the part you need is the first `len(train)` rows and the columns after them. Sort its values: where is the jump between copies and slices that are merely alike?
+#
+# <details><summary>Hint 3</summary>
+#
+# `np.argwhere(alike > limit)` gives the pairs of indices; the limit belongs in the gap that you have seen.
+#
+# </details>
+# </details>
+# </details>
 
 # %%
 train_images, validation_images, _ = check.two_names()
@@ -609,12 +700,23 @@ check.near_copies(near_copies)
 # %% [markdown]
 # ### Exercise 16.7: four reports
 #
-# Four runs, described by what their owners see. Which of these is it: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
+# Here are four runs, described by what their owners see. Which of these bugs does each have: `"softmax over one channel"`, `"masks in 0 and 255"`, `"learning rate too high"`, `"noise in place of the data"`?
 #
 # - **A.** The loss falls nicely. The accuracy is the same in every epoch, namely the share of lung in the masks.
 # - **B.** The loss is below zero after the first epoch, and far below after the last.
 # - **C.** The first validation loss is many times what guessing would cost. Then the curves recover, but the Dice ends below that of a colleague.
 # - **D.** The validation loss is about the logarithm of 2 and the validation accuracy one half, from the first epoch to the last. In training both are hardly better.
+#
+# <details><summary>Hint 1</summary>
+#
+# Find each of the four exhibits again in the rooms above, and the run at 50 % in its own section. What did the loss do there, and what did the accuracy do?
+#
+# <details><summary>Hint 2</summary>
+#
+# Which targets let a cross-entropy fall below zero? Which output gives the share of lung as accuracy? What throws the weights far off in the first steps? And log 2 per pixel is the price of guessing between two equally likely answers: when is there nothing better to do?
+#
+# </details>
+# </details>
 
 # %%
 reports = {"A": ..., "B": ..., "C": ..., "D": ...}
@@ -632,7 +734,7 @@ check.name_the_bug(reports)
 # %% [markdown]
 # ## The catalog
 #
-# What each exhibit looks like from outside, a check that would have caught it, what it costs, and in how many of the five runs the doctor names it:
+# This table says what each exhibit looks like from outside, which check would have caught it, what it costs, and in how many of the five runs the doctor names it:
 
 
 # %%
@@ -647,7 +749,7 @@ columns = ["symptom", "check", "cost", "95 % interval", "named"]
 pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, index=columns).T
 
 # %% [markdown]
-# Read the checks from top to bottom: hardly one takes more than a line of code, and few take a training. The costs are no ranking of what to check first. A minute is cheap beside any of them.
+# Read the checks from top to bottom: hardly any takes more than a line of code, and few need a training. Do not use the costs to rank what to check first: compared with any of them, a minute is cheap.
 
 # %% [markdown]
 # <div class="alert alert-warning">
@@ -659,21 +761,21 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 # %% [markdown]
 # ## Take-aways
 #
-# - No mistake of this notebook raises an error. Nearly all show in a check of a minute: ten masks over their images, `np.unique`, the minimum and maximum of both subsets, the patients of both subsets.
+# - No mistake of this notebook raises an error. Nearly all show up in a one-minute check: ten masks over their images, `np.unique`, the minimum and maximum of both subsets, the patients of both subsets.
 # - A validation set that went through the same pipeline has the same bug, and its score says nothing about it.
-# - A bug of measuring leaves the network as good as it was and falsifies the number. That it costs nothing here does not mean that it costs nothing there.
-# - Know what knowing nothing scores: the best constant, the average mask.
+# - A bug in the measuring leaves the network as good as it was, and makes the number false. If it costs nothing here, it may cost much elsewhere.
+# - Know the score of knowing nothing: that of the best constant, and of the average mask.
 # - Predict the number of each explanation, then the *curve*, then find the experiment on which they differ.
-# - A program can ask these questions every time. What it cannot see, it has to say.
+# - A program can ask these questions every time. It has to say what it cannot see.
 
 # %% [markdown]
 # ## Questions to test yourself
 #
-# 1. A lung network has 0.93 on the validation set, and an honest 0.72 on new patients of the same scanner. No patient is in two subsets. Which exhibit does this, and how do you find out?
+# 1. A lung network has 0.93 on the validation set, and an honest 0.72 on new patients of the same scanner. No patient is in two subsets. Which exhibit does this, and how would you find out?
 # 2. The loss is −12 and falling. Good news?
-# 3. The accuracy stands at 0.87 from the first epoch on. Name the two numbers you compare it with.
+# 3. The accuracy stands at 0.87 from the first epoch on. Name two numbers to compare it with.
 # 4. For one bug the interval of the cost includes zero. May it stay in the code?
-# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test, and what does it not?
+# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test, and what does it leave untested?
 # 6. The doctor finds nothing. What may still be wrong?
 #
 # <details><summary>Answer</summary>

@@ -127,11 +127,11 @@ def test_losses_are_summed_up_over_seeds_first_and_a_seed_without_a_value_is_non
     runs = [
         {"dice": pd.Series(dice), "dice_at_chosen": pd.Series(dice), "precision": precision, **shared}
         | {"training_curve": [0.1, dice[0]]}
-        for dice, precision in (([0.2, 0.4, 0.9], np.nan), ([0.4, 0.6, 0.9], 0.8))
+        for dice, precision in (([0.2, 0.4, 0.9, 0.5, 0.5], np.nan), ([0.4, 0.6, 0.9, 0.5, 0.5], 0.8))
     ]
     row = module.summarize(runs)
-    assert row["dice"] == pytest.approx(np.mean([0.3, 0.5, 0.9]), abs=1e-3)
-    assert row["dice_seeds"] == [0.5, 0.633]
+    assert row["dice"] == pytest.approx(np.mean([0.3, 0.5, 0.9, 0.5, 0.5]), abs=1e-3)
+    assert row["dice_seeds"] == [0.5, 0.58]
     assert row["dice_low"] < row["dice"] < row["dice_high"]
     assert row["precision_seeds"] == [None, 0.8]
     assert row["training_curve"] == [0.1, 0.3]
@@ -409,9 +409,9 @@ def test_a_count_of_nuclei_is_in_percent_of_the_true_count(draw):
     row = module.score(found, truth)
     assert (row["counted"], row["count_error"], row["count_bias"]) == (1, 75, -75)
     assert (row["missed"], row["merged"], row["pq"]) == (100, 25, 0)
-    runs = [{"pq": np.array([0.2, 0.4, np.nan]), "counted": np.array([3, 4, 5])}] * 2
-    summary = module.summarize(runs, np.array(["a", "b", "b"]))
-    assert (summary["pq"], summary["pq_seeds"], summary["counted_in_all_seeds"]) == (0.3, [0.3, 0.3], [12, 12])
+    runs = [{"pq": np.array([0.2, 0.4, np.nan, 0.3, 0.1, 0.5]), "counted": np.arange(6)}] * 2
+    summary = module.summarize(runs, np.array(["a", "b", "b", "c", "d", "e"]))
+    assert (summary["pq"], summary["pq_seeds"], summary["counted_in_all_seeds"]) == (0.3, [0.3, 0.3], [15, 15])
     assert summary["pq_low"] < 0.3 < summary["pq_high"]
 
 

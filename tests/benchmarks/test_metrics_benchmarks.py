@@ -18,6 +18,7 @@ from unet_helpers.evaluation import (  # noqa: E402
     dice,
     hausdorff95,
 )
+from unet_helpers.evaluation.intervals import RECOMMENDED  # noqa: E402
 
 
 def recorded(name):
@@ -59,6 +60,10 @@ def test_what_the_page_says_of_intervals_is_what_was_recorded():
         for row in (sizes["5"], sizes["10"], sizes["20"]):
             nearest = sorted(METHODS, key=lambda method, row=row: abs(row[f"patients, {method}"] - 0.95))
             assert nearest[0] in ("studentized", "t")
+        for number, row in sizes.items():  # the one that is given by default, at any number of patients
+            off = {method: abs(row[f"patients, {method}"] - 0.95) for method in METHODS}
+            assert off[RECOMMENDED] < off["percentile"]
+            assert off[RECOMMENDED] < off["bca"] or (population, number) == ("nodule", "50")
         if population != "nodule, checkpoint":  # slices: far too narrow, and more patients do not mend it
             assert max(row["slices, percentile"] for row in sizes.values()) < 0.7
         assert width[population]["5"]["patients, percentile"] < width[population]["5"]["patients, t"]

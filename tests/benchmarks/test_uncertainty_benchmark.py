@@ -137,7 +137,9 @@ def test_every_figure_is_drawn():
     fig = show_reliability({"live": curve, "recorded": recorded})
     assert [ax.get_title() for ax in fig.axes[:2]] == ["live", "recorded"]
     assert len(show_reliability_together({"live": curve, "recorded": recorded}).axes[0].lines) == 3
-    row = {"image": masks[0] / 2, "truth": masks[0], "predicted": masks[0] > 0, "maps": {"a": np.ones((32, 32))}}
+    row = {"image": masks[0] / 2, "truth": masks[0], "predicted": masks[0] > 0, "maps": {"a": np.full((32, 32), 0.7)}}
     fig = show_uncertainty([row, row], crop=16)
     assert [ax.get_title() for ax in fig.axes[:3]] == ["image", "errors", "a"]
     assert fig.axes[0].images[0].get_array().shape == (16, 16)
+    assert [label.get_text() for label in fig.axes[-1].get_xticklabels()] == ["0", "0.7"], "no bar names the scale"
+    assert {text.get_text() for text in fig.legends[0].texts} == {"ground truth", "prediction", "missed", "too much"}

@@ -187,10 +187,12 @@ def test_an_interval_is_over_patients_and_seeds():
     assert 0.55 < only_high < 0.601
 
 
-def test_patients_without_a_value_are_left_out_and_one_patient_has_no_interval():
-    table = np.array([[0.2, np.nan, 0.4, 0.6], [0.3, np.nan, 0.5, 0.5]])
-    assert intervals.interval_of_mean(table) == intervals.interval_of_mean(table[:, [0, 2, 3]])
-    assert np.isnan(intervals.interval_of_mean(table[:, :1])).all()
+def test_patients_without_a_value_are_left_out_and_four_patients_have_no_interval():
+    table = np.array([[0.2, np.nan, 0.4, 0.6, 0.3, 0.7], [0.3, np.nan, 0.5, 0.5, 0.2, 0.8]])
+    known = table[:, [0, 2, 3, 4, 5]]
+    assert intervals.interval_of_mean(table) == intervals.interval_of_mean(known)
+    assert np.isfinite(intervals.interval_of_mean(known)).all()
+    assert np.isnan(intervals.interval_of_mean(known[:, 1:])).all()
 
 
 def test_a_difference_is_paired_over_patients_and_not_over_seeds():

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unet_helpers.data import Subset
@@ -134,6 +134,16 @@ def test_the_summary_takes_any_kind_of_interval(cases):
     assert widths["t"] > widths["percentile"] > 0
 
 
+def test_fewer_than_five_patients_get_a_range_and_no_interval():
+    for patients, known in ((4, False), (5, True)):
+        scores = {name: 0.5 + 0.1 * place for place, name in enumerate("ABCDE"[:patients])}
+        row = scored(scores | {"F": np.nan}).summary().loc["lung"]
+        assert np.isfinite(row[["low", "high"]].astype(float)).all() == known
+        assert (row["min"], row["max"]) == (0.5, max(scores.values()))
+        # asked for by name, it is computed
+        assert np.isfinite(scored(scores).summary(method="t").loc["lung", "low"])
+
+
 def test_nnunets_summary_as_its_own_formulas_give_it(cases):
     subset, found = cases
     names = (*NAMES, "nodule")
@@ -230,13 +240,15 @@ def scored(scores, unit="case"):
     from unet_helpers.evaluation import Evaluation
 
     rows = [{"case": k, "patient": k[0], "class": "lung", "dice": v} for k, v in scores.items()]
-    return Evaluation(pd.DataFrame(rows), unit)
+    found = pd.DataFrame(rows).assign(true_pixels=9, predicted_pixels=9)
+    found.loc[found["dice"].isna(), ["true_pixels", "predicted_pixels"]] = 0
+    return Evaluation(found, unit)
 
 
 def test_models_are_compared_patient_by_patient():
     a = scored({"A": 0.2, "B": 0.5, "C": 0.9, "D": np.nan})
     b = scored({"D": 0.7, "C": 0.95, "B": 0.6, "A": 0.4})  # in another order
-    result = compare(a, b)
+    result = compare(a, b, method="percentile")
     assert result.differences["lung"].dropna().to_dict() == pytest.approx({"A": 0.2, "B": 0.1, "C": 0.05})
     row = result.table.loc["lung"]
     assert row["mean"] == pytest.approx(0.35 / 3)
@@ -246,10 +258,59 @@ def test_models_are_compared_patient_by_patient():
         2 / 8
     )  # all three better: the most extreme of eight patterns of signs, and its mirror
     assert (row["patients"], row["better"], row["worse"], row["left_out"]) == (3, 3, 0, 1)
+    assert (row["min"], row["max"]) == pytest.approx((0.05, 0.2))
     assert compare(b, a).table.loc["lung", "mean"] == pytest.approx(-0.35 / 3)
     same = compare(a, a).table.loc["lung"]
     assert (same["mean"], same["p"], same["better"]) == (0, 1, 0)
     assert compare(a, b, method="t").table.loc["lung", "low"] < 0
+
+
+def test_a_comparison_of_few_patients_gives_their_range_and_says_so():
+    few, enough = ({name: 0.1 * k for k, name in enumerate(names)} for names in ("ABCD", "ABCDE"))
+    result = compare(scored(few), scored({name: value**2 for name, value in few.items()}))
+    row = result.table.loc["lung"]
+    assert np.isnan([row["low"], row["high"]]).all()
+    assert (row["min"], row["max"]) == pytest.approx((0.09 - 0.3, 0))
+    assert "No interval: fewer than 5 patients; min to max is their range." in str(result)
+    result = compare(scored(enough), scored({name: value**2 for name, value in enough.items()}))
+    assert "No interval" not in str(result)
+    assert "95 % interval of the mean, Student's t" in str(result)
+
+
+def test_whoever_is_left_out_of_a_comparison_is_named_and_a_false_alarm_called_one(draw):
+    """A is found by both; in B, C and D nothing is to be found: marked by the second only, by both, by neither."""
+    truth = np.stack([draw("##", "#."), *[draw("..", "..")] * 3])
+    ids = np.array(list("ABCD"))
+    subset = Subset(np.zeros((4, 2, 2, 1), np.float32), truth, ids, ids, np.ones((4, 2)))
+    first, second = truth.copy(), truth.copy()
+    second[1, 0, 0] = first[2, 1, 1] = second[2] = 1
+    a, b = (evaluate(None, subset, NAMES, predictions=found) for found in (first, second))
+    result = compare(a, b)
+    assert result.table.loc["lung", ["patients", "left_out"]].tolist() == [2, 2]
+    assert result.left_out[["patient", "why"]].to_numpy().tolist() == [
+        ["B", "nan in the first; false alarm of the second"],
+        ["D", "nan in both"],
+    ]
+    assert "left out, lung: B (nan in the first; false alarm of the second)" in str(result)
+    assert repr(result) == str(result)
+    assert "left out, lung: B (nan in the second; false alarm of the first)" in str(compare(b, a))
+    # recall has no value in any of them, and a false alarm is one all the same
+    assert dict(compare(a, b, "recall").left_out[["patient", "why"]].to_numpy()) == {
+        "B": "nan in both; false alarm of the second",
+        "C": "nan in both; false alarm of both",
+        "D": "nan in both",
+    }
+    assert compare(a, a).left_out["patient"].tolist() == ["B", "D"]
+
+
+def test_many_cases_without_a_value_are_counted_and_false_alarms_all_named():
+    names = [f"A{k}" for k in range(9)]
+    nothing = scored(dict.fromkeys(names, np.nan) | {"B": 0.5, "C": 0.4})
+    shown = str(compare(nothing, nothing))
+    assert "left out, lung: A0, A1, A2, A3, A4, and 4 more (nan in both)" in shown
+    alarms = scored(dict.fromkeys(names, np.nan) | {"B": 0.5, "C": 0.4})
+    alarms.cases.loc[:8, ["dice", "predicted_pixels"]] = 0, 3
+    assert f"left out, lung: {', '.join(names)} (nan in the first; false alarm" in str(compare(nothing, alarms))
 
 
 def test_slices_of_a_patient_are_averaged_before_patients_are_compared():
@@ -322,10 +383,11 @@ def test_patients_are_drawn_and_not_slices():
     random = np.random.default_rng(0)
     patients = np.repeat(np.arange(12), 20)
     values = random.normal(0, 1, 12)[patients] + random.normal(0, 0.1, 240)  # slices of one patient agree
-    low, high = bootstrap_interval(values, patients)
-    naive_low, naive_high = bootstrap_interval(values)
-    assert high - low > 3 * (naive_high - naive_low)
-    assert low < values.mean() < high
+    for method in METHODS:
+        low, high = bootstrap_interval(values, patients, method=method)
+        naive_low, naive_high = bootstrap_interval(values, method=method)
+        assert high - low > 3 * (naive_high - naive_low)
+        assert low < values.mean() < high
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
@@ -334,29 +396,53 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     inside = grouped_off = 0
     for seed in range(300):
         values = random.normal(0, 1, 30)[patients] + random.normal(0, 0.3, 120)
-        low, high = bootstrap_interval(values, patients, repeats=400, seed=seed)
+        low, high = bootstrap_interval(values, patients, repeats=400, seed=seed, method="percentile")
         inside += low < 0 < high
-        low, high = bootstrap_interval(values, repeats=400, seed=seed)
+        low, high = bootstrap_interval(values, repeats=400, seed=seed, method="percentile")
         grouped_off += low < 0 < high
     assert 0.89 < inside / 300 < 0.98
     assert grouped_off / 300 < 0.8  # what drawing slices would claim to be 95 %
 
 
 def test_undefined_values_are_left_out_of_the_interval():
-    values, groups = np.array([0.1, np.nan, 0.5, 0.9]), np.array(["a", "a", "b", "c"])
-    assert bootstrap_interval(values, groups) == bootstrap_interval(values[[0, 2, 3]], groups[[0, 2, 3]])
+    values = np.array([0.1, np.nan, 0.5, 0.9, np.nan, 0.3, 0.6])
+    groups = np.array(["a", "a", "b", "c", "d", "e", "f"])
+    kept = [0, 2, 3, 5, 6]
+    for method in METHODS:
+        ends = bootstrap_interval(values, groups, method=method)
+        assert ends == bootstrap_interval(values[kept], groups[kept], method=method)
+        assert np.isfinite(ends).all()
 
 
 def test_each_slice_keeps_its_weight_when_patients_have_different_numbers():
     values, patients = np.array([0.0] * 90 + [1.0] * 10), np.repeat([0, 1], [90, 10])
     # either patient twice gives 0 or 1, one of each the mean of all slices: .1, and not .5
-    assert bootstrap_interval(values, patients) == (0, 1)
-    assert bootstrap_interval(values, patients, level=0.2) == pytest.approx((0.1, 0.1))
+    assert bootstrap_interval(values, patients, method="percentile") == (0, 1)
+    assert bootstrap_interval(values, patients, level=0.2, method="percentile") == pytest.approx((0.1, 0.1))
 
 
-def test_one_patient_gives_no_interval():
+@pytest.mark.parametrize("method", [*METHODS, None])
+def test_one_patient_gives_no_interval(method):
     for values, groups in (([0.5, 0.6], ["a", "a"]), ([], []), ([np.nan, 0.5], ["a", "b"])):
-        assert all(math.isnan(end) for end in bootstrap_interval(values, groups))
+        assert all(math.isnan(end) for end in bootstrap_interval(values, groups, method=method))
+
+
+def test_an_interval_begins_at_five_patients_where_it_is_no_wider_than_their_range():
+    values, slices = np.array([0.1, 0.4, 0.5, 0.9, 0.2]), np.repeat(np.arange(5), 3)
+    assert bootstrap_interval(values) == bootstrap_interval(values, method="t")
+    assert np.isfinite(bootstrap_interval(np.repeat(values, 3), slices)).all()
+    assert np.isnan(bootstrap_interval(values[:4])).all()
+    assert np.isnan(bootstrap_interval(np.repeat(values, 3)[:12], slices[:12])).all()  # twelve slices of four
+    rng = np.random.default_rng(0)
+    ratio = {}
+    for patients in (3, 4, 5, 8):
+        drawn = rng.normal(size=(1000, patients))
+        widths = [np.ptp(bootstrap_interval(one, method="t")) for one in drawn]
+        ratio[patients] = np.mean(widths) / np.ptp(drawn, axis=1).mean()
+    assert ratio[3] > 2
+    assert ratio[4] == pytest.approx(1.42, abs=0.06)
+    assert ratio[5] == pytest.approx(1, abs=0.04)
+    assert ratio[8] < 0.6
 
 
 def test_groups_must_match_the_values():
@@ -366,12 +452,56 @@ def test_groups_must_match_the_values():
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.integers(0, 3))
 def test_the_interval_lies_within_the_values_widens_with_the_level_and_repeats(values, seed):
-    low, high = bootstrap_interval(values, seed=seed, repeats=100)
+    options = {"seed": seed, "repeats": 100, "method": "percentile"}
+    low, high = bootstrap_interval(values, **options)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    assert bootstrap_interval(values, seed=seed, repeats=100) == (low, high)
-    wide_low, wide_high = bootstrap_interval(values, seed=seed, repeats=100, level=0.99)
+    assert bootstrap_interval(values, **options) == (low, high)
+    wide_low, wide_high = bootstrap_interval(values, **options, level=0.99)
     assert wide_low <= low
     assert high <= wide_high
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 7)), min_size=2, max_size=20),
+    st.floats(-5, 5),
+    st.floats(0.1, 5),
+    st.sampled_from([None, "percentile", "studentized", "t"]),
+)
+@example([(0.3, 3), (0.25, 6), (0.2, 3)], -2.64, 4.37, "studentized")  # both patients at the mean, but for rounding
+def test_an_interval_moves_and_stretches_with_its_values_and_turns_with_their_sign(pairs, shift, scale, method):
+    values, groups = (np.array(column) for column in zip(*pairs, strict=True))
+    values = values.round(3)  # values that differ by rounding alone have no scale
+    ends = np.array(bootstrap_interval(values, groups, repeats=100, method=method))
+    moved = bootstrap_interval(shift + scale * values, groups, repeats=100, method=method)
+    np.testing.assert_allclose(moved, shift + scale * ends, atol=1e-6)
+    if method in (None, "t"):  # a draw of another sign may take the neighboring quantile
+        np.testing.assert_allclose(bootstrap_interval(-values, groups, method=method), -ends[::-1], atol=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=30), st.randoms())
+def test_the_interval_by_default_is_scipys_t_whatever_the_order_of_the_patients(values, order):
+    from scipy import stats
+
+    values = np.round(values, 3)
+    error = stats.sem(values)
+    expected = stats.t.interval(0.95, len(values) - 1, values.mean(), error) if error else (values.mean(),) * 2
+    shuffled = order.sample(values.tolist(), len(values))
+    np.testing.assert_allclose(bootstrap_interval(shuffled), expected, atol=1e-9)
+
+
+def test_with_few_patients_the_default_covers_the_truth_more_often_than_the_percentile_bootstrap():
+    """Seven patients of scores as scattered as a nodule's: half between 0 and 1, a seventh missed."""
+    rng = np.random.default_rng(2)
+    inside = {None: 0, "percentile": 0}
+    truth = 6 / 7 * 0.65
+    for seed in range(400):
+        values = rng.beta(2.6, 1.4, 7) * (rng.random(7) > 1 / 7)
+        for method in inside:
+            low, high = bootstrap_interval(values, repeats=300, seed=seed, method=method)
+            inside[method] += low < truth < high
+    assert inside[None] / 400 > 0.9
+    assert inside["percentile"] / 400 < 0.9
+    assert inside[None] > inside["percentile"] + 10
 
 
 def test_one_value_per_patient_agrees_with_scipy():
@@ -379,7 +509,8 @@ def test_one_value_per_patient_agrees_with_scipy():
 
     values = np.random.default_rng(3).beta(8, 2, 40)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20000, random_state=0)
-    np.testing.assert_allclose(bootstrap_interval(values, repeats=20000), theirs.confidence_interval, atol=2e-3)
+    ours = bootstrap_interval(values, repeats=20000, method="percentile")
+    np.testing.assert_allclose(ours, theirs.confidence_interval, atol=2e-3)
 
 
 def test_bca_moves_an_interval_towards_the_long_tail():

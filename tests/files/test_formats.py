@@ -33,7 +33,21 @@ def test_the_guide_names_each_layout_with_its_words(layout):
 
 def test_the_guide_names_each_key_of_series_toml_and_each_format_with_what_converts_it():
     endings = [ending for group in ELSEWHERE for ending in group]
-    words = [*KEYS, *endings, ".png", ".jpg", ".tif", ".npy", ".npz", ".dcm", ".nii.gz"]
+    words = [
+        *KEYS,
+        *endings,
+        ".png",
+        ".jpg",
+        ".tif",
+        ".npy",
+        ".npz",
+        ".dcm",
+        ".nii.gz",
+        ".nrrd",
+        ".nhdr",
+        ".mha",
+        ".mhd",
+    ]
     assert [word for word in words if word not in GUIDE] == []
     for _, remedy in OBJECTS.values():
         tools = re.findall(r"dcmqi|highdicom|3D Slicer|plastimatch|dcmrtstruct2nii", remedy)

@@ -298,9 +298,6 @@ def test_python_objects_are_named_and_not_called_damaged(tmp_path, content, ends
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a.nrrd", "NRRD.*3D Slicer"),
-        ("a.mha", "MetaImage.*SimpleITK.ReadImage.'a.mha'"),
-        ("a.MHD", "MetaImage"),
         ("a.mgz", "FreeSurfer.*nibabel"),
         ("a.img", "Analyze"),
         ("a.svs", "slide"),

@@ -1,5 +1,6 @@
 """Notebook 05."""
 
+import functools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from unet_helpers import bootstrap_interval
 from unet_helpers.teaching.checks import evaluation as check
 
 NAN = float("nan")
+percentile_interval = functools.partial(bootstrap_interval, method="percentile")
 
 
 def ratio(part, whole, empty=NAN):
@@ -365,14 +367,14 @@ EXERCISES = [
         "05.6",
         check.interval,
         right={
-            "the package's": bootstrap_interval,
+            "the package's": percentile_interval,
             "a loop of draws": drawing(),
             "a loop with another seed": drawing(seed=2),
             "all draws at once": by_sums,
             "sorted means": sorted_means,
         },
         wrong={
-            "slices drawn": (lambda values, patients: bootstrap_interval(values), "all slices are independent"),
+            "slices drawn": (lambda values, patients: percentile_interval(values), "all slices are independent"),
             "the spread of the values": (lambda v, p: np.quantile(v, [0.025, 0.975]), "spread of the values"),
             "the spread of the patients": (
                 lambda v, p: np.quantile([v[p == one].mean() for one in np.unique(p)], [0.025, 0.975]),
@@ -381,9 +383,9 @@ EXERCISES = [
             "the mean alone": (lambda v, p: v.mean(), "two numbers"),
             "the mean twice": (lambda v, p: (v.mean(), v.mean()), "with* replacement"),
             "all means": (lambda v, p: [v[p == one].mean() for one in np.unique(p)], "two numbers"),
-            "a set of two": (lambda v, p: set(bootstrap_interval(v, p)), "two numbers"),
-            "high and low": (lambda v, p: bootstrap_interval(v, p)[::-1], "low is above high"),
-            "two texts": (lambda v, p: tuple(map(str, bootstrap_interval(v, p))), "a number was expected"),
+            "a set of two": (lambda v, p: set(percentile_interval(v, p)), "two numbers"),
+            "high and low": (lambda v, p: percentile_interval(v, p)[::-1], "low is above high"),
+            "two texts": (lambda v, p: tuple(map(str, percentile_interval(v, p))), "a number was expected"),
             "patients with more slices drawn more often": (
                 lambda v, p: drawing()(
                     np.concatenate([v[p == x] for x in p]), np.repeat(np.arange(len(p)), [sum(p == x) for x in p])

@@ -60,13 +60,13 @@ def filled_with(value):
     return answer
 
 
-def drops_in_place(before, after):
-    before.dropna(inplace=True)
+def blanks_in_place(before, after):
+    before.iloc[0] = np.nan
     return by_patient(before, after)
 
 
 def sorts_in_place(before, after):
-    after.sort_index(inplace=True)
+    after.iloc[:] = after.sort_index().to_numpy()
     return by_patient(before, after)
 
 
@@ -177,7 +177,7 @@ EXERCISES = [
                 "Subtract first, patient by patient",
             ),
             "around zero": (ends_are(lambda lost: bootstrap_interval(lost - lost.mean())), "where nobody is"),
-            "drops in place": (drops_in_place, "changes what it is given"),
+            "blanks in place": (blanks_in_place, "changes what it is given"),
             "sorts in place": (sorts_in_place, "changes what it is given"),
         },
     ),

@@ -121,14 +121,19 @@ def test_every_case_with_a_score_is_a_dot():
     (ax,) = fig.axes
     assert ax.get_ylabel() == "IoU"
     assert sorted(ax.collections[0].get_offsets()[:, 1]) == [0.0, 0.5, 0.9]
+    assert ax.get_title() == "each dot a slice; mean and range"  # two patients are too few for an interval
+    assert list(ax.lines[0].get_ydata()) == [0, 0.9]
 
 
 def test_a_difference_whose_interval_includes_0_is_drawn_hollow():
-    table = pd.DataFrame({"falls": [-0.3, -0.2, -0.25], "hardly moves": [-0.1, 0.1, np.nan]})
+    falls, still = [-0.3, -0.2, -0.25, -0.28, -0.22, -0.24], [-0.1, 0.1, np.nan, 0.02, -0.03, 0.05]
+    few = [-0.3, -0.31, -0.29, -0.3, np.nan, np.nan]  # four patients: no interval, and so no verdict
+    table = pd.DataFrame({"falls": falls, "hardly moves": still, "few": few})
     fig = plotting.show_differences({"lung": table}, "difference in Dice")
     diamonds = [line for line in fig.axes[0].lines if line.get_marker() == "D"]
-    assert [line.get_markerfacecolor() for line in diamonds] == ["black", "white"]
-    assert [len(dots.get_offsets()) for dots in fig.axes[0].collections] == [3, 2]
+    assert [line.get_markerfacecolor() for line in diamonds] == ["black", "white", "white"]
+    assert [len(dots.get_offsets()) for dots in fig.axes[0].collections] == [6, 5, 4]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["5 of 6", "4 of 6"]
 
 
 def test_every_kind_of_figure_says_what_it_shows():

@@ -8,6 +8,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
 import execute_notebooks  # noqa: E402
@@ -34,7 +36,7 @@ notebooks = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source
 
 def test_the_core_notebooks_are_there():
     numbers = {source.stem[:2] for source in SOURCES}
-    assert {"01", "02", "03", "04", "05", "06", "15"} <= numbers
+    assert {"00", "01", "02", "03", "04", "05", "06", "15"} <= numbers
     assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == {source.stem for source in SOURCES}
 
 
@@ -120,6 +122,26 @@ def test_exercises_have_starter_check_and_folded_solution(source):
         assert cell.metadata.get("jupyter", {}).get("source_hidden"), "folded in the book but open in JupyterLab"
     starters = [c for c in code_cells(notebook) if c not in solutions and "check." in c.source]
     assert sum("Not yet" in "".join(o.get("text", "") for o in cell.outputs) for cell in starters) >= len(titles)
+
+
+@notebooks
+def test_each_hint_of_an_exercise_opens_inside_the_one_before(source):
+    """At the end of the exercise, two or three, and with blank lines around, or their Markdown stays as it is."""
+    texts = [cell.source for cell in load(source).cells if cell.cell_type == "markdown"]
+    exercises = [text for text in texts if re.search(r"^### Exercise \d\d\.\d", text, re.MULTILINE)]
+    assert exercises
+    for text in exercises:
+        title = re.search(r"### (Exercise .*)", text)[1]
+        shown = BeautifulSoup(MarkdownIt().render(text), "html.parser")
+        found = []
+        level = shown.find_all(True, recursive=False)[-1]
+        while level is not None and level.name == "details":
+            found.append(level.summary.get_text())
+            assert level.find("p", recursive=False), f"{title}: nothing is said by {found[-1]}"
+            level = level.find("details", recursive=False)
+        assert found in (["Hint 1", "Hint 2"], ["Hint 1", "Hint 2", "Hint 3"]), f"{title}: hints {found}"
+        assert len(found) == len(shown.find_all("details")), f"{title}: a hint lies beside another"
+        assert text.count("</details>") == len(found), f"{title}: a hint is not closed"
 
 
 @notebooks

@@ -9,6 +9,7 @@
 ``object_folders``   read pictures of many objects
 ``lidc``             read LIDC, several readers' outlines
 ``volume_folders``   read folders of volumes
+``dicom_folders``    read folders of DICOM series with their masks
 ``nnunet``           read Medical Segmentation Decathlon and nnU-Net
 ``synthetic``        the phantom as a data set
 ``origin``           what images were like before they were scaled and resized

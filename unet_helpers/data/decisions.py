@@ -26,7 +26,7 @@ TEMPLATE = """\
 
 # Where the patient stands in a file name: a regular expression with one group. All files of a patient go to one side
 # of the split.
-# patient_pattern = '(PAT\\d+)'
+# patient_pattern = '^(LK-\\d+)'
 
 # Level and width in HU of the window through which volumes of CT are seen.
 # window = [-600, 1500]
@@ -96,7 +96,7 @@ def _is_mask_values(value):
 KEYS = {
     "name": (_is_text, 'a text, as "chest CT, clinic A"'),
     "class_names": (_is_list_of(_is_text), 'a list of texts, background first, as ["background", "lung"]'),
-    "patient_pattern": (_is_text, r"a regular expression with one group, as '(PAT\d+)'"),
+    "patient_pattern": (_is_text, r"a regular expression with one group, as '^(LK-\d+)'"),
     "window": (_is_list_of(_is_number, 2), "level and width in HU, as [-600, 1500]"),
     "size": (_is_count, "a number of pixels, as 128"),
     "layout": (_is_text, 'the name of a layout, as "pairs"'),

@@ -5,17 +5,21 @@ What is recognized is read in :mod:`unet_helpers.data.picture_folders`, :mod:`un
 :data:`LAYOUTS` and one in :data:`unet_helpers.data.load.LOADERS`.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
-from ..files.nifti import NIFTI, nifti_header
+from ..files.dicom_kinds import OBJECTS, kind_by_meta
 from ..files.pairing import DECISIONS, FOLDER_PAIRS, divide_by_name, natural_key, plain_name
-from ..files.paths import READABLE, DataError, stem_of, suffix_of, user_path
+from ..files.paths import READABLE, DataError, is_part, stem_of, suffix_of, user_path
+from ..files.volumes import VOLUMES, holds_volume
 
+MOST_FOLDERS = 2000  # in which a DICOM series is looked for
 SIDES = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev"),
@@ -85,6 +89,8 @@ def pictures_in(folder):
     """The files of a folder that can be read, in natural order, and the names of other visible files."""
     visible = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: natural_key(p.name))
     files = [path for path in visible if path.is_file() and path.name != DECISIONS]
+    names = {path.name for path in files}
+    files = [path for path in files if not is_part(path.name, names)]
     good = [path for path in files if suffix_of(path) in READABLE]
     return good, [path.name for path in files if path not in set(good)]
 
@@ -149,6 +155,28 @@ def _find_train_test(folder):
     both = {side: image_and_mask_folders(path) for side, path in found.items()}
     found = {side: path for side, path in found.items() if both[side] and not _holds_volumes(both[side][0])}
     return found if "train" in found and len(found) > 1 else None
+
+
+def _find_dicom(folder):
+    """A folder with the slices of a series somewhere, and somewhere a segmentation, contours or a volume."""
+    both = image_and_mask_folders(folder)
+    if both and pictures_in(both[0])[0]:
+        return None
+    series = mask = False
+    for number, (place, folders, names) in enumerate(os.walk(folder)):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        kinds = [kind_by_meta(Path(place, name)) for name in sorted(names) if _may_be_dicom(name)]
+        series = series or sum(kind not in (None, *OBJECTS) for kind in kinds) > 1
+        mask = mask or bool({"SEG", "RTSTRUCT"} & set(kinds))
+        mask = mask or any(holds_volume(Path(place, name)) for name in names if suffix_of(name) in VOLUMES)
+        if (series and mask) or (number > MOST_FOLDERS and not series):
+            break
+    return folder if series and mask else None
+
+
+def _may_be_dicom(name):
+    end = suffix_of(name)
+    return not name.startswith(".") and (end in ("", ".dcm", ".ima") or end[1:].isdigit())
 
 
 def _find_lidc(folder):
@@ -241,8 +269,13 @@ LAYOUTS = {
     "decathlon": Layout(
         "Medical Segmentation Decathlon, by its dataset.json", _find_decathlon, ("volumes", "pairs", "classes")
     ),
+    "dicom": Layout(
+        "folders of DICOM series, each with a DICOM segmentation or a volume as its mask",
+        _find_dicom,
+        ("volumes", "pairs", "classes", "patients", "class_files", "dsb2018"),
+    ),
     "pairs": Layout("two folders of pictures, matched by name", _find_pairs),
-    "volumes": Layout("two folders of NIfTI volumes, matched by name", _find_volumes),
+    "volumes": Layout("two folders of volumes, matched by name", _find_volumes),
     "classes": Layout("images beside one folder of masks for each class", _find_classes_in_folders, ("volumes",)),
     "train_test": Layout("folders train, validation, test, each with images and masks", _find_train_test),
     "lidc": Layout("LIDC nodules, one mask per reader", _find_lidc),
@@ -276,20 +309,15 @@ def _refuse(folder, layout):
     raise DataError(
         f"folder '{folder.name}' has no layout known here {found}; expected "
         "2d_images/ and 2d_masks/, images/ and masks/, x.png beside x_mask.png, <patient>/nodule-<n>/images/ (LIDC), "
-        "<id>/images/ and <id>/masks/ (DSB2018, or one pair of folders per patient), train/ and test/ with images/ and "
-        "masks/ each, dataset.json with imagesTr/ (Decathlon), imagesTr/x_0000.nii.gz (nnU-Net), or "
-        "<patient>/<patient>_flair.nii (BraTS)"
+        "<patient>/ct/ with DICOM slices and <patient>/seg.dcm, <id>/images/ and <id>/masks/ (DSB2018, or one pair of "
+        "folders per patient), train/ and test/ with images/ and masks/ each, dataset.json with imagesTr/ (Decathlon), "
+        "imagesTr/x_0000.nii.gz (nnU-Net), or <patient>/<patient>_flair.nii (BraTS)"
     )
 
 
 def _holds_volumes(folder):
-    for path in pictures_in(folder)[0]:
-        if suffix_of(path) in NIFTI:
-            try:
-                return sum(n > 1 for n in nifti_header(path).get_data_shape()[:3]) == 3
-            except Exception:  # damaged: the reading of pairs names it
-                return False
-    return False
+    first = next((path for path in pictures_in(folder)[0] if suffix_of(path) in VOLUMES), None)
+    return first is not None and holds_volume(first)
 
 
 def check_memory(name, needed, remedy):

@@ -8,6 +8,7 @@ import numpy as np
 from ..files.downloads import SOURCES, fetch
 from ..files.paths import DataError, user_path
 from .decisions import FILE, read_decisions
+from .dicom_folders import load_dicom_folders
 from .layouts import WHAT, recognize
 from .lidc import load_lidc
 from .nnunet import load_decathlon, load_nnunet
@@ -37,7 +38,8 @@ def load_dataset(source="phantom", *, size=None, seed=0, fractions=None, layout=
         :func:`unet_helpers.fetch` knows (``"Task04_Hippocampus"``), or a folder in a layout that
         :func:`unet_helpers.data.recognize_layout` knows: two folders of images and masks
         (``2d_images/`` and ``2d_masks/``, ``images/`` and ``masks/``), ``x.png`` beside ``x_mask.png``,
-        LIDC, DSB2018, Medical Segmentation Decathlon, nnU-Net, BraTS, Cellpose and others. The report says what was
+        DICOM series with a segmentation or a NIfTI as mask, LIDC, DSB2018, Medical Segmentation Decathlon, nnU-Net,
+        BraTS, Cellpose and others. The report says what was
         recognized, and what the folder could be as well.
     size : int, optional
         Height and width of the slices. Default: 128 for the phantom, the stored size for a folder.
@@ -147,6 +149,7 @@ LOADERS = {
     "decathlon": load_decathlon,
     "pairs": lambda folders, **options: load_pairs(*folders, **options),
     "volumes": load_volume_folders,
+    "dicom": load_dicom_folders,
     "classes": load_classes_in_folders,
     "train_test": load_train_test,
     "lidc": load_lidc,

@@ -5,8 +5,8 @@ import re
 from functools import partial
 from pathlib import PurePosixPath
 
-from ..files.nifti import NIFTI
 from ..files.paths import DataError, stem_of, suffix_of, user_path
+from ..files.volumes import VOLUMES
 from .layouts import WHAT, pictures_in
 from .picture_folders import Item, classes_of, load_items
 from .volume_folders import load_volumes
@@ -85,7 +85,7 @@ def load_nnunet(folder, *, class_names=None, mask_values=None, problems="raise",
     report = [f"recognized: {WHAT['nnunet']}: {content.get('name', folder.name)}, {said}"]
     if alone:
         report.append(f"{len(alone)} files left out: {shown}")
-    if suffix_of(cases[0][1][0]) in NIFTI:
+    if suffix_of(cases[0][1][0]) in VOLUMES:
         names_of = partial(classes_of, mask_values=mask_values)
         return load_volumes(folder.name, cases, class_names or names_of, mask_values, channels, report, **options)
     if len(cases[0][1]) > 1:

@@ -5,10 +5,10 @@ import re
 import numpy as np
 
 from ..files.images import read_file
-from ..files.nifti import nifti_header
 from ..files.pairing import natural_key, pair_files
 from ..files.paths import DataError, stem_of, user_path
 from ..files.reading import Remarks, check_one_grid
+from ..files.volumes import read_volume, read_volume_mask, shape_of_volume
 from . import preprocessing
 from .grays import ChannelGrays
 from .layouts import WHAT, check_memory
@@ -68,14 +68,20 @@ def load_volume_folders(folders, *, class_names=None, mask_values=None, problems
         out |= {path for problem in pairing.problems for path in problem.paths}
         report.append(f"{len(out)} files left out: " + ", ".join(sorted(f"{p.parent.name}/{p.name}" for p in out)))
 
+    name = image_folder.parent.name
+    return load_volumes(name, cases, class_names or names_of_masks(mask_values), mask_values, (), report, **options)
+
+
+def names_of_masks(mask_values):
+    """The function from the sorted values of all masks to the names of the classes."""
+
     def names_of(found):
         if found == [0]:
             raise DataError("every mask is empty: there is nothing to learn; check the mask folder")
         names = classes_of(found, mask_values)
         return ("background", "class 1") if names == ("background", "foreground") else names
 
-    name = image_folder.parent.name
-    return load_volumes(name, cases, class_names or names_of, mask_values, (), report, **options)
+    return names_of
 
 
 def load_volumes(
@@ -91,18 +97,19 @@ def load_volumes(
     volumes=None,
     window=(-600, 1500),
     patient_pattern=None,
+    people=None,
 ):
     """Cut volumes into axial slices; the sequences of a volume are the channels.
 
     Parameters
     ----------
     cases : list of (scan, image paths, mask path)
-        Every volume has a name of its own; scans of one patient are told by these names, as
-        :func:`unet_helpers.data.patients.patients_of_scans` does.
+        A path is that of a file, or of the folder of a DICOM series. Every volume has a name of its own; scans of one
+        patient are told by these names, as :func:`unet_helpers.data.patients.patients_of_scans` does.
     class_names : sequence of str, or function
         From the sorted values of all masks to the names.
     mask_values : dict of int to int or None
-        From stored value to class, as in :func:`unet_helpers.data.encode_mask`.
+        From stored value to class, as in :func:`unet_helpers.data.encode_mask`; or such a dict for each mask path.
     declared : sequence of str
         What the folder says of its channels; empty where it says nothing.
     modality : str or sequence of str, one per channel, optional
@@ -118,6 +125,8 @@ def load_volumes(
     patient_pattern : str, dict or path of a table, optional
         As in :func:`unet_helpers.data.patient_ids_from_names`. Default: a patient is what the names of the volumes say,
         else each volume is one.
+    people : (list of str, str), optional
+        The patients of the cases, and how they were found, where more than the names says it.
 
     Returns
     -------
@@ -129,12 +138,13 @@ def load_volumes(
     _check_there(cases)
     check_memory(name, _bytes_of(cases, size), "pass a smaller size, e.g. size=128, or volumes=10 to read only ten")
     scans = [scan for scan, _, _ in cases]
-    people, how = patients_of_scans(scans, patient_pattern)
+    people, how = people or patients_of_scans(scans, patient_pattern)
+    people = people[: len(scans)]
     rule, remarks = VolumeGrays(declared, modality, window), Remarks()
     images, masks, spacings, depths, shapes, found = [], [], [], [], set(), set()
     for _, paths, mask_path in cases:
         first, image = _read_channels(paths, remarks)
-        reading = remarks.add(read_file(mask_path, as_mask=True), mask_path)
+        reading = remarks.add(_read_mask(mask_path, paths[0]), mask_path)
         check_one_grid((first, reading), (paths[0], mask_path))
         mask, spacing = reading.array, first.spacing
         if image.ndim == 3:  # a single slice
@@ -174,7 +184,7 @@ def _encode(masks, cases, num_classes, mask_values):
     encoded = []
     for mask, (*_, path) in zip(masks, cases, strict=True):
         try:
-            encoded.append(encode_mask(mask, num_classes, mask_values))
+            encoded.append(encode_mask(mask, num_classes, (mask_values or {}).get(path, mask_values)))
         except ValueError as error:
             raise DataError(f"mask '{path.name}': {error}") from None
     return encoded
@@ -260,7 +270,7 @@ class VolumeGrays:
 def _check_there(cases):
     for _, paths, mask_path in cases:
         for path in (*paths, mask_path):
-            if not path.is_file():
+            if not path.exists():
                 raise FileNotFoundError(f"no file '{path.parent.name}/{path.name}'; copy it, or remove its patient")
 
 
@@ -269,7 +279,7 @@ def _bytes_of(cases, size):
     for _, paths, _ in cases:
         for path in paths:
             try:
-                shape = (*nifti_header(path).get_data_shape(), 1, 1)
+                shape = (*shape_of_volume(path), 1, 1)
             except Exception:  # damaged: the reading names it
                 continue
             plane = size * size if size else shape[0] * shape[1]
@@ -277,9 +287,13 @@ def _bytes_of(cases, size):
     return needed
 
 
+def _read_mask(path, image_path):
+    return read_volume_mask(path, image_path) if image_path.is_dir() else read_file(path, as_mask=True)
+
+
 def _read_channels(paths, remarks):
     """The reading of the first file, and the image with all of them as channels."""
-    read = [remarks.add(read_file(path), path) for path in paths]
+    read = [remarks.add(read_volume(path) if path.is_dir() else read_file(path), path) for path in paths]
     first = read[0]
     for path, reading in zip(paths, read, strict=True):
         if reading.array.shape != first.array.shape or not np.allclose(reading.spacing, first.spacing, rtol=1e-3):

@@ -21,7 +21,8 @@ class Evaluation:
 
     cases : pandas.DataFrame
         One row per case and foreground class: ``case``, ``patient``, ``class``, ``dice``, ``iou``,
-        ``precision``, ``recall``, ``hd95`` (mm), ``tp``, ``fp``, ``fn``, ``tn``, ``true_pixels``, ``predicted_pixels``;
+        ``precision``, ``recall``, ``hd95`` (mm; of :func:`evaluate` a mean of in-plane values), ``tp``, ``fp``, ``fn``,
+        ``tn``, ``true_pixels``, ``predicted_pixels``;
         :func:`evaluate_cases` adds columns.
     unit : "patient", "slice" or "case"
     """
@@ -41,8 +42,8 @@ class Evaluation:
             raise ValueError(f"no class {name!r}; there are {', '.join(sorted(self.cases['class'].unique()))}")
         return rows
 
-    def summary(self, metric="dice", seed=0, *, empty=np.nan, method="percentile"):
-        """Mean, median, 5th and 95th percentile, and the 95 % interval of the mean over patients, per class.
+    def summary(self, metric="dice", seed=0, *, empty=np.nan, method=None):
+        """Mean, its 95 % interval over patients, median and range of the cases, per class.
 
         Parameters
         ----------
@@ -52,14 +53,15 @@ class Evaluation:
             Of the bootstrap.
         empty : float
             What a case without a value (nan) counts as; nan leaves it out. Infinite distances are left out.
-        method : str
+        method : str, optional
             As in :func:`unet_helpers.bootstrap_interval`.
 
         Returns
         -------
         pandas.DataFrame
-            ``cases`` says how many are in the mean, ``undefined`` how many had no finite value, whatever they
-            count as.
+            ``low`` and ``high`` are the ends of the interval, nan where fewer than five patients have a value; ``min``
+            and ``max`` are the range of the cases. ``cases`` says how many are in the mean, ``undefined`` how many
+            had no finite value, whatever they count as.
         """
         rows = []
         for name in self.class_names:
@@ -69,10 +71,10 @@ class Evaluation:
             values = np.where(np.isnan(values), empty, values)
             defined = np.isfinite(values)
             low, high = bootstrap_interval(values, cases["patient"], seed=seed, method=method)
-            median, p5, p95 = np.percentile(values[defined], (50, 5, 95)) if defined.any() else (np.nan,) * 3
+            median, least, most = np.quantile(values[defined], (0.5, 0, 1)) if defined.any() else (np.nan,) * 3
             mean = values[defined].mean() if defined.any() else np.nan
-            rows.append((name, mean, low, high, median, p5, p95, int(defined.sum()), undefined))
-        columns = ["class", "mean", "low", "high", "median", "p5", "p95", "cases", "undefined"]
+            rows.append((name, mean, low, high, median, least, most, int(defined.sum()), undefined))
+        columns = ["class", "mean", "low", "high", "median", "min", "max", "cases", "undefined"]
         return pd.DataFrame(rows, columns=columns).set_index("class")
 
     def pooled(self, name):
@@ -150,8 +152,9 @@ def evaluate(model, subset, class_names, *, by="patient", threshold=0.5, predict
     Returns
     -------
     Evaluation
-        ``hd95`` is the mean over the case's slices in which truth and prediction both have the class;
-        nan where there is none, so read it beside recall.
+        ``hd95`` is measured in the plane of each slice, and is the mean over the case's slices in which truth and
+        prediction both have the class: not the HD95 of the surface in space, which :func:`evaluate_cases` gives for
+        volumes. nan where there is no such slice, so read it beside recall.
 
     Raises
     ------

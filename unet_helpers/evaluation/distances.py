@@ -62,7 +62,10 @@ def hausdorff(y_true, y_pred, spacing=None, percentile=100):
 
 
 def hausdorff95(y_true, y_pred, spacing=None):
-    """95th percentile Hausdorff distance in mm; :func:`hausdorff` says what it is and what empty masks give."""
+    """95th percentile Hausdorff distance in mm; :func:`hausdorff` says what it is and what empty masks give.
+
+    Of one mask, whether slice or volume. ``evaluate`` takes it in the plane of each slice and averages over slices.
+    """
     return hausdorff(y_true, y_pred, spacing, 95)
 
 

@@ -1,6 +1,7 @@
 """Read image and mask files as arrays with spacing, whatever their format; write PNG.
 
-Formats are read by the field's libraries: Pillow (PNG, JPEG), tifffile (TIFF), NumPy, pydicom and nibabel.
+Formats are read by the field's libraries: Pillow (PNG, JPEG), tifffile (TIFF), NumPy, pydicom, nibabel
+and SimpleITK (NRRD, MetaImage).
 What they refuse, each in its own way, becomes one :class:`unet_helpers.DataError` with one sentence.
 """
 
@@ -21,7 +22,7 @@ def read_image(path):
     Parameters
     ----------
     path : str or Path
-        PNG, JPEG, TIFF, NPY, NPZ (one array, or the one named ``image``), DICOM or NIfTI.
+        PNG, JPEG, TIFF, NPY, NPZ (one array, or the one named ``image``), DICOM, NIfTI, NRRD or MetaImage.
 
     Returns
     -------
@@ -98,10 +99,7 @@ def write_png(path, array):
 
 
 # formats that people bring and that no library here reads: ending -> what it is, and what converts it
-SIMPLE_ITK = "SimpleITK.WriteImage(SimpleITK.ReadImage('{0}'), '{1}.nii.gz')"
 ELSEWHERE = {
-    (".nrrd", ".nhdr"): ("NRRD", f"to NIfTI: export it from 3D Slicer, or {SIMPLE_ITK}"),
-    (".mha", ".mhd"): ("MetaImage", f"to NIfTI: {SIMPLE_ITK}, or 3D Slicer"),
     (".mgz", ".mgh"): ("FreeSurfer's MGH", "to NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
     (".hdr", ".img"): ("Analyze or a NIfTI pair", "to one NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
     (".mnc",): ("MINC", "to NIfTI: nibabel.save(nibabel.load('{0}'), '{1}.nii.gz')"),
@@ -172,6 +170,12 @@ def _read_nifti(path, as_mask) -> Reading:
     return read_nifti(path)
 
 
+def _read_itk(path, as_mask) -> Reading:
+    from .itk import read_itk
+
+    return read_itk(path)
+
+
 _READERS = {
     ".png": read_picture,
     ".jpg": read_picture,
@@ -183,4 +187,5 @@ _READERS = {
     ".dcm": _read_dicom,
     ".nii": _read_nifti,
     ".nii.gz": _read_nifti,
+    **dict.fromkeys((".nrrd", ".nhdr", ".mha", ".mhd"), _read_itk),
 }

@@ -1,4 +1,4 @@
-"""Read NIfTI in the orientation of :mod:`unet_helpers.files.reading`, and lead a mask back to the axes of its file."""
+"""Read NIfTI in the orientation of :mod:`unet_helpers.files.reading`."""
 
 import gzip
 import io
@@ -6,15 +6,13 @@ import math
 
 import numpy as np
 
+from .orientation import turned
 from .paths import DataError, check_size, suffix_of
 from .reading import LEAN, Reading, lean_of
 
 NIFTI = (".nii", ".nii.gz")
 LARGEST_HEADER = 2**24  # bytes before the voxels, extensions included
 TO_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # code of the unit of length: none, meter, mm, micrometer
-FLIP_X_Y = np.diag([-1.0, -1.0, 1.0, 1.0])  # from NIfTI's x to the right, y to the front, to DICOM's
-# to where slices, rows and columns lead: axial; and of a single slice that is sagittal or coronal
-AXIAL, SAGITTAL, CORONAL = ("S", "P", "L"), ("R", "I", "P"), ("P", "I", "L")
 
 
 def read_nifti(path):
@@ -24,7 +22,7 @@ def read_nifti(path):
     file; where it names none, mm are meant. Spacing is that of the affine, also where ``pixdim`` says something else;
     ``notes`` tell of it, and of an sform and a qform that disagree.
     """
-    from nibabel.orientations import aff2axcodes, apply_orientation, inv_ornt_aff
+    from nibabel.orientations import aff2axcodes
 
     image, notes = load_nifti(path), []
     affine = affine_in_mm(image, path, notes)
@@ -34,28 +32,13 @@ def read_nifti(path):
     if voxels.ndim > 4:
         raise DataError(f"'{path.name}' has {voxels.ndim} axes; save three, or four with the channels last")
     voxels = voxels.reshape(voxels.shape + (1,) * (4 - voxels.ndim))
-    turn = turn_of(affine, voxels.shape[:3])
-    volume = apply_orientation(voxels, turn)
-    affine_here = FLIP_X_Y @ affine @ inv_ornt_aff(turn, voxels.shape[:3])
-    spacing = tuple(float(f"{value:.7g}") for value in np.linalg.norm(affine_here[:3, :3], axis=0))
+    volume, affine_here, spacing = turned(voxels, affine)
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     rule, stored = "values as stored", image.get_data_dtype().name
     if (slope, intercept) != (1, 0):
         rule, stored = "values by slope and intercept of the header", "float32"
     directions = "".join(aff2axcodes(affine))
     return Reading(volume, spacing, rule, notes, stored, affine=affine_here, orientation=directions)
-
-
-def turn_of(affine, shape):
-    """nibabel's orientation that leads from the axes of a file to slice, row, column."""
-    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-
-    here = io_orientation(affine)
-    thin = [axis for axis in range(3) if shape[axis] == 1]
-    plane = AXIAL
-    if len(thin) == 1:  # a single slice: its own plane, and not lines of all other slices
-        plane = {0: SAGITTAL, 1: CORONAL, 2: AXIAL}[int(here[thin[0], 0])]
-    return ornt_transform(here, axcodes2ornt(plane))
 
 
 def affine_in_mm(image, path, notes):

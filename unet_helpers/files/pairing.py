@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from .images import read_image, read_mask
-from .paths import READABLE, DataError, stem_of, suffix_of, user_path
+from .paths import READABLE, DataError, is_part, stem_of, suffix_of, user_path
 
 #: what a person decides, beside the data; read by :mod:`unet_helpers.data.decisions`
 DECISIONS = "series.toml"
 #: endings by which the name of a mask differs from that of its image
 MASK_WORDS = (
     *("_cp_masks", "_masks", "-masks", "_mask", "-mask", "_seg", "-seg", "_label", "-label", "_labels", "-labels"),
-    *("_segmentation", "_gt"),
+    *("_segmentation", "_gt", ".seg"),
 )
 #: one of several masks of an image: x_mask_1 beside x_mask
 NUMBERED = re.compile(rf"(.+)(?:{'|'.join(MASK_WORDS)})[-_]?\d{{1,3}}")
@@ -245,6 +245,8 @@ def _list_folder(folder, pairing, leave_out=()):
     out = [entry.name for entry in entries if {entry.name, f"{folder.name}/{entry.name}"} & set(leave_out)]
     pairing.left_out += [folder / name for name in sorted(out, key=natural_key)]
     files = [entry.name for entry in entries if _is_file(entry) and entry.name not in out]
+    names = set(files)
+    files = [name for name in files if not is_part(name, names)]
     odd = [name for name in files if suffix_of(name) not in READABLE]
     for name in sorted(odd, key=natural_key):
         message = f"'{name}' is no image format that is read here; left aside"

@@ -4,10 +4,14 @@ import contextlib
 import errno
 import math
 import os
+import re
 import tempfile
 from pathlib import Path
 
-READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".dcm", ".nii", ".nii.gz")
+READABLE = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".dcm", ".nii", ".nii.gz"),
+    *(".nrrd", ".nhdr", ".mha", ".mhd"),
+)
 
 
 class DataError(ValueError):
@@ -51,6 +55,12 @@ def suffix_of(path):
     name = os.path.basename(path).lower()
     stem, dot, end = name.rpartition(".")
     return ".nii.gz" if name.endswith(".nii.gz") else dot + end if stem.strip(".") else ""
+
+
+def is_part(name, names):
+    """Whether a file holds the voxels of a header among ``names``, as x.raw those of x.mhd: no image of its own."""
+    stem = re.sub(r"\.(raw|zraw|raw\.gz|gz|bin|dat)$", "", name, flags=re.IGNORECASE)
+    return stem != name and any(stem + end in names for end in (".mhd", ".nhdr"))
 
 
 def stem_of(path):

@@ -39,6 +39,8 @@ class Reading:
         To where the axes of a NIfTI point as stored, such as "RAS"; empty for other formats.
     palette : dict of int to (red, green, blue), or None
         Of a mask with a palette: the color of each index that occurs, for :func:`unet_helpers.files.palettes_agree`.
+    labels : dict of int to str, or None
+        Of a segmentation: the name of each value above 0.
     lossy : bool
         Whether the compression changed values when the file was written, as JPEG does.
     """
@@ -53,6 +55,7 @@ class Reading:
     affine: np.ndarray | None = None
     orientation: str = ""
     palette: dict | None = None
+    labels: dict | None = None
     lossy: bool = False
 
     def __post_init__(self):

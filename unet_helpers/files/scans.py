@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .dicom_kinds import OBJECTS, kind_of, refuse_object
 from .masks import indices_of_palette
 from .paths import DataError, check_size, reading_of, user_path
 from .pictures import pillow_limit
@@ -19,37 +20,6 @@ QUANTITIES = (
     "PT",
     "NM",
 )  # modalities that measure: MONOCHROME1 says how to show their numbers, not what they are
-# modality -> what an object is that is no picture, and what converts it
-OBJECTS = {
-    "SEG": (
-        "a DICOM segmentation (SEG), whose frames are segments on slices of another series",
-        "convert it to NIfTI on the grid of its image, with dcmqi (segimage2itkimage), highdicom or 3D Slicer",
-    ),
-    "RTSTRUCT": (
-        "an RTSTRUCT, which holds contours and no pixels",
-        "convert it to a NIfTI mask on the grid of its CT, with plastimatch, dcmrtstruct2nii or 3D Slicer",
-    ),
-    "RTDOSE": (
-        "an RTDOSE, a dose in gray with a scale of its own",
-        "convert it to NIfTI with plastimatch or 3D Slicer",
-    ),
-    "RTPLAN": ("an RTPLAN, a plan without pixels", "leave it out"),
-    "SR": ("a structured report, text without pixels", "leave it out"),
-    "PR": ("a presentation state, which says how another file is shown", "leave it out"),
-    "KO": ("a key object selection, a list of other files", "leave it out"),
-    "DOC": ("a document", "leave it out"),
-}
-# the same by the class of the object, which no tool leaves away
-CLASSES = {
-    "Segmentation": "SEG",
-    "RTStructureSet": "RTSTRUCT",
-    "RTDose": "RTDOSE",
-    "RTPlan": "RTPLAN",
-    "SRStorage": "SR",
-    "PresentationState": "PR",
-    "KeyObject": "KO",
-    "Encapsulated": "DOC",
-}
 
 
 @dataclass
@@ -62,7 +32,11 @@ class Volume:
         From (slice, row, column, 1) to (x, y, z, 1) in mm; x to the patient's left, y to the back, z to the head, as
         DICOM has them.
     paths : the file of each slice
-    left_out : files of the folder that are no DICOM
+    left_out : files of the folder that are no DICOM, or no picture, such as a segmentation beside its slices
+    series, frame_of_reference : str
+        The SeriesInstanceUID, and the FrameOfReferenceUID that a segmentation on these slices shares.
+    instances : list of str
+        The SOPInstanceUID of each slice.
     rule, notes, stored, bits, unit : as of a :class:`unet_helpers.files.Reading`
     """
 
@@ -76,6 +50,9 @@ class Volume:
     stored: str = ""
     bits: int | None = None
     unit: str = ""
+    series: str = ""
+    frame_of_reference: str = ""
+    instances: list = field(default_factory=list)
 
 
 def read_dicom(path, as_mask=False):
@@ -119,17 +96,33 @@ def read_series(folder, series=None):
         position, a gap between slices, slices of different size or orientation, or slices that lean (gantry tilt);
         the files are named.
     """
+    volume = series_grid(folder, series)
+    slices = []
+    for path in volume.paths:
+        with reading_of(path):
+            slices.append(reading_of_pixels(open_dicom(path), path))
+    rules, like = sorted({reading.rule for reading in slices}), slices[0]
+    if len(rules) > 1:
+        volume.notes = [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
+    volume.array = np.stack([reading.array.astype(np.float32) for reading in slices])
+    volume.rule, volume.stored, volume.bits, volume.unit = rules[0], like.stored, like.bits, like.unit
+    return volume
+
+
+def series_grid(folder, series=None):
+    """The :class:`Volume` of :func:`read_series` without pixels: an array ``(D, H, W, C)`` that takes no memory."""
     folder = user_path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     files, left_out = dicom_files(folder)
     if not files:
         raise DataError(f"folder '{folder.name}' holds no DICOM file; is it the right folder?")
-    datasets = _one_series(folder, files, series)
+    datasets, objects = _one_series(folder, files, series)
     ordered, positions = sort_by_position(datasets)
     _regular_step(ordered, positions)
     first = datasets[ordered[0]]
-    check_size(folder, (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1)))
+    shape = (len(ordered), first.Rows, first.Columns, first.get("SamplesPerPixel", 1))
+    check_size(folder, shape)
     row_step, column_step = spacing_of(first) or (None, None)
     if row_step is None:
         raise DataError(f"'{ordered[0].name}' has no PixelSpacing; add it, or read the slices one by one")
@@ -138,24 +131,33 @@ def read_series(folder, series=None):
     step = (origins[-1] - origins[0]) / (len(ordered) - 1)
     affine = _affine(step, along_rows * row_step, along_columns * column_step, origins[0])
     _check_places(ordered, origins, affine)
-    slices = []
-    for path in ordered:
-        with reading_of(path):
-            slices.append(reading_of_pixels(open_dicom(path), path))
-    rules = sorted({reading.rule for reading in slices})
-    notes = [] if len(rules) == 1 else [f"{len(rules)} slopes or rules among the slices: {'; '.join(rules[:3])}"]
-    array = np.stack([reading.array.astype(np.float32) for reading in slices])
-    spacing = (float(step @ normal), row_step, column_step)
-    like = slices[0]
-    return Volume(array, spacing, affine, ordered, left_out, rules[0], notes, like.stored, like.bits, like.unit)
+    volume = Volume(
+        np.broadcast_to(np.float32(0), shape),
+        (float(step @ normal), row_step, column_step),
+        affine,
+        ordered,
+        [*left_out, *objects],
+        series=str(first.get("SeriesInstanceUID", "")),
+        frame_of_reference=str(first.get("FrameOfReferenceUID", "")),
+        instances=[str(datasets[path].get("SOPInstanceUID", "")) for path in ordered],
+    )
+    return volume
 
 
 def _one_series(folder, files, series):
-    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named."""
-    datasets = {}
+    """``{path: dataset}`` without pixels of the only series in a folder, or of the one that is named.
+
+    And the objects beside it that are no picture, as a segmentation of the slices is.
+    """
+    datasets, objects = {}, []
     for path in files:
         with reading_of(path):
             datasets[path] = open_dicom(path, with_pixels=False)
+    pictures = {path: dataset for path, dataset in datasets.items() if kind_of(dataset) not in OBJECTS}
+    if not pictures:
+        refuse_object(datasets[files[0]], files[0])
+    if series is None:
+        datasets, objects = pictures, [path for path in datasets if path not in pictures]
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in datasets.values())
     if len(found) > 1 and series is None:
         listed = ", ".join(f"{uid} ({count} files)" for uid, count in sorted(found.items()))
@@ -164,7 +166,7 @@ def _one_series(folder, files, series):
         datasets = {p: d for p, d in datasets.items() if str(d.get("SeriesInstanceUID", "none")) == series}
         if not datasets:
             raise DataError(f"folder '{folder.name}' has no series {series}, but {', '.join(sorted(found))}")
-    return datasets
+    return datasets, objects
 
 
 def _affine(along_slices, along_rows, along_columns, origin):
@@ -262,7 +264,7 @@ def geometry_of(dataset, path):
 
 
 def open_dicom(path, with_pixels=True):
-    """The data set of a DICOM file whose announced size has been checked."""
+    """The data set of a DICOM file whose announced size has been checked, where its pixels are wanted."""
     import pydicom
 
     if path.stat().st_size > 8 * 2**30:
@@ -272,7 +274,8 @@ def open_dicom(path, with_pixels=True):
         raise DataError(f"'{path.name}' is deflated DICOM, whose size shows only unpacked; convert it (dcmconv +te)")
     dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels)
     shape = [int(dataset.get(name) or 1) for name in ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")]
-    check_size(path, shape)
+    if with_pixels:  # a segmentation has more frames than it ever takes memory
+        check_size(path, shape)
     return dataset
 
 
@@ -345,14 +348,7 @@ def _name_rule(dataset, path, reading):
 
 def _check_kind(dataset, path):
     """Refuse objects of DICOM that are no picture, by name and with what converts them."""
-    from pydicom.uid import UID
-
-    sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
-    keyword = sop_class.keyword if sop_class.is_valid else ""
-    kind = next((kind for words, kind in CLASSES.items() if words in keyword), str(dataset.get("Modality")))
-    if kind in OBJECTS:
-        what, remedy = OBJECTS[kind]
-        raise DataError(f"'{path.name}' is {what}; {remedy}")
+    refuse_object(dataset, path)
     if "PerFrameFunctionalGroupsSequence" in dataset:
         raise DataError(
             f"'{path.name}' is enhanced DICOM, whose frames have places and scales of their own; "

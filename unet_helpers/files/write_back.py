@@ -3,7 +3,9 @@
 import numpy as np
 
 from .images import read_file, write_png
-from .nifti import FLIP_X_Y, NIFTI, affine_in_mm, load_nifti, turn_of
+from .itk import ITK, write_like_itk
+from .nifti import NIFTI, affine_in_mm, load_nifti
+from .orientation import FLIP_X_Y, turned_back
 from .paths import DataError, atomic_path, reading_of, suffix_of, user_path
 from .scans import read_series
 
@@ -16,6 +18,8 @@ INTO = {
     ".nii": NIFTI,
     ".nii.gz": (".nii.gz", ".nii"),
     ".dcm": (".nii.gz", ".nii"),
+    **dict.fromkeys((".nrrd", ".nhdr"), (".nrrd", ".mha")),
+    **dict.fromkeys((".mha", ".mhd"), (".mha", ".nrrd")),
     ".npy": (".npy",),
     ".npz": (".npz",),
     ".tif": (".tif", ".tiff", ".png"),
@@ -34,7 +38,8 @@ def mask_suffix(source):
 def write_mask_like(target, mask, source, series=None):
     """Write a mask so that it lies on its image, and return the path.
 
-    A NIfTI gets the axes, the affine and the units of its source, to the voxel. For DICOM, one slice or a series, the
+    A NIfTI gets the axes, the affine and the units of its source, to the voxel; NRRD and MetaImage the like in mm, in
+    one file also where the source has its voxels in a second. For DICOM, one slice or a series, the
     mask is a NIfTI in the patient's coordinates: 3D Slicer, ITK-SNAP or dcmqi lay it on the series. Pictures give a
     picture without loss, upright where the photograph's EXIF turns it; NPY and NPZ give their like. Nothing else of the
     source, such as a description or a name, goes into the mask.
@@ -74,6 +79,9 @@ def write_mask_like(target, mask, source, series=None):
     _checked(mask, reading.array.shape[:-1], source)
     if suffix_of(source) in NIFTI:
         _write_like_nifti(target, mask, source)
+    elif suffix_of(source) in ITK:
+        with reading_of(source):
+            write_like_itk(target, mask, source)
     elif suffix in NIFTI:
         _write_nifti(target, mask, reading.affine, reading.spacing)
     elif suffix in (".npy", ".npz"):
@@ -110,16 +118,12 @@ def _checked(mask, shape, source):
 def _write_like_nifti(target, mask, source):
     """The way back of ``read_nifti``: the same axes in the same order, the header's own sform, qform and units."""
     import nibabel
-    from nibabel.orientations import apply_orientation, ornt_transform
 
     with reading_of(source):
         image = load_nifti(source)
         affine = affine_in_mm(image, source, [])
         shape = (*image.shape[:3], 1, 1)[:3]
-        turn = turn_of(affine, shape)
-        there = apply_orientation(np.empty(shape, np.bool_), turn).shape
-        standard = np.array([[0, 1], [1, 1], [2, 1]], float)
-        voxels = apply_orientation(mask.reshape(there), ornt_transform(_after(turn), standard))
+        voxels = turned_back(mask, affine, shape)
     header = type(image.header)()
     for field in GRID:
         header[field] = image.header[field]
@@ -130,14 +134,6 @@ def _write_like_nifti(target, mask, source):
     header["pixdim"][:4] = image.header["pixdim"][:4]
     with atomic_path(target) as temporary:
         nibabel.save(type(image)(voxels, image.affine, header), temporary)
-
-
-def _after(turn):
-    """Where the axes of an array stand after an orientation was applied, as an orientation of its own."""
-    after = np.empty_like(turn)
-    for axis, (place, flip) in enumerate(turn):
-        after[int(place)] = axis, flip
-    return after
 
 
 def _write_nifti(target, mask, affine, spacing=None):

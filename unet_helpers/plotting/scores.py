@@ -10,11 +10,14 @@ from .colors import BLUE, CLASS_COLORS, ERROR_COLORS, GRAY, ORANGE, PALE_GRAY, S
 
 
 def draw_mean(ax, y, mean, low, high, mark=None, color="black", bar=None, **look):
-    """Draw a mean as a diamond over its interval, if ``low`` is not None; hollow if it includes the ``mark``."""
+    """Draw a mean as a diamond over its interval, if ``low`` is not None; hollow if it includes the ``mark``.
+
+    With nan for an interval, because there are too few patients for one, it is hollow too.
+    """
     known = low is not None
     if known:
         ax.plot([low, high], [y, y], color=bar or color, linewidth=2)
-    fill = "white" if known and mark is not None and low <= mark <= high else color
+    fill = "white" if known and mark is not None and not (mark < low or high < mark) else color
     ax.plot(mean, y, "D", **{"color": color, "markerfacecolor": fill, "markersize": 6} | look)
 
 
@@ -97,8 +100,10 @@ def show_case_grid(table, title=None):
     return fig
 
 
-def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
-    """Every case as a dot per class; beside it the mean and its 95 % bootstrap interval over patients.
+def show_cases(evaluation, metric="dice", seed=0, method=None):
+    """Every case as a dot per class; beside it the mean and its 95 % interval over patients.
+
+    With fewer than five patients a thin line is the range of the values, and the title says so.
 
     Parameters
     ----------
@@ -107,7 +112,7 @@ def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
         A column of ``evaluation.cases``.
     seed : int
         Of the bootstrap.
-    method : str
+    method : str, optional
         Of the interval: see :func:`unet_helpers.bootstrap_interval`.
     """
     summary = evaluation.summary(metric, seed=seed, method=method)
@@ -119,7 +124,9 @@ def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
             color = CLASS_COLORS[(x + 1) % len(CLASS_COLORS)]
             beside = x - 0.12 + 0.07 * (np.arange(len(values)) % 3 - 1)
             ax.scatter(beside, values, color=color, edgecolor="black", linewidth=0.5, s=30, zorder=3)
-            ax.plot([x + 0.16] * 2, [row["low"], row["high"]], color="black", linewidth=2)
+            wide = np.isfinite(row["low"])
+            ends = row[["low", "high"] if wide else ["min", "max"]]
+            ax.plot([x + 0.16] * 2, ends, color="black", linewidth=2 if wide else 0.8)
             ax.plot(x + 0.16, row["mean"], "D", color="black", markersize=5)
             ax.text(x + 0.21, row["mean"], f"{row['mean']:.2f}", va="center", fontsize=9)
         ax.set_xticks(range(len(summary)), summary.index)
@@ -127,14 +134,17 @@ def show_cases(evaluation, metric="dice", seed=0, method="percentile"):
         if metric in ("dice", "iou", "precision", "recall"):
             ax.set_ylim(0, 1.02)
         ax.set_ylabel({"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)"}.get(metric, metric))
-        ax.set_title(f"each dot a {evaluation.unit}; mean and 95 % interval", fontsize=9)
+        known = np.isfinite(summary["low"])
+        beside = "95 % interval" if known.all() else "range" if not known.any() else "95 % interval (thin: range)"
+        ax.set_title(f"each dot a {evaluation.unit}; mean and {beside}", fontsize=9)
     return fig
 
 
-def show_differences(tables, xlabel, limits=None, seed=0, method="percentile"):
+def show_differences(tables, xlabel, limits=None, seed=0, method=None):
     """Paired differences: one row per column of the table, a dot per patient, and the mean with its 95 % interval.
 
-    A row whose interval includes 0 is drawn hollow.
+    A row whose interval includes 0 is drawn hollow, and so is one of fewer than five patients, which has no interval.
+    Where a patient is left out, the row says how many of how many are in it.
 
     Parameters
     ----------
@@ -145,7 +155,7 @@ def show_differences(tables, xlabel, limits=None, seed=0, method="percentile"):
         Of the horizontal axis.
     seed : int
         Of the bootstrap.
-    method : str
+    method : str, optional
         Of the interval: see :func:`unet_helpers.bootstrap_interval`.
     """
     from ..evaluation.intervals import bootstrap_interval
@@ -157,6 +167,11 @@ def show_differences(tables, xlabel, limits=None, seed=0, method="percentile"):
             patients = [table[name].dropna().to_numpy() for name in table.columns]
             intervals = [bootstrap_interval(values, seed=seed, method=method) for values in patients]
             draw_rows(ax, [(v, v.mean(), *ends, color) for v, ends in zip(patients, intervals, strict=True)])
+            for y, values in enumerate(patients):
+                if len(values) < len(table):
+                    place = ax.get_yaxis_transform()
+                    count = f"{len(values)} of {len(table)}"
+                    ax.text(1.01, y - 0.1, count, transform=place, va="center", fontsize=8, color="#555555")
             ax.set(xlabel=xlabel, xlim=limits)
             ax.set_title(title, fontsize=10)
         axes[0, 0].set_yticks(range(len(names)), names)

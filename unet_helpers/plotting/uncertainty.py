@@ -1,9 +1,11 @@
 """Figures of calibration and uncertainty: reliability diagrams, and maps beside the errors."""
 
 import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from .canvas import chart, draw_errors, draw_image, figure
-from .colors import BLUE, GRAY, GREEN, PREDICTION_COLOR, TRUTH_COLOR, VERMILLION
+from .canvas import chart, draw_errors, draw_image, figure, legend_below
+from .colors import BLUE, ERROR_COLORS, GRAY, GREEN, PREDICTION_COLOR, TRUTH_COLOR, VERMILLION
 
 
 def show_reliability(curves, xlabel="confidence", ylabel="share that is right", panel=2.5):
@@ -73,14 +75,15 @@ def _columns(curve):
 
 def show_uncertainty(rows, crop=None, panel=2.2):
     """A row per slice: the image with both outlines, the errors, and maps of uncertainty, bright where uncertain.
-    Used in 12.
+
+    Used in 12. A color bar under each map, and one legend of lines and colors.
 
     Parameters
     ----------
     rows : list of dict
         ``image`` ``(H, W)`` or ``(H, W, 1)``, ``truth`` and ``predicted`` ``(H, W)`` class indices, ``maps`` a
         dict of title to ``(H, W)``, and ``spacing`` if known. A map has one scale in all rows, from 0 to the highest
-        value shown.
+        value shown, which its bar names.
     crop : int, optional
         Show a square of so many pixels around the nodule (class 2), or around the image's middle where there is none.
     panel : float
@@ -89,7 +92,8 @@ def show_uncertainty(rows, crop=None, panel=2.2):
     titles = list(rows[0]["maps"])
     parts = [_around(row["truth"] == 2, crop) for row in rows]
     shown = {title: [row["maps"][title][part] for row, part in zip(rows, parts, strict=True)] for title in titles}
-    with figure(len(rows), 2 + len(titles), panel=panel) as (fig, axes):
+    # the bars and the legend need a strip below
+    with figure(len(rows), 2 + len(titles), panel=panel, height=panel * len(rows) + 0.6) as (fig, axes):
         for i, (row, line) in enumerate(zip(rows, axes, strict=True)):
             part = parts[i]
             image, truth, predicted = (np.squeeze(row[name])[part] for name in ("image", "truth", "predicted"))
@@ -105,6 +109,18 @@ def show_uncertainty(rows, crop=None, panel=2.2):
                 _draw_outlines(ax, truth == 2, None)
                 ax.set_title(title if i == 0 else "", fontsize=9)
                 ax.set_axis_off()
+        for column, title in zip(axes[:, 2:].T, titles, strict=True):
+            top = float(np.max(shown[title]) or 1)
+            look = {"location": "bottom", "shrink": 0.8, "aspect": 18, "pad": 0.02}
+            bar = fig.colorbar(column[-1].images[0], ax=list(column), **look)
+            bar.set_ticks([0, top], labels=["0", f"{top:.2g}"])
+            bar.ax.tick_params(labelsize=7, length=2)
+        lines = [
+            Line2D([], [], color=TRUTH_COLOR, label="ground truth"),
+            Line2D([], [], color=PREDICTION_COLOR, linestyle="dashed", label="prediction"),
+        ]
+        names = {"false negative": "missed", "false positive": "too much"}
+        legend_below(fig, lines + [Patch(color=ERROR_COLORS[kind], label=name) for kind, name in names.items()])
     return fig
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from ..evaluation.intervals import FEWEST_PATIENTS, METHODS, RECOMMENDED
 from ..files.paths import atomic_path, user_path
 from ..plotting.canvas import show_predictions
 
@@ -45,9 +46,10 @@ def write_report(folder, data, evaluation, predictions, by_slice, notes=()):
         fig.savefig(temporary, dpi=110)
 
     lines = [f"# Segmentation report: {data.name}", "", "```", str(data), "```", ""]
-    lines += [f"Test set, one case is one {evaluation.unit}; intervals: 95 %, bootstrap over patients.", ""]
-    for metric in ("dice", "iou"):
-        lines += [f"## {metric}", "", *markdown_table(evaluation.summary(metric).round(3).reset_index()), ""]
+    summaries = {metric: evaluation.summary(metric) for metric in ("dice", "iou")}
+    lines += [f"Test set, one case is one {evaluation.unit}. {_ends_in_words(summaries.values())}", ""]
+    for metric, summary in summaries.items():
+        lines += [f"## {metric}", "", *markdown_table(summary.round(3).reset_index()), ""]
     lines += ["## Slice by slice", "", *markdown_table(by_slice.round(3).reset_index(names="class")), ""]
     lines += [f"- {note}" for note in notes]
     lines += ["", "![The slices with the most wrong pixels](worst_cases.png)", ""]
@@ -64,9 +66,19 @@ def worst_slices(subset, predictions, count):
     return np.argsort(-wrong, kind="stable")[:count]
 
 
+def _ends_in_words(summaries):
+    """What stands beside the means in tables of :meth:`Evaluation.summary`: interval, range, or both."""
+    known = [bool(there) for summary in summaries for there in summary["low"].notna()]
+    too_few = f"fewer than {FEWEST_PATIENTS} patients are too few for an interval: read min to max, their range."
+    interval = f"low to high: 95 % interval of the mean over patients, {METHODS[RECOMMENDED]}."
+    if all(known):
+        return interval
+    return f"{interval} Where there is none, {too_few}" if any(known) else too_few.capitalize()
+
+
 def markdown_table(table):
-    """A pandas table as lines of Markdown."""
-    rows = [[str(value) for value in row] for row in table.itertuples(index=False)]
+    """A pandas table as lines of Markdown; what is not there (nan) is a dash."""
+    rows = [["–" if pd.isna(value) else str(value) for value in row] for row in table.itertuples(index=False)]
     header = [str(column) for column in table.columns]
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
@@ -88,15 +100,9 @@ CARD_SECTIONS = tuple(name for name in CARD if name not in ("Metrics", "Quantita
 
 METRICS = {"dice": "Dice", "iou": "IoU", "hd95": "HD95 (mm)", "surface_dice": "surface Dice"}
 DISTANCES = ("hd", "hd95", "asd")
-INTERVALS = {
-    "percentile": "percentile bootstrap",
-    "bca": "BCa bootstrap",
-    "studentized": "studentized bootstrap",
-    "t": "Student's t",
-}
 
 
-def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method="studentized"):
+def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method=None):
     """A model card (Mitchell et al. 2019) whose numbers come from an evaluation, and whose words from a person.
     Used in 05.
 
@@ -108,14 +114,15 @@ def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method="
         One text for each of :data:`CARD_SECTIONS`.
     metrics : sequence of str
         Columns of ``evaluation.cases``: ratios, or distances in mm.
-    method : str
+    method : str, optional
         Of the intervals, as in :func:`unet_helpers.bootstrap_interval`.
 
     Returns
     -------
     str
         Markdown: the nine sections in the order of the paper. "Metrics" says unit, number of patients and what happens
-        to undefined cases; "Quantitative analyses" holds a table and counts the failures of each class: cases
+        to undefined cases; "Quantitative analyses" holds a table, in which fewer than five patients get their range
+        and no interval, and counts the failures of each class: cases
         in which all of it was missed, and cases without it in which some was predicted.
 
     Raises
@@ -136,10 +143,17 @@ def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method="
     analyses = [f"{cases}{patients} patients.", ""]
     analyses += [*markdown_table(_card_table(evaluation, metrics, method)), ""]
     analyses += [f"- {line}" for line in _failures(evaluation)]
+    measured = (
+        f"{', '.join(METRICS.get(key, key) for key in metrics)} of each class, one value for each {evaluation.unit}; "
+        f"mean over those that have a value, with a 95 % interval over patients ({METHODS[method or RECOMMENDED]}), or "
+        f"the range of the values where fewer than {FEWEST_PATIENTS} patients have one. Undefined values are left out "
+        "and counted."
+    )
+    if "hd95" in metrics and evaluation.unit != "case":
+        measured += " HD95 is measured in the plane of each slice and averaged over the slices in which both masks "
+        measured += "have the class: it is no distance in space, and a missed object does not count in it."
     filled = words | {
-        "Metrics": f"{', '.join(METRICS.get(key, key) for key in metrics)} of each class, one value for each "
-        f"{evaluation.unit}; mean over those that have a value, with a 95 % interval over patients "
-        f"({INTERVALS[method]}). Undefined values are left out and counted.",
+        "Metrics": measured,
         "Quantitative analyses": "\n".join(analyses),
     }
     return "\n\n".join(f"**{name}.** {filled[name].strip()}" for name in CARD)
@@ -149,13 +163,20 @@ def _card_table(evaluation, metrics, method):
     rows = []
     for key in metrics:
         for name, row in evaluation.summary(key, method=method).iterrows():
-            # with few cases an interval may reach beyond what is possible
-            row["low"], row["high"] = np.clip(row[["low", "high"]], 0, np.inf if key in DISTANCES else 1)
-            mean, low, high, median = (_two_digits(row[column]) for column in ("mean", "low", "high", "median"))
-            interval = f"{low} to {high}" if np.isfinite(row["low"]) else "–"
+            if np.isfinite(row["low"]):
+                # with few cases an interval may reach beyond what is possible
+                ends = np.clip(row[["low", "high"]], 0, np.inf if key in DISTANCES else 1)
+                beside = " to ".join(map(_two_digits, ends))
+            elif row["cases"] > 1:
+                beside = f"range {_two_digits(row['min'])} to {_two_digits(row['max'])}"
+            else:
+                beside = "–"
             counts = int(row["cases"]), int(row["undefined"])
-            rows.append((name, METRICS.get(key, key), mean, interval, median, *counts))
+            values = _two_digits(row["mean"]), beside, _two_digits(row["median"])
+            rows.append((name, METRICS.get(key, key), *values, *counts))
     columns = ["class", "metric", "mean", "95 % interval", "median", "with a value", "undefined"]
+    if any(row[3].startswith("range") for row in rows):
+        columns[3] = "95 % interval, or range"
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..data.grays import ChannelGrays
 from ..data.preprocessing import resize_image
 from ..files.images import read_file
 from ..files.pairing import DECISIONS, is_mask_name, natural_key
-from ..files.paths import READABLE, DataError, atomic_path, stem_of, suffix_of, user_path
+from ..files.paths import READABLE, DataError, atomic_path, is_part, stem_of, suffix_of, user_path
 from ..files.scans import dicom_files, read_series
+from ..files.volumes import in_series, read_volume
 from ..files.write_back import mask_suffix, write_mask_like
 from ..plotting import show_images
 from .runs import load_run
@@ -57,9 +59,12 @@ def segment(kept, source):
         spacing, one slice or a volume.
     """
     source = user_path(source)
-    reading = read_series(source) if source.is_dir() else read_file(source)
     if kept.seen is None:
         raise DataError("this network was trained on the phantom, which comes from no file; train on a folder")
+    if not source.is_dir():
+        reading = read_file(source)
+    else:
+        reading = read_volume(source) if _saw_volumes(kept) else read_series(source)
     side = kept.side
     scaled = kept.seen.prepare(reading, source, side)
     shape = scaled.shape[1:3]
@@ -71,11 +76,16 @@ def segment(kept, source):
     return Segmented(source, scaled, decide(probabilities, kept.point), reading.spacing)
 
 
+def _saw_volumes(kept):
+    """Whether the training volumes were cut into axial slices; else a series keeps the plane in which it was taken."""
+    return isinstance(kept.seen.origin.grays, ChannelGrays)
+
+
 def list_images(folder):
     """The images of a folder, and what else lies in it with the reason why it is none.
 
-    An image is a readable file that is not named as a mask, or a folder with DICOM files; a folder whose own files are
-    the slices of one series is that series.
+    An image is a readable file that is not named as a mask, or a folder with DICOM files, at any depth; a folder whose
+    own files are the slices of one series is that series.
 
     Returns
     -------
@@ -87,13 +97,21 @@ def list_images(folder):
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     images, others = [], []
     files, _ = dicom_files(folder)
+    names = {path.name for path in folder.iterdir()}
     if len(files) > 1:
         images.append(folder)
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
-        if path.name.startswith(".") or path.name == DECISIONS or (path in files and len(files) > 1):
+        if (
+            path.name.startswith(".")
+            or path.name == DECISIONS
+            or is_part(path.name, names)
+            or (path in files and len(files) > 1)
+        ):
             continue
         if path.is_dir():
-            images.append(path) if dicom_files(path)[0] else others.append((path, "a folder without DICOM files"))
+            found = series_folders(path)
+            images += found
+            others += [] if found else [(path, "a folder without DICOM files")]
         elif suffix_of(path) not in READABLE and path not in files:
             others.append((path, "no format that is read here"))
         elif is_mask_name(path):
@@ -105,6 +123,14 @@ def list_images(folder):
             f"folder '{folder}' holds no image that is read here ({', '.join(READABLE)}); is it the right one?"
         )
     return images, others
+
+
+def series_folders(folder):
+    """The folders from this one downward that hold DICOM files, in natural order."""
+    found = [folder] if dicom_files(folder)[0] else []
+    for path in sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda path: natural_key(path.name)):
+        found += [] if path.name.startswith(".") else series_folders(path)
+    return found
 
 
 def segment_folder(run, folder, out, progress=None):
@@ -149,6 +175,8 @@ def segment_files(kept, images, out, others=(), progress=None):
         else:
             outcome = ""
             mask = found.masks if len(found.masks) > 1 else found.masks[0]
+            if source.is_dir() and _saw_volumes(kept):
+                mask = in_series(found.masks, source)
             write_mask_like(out / (names[source] + mask_suffix(source)), mask, source)
             rows += _rows(found, kept.class_names)
             if len(shown) < SHOWN:
@@ -178,7 +206,7 @@ def write_test_masks(kept, data, out):
 
 def _names(images):
     """A name for the mask of each image: that of the file, with its folders where files share one."""
-    stems = {path: stem_of(path) for path in images}
+    stems = {path: path.name if path.is_dir() else stem_of(path) for path in images}
     if len(set(stems.values())) == len(images):
         return stems
     above = Path(os.path.commonpath([path.parent for path in images]))

@@ -52,9 +52,12 @@ def default_options(source):
     options["fractions"] = (0.7, 0.15, 0.15) if layout == "lidc" else (0.6, 0.2, 0.2)
     if layout == "lidc":
         return {**options, "consensus": 2}
-    if layout in ("dsb2018", "decathlon", "brats", "volumes", "nnunet", "cellpose"):
+    if layout in ("dsb2018", "decathlon", "brats", "volumes", "dicom", "nnunet", "cellpose"):
         options.setdefault("size", 128)  # their images differ in size, or are too large for a first run
-    if layout in ("pairs", "suffixes", "volumes", "nnunet", "patients", "classes", "train_test", "folders_of_suffixes"):
+    if layout in (
+        *("pairs", "suffixes", "volumes", "dicom", "nnunet", "patients", "classes", "train_test"),
+        "folders_of_suffixes",
+    ):
         options["problems"] = "leave_out"
     if _is_of_the_series(source):
         options["class_names"] = ("background", "lung", "nodule")
