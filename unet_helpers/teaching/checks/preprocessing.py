@@ -63,7 +63,7 @@ def _hu(gray, level, width):
     return (gray - 0.5) * width + level
 
 
-def wrong_hu(gray, level, width):
+def _wrong_hu(gray, level, width):
     """What comes out for HU by a mistake; 09 has this exercise too."""
     stretched, right = gray * width, _hu(gray, level, width)
     windowed = [_gray(gray, level, width), (gray - level + width / 2) / width]
@@ -97,7 +97,7 @@ def wrong_hu(gray, level, width):
 def compare_hu(function, cases):
     """Hold a function of (gray, level, width) against the HU that a window showed as this gray; ``cases`` of these."""
     formula = "Solve gray = (HU - (level - width / 2)) / width for HU."
-    compare(function, _hu, _named(cases), wrong_hu, formula, several=EACH, tolerance=0.01)
+    compare(function, _hu, _named(cases), _wrong_hu, formula, several=EACH, tolerance=0.01)
 
 
 @exercise
