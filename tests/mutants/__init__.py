@@ -137,13 +137,13 @@ def _of_numbers(turn):
 
 
 def _of_rows(turn):
-    """For arrays of at least one dimension, lists and tuples."""
-    return lambda result: (
-        turn(result)
-        if (isinstance(result, np.ndarray) and result.ndim and len(result) > 1)
-        or (isinstance(result, (list, tuple)) and len(result) > 1)
-        else NotImplemented
-    )
+    """For arrays of at least one dimension, lists and tuples, of several rows."""
+
+    def turned(result):
+        rows = isinstance(result, (list, tuple)) or (isinstance(result, np.ndarray) and result.ndim > 0)
+        return turn(result) if rows and len(result) > 1 else NotImplemented
+
+    return turned
 
 
 TURNS = {

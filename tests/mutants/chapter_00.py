@@ -1,6 +1,7 @@
 """Notebook 00."""
 
 import numpy as np
+from scipy import ndimage
 
 from mutants import Exercise
 from unet_helpers.teaching.checks import first_segmentation as check
@@ -41,16 +42,21 @@ EXERCISES = [
             "by sorting": lambda p: np.argsort(p, axis=-1)[..., -1],
         },
         wrong={
+            "nine tenths of the highest": (
+                lambda p: (p >= 0.9 * p.max(axis=-1, keepdims=True)).argmax(axis=-1),
+                "the highest of its",
+            ),
+            "smoothed over neighbors": (lambda p: ndimage.median_filter(p.argmax(axis=-1), 3), "the highest of its"),
             "the probability itself": (lambda p: p.max(axis=-1), "highest probabilities themselves"),
             "the first axis": (lambda p: p.argmax(axis=0), "on the last axis"),
             "axis 1": (lambda p: p.argmax(axis=1), "on the last axis"),
             "axis 3": (lambda p: p.argmax(axis=3), "AxisError"),
             "over everything": (lambda p: p.argmax(), "on the last axis"),
             "rounded": (lambda p: p.round(), "on the last axis"),
-            "the least": (lambda p: p.argmin(axis=-1), "the highest of them"),
-            "above one half": (lambda p: (p > 0.5).argmax(axis=-1), "the highest of them"),
-            "only three classes": (lambda p: p[..., :3].argmax(axis=-1), "the highest of them"),
-            "never background": (lambda p: p[..., 1:].argmax(axis=-1) + 1, "the highest of them"),
+            "the least": (lambda p: p.argmin(axis=-1), "the lowest"),
+            "above one half": (lambda p: (p > 0.5).argmax(axis=-1), "the highest of its"),
+            "only three classes": (lambda p: p[..., :3].argmax(axis=-1), "the highest of its"),
+            "never background": (lambda p: p[..., 1:].argmax(axis=-1) + 1, "the highest of its"),
             "numbered from 1": (lambda p: p.argmax(axis=-1) + 1, "numbered from 0"),
             "as floats": (lambda p: p.argmax(axis=-1).astype(float), "whole numbers"),
             "one-hot": (lambda p: (p == p.max(axis=-1, keepdims=True)).astype(int), "on the last axis"),
@@ -63,6 +69,12 @@ EXERCISES = [
         check.dice,
         right={"counts": overlap, "pixel by pixel": counted},
         wrong={
+            "smoothed by a thousandth": (
+                lambda a, b: (2 * (a & b).sum() + 1e-3) / (a.sum() + b.sum() + 1e-3),
+                "Twice the shared",
+            ),
+            "two digits": (lambda a, b: round(overlap(a, b), 2), "It is rounded"),
+            "the geometric mean of the sizes": (lambda a, b: (a & b).sum() / np.sqrt(a.sum() * b.sum()), "added up"),
             "IoU": (lambda a, b: (a & b).sum() / (a | b).sum(), "That is the IoU"),
             "half of it": (lambda a, b: (a & b).sum() / (a.sum() + b.sum()), "shared pixels twice"),
             "divided by those in either": (lambda a, b: 2 * (a & b).sum() / (a | b).sum(), "added up"),

@@ -88,6 +88,18 @@ EXERCISES = [
             "zeros in front stripped": by_patient(lambda patient: patient.lstrip("0")),
         },
         wrong={
+            "two numbers apart": (
+                lambda pairs: sum(abs(key(i)[0] - key(m)[0]) > 1 for i, m in pairs),
+                "ID_4_Z_3 with ID_0005_Z_0003",
+            ),
+            "each two patients once": (
+                lambda pairs: len({(key(i)[0], key(m)[0]) for i, m in pairs if key(i)[0] != key(m)[0]}),
+                "Every one of these pairs counts",
+            ),
+            "with the mask before": (
+                lambda pairs: sum(key(pairs[k][0])[0] != key(pairs[k - 1][1])[0] for k in range(len(pairs))),
+                "Every one of these pairs counts",
+            ),
             "whole names": (lambda pairs: sum(i.name != m.name for i, m in pairs), "whole names as text"),
             "patients as text": (lambda pairs: sum(i.name[:7] != m.name[:7] for i, m in pairs), "as text"),
             "characters at fixed places": (lambda pairs: sum(i.name[3:7] != m.name[3:7] for i, m in pairs), "as text"),
@@ -154,6 +166,9 @@ EXERCISES = [
             "the whole name of the mask": lambda name: "ID_{:04d}_Z_{:04d}_mask2.png".format(*numbers(name)),
         },
         wrong={
+            "31 times the patient": (as_number(31), "two patients"),
+            "in 32 bits": (lambda name: float(np.float32(as_number(1e5)(name))), "two slices of one patient"),
+            "up to a thousand": (lambda name: tuple(one % 1000 for one in numbers(name)), "two slices of one patient"),
             "the whole name": (lambda name: name, "whole name"),
             "all three numbers": (lambda name: tuple(int(n) for n in re.findall(r"\d+", name)), "look for ID_ and Z_"),
             "the first two numbers": (

@@ -270,6 +270,11 @@ EXERCISES = [
             "a NumPy number": lambda size, depth: np.ceil(size / 2**depth) * 2**depth,
         },
         wrong={
+            "nearly rounded up": (
+                lambda size, depth: round(size / 2**depth + 0.49) * 2**depth,
+                "for size 129 and depth 7",
+            ),
+            "in 16 bits": (lambda size, depth: int(np.ceil(np.float16(size) / 2**depth)) * 2**depth, "for size 4097"),
             "rounded down": (lambda size, depth: size // 2**depth * 2**depth, "rounded down"),
             "rounded to the nearest": (lambda size, depth: round(size / 2**depth) * 2**depth, "never go below"),
             "always one more": (lambda size, depth: (size // 2**depth + 1) * 2**depth, "needs no padding"),
@@ -280,7 +285,7 @@ EXERCISES = [
             "one halving more": (lambda size, depth: rounded_up(size, depth + 1), "smallest multiple"),
             "the next even number": (lambda size, depth: size + size % 2, "smallest multiple"),
             "the next power of two": (lambda size, depth: 2 ** math.ceil(math.log2(size)), "need not be a power of 2"),
-            "at least 16": (lambda size, depth: max(16, rounded_up(size, depth)), "smallest multiple"),
+            "at least 16": (lambda size, depth: max(16, rounded_up(size, depth)), "rounded to 16"),
             "the rest": (lambda size, depth: -size % 2**depth, "give the new size"),
             "the size at the bottom": (lambda size, depth: math.ceil(size / 2**depth), "size at the bottom"),
             "the size itself": (lambda size, depth: size, "cannot be halved so often"),

@@ -131,11 +131,12 @@ EXERCISES = [
             "counted": lambda slices, size: len(range(0, slices, size)),
         },
         wrong={
+            "a little less, rounded up": (lambda slices, size: math.ceil(slices / size - 1e-4), "One slice left"),
             "rounded down": (lambda slices, size: slices // size, "rounded down"),
             "cut": (lambda slices, size: int(slices / size), "rounded down"),
             "rounded down, at least one": (lambda slices, size: max(1, slices // size), "rounded down"),
             "rounded to the nearest": (lambda slices, size: round(slices / size), "to the nearest"),
-            "rounded half up": (lambda slices, size: int(slices / size + 0.5), "round up"),
+            "rounded half up": (lambda slices, size: int(slices / size + 0.5), "to the nearest"),
             "nine tenths added": (lambda slices, size: int(slices / size + 0.9), "One slice left"),
             "nearly one added": (lambda slices, size: int(slices / size + 0.99), "One slice left"),
             "very nearly one added": (lambda slices, size: int(slices / size + 0.999), "One slice left"),

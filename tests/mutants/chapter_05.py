@@ -201,6 +201,12 @@ EXERCISES = [
             "the harmonic mean where something is shared": lambda *n: harmonic_mean(*n) if n[0] or not any(n) else 0,
         },
         wrong={
+            "F2": (lambda tp, fp, fn: 5 * tp / (5 * tp + fp + 4 * fn) if tp + fp + fn else NAN, "Twice the shared"),
+            "the smaller of precision and recall": (
+                lambda tp, fp, fn: min(tp / max(tp + fp, 1), tp / max(tp + fn, 1)) if tp + fp + fn else NAN,
+                "Twice the shared",
+            ),
+            "infinite for nothing": (lambda *n: dice(*n) if any(n) else math.inf, "0/0 has no value"),
             "text": (lambda *n: str(dice(*n)), "a number was expected"),
             "text for the empty masks": (lambda *n: dice(*n) if any(n) else "nan", "a number was expected, not 'nan'"),
             "IoU": (lambda tp, fp, fn: ratio(tp, tp + fp + fn), "You wrote the IoU"),
@@ -228,7 +234,7 @@ EXERCISES = [
             "percent": (lambda *n: 100 * dice(*n), "sizes of both masks"),
             "FP counts twice": (lambda tp, fp, fn: ratio(2 * tp, 2 * tp + 2 * fp + fn), "sizes of both masks"),
             "the loss": (lambda *n: 1 - dice(*n), "sizes of both masks"),
-            "the example": (lambda *n: 2 / 3, "5, 1, 3 it gives 0.667"),
+            "the example": (lambda *n: 2 / 3, "5, 1, 3 it gives 0.6667"),
         },
     ),
     Exercise(
@@ -284,7 +290,7 @@ EXERCISES = [
             "turned over": (lambda a, p, r: 1 / foreground(a, p, r), "divided by wrong per true pixel"),
             "multiplied": (lambda a, p, r: (1 - a) * ((1 - r) + r * (1 - p) / p), "divided by"),
             "the F1": (lambda a, p, r: 2 * p * r / (p + r), "divided by"),
-            "a quarter": (lambda a, p, r: 0.25, "it gives 0.250"),
+            "a quarter": (lambda a, p, r: 0.25, "It gives the same in all cases"),
             "rounded": (lambda *n: round(foreground(*n), 2), "rounding is for print"),
             "percent": (lambda *n: 100 * foreground(*n), "not percent"),
             "text": (lambda *n: f"{foreground(*n):.3f}", "a number was expected"),
@@ -295,6 +301,8 @@ EXERCISES = [
         check.iou_with_policy,
         right={"sums": iou, "sets": iou_of_sets, "counts": iou_of_counts},
         wrong={
+            "0 counts as no policy": (lambda t, p, empty: iou(t, p, empty or NAN), "Return what the caller chose"),
+            "the policy without its sign": (lambda t, p, empty: iou(t, p, abs(empty)), "Return what the caller chose"),
             "empty if nothing is predicted": (lambda t, p, e: iou(t, p, e) if p.any() else e, "*two* empty masks"),
             "empty if nothing is true": (lambda t, p, e: iou(t, p, e) if t.any() else e, "*two* empty masks"),
             "empty if nothing is shared and both are as large": (
@@ -302,7 +310,7 @@ EXERCISES = [
                 "*two* empty masks",
             ),
             "empty if nothing is shared": (lambda t, p, e: iou(t, p, e) if (t & p).any() else e, "*two* empty masks"),
-            "nan if one is empty": (lambda t, p, e: iou(t, p, e) if t.any() and p.any() else NAN, "*two* empty masks"),
+            "nan if one is empty": (lambda t, p, e: iou(t, p, e) if t.any() and p.any() else NAN, "*both* are empty"),
             "Dice": (lambda t, p, e: ratio(2 * (t & p).sum(), t.sum() + p.sum(), e), "That is Dice"),
             "recall": (lambda t, p, e: ratio((t & p).sum(), t.sum(), e if not p.any() else 0), "truth that was found"),
             "precision": (lambda t, p, e: ratio((t & p).sum(), p.sum(), 0), "share of the prediction"),

@@ -60,6 +60,8 @@ EXERCISES = [
             "an index of truth": soft_of_bool,
         },
         wrong={
+            "in 16 bits": (lambda y, p: float(np.float16(soft(y, p))), "Above the line"),
+            "probabilities from 0.01 to 0.99": (lambda y, p: soft(y, np.clip(p, 0.01, 0.99)), "Above the line"),
             "the overlap": (lambda y, p: 1 - soft(y, p), "1 minus it"),
             "its sign": (lambda y, p: -soft(y, p), "Above the line"),
             "no smoothing": (lambda y, p: soft(y, p, 0, 0), "missing above and below"),
@@ -175,6 +177,7 @@ EXERCISES = [
             "a NumPy number": lambda w: np.float32(1) / np.float32(w + 1),
         },
         wrong={
+            "weights up to 100": (lambda w: 1 / (1 + min(w, 100)), "for weight 150.75"),
             "no weight of the background": (lambda w: 1 / w, "has a weight too"),
             "the other side": (lambda w: w / (1 + w), "other side"),
             "half of it": (lambda w: 0.5 / w, "shrinks as well"),

@@ -81,6 +81,14 @@ EXERCISES = [
         check.volume,
         right={"sum and product": counted, "in centimeters": in_centimeters, "slice by slice": slice_by_slice},
         wrong={
+            "slices counted in uint8": (
+                lambda mask, spacing: sum(int(one.sum(dtype=np.uint8)) for one in mask) * np.prod(spacing) / 1000,
+                "Count the voxels",
+            ),
+            "counted in 16 bits": (
+                lambda mask, spacing: float(mask.sum(dtype=np.float16)) * np.prod(spacing) / 1000,
+                "Count the voxels",
+            ),
             "voxels": (lambda mask, spacing: mask.sum(), "counts voxels"),
             "voxels as ml": (lambda mask, spacing: mask.sum() / 1000, "counts voxels"),
             "mm³": (lambda mask, spacing: mask.sum() * np.prod(spacing), "mm³"),
@@ -113,10 +121,10 @@ EXERCISES = [
             "cut to a whole number": (turned(int), "rounded"),
             "rounded up": (turned(math.ceil), "rounded"),
             "whole lengths": (lambda mask, spacing: counted(mask, np.array(spacing, int)), "Count the voxels"),
-            "nan when empty": (lambda mask, spacing: counted(mask, spacing) or np.nan, "its volume is 0 ml"),
+            "nan when empty": (lambda mask, spacing: counted(mask, spacing) or np.nan, "a volume of 0 ml"),
             "at least one voxel": (
                 lambda mask, spacing: max(mask.sum(), 1) * np.prod(spacing) / 1000,
-                "its volume is 0 ml",
+                "a volume of 0 ml",
             ),
             "a constant": (lambda mask, spacing: 0.7, "Count the voxels"),
             "per slice": (lambda mask, spacing: mask.sum(axis=(1, 2)) * np.prod(spacing) / 1000, "not an array"),
@@ -133,6 +141,7 @@ EXERCISES = [
             "a NumPy number": lambda patch, border: np.float64(border) / (patch / 2),
         },
         wrong={
+            "eighths": (lambda patch, border: math.ceil(8 * share(patch, border)) / 8, "smaller overlap"),
             "voxels": (lambda patch, border: 2 * border, "Those are voxels"),
             "border": (lambda patch, border: border, "Those are voxels"),
             "percent": (lambda patch, border: 200 * border / patch, "in percent"),
@@ -165,6 +174,11 @@ EXERCISES = [
         check.receptive_field,
         right={"walked down": field(), "walked up": from_below, "a sum over the steps": sum_of_steps},
         wrong={
+            "three levels at most": (
+                lambda f, s: field(factors=lambda given: given[:3])(f, s),
+                "last pooling is missing",
+            ),
+            "whole spacing": (lambda f, s: field()(f, int(s) or s), "for poolings by (2, 4, 1, 2) and 1.25 mm"),
             "voxels": (field(mm=False), "number of voxels"),
             "divided by the spacing": (lambda f, s: field(mm=False)(f, s) / s, "Multiply by the spacing"),
             "step stays": (field(grow=False), "let step grow"),

@@ -160,9 +160,22 @@ EXERCISES = [
             "the package's": iou_table,
         },
         wrong={
+            "counted in uint8": (
+                lambda true, found: np.array(
+                    [
+                        [
+                            np.sum((true == t) & (found == f), dtype=np.uint8)
+                            / np.sum((true == t) | (found == f), dtype=np.uint8)
+                            for f in range(1, found.max() + 1)
+                        ]
+                        for t in range(1, true.max() + 1)
+                    ]
+                ).reshape(true.max(), found.max()),
+                "3 true and 120 predicted",
+            ),
             "transposed": (lambda true, found: iou_table(found, true), "exchanged"),
             "transposed at the end": (of_table(np.transpose), "exchanged"),
-            "with background": (pairs(union, background=True), "0 is background"),
+            "with background": (pairs(union, background=True), "none for 0, the background"),
             "base 10": (by_code(10), "Shared pixels, divided"),
             "base 100": (by_code(100), "Shared pixels, divided"),
             "codes in uint8": (by_code(lambda found: int(found.max()) + 1, np.uint8), "Shared pixels, divided"),
@@ -183,14 +196,14 @@ EXERCISES = [
             "one digit": (of_table(lambda ious: ious.round(1)), "It is rounded"),
             "two digits": (of_table(lambda ious: ious.round(2)), "It is rounded"),
             "matches": (of_table(lambda ious: (ious >= 0.5).astype(int)), "a match comes later"),
-            "matches as truth values": (of_table(lambda ious: ious >= 0.5), "give the IoU of each pair"),
+            "matches as truth values": (of_table(lambda ious: ious >= 0.5), "numbers were expected"),
             "cut at 0.5": (of_table(lambda ious: np.where(ious < 0.5, 0, ious)), "Shared pixels, divided"),
             "a third": (of_table(lambda ious: ious / 3), "Shared pixels, divided"),
-            "as text": (of_table(lambda ious: ious.astype(str)), "give the IoU of each pair"),
+            "as text": (of_table(lambda ious: ious.astype(str)), "numbers were expected"),
             "a square table": (of_table(lambda ious: ious[: ious.shape[1], : len(ious)]), "it gives shape"),
             "at least one object": (
                 lambda true, found: np.zeros((true.max(), 1)) if not found.any() else loops(true, found),
-                "2 true and 0 predicted objects it gives shape (2, 1)",
+                "2 true and 0 predicted objects, it gives shape (2, 1)",
             ),
             "in place": (erases, "changes what it is given"),
             "no such thing": (lambda true, found: true.nothing, "AttributeError"),
@@ -201,6 +214,11 @@ EXERCISES = [
         check.quality,
         right={"in one line": pq, "SQ times RQ": sq_times_rq, "by loop": by_loop},
         wrong={
+            "the larger IoUs": (lambda i, t, p: sum(one for one in i if one > 0.55) / ((t + p) / 2), "SQ is the mean"),
+            "halves cut off": (
+                lambda i, t, p: sum(i) / (len(i) + (t - len(i)) // 2 + (p - len(i)) // 2),
+                "SQ is the mean",
+            ),
             "SQ": (lambda ious, true, predicted: sum(ious) / len(ious), "That is SQ"),
             "RQ": (lambda ious, true, predicted: len(ious) / ((true + predicted) / 2), "That is RQ"),
             "missed and false in full": (lambda i, t, p: sum(i) / (t + p - len(i)), "one half each"),

@@ -88,6 +88,7 @@ EXERCISES = [
             "a list": lambda gradients, sizes: weighted(gradients, sizes).tolist(),
         },
         wrong={
+            "weighted by roots": (lambda gradients, sizes: weighted(gradients, np.sqrt(sizes)), "share of the slices"),
             "the plain mean": (lambda gradients, sizes: np.mean(gradients, axis=0), "the plain mean"),
             "the sum": (lambda gradients, sizes: np.sum(gradients, axis=0), "That is the sum"),
             "not divided": (lambda gradients, sizes: weighted(gradients, sizes) * sum(sizes), "number of all slices"),
@@ -120,12 +121,12 @@ EXERCISES = [
             "two parts": (lambda gradients, sizes: weighted(gradients[:2], sizes[:2]), "5 and 3 and 8 slices"),
             "two parts, written out": (
                 lambda gradients, sizes: (sizes[0] * gradients[0] + sizes[1] * gradients[1]) / (sizes[0] + sizes[1]),
-                "IndexError",
+                "share of the slices",
             ),
-            "whole numbers": (lambda gradients, sizes: weighted(gradients, sizes).round(), "share of the slices"),
-            "rounded": (lambda gradients, sizes: weighted(gradients, sizes).round(2), "share of the slices"),
+            "whole numbers": (lambda gradients, sizes: weighted(gradients, sizes).round(), "It is rounded"),
+            "rounded": (lambda gradients, sizes: weighted(gradients, sizes).round(2), "It is rounded"),
             "absolute": (lambda gradients, sizes: np.abs(weighted(gradients, sizes)), "share of the slices"),
-            "text": (lambda gradients, sizes: weighted(gradients, sizes).astype(str), "no numbers"),
+            "text": (lambda gradients, sizes: weighted(gradients, sizes).astype(str), "numbers were expected"),
             "added to the first gradient": (added_in_place, "changes what it is given"),
         },
     ),
@@ -142,6 +143,14 @@ EXERCISES = [
             "shuffled by a seed": lambda patients, workers, rank: shuffled(patients, seed=0)[rank::workers],
         },
         wrong={
+            "by twelfths of the number in the name": (
+                lambda patients, workers, rank: [p for p in patients if int(p[1:]) // 12 % workers == rank],
+                "23 patients for 6 workers",
+            ),
+            "whole rounds only": (
+                lambda patients, workers, rank: patients[: len(patients) // workers * workers][rank::workers],
+                "is in no shard",
+            ),
             "all": (lambda patients, workers, rank: patients, "more than one shard"),
             "one": (lambda patients, workers, rank: [patients[rank]], "is in no shard"),
             "one as text": (lambda patients, workers, rank: patients[rank], "gets a str"),
@@ -210,6 +219,11 @@ EXERCISES = [
             "NumPy": lambda one, many, workers: np.divide(one, np.multiply(many, workers)),
         },
         wrong={
+            "below 1 always": (lambda one, many, workers: min(share(one, many, workers), 0.999), "8 s alone and 4 s"),
+            "workers as a power of 2": (
+                lambda one, many, workers: one / many / 2 ** round(np.log2(workers)),
+                "7 s alone and 3 s on 5 workers",
+            ),
             "the speed-up": (lambda one, many, workers: one / many, "That is the speed-up"),
             "the time left": (lambda one, many, workers: many / one, "share of time that is left"),
             "upside down": (lambda one, many, workers: workers * many / one, "upside down"),
@@ -221,7 +235,7 @@ EXERCISES = [
             "the others only": (lambda one, many, workers: one / many / (workers - 1), "first worker counts too"),
             "two workers always": (lambda one, many, workers: one / (2 * many), "worker-seconds"),
             "rounded": (lambda one, many, workers: round(share(one, many, workers), 2), "It is rounded"),
-            "rounded to one digit": (lambda one, many, workers: round(share(one, many, workers), 1), "worker-seconds"),
+            "rounded to one digit": (lambda one, many, workers: round(share(one, many, workers), 1), "It is rounded"),
             "whole numbers": (lambda one, many, workers: one // (workers * many), "worker-seconds"),
             "added": (lambda one, many, workers: one / (workers + many), "worker-seconds"),
             "multiplied by the time": (lambda one, many, workers: one / workers * many, "worker-seconds"),

@@ -25,6 +25,8 @@ EXERCISES = [
             "compiled": re.compile(r"(PAT\d+)"),
         },
         wrong={
+            "digits after any other": (r"PAT.(\d+)", "it finds '042', but the patient is 'PAT1042'."),
+            "zeros at the end left out": (r"PAT(\d+?)0*_", "the patient is 'PAT4200'."),
             "no group": (r"PAT\d+", "parentheses"),
             "two groups": (r"(PAT)(\d+)", "has 2 groups"),
             "with the date": (r"^(\d+_PAT\d+)", "examined twice"),
@@ -100,6 +102,7 @@ EXERCISES = [
             "a list": [np.float64(0.76), 0.69],
         },
         wrong={
+            "nearly": ((0.755, 0.694), "(0.755, 0.694) is not it"),
             "of the found": ((0.8, 0.8), "missed object counts 0"),
             "exchanged": ((0.69, 0.76), "order"),
             "shares that are found": ((0.95, 0.86), "the share that is found"),

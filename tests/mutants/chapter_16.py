@@ -298,6 +298,14 @@ EXERCISES = [
         check.turn_together,
         right={"one number": mirror, "a choice": by_choice, "an integer": by_integer, "above": with_share(0.5)},
         wrong={
+            "in 16 bits": (
+                if_mirrored(lambda image, mask: (image[:, ::-1].astype(np.float16), mask[:, ::-1])),
+                "neither as it was nor mirrored",
+            ),
+            "images of four rows": (
+                lambda image, mask, random: mirror(image, mask, random) if len(image) == 4 else (image, mask),
+                "with images of another size",
+            ),
             "two numbers": (apart, "toss one coin"),
             "the image only": (if_mirrored(lambda image, mask: (image[:, ::-1], mask)), "toss one coin"),
             "the mask only": (if_mirrored(lambda image, mask: (image, mask[:, ::-1])), "toss one coin"),
@@ -342,6 +350,20 @@ EXERCISES = [
             "a list": lambda mask: [[int(one) for one in row[::2]] for row in mask[1::2]],
         },
         wrong={
+            "background where there is any": (
+                lambda mask: np.where((fours(mask) == 0).any(axis=-1), 0, mask[::2, ::2]),
+                "class 0 stands beside other classes, it is always taken",
+            ),
+            "the second of four": (lambda mask: np.sort(fours(mask))[..., 1], "it takes the second number"),
+            "the third of four": (lambda mask: np.sort(fours(mask))[..., 2], "it takes the third number"),
+            "class 1 where nothing else is": (
+                lambda mask: np.take_along_axis(fours(mask), (fours(mask) != 1).argmax(-1)[..., None], -1)[..., 0],
+                "class 1 stands beside other classes, it is never taken",
+            ),
+            "the object wherever it is": (
+                lambda mask: np.take_along_axis(fours(mask), (fours(mask) > 0).argmax(-1)[..., None], -1)[..., 0],
+                "class 0 stands beside other classes, it is never taken",
+            ),
             "mean": (mean_of_four, "Something was averaged"),
             "mean, rounded": (lambda mask: mean_of_four(mask).round(), "Something was averaged"),
             "mean, cut": (lambda mask: mean_of_four(mask).astype(np.uint8), "Something was averaged"),
@@ -376,12 +398,6 @@ EXERCISES = [
             "as text": (lambda mask: mask[::2, ::2].astype(str), "a class is a number"),
             "in place": (zeroes, "changes what it is given"),
         },
-        survives={
-            "background where there is any": (
-                lambda mask: np.where((fours(mask) == 0).any(axis=-1), 0, mask[::2, ::2]),
-                "each pixel is one of its four, which is all that the exercise asks; this rule shrinks every object",
-            )
-        },
     ),
     Exercise(
         "16.3",
@@ -394,6 +410,7 @@ EXERCISES = [
             "the same": (lambda model: model, "still 1 everywhere"),
             "softmax again": (with_last("softmax"), "still 1 everywhere"),
             "tanh": (with_last("tanh"), "another one"),
+            "a hard sigmoid": (with_last("hard_sigmoid"), "another one"),
             "relu": (with_last("relu"), "another one"),
             "sigmoid of the softmax": (sigmoid_of_softmax, "after the softmax"),
             "two sigmoids": (sigmoid_of, "two sigmoids"),
@@ -421,6 +438,15 @@ EXERCISES = [
             ],
         },
         wrong={
+            "from 0 to 1": (lambda t, o: ((t - t.min()) / np.ptp(t), (o - t.min()) / np.ptp(t)), "not 0 and 1"),
+            "its own deviation for the other": (
+                lambda t, o: ((t - t.mean()) / t.std(), (o - t.mean()) / o.std()),
+                "the same two numbers",
+            ),
+            "a hundredth added to the deviation": (
+                lambda t, o: tuple((one - t.mean()) / (t.std() + 0.01) for one in (t, o)),
+                "not 0 and 1",
+            ),
             "each by itself": (own(None), "normalized by themselves"),
             "each image by itself": (own((1, 2, 3)), "each image was normalized by itself"),
             "each pixel": (per_pixel, "each pixel has a mean of its own"),
@@ -501,7 +527,7 @@ EXERCISES = [
             "the last batch": (lambda batches: ratio(*batches[-1]), "last batch alone"),
             "all but the last batch": (lambda batches: counted(batches[:-1] or batches), "Twice the overlap"),
             "the first picture of each": (lambda bs: counted([(t[:1], f[:1]) for t, f in bs]), "Twice the overlap"),
-            "two digits": (lambda batches: round(counted(batches), 2), "Twice the overlap"),
+            "two digits": (lambda batches: round(counted(batches), 2), "It is rounded"),
             "each batch": (lambda bs: [ratio(*b) for b in bs], "one number was expected"),
             "a loss": (lambda batches: 1 - counted(batches), "Twice the overlap"),
             "as text": (lambda batches: f"{counted(batches):.3f}", "a number was expected"),
@@ -523,6 +549,7 @@ EXERCISES = [
             "in another order": of_pairs(lambda pairs: pairs[::-1]),
         },
         wrong={
+            "each pair twice": (of_pairs(lambda pairs: [*pairs, *pairs]), "more than once"),
             "a low limit": (above(-1), "nearly everything"),
             "a limit too low": (above(0.6), "alike and not the same"),
             "a limit too high": (above(1.5), "finds none"),

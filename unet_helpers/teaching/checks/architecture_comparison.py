@@ -4,51 +4,57 @@ import math
 
 import numpy as np
 
-from ._numbers import compare_numbers
-from ._verdict import Raised, Wrong, call, exercise, match_answers
+from ._numbers import compare
+from ._verdict import Wrong, call, exercise, match_answers
 
 
-def _products(height, width, kernel, inside, out):
-    return height * width * kernel**2 * inside * out
+def _wrong_products(height, width, kernel, inside, out):
+    weights, places = kernel * kernel * inside * out, height * width
+    padded = (height - kernel + 1) * (width - kernel + 1)
+    return {
+        "These are the weights; each is used once at every place of the output.": weights,
+        "One output number looks at all channels that come in.": places * kernel**2 * out,
+        "That is one output channel; there are several.": places * kernel**2 * inside,
+        "A kernel has two sides: kernel × kernel places.": places * kernel * inside * out,
+        "Not each kernel is 3×3; use kernel.": places * 9 * inside * out,
+        "You counted additions as well: those are FLOPs, twice the multiplications.": 2 * places * weights,
+        "A bias is added, not multiplied.": places * (kernel**2 * inside + 1) * out,
+        "A bias is added, and it is one for each output channel.": places * weights + out,
+        "The picture has height × width places.": height * weights,
+        "The picture is not always square: height × width places.": [height**2 * weights, width**2 * weights],
+        "The convolution is padded: its output is as large as its input.": padded * weights,
+        "Each output channel looks at each channel that comes in: × and not +.": places * kernel**2 * (inside + out),
+    }
 
 
 @exercise
 def multiplications(function):
     """A function of (height, width, kernel, channels_in, channels_out), of a padded convolution with stride 1."""
-    layers = ((128, 96, 3, 8, 16), (64, 128, 5, 3, 4), (16, 24, 1, 7, 2), (9, 7, 4, 2, 5), (512, 640, 3, 256, 512))
-    compare_numbers(
+    layers = ((128, 96, 3, 8, 16), (64, 128, 5, 3, 4), (16, 24, 1, 7, 2), (9, 7, 4, 2, 5), (513, 641, 3, 255, 511))
+    compare(
         function,
-        _products,
+        lambda height, width, kernel, inside, out: height * width * kernel**2 * inside * out,
         {f"for {h}×{w}, kernel {k}, {i} channels to {o}": (h, w, k, i, o) for h, w, k, i, o in layers},
-        {
-            "These are the weights; each is used once at every place of the output.": lambda h, w, k, i, o: (
-                k * k * i * o
-            ),
-            "One output number looks at all channels that come in.": lambda h, w, k, i, o: h * w * k * k * o,
-            "That is one output channel; there are several.": lambda h, w, k, i, o: h * w * k * k * i,
-            "A kernel has two sides: kernel × kernel places.": lambda h, w, k, i, o: h * w * k * i * o,
-            "Not each kernel is 3×3; use kernel.": lambda h, w, k, i, o: h * w * 9 * i * o,
-            "You counted additions as well: those are FLOPs, twice the multiplications.": (
-                lambda *layer: 2 * _products(*layer)
-            ),
-            "A bias is added, not multiplied.": lambda h, w, k, i, o: h * w * (k * k * i + 1) * o,
-            "A bias is added, and it is one for each output channel.": lambda h, w, k, i, o: h * w * k * k * i * o + o,
-            "The picture has height × width places.": lambda h, w, k, i, o: h * k * k * i * o,
-            "The picture is not always square: height × width places.": lambda h, w, k, i, o: h * h * k * k * i * o,
-            "The convolution is padded: its output is as large as its input.": (
-                lambda h, w, k, i, o: _products(h - k + 1, w - k + 1, k, i, o)
-            ),
-            "Each output channel looks at each channel that comes in: × and not +.": (
-                lambda h, w, k, i, o: h * w * k * k * (i + o)
-            ),
-        },
+        _wrong_products,
         "Count: places of the output × kernel × kernel × channels in × channels out.",
     )
     return "Half the side, a quarter of the work; twice the channels, four times the work."
 
 
-def _width(width, parameters, target):
-    return width * (target / parameters) ** 0.5
+def _wrong_widths(width, parameters, target):
+    factor = (target / parameters) ** 0.5
+    return {
+        "There is no part of a channel: round.": width * factor,
+        "int() and // cut off; take the nearest whole number.": int(width * factor),
+        "Rounded up it is too large; take the nearest whole number.": math.ceil(width * factor),
+        "A convolution from c to c channels has 9·c² weights: half the width is a quarter of them.": [
+            round(width * factor**2),
+            int(width * factor**2),
+        ],
+        "More parameters need more channels, not fewer.": round(width / factor),
+        "That is a factor; multiply the width by it.": round(factor),
+        "The width that the network has counts too: it belongs to its number of parameters.": round(8 * factor),
+    }
 
 
 @exercise
@@ -64,30 +70,14 @@ def width_for(function):
         (16, million, million),
         (7, 150_000, 1_700_000),  # 23.6
     )
-    compare_numbers(
+    compare(
         function,
-        lambda *network: round(_width(*network)),
+        lambda width, parameters, target: round(width * (target / parameters) ** 0.5),
         {
             f"width {width} has {parameters:,} parameters; for {target:,}": (width, parameters, target)
             for width, parameters, target in networks
         },
-        {
-            "There is no part of a channel: round.": _width,
-            "int() and // cut off; take the nearest whole number.": lambda *network: int(_width(*network)),
-            "Rounded up it is too large; take the nearest whole number.": lambda *network: math.ceil(_width(*network)),
-            "A convolution from c to c channels has 9·c² weights: half the width is a quarter of them.": (
-                lambda width, parameters, target: round(width * target / parameters)
-            ),
-            "More parameters need more channels, not fewer.": (
-                lambda width, parameters, target: round(_width(width, target, parameters))
-            ),
-            "That is a factor; multiply the width by it.": (
-                lambda width, parameters, target: round((target / parameters) ** 0.5)
-            ),
-            "The width that the network has counts too: it belongs to its number of parameters.": (
-                lambda width, parameters, target: round(_width(8, parameters, target))
-            ),
-        },
+        _wrong_widths,
         "Parameters go with the square of the width.",
     )
     for network in networks:
@@ -106,66 +96,45 @@ def gain_per_patient(function):
     runs = np.array([[0.9, 0.5, 0.2, 0.6], [0.72, 0.7, 0.4, 0.41]])
     others = np.array([[0.65, 0.53, 0.1, 0.3], [0.8, 0.5, 0.13, 0.3], [0.7, 0.52, 0.1, 0.93]])
     cases = {
-        "two seeds and three": (runs, others),
-        "four seeds and one": (hard + rng.normal(0, 0.1, (4, 5)), hard[None]),
-        "three seeds and five": (hard + rng.normal(0, 0.1, (3, 5)), hard + rng.normal(0.1, 0.1, (5, 5))),
+        "for two seeds and three": (runs, others),
+        "for four seeds and one": (hard + rng.normal(0, 0.1, (4, 5)), hard[None]),
+        "for three seeds and five": (hard + rng.normal(0, 0.1, (3, 5)), hard + rng.normal(0.1, 0.1, (5, 5))),
     }
-    for what, (one, two) in cases.items():
-        _compare_gains(function, what, one, two)
+    try:
+        compare(
+            function,
+            lambda runs, others: runs.mean(axis=0) - others.mean(axis=0),
+            cases,
+            _wrong_gains,
+            "Average each network over its seeds, then subtract.",
+            several="axis 0 are the seeds, axis 1 the patients: average axis 0, and one difference for each is left",
+        )
+    except Wrong as wrong:
+        if "broadcast" not in str(wrong.__cause__):
+            raise
+        raise Wrong(
+            "it subtracts seed from seed, which fails for 2 and 3 seeds, and means nothing for 3 and 3: "
+            "seed 0 of one network has nothing in common with seed 0 of the other. Average over the seeds first."
+        ) from None
     return "What a patient is worth to both networks drops out; what is left is the difference."
 
 
-#: wrong differences, by what is to be said to them
-_NO_GAINS = {
-    "The sign is turned: a positive number should say that the first network is better.": (
-        lambda runs, others: others.mean(axis=0) - runs.mean(axis=0)
-    ),
-    "A negative difference stays negative: there the first network is worse.": (
-        lambda runs, others: np.abs(runs.mean(axis=0) - others.mean(axis=0))
-    ),
-    "Take the mean of the seeds, not their median.": lambda runs, others: np.median(runs, 0) - np.median(others, 0),
-    "Take all seeds, not only the first.": lambda runs, others: runs[0] - others[0],
-    "Take all seeds, not only the last.": lambda runs, others: runs[-1] - others[-1],
-    "Take all seeds, also where one network has more of them.": (
-        lambda runs, others: np.mean([one - two for one, two in zip(runs, others, strict=False)], axis=0)
-    ),
-    "Take the mean of the seeds, not the best.": lambda runs, others: runs.max(axis=0) - others.max(axis=0),
-    "Return the differences as they are; rounding is for print.": (
-        lambda runs, others: (runs.mean(axis=0) - others.mean(axis=0)).round(1)
-    ),
-    "The patients keep their order.": lambda runs, others: np.sort(runs.mean(axis=0) - others.mean(axis=0)),
-}
-
-
-def _compare_gains(function, what, runs, others):
+def _wrong_gains(runs, others):
     right = runs.mean(axis=0) - others.mean(axis=0)
-    try:
-        given = call(function, runs, others)
-    except Raised as error:
-        if "broadcast" in str(error.__cause__):
-            raise Wrong(
-                "it subtracts seed from seed, which fails for 2 and 3 seeds, and means nothing for 3 and 3: "
-                "seed 0 of one network has nothing in common with seed 0 of the other. Average over the seeds first."
-            ) from error
-        raise
-    if isinstance(given, (set, dict)):
-        raise Wrong(f"it gives a {type(given).__name__}; return an array, in the order of the patients.")
-    given = np.asarray(given)
-    if given.dtype.kind not in "if":
-        raise Wrong(f"it gives {given.ravel()[:2].tolist()} …; return an array of numbers.")
-    if given.size == 1:
-        raise Wrong("it gives one number; the patients must stay apart, one difference for each.")
-    if given.shape != right.shape:
-        raise Wrong(
-            f"it gives shape {given.shape} for {len(right)} patients. Axis 0 are the seeds, axis 1 the patients: "
-            "average axis 0."
-        )
-    if not np.allclose(given, right, atol=1e-6):
-        hints = (hint for hint, wrong in _NO_GAINS.items() if np.allclose(given, wrong(runs, others)))
-        raise Wrong(
-            f"for {what} it gives {given.astype(float).round(3).tolist()}, and right is {right.round(3).tolist()}. "
-            f"{next(hints, 'Average each network over its seeds, then subtract.')}"
-        )
+    in_turn = [one - two for one, two in zip(runs, others, strict=False)]
+    return {
+        "The sign is turned: a positive number should say that the first network is better.": -right,
+        "A negative difference stays negative: there the first network is worse.": np.abs(right),
+        "Take the mean of the seeds, not their median.": np.median(runs, axis=0) - np.median(others, axis=0),
+        "Take all seeds, not only the first.": runs[0] - others[0],
+        "Take all seeds, not only the last.": runs[-1] - others[-1],
+        "Take all seeds, also where one network has more of them.": [
+            np.mean(in_turn, axis=0),
+            runs[:2].mean(axis=0) - others[:2].mean(axis=0),
+        ],
+        "Take the mean of the seeds, not the best.": runs.max(axis=0) - others.max(axis=0),
+        "The patients keep their order.": np.sort(right),
+    }
 
 
 REPORTS = {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ._numbers import first_hint
 from ._verdict import NotYet, Wrong, call, exercise, is_open, number
 
 PAIRS = [  # image, mask
@@ -21,30 +22,27 @@ PAIRS = [  # image, mask
     ("ID_10_Z_8", "ID_0003_Z_0008"),
     ("ID_10_Z_4", "ID_0001_Z_0004"),
     ("ID_2_Z_12", "ID_0012_Z_0002"),
+    ("ID_4_Z_3", "ID_0005_Z_0003"),
 ]
-MISJUDGED = [  # when two names count as different, and what to say then
-    (str.__ne__, "You compare whole names as text: ID_3 and ID_0003 are one patient."),
-    (
-        lambda image, mask: image.split("_")[1] != mask.split("_")[1],
-        "You compare the patients as text: 3 and 0003 are one patient; turn them into int.",
-    ),
-    (
-        lambda image, mask: _numbers(image) != _numbers(mask),
-        "You compare patient and slice; only the patient, the first part of the key, counts here.",
-    ),
-    (
-        lambda image, mask: _numbers(image)[1] != _numbers(mask)[1],
-        "You compare the slices; the patient is the first part of the key.",
-    ),
-    (
-        lambda image, mask: _numbers(image)[0] == _numbers(mask)[0],
-        "You count the pairs of one patient; the others are asked for.",
-    ),
-    (
-        lambda image, mask: image.split("_")[1].strip("0") != mask.split("_")[1].strip("0"),
-        "10 and 1 are two patients: only the zeros in front of a number mean nothing.",
-    ),
-]
+
+
+def _misjudged():
+    """Which of the pairs count as different, by mistake."""
+    keys = [(_numbers(image), _numbers(mask)) for image, mask in PAIRS]
+    texts = [(image.split("_")[1], mask.split("_")[1]) for image, mask in PAIRS]
+    different = {
+        "You compare whole names as text: ID_3 and ID_0003 are one patient.": [a != b for a, b in PAIRS],
+        "You compare the patients as text: 3 and 0003 are one patient; turn them into int.": [a != b for a, b in texts],
+        "You compare patient and slice; only the patient, the first part of the key, counts here.": (
+            [a != b for a, b in keys]
+        ),
+        "You compare the slices; the patient is the first part of the key.": [a[1] != b[1] for a, b in keys],
+        "You count the pairs of one patient; the others are asked for.": [a[0] == b[0] for a, b in keys],
+        "10 and 1 are two patients: only the zeros in front of a number mean nothing.": (
+            [a.strip("0") != b.strip("0") for a, b in texts]
+        ),
+    }
+    return {hint: np.array(answers) for hint, answers in different.items()}
 
 
 @exercise
@@ -55,10 +53,7 @@ def count_other_patient(function):
     alone = [_count(function, [pair]) for pair in pairs]
     if alone != right:
         place = next(k for k in range(len(pairs)) if alone[k] != right[k])
-        hint = "Compare key(image)[0] with key(mask)[0] in every pair."
-        for different, what in MISJUDGED:
-            if alone == [different(image, mask) for image, mask in PAIRS]:
-                hint = what
+        hint = first_hint(alone, _misjudged(), "Compare key(image)[0] with key(mask)[0] in every pair.")
         names = " with ".join(path.stem for path in pairs[place])
         raise Wrong(f"for {names}, a single pair, it gives {alone[place]:g}, and right is {right[place]:d}. {hint}")
     for times in (1, 2, 0):
@@ -76,7 +71,7 @@ def _count(function, pairs):
 
 # patient and position of slices that a good key tells apart
 SLICES = [(7, 12), (8, 12), (7, 13), (17, 12), (70, 12), (7, 112), (7, 1), (7, 10), (12, 7), (1, 11), (11, 1)]
-SLICES += [(7, 1012), (1007, 12), (107, 12), (10, 712), (100, 7012), (14, 24), (21, 3)]
+SLICES += [(7, 1012), (1007, 12), (107, 12), (10, 712), (100, 7012), (14, 24), (21, 3), (7, 43), (1007, 13)]
 
 
 @exercise

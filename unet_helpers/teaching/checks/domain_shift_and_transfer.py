@@ -7,7 +7,9 @@ import pandas as pd
 
 from ...data.preprocessing import window
 from ...evaluation.intervals import METHODS, bootstrap_interval
+from ._numbers import first_hint
 from ._verdict import Wrong, call, exercise, match_answers, number
+from .preprocessing import compare_hu
 
 
 @exercise
@@ -40,56 +42,49 @@ def paired(function):
         f"for their mean of {mean:.3f} it gives {low:.3f} to {high:.3f}, not {right[0]:.3f} to {right[1]:.3f}. "
     )
     if abs(mean - lost.mean()) > 1e-6:
-        raise Wrong(shown + _first_hint(mean, 1e-6, _wrong_means(before, after, lost)))
+        generic = "Subtract by patient, leave out who has one value only, and take the mean of the rest."
+        raise Wrong(shown + first_hint(mean, _wrong_means(before, after, lost), generic))
     if not low < mean < high:
         raise Wrong(shown_ends + "The interval has to hold the mean; are its ends in order?")
     any_method = any(np.allclose((low, high), bootstrap_interval(lost, method=method)) for method in METHODS)
     drawn = bootstrap_interval(lost, method="percentile")  # by hand, from other draws
     if not any_method and not np.allclose((low, high), drawn, atol=0.045 * (drawn[1] - drawn[0])):
-        raise Wrong(shown_ends + _first_hint((low, high), 1e-3, _wrong_ends(before, after, lost)))
+        generic = "Give it the differences of these patients, and keep its level of 95 %."
+        raise Wrong(shown_ends + first_hint((low, high), _wrong_ends(before, after, lost), generic, 1e-3))
     return "What differs between patients cancels, and only the loss is left."
 
 
 def _gains_and_losses():
     """Eight patients with both values, one that gained a false alarm, one that lost its object, two seen only once."""
     before = [0.62, np.nan, 0.71, 0.35, 0.55, 0.80, 0.12, 0.47, 0.66, 0.58, 0.90]
-    after = [0.58, 0.0, 0.69, 0.40, np.nan, 0.10, 0.20, 0.35, 0.55, 0.9, 0.84]
+    after = [0.58, 0.0, 0.69, 0.40, np.nan, 0.10, 0.12, 0.35, 0.55, 0.9, 0.84]
     before = pd.Series(before, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)])
     after = pd.Series(after, [f"P{k:02d}" for k in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)])
     return before, after.sample(frac=1, random_state=1)
 
 
 def _wrong_means(before, after, lost):
-    return [
-        (after.mean() - before.mean(), "The two means are not over the same patients: subtract by patient first."),
-        (lost.median(), "That is the median: half of the patients lost less, and how much the others lost is gone."),
-        (-lost.abs().mean(), "Here a gain counts as a loss: keep the sign."),
-        (lost[lost < 0].mean(), "Patients who gained are left out; they count as well."),
-        (
+    apart = after.mean() - before.mean()
+    return {
+        "The two means are not over the same patients: subtract by patient first.": apart,
+        "That is the median: half of the patients lost less, and how much the others lost is gone.": lost.median(),
+        "Here a gain counts as a loss: keep the sign.": -lost.abs().mean(),
+        "Patients who gained are left out; they count as well.": lost[lost < 0].mean(),
+        "A patient without a value is left out, and does not count 0.": [
             after.sub(before, fill_value=0).fillna(0).mean(),
-            "A patient without a value is left out, and does not count 0.",
-        ),
-        (after.sub(before, fill_value=0).mean(), "A patient without a value is left out, and does not count 0."),
-        (after.fillna(0).sub(before.fillna(0)).mean(), "A patient without a value is left out, and does not count 0."),
-        (None, "Subtract by patient, leave out who has one value only, and take the mean of the rest."),
-    ]
+            after.sub(before, fill_value=0).mean(),
+            after.fillna(0).sub(before.fillna(0)).mean(),
+        ],
+    }
 
 
 def _wrong_ends(before, after, lost):
-    spread = [(lost.mean() - lost.std(ddof=ddof), lost.mean() + lost.std(ddof=ddof)) for ddof in (0, 1)]
     differ = "That is how much the patients differ; the interval says how sure their *mean* is, and takes more to tell."
-    return [
-        ((lost.min(), lost.max()), differ),
-        (spread[0], differ),
-        (spread[1], differ),
-        (bootstrap_interval(after), "That is the interval of one of the two series: give it the differences."),
-        (None, "Give it the differences of these patients, and keep its level of 95 %."),
-    ]
-
-
-def _first_hint(given, atol, hints):
-    """The hint beside the first wrong answer that is close to this one; beside None: any."""
-    return next(hint for wrong, hint in hints if wrong is None or np.allclose(given, wrong, rtol=0, atol=atol))
+    spread = [(lost.mean() - lost.std(ddof=ddof), lost.mean() + lost.std(ddof=ddof)) for ddof in (0, 1)]
+    return {
+        differ: [(lost.min(), lost.max()), *spread],
+        "That is the interval of one of the two series: give it the differences.": bootstrap_interval(after),
+    }
 
 
 def _three_numbers(result):
@@ -139,56 +134,14 @@ def name_the_cause(names):
 @exercise
 def back_to_hu(function):
     """A function of gray values in 0–1 and the window's level and width that gives HU."""
-    cases = (
+    hu = (
         ([[-900.2, -600.4], [-100.3, 40.6]], -400, 2200),
         ([[-740.0, 12.5, 60.4]], 0, 2000),
         ([[[-85.3], [40.2]], [[120.9], [2.2]], [[-100.7], [199.1]]], 49.5, 351),
         ([1400.6, -1700.2, 0.0, 30.0, -2.5], 100, 4001),
     )
-    for hu, level, width in cases:
-        hu = np.array(hu)
-        gray = window(hu, level, width)
-        given = np.asarray(call(function, gray, level, width))
-        if given.dtype.kind not in "fiu":
-            raise Wrong(f"HU are numbers, and it gives {given.ravel()[:1].tolist()}.")
-        if given.shape != hu.shape:
-            raise Wrong(f"it returns shape {given.shape} for gray values of shape {hu.shape}; return one HU for each.")
-        if not np.allclose(given, hu, rtol=0, atol=0.1):
-            first = tuple(np.argwhere(np.abs(given - hu) > 0.1)[0])
-            raise Wrong(
-                f"{hu[first]:g} HU, shown with level {level} and width {width}, comes back as {given[first]:.1f} HU. "
-                + _first_hint(given, 0.1, _wrong_hu(gray, level, width, hu))
-            )
+    compare_hu(function, [(window(np.array(values), *shown), *shown) for values, *shown in hu])
     return "As long as nothing was cut off at the ends, a known window costs nothing."
-
-
-def _wrong_hu(gray, level, width, hu):
-    stretched = gray * width
-    no_level = "The width stretches the gray values; the level moves them, and is missing."
-    exchanged = "Level and width are exchanged: the width is the factor."
-    rounded = "Something is rounded: half of an odd width is no whole number, and HU lie between whole numbers as well."
-    return [
-        (stretched + level, "Gray 0 is the lower end of the window, half a width below its level."),
-        (stretched + level + width / 2, "Gray 0 is the lower end of the window, half a width *below* its level."),
-        (gray, "That is the gray value as it was: 0 to 1, and HU run over a whole width."),
-        (stretched, no_level),
-        (stretched - width / 2, no_level),
-        (gray * level + width, exchanged),
-        ((gray - 0.5) * level + width, exchanged),
-        (gray * level + width - level / 2, exchanged),
-        (window(gray, level, width), "This applies the window a second time; take it back."),
-        ((gray - level + width / 2) / width, "This applies the window a second time; take it back."),
-        (level - (gray - 0.5) * width, "Bright and dark are exchanged: gray 1 is the upper end of the window."),
-        ((gray - 0.5) * width - level, "The level is subtracted; windowing did that, so add it."),
-        (np.clip(hu, -1024, 1024), "HU beyond ±1000 were cut off; this window shows them, and they come back."),
-        (np.clip(hu, -1000, 1000), "HU beyond ±1000 were cut off; this window shows them, and they come back."),
-        (stretched + level - width // 2, rounded),
-        (stretched + int(level - width / 2), rounded),
-        (np.round(hu), rounded),
-        (np.trunc(hu), rounded),
-        (np.floor(hu + 1e-6), rounded),
-        (None, "Solve gray = (HU - (level - width / 2)) / width for HU."),
-    ]
 
 
 @exercise

@@ -6,48 +6,38 @@ import math
 import numpy as np
 
 from ...evaluation.intervals import bootstrap_interval
-from ._numbers import compare_numbers
+from ._numbers import compare
 from ._verdict import Wrong, call, exercise, match_answers, number
 
 
-def _dice(tp, fp, fn):
-    return 2 * tp / (2 * tp + fp + fn)
+def _wrong_dice(tp, fp, fn):
+    right = 2 * tp / (2 * tp + fp + fn)
+    return {
+        "Only where both masks are empty is Dice undefined.": math.nan,
+        "You wrote the IoU: in Dice the shared pixels count twice, above and below the line.": tp / (tp + fp + fn),
+        "You have half of it: TP counts twice above the line too.": right / 2,
+        "TP counts twice below the line too, because both masks hold these pixels.": 2 * tp / (tp + fp + fn),
+        "That is the precision, which leaves out what was missed.": tp / max(tp + fp, 1),
+        "That is the recall, which leaves out what was predicted too much.": tp / max(tp + fn, 1),
+        "The operator // cuts off all behind the point; divide by /.": math.floor(right),
+    }
 
 
 @exercise
 def dice_from_counts(function):
     """A function of (tp, fp, fn) that gives the Dice coefficient, nan where nothing is there."""
     counts = ((5, 1, 3), (4, 1, 3), (0, 2, 5), (0, 0, 5), (0, 3, 0), (6, 6, 0), (700, 0, 90))
-    compare_numbers(
+    compare(
         function,
-        _dice,
+        lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn),
         {f"for TP, FP, FN = {tp}, {fp}, {fn}": (tp, fp, fn) for tp, fp, fn in counts},
-        {
-            "Only where both masks are empty is Dice undefined.": lambda tp, fp, fn: math.nan,
-            "You wrote the IoU: in Dice the shared pixels count twice, above and below the line.": (
-                lambda tp, fp, fn: tp / (tp + fp + fn)
-            ),
-            "You have half of it: TP counts twice above the line too.": lambda *three: _dice(*three) / 2,
-            "TP counts twice below the line too, because both masks hold these pixels.": (
-                lambda tp, fp, fn: 2 * tp / (tp + fp + fn)
-            ),
-            "That is the precision, which leaves out what was missed.": lambda tp, fp, fn: tp / max(tp + fp, 1),
-            "That is the recall, which leaves out what was predicted too much.": lambda tp, fp, fn: (
-                tp / max(tp + fn, 1)
-            ),
-            "The operator // cuts off all behind the point; divide by /.": lambda *three: math.floor(_dice(*three)),
-        },
+        _wrong_dice,
         "Twice the shared pixels, divided by the sizes of both masks added up.",
     )
     empty = {"for TP, FP, FN = 4, 1, 3": (4, 1, 3), "for two empty masks": (0, 0, 0)}
+    undefined = "0/0 has no value; return float('nan') there."
     try:
-        compare_numbers(
-            function,
-            lambda *three: _dice(*three) if any(three) else math.nan,
-            empty,
-            {},
-            "0/0 has no value; return float('nan') there.",
-        )
+        compare(function, lambda tp, fp, fn: 8 / 12 if tp else math.nan, empty, lambda *counts: {}, undefined)
     except Wrong as wrong:
         if not isinstance(wrong.__cause__, ZeroDivisionError):
             raise
@@ -57,37 +47,37 @@ def dice_from_counts(function):
     return "4, 1, 3 gives 0.67, as counted by hand."
 
 
+def _share(accuracy, precision, recall):
+    return (1 - accuracy) / ((1 - recall) + recall * (1 - precision) / precision)
+
+
+def _wrong_shares(a, p, r):
+    right = _share(a, p, r)
+    return {
+        "That is the share of the background; the foreground has the rest.": 1 - right,
+        "That is the share predicted as foreground; are precision and recall exchanged?": right * r / p,
+        "Only missed pixels count in it; false positives are wrong pixels too.": (1 - a) / (1 - r)
+        if r < 1
+        else math.nan,
+        "Only false positives count in it; missed pixels are wrong too.": (1 - a) / (r * (1 - p) / p)
+        if p < 1
+        else math.nan,
+        "The false positives per true pixel are r·(1 − p)/p: they are 1 − p of what was *predicted*.": (
+            (1 - a) / ((1 - r) + r * (1 - p))
+        ),
+        "Return a share, from 0 to 1, not percent.": 100 * right,
+    }
+
+
 @exercise
 def share(function):
     """A function of (accuracy, precision, recall) that gives the share of foreground."""
-
-    def right(a, p, r):
-        return (1 - a) / ((1 - r) + r * (1 - p) / p)
-
     cases = {}
     for tp, fp, fn, tn in ((4, 1, 3, 8), (30, 10, 20, 140), (80, 35, 5, 20), (20, 0, 30, 50), (6, 9, 0, 85)):
         numbers = ((tp + tn) / (tp + fp + fn + tn), tp / (tp + fp), tp / (tp + fn))
         cases[f"for the counts TP {tp}, FP {fp}, FN {fn}, TN {tn}"] = numbers
-    compare_numbers(
-        function,
-        right,
-        cases,
-        {
-            "That is the share of the background; the foreground has the rest.": lambda *three: 1 - right(*three),
-            "That is the share predicted as foreground; are precision and recall exchanged?": (
-                lambda a, p, r: right(a, p, r) * r / p
-            ),
-            "Only missed pixels count in it; false positives are wrong pixels too.": lambda a, p, r: (1 - a) / (1 - r),
-            "Only false positives count in it; missed pixels are wrong too.": (
-                lambda a, p, r: (1 - a) / (r * (1 - p) / p or math.inf)
-            ),
-            "The false positives per true pixel are r·(1 − p)/p: they are 1 − p of what was *predicted*.": (
-                lambda a, p, r: (1 - a) / ((1 - r) + r * (1 - p))
-            ),
-            "Return a share, from 0 to 1, not percent.": lambda *three: 100 * right(*three),
-        },
-        "The share of all pixels that are wrong (1 − accuracy), divided by wrong per true pixel.",
-    )
+    wrong_by_true = "The share of all pixels that are wrong (1 − accuracy), divided by wrong per true pixel."
+    compare(function, _share, cases, _wrong_shares, wrong_by_true)
 
 
 def _masks_of_classes():
@@ -98,34 +88,35 @@ def _masks_of_classes():
     return {"a mask of 3×5": wide, "a stack of three masks of 2×3": stack, "a mask of 3×300, in uint8,": large}
 
 
+def _wrong_accuracies(mask, index):
+    other = mask != index
+    return {
+        "That is the share of the object; an empty prediction is right everywhere else.": (mask == index).mean(),
+        "You counted the background only: pixels of the other classes are right too.": (mask == 0).mean(),
+        "That is its Dice. Accuracy also counts the pixels that are rightly left alone.": 0,
+        "Take the class that is asked for.": (mask != 2).mean(),
+        "Count what is not of this class, above and below its number.": (mask < index).mean(),
+        "Divide by the pixels of all slices: .size counts them, or .mean() divides for you.": (
+            other.sum() / mask[0].size
+        ),
+        "Look at all rows and slices, not only at the first.": other[0].mean(),
+        "Return a share, from 0 to 1, not percent.": 100 * other.mean(),
+    }
+
+
 @exercise
 def accuracy_of_nothing(answer):
     """A function of a mask and a class index: the accuracy of never predicting the class."""
     masks = _masks_of_classes()
     asked = [*((name, index) for name in masks for index in (2, 1, 0)), ("a mask of 3×5", 7)]
-    compare_numbers(
+    compare(
         answer,
         lambda mask, index: float((mask != index).mean()),
         {
             f"on {name} with {int((masks[name] == index).sum())} pixels of class {index}": (masks[name], index)
             for name, index in asked
         },
-        {
-            "That is the share of the object; an empty prediction is right everywhere else.": (
-                lambda mask, index: (mask == index).mean()
-            ),
-            "You counted the background only: pixels of the other classes are right too.": (
-                lambda mask, index: (mask == 0).mean()
-            ),
-            "That is its Dice. Accuracy also counts the pixels that are rightly left alone.": lambda mask, index: 0.0,
-            "Take the class that is asked for.": lambda mask, index: (mask != 2).mean(),
-            "Count what is not of this class, above and below its number.": lambda mask, index: (mask < index).mean(),
-            "Divide by the pixels of all slices: .size counts them, or .mean() divides for you.": (
-                lambda mask, index: (mask != index).sum() / mask[0].size
-            ),
-            "Look at all rows and slices, not only at the first.": lambda mask, index: (mask[0] != index).mean(),
-            "Return a share, from 0 to 1, not percent.": lambda mask, index: 100 * (mask != index).mean(),
-        },
+        _wrong_accuracies,
         "Right are the pixels that are not of this class, as a share of all pixels of the mask.",
         several="take the mean over all axes",
     )
@@ -134,6 +125,20 @@ def accuracy_of_nothing(answer):
 
 def _iou(truth, prediction, empty):
     return (truth & prediction).sum() / (truth | prediction).sum() if (truth | prediction).any() else empty
+
+
+def _wrong_ious(truth, found, empty):
+    both, either = (truth & found).sum(), (truth | found).sum()
+    return {
+        "That is what the caller chose for *two* empty masks; only that case is undefined.": empty,
+        "Only the case in which *both* are empty is undefined.": math.nan,
+        "That is Dice; IoU divides by the union.": 2 * both / (truth.sum() + found.sum()),
+        "That is the share of the truth that was found; divide by the union.": both / max(truth.sum(), 1),
+        "That is the share of the prediction that is right; divide by the union.": both / max(found.sum(), 1),
+        "That is the accuracy, which counts the background too.": (truth == found).mean(),
+        "Look at all rows, not only at one.": [_iou(truth[k], found[k], empty) for k in (0, -1)],
+        "Nothing may be added above or below the line: it changes the IoU of small objects.": (both + 1) / (either + 1),
+    }
 
 
 @exercise
@@ -151,42 +156,19 @@ def iou_with_policy(function):
         "a false positive on an empty slice": (nothing, truth),
         "two large masks of uint8": tuple(np.repeat(m.astype(np.uint8), 200, axis=0) for m in (truth, other)),
     }
-    cases = {
-        f"for {what} and empty={empty:g}": (*pair, empty) for what, pair in some.items() for empty in (math.nan, 1)
-    }
-    compare_numbers(
+    compare(
         function,
         _iou,
-        cases,
-        {
-            "That is what the caller chose for *two* empty masks; only that case is undefined.": lambda t, p, empty: (
-                empty
-            ),
-            "Only the case in which *both* are empty is undefined.": lambda t, p, empty: math.nan,
-            "That is Dice; IoU divides by the union.": lambda t, p, empty: 2 * (t & p).sum() / (t.sum() + p.sum()),
-            "That is the share of the truth that was found; divide by the union.": (
-                lambda t, p, empty: (t & p).sum() / max(t.sum(), 1)
-            ),
-            "That is the share of the prediction that is right; divide by the union.": (
-                lambda t, p, empty: (t & p).sum() / max(p.sum(), 1)
-            ),
-            "That is the accuracy, which counts the background too.": lambda t, p, empty: (t == p).mean(),
-            "Look at all rows, not only at one.": lambda t, p, empty: _iou(t[0], p[0], empty),
-            "Nothing may be added above or below the line: it changes the IoU of small objects.": (
-                lambda t, p, empty: ((t & p).sum() + 1) / ((t | p).sum() + 1)
-            ),
-        },
+        {f"for {what} and empty={empty:g}": (*pair, empty) for what, pair in some.items() for empty in (math.nan, 1)},
+        _wrong_ious,
         "IoU is the shared pixels divided by the union, the pixels that either mask holds.",
         several="sum over all axes",
     )
-    compare_numbers(
-        function,
-        _iou,
-        {"for two equal masks": (other, other, 0.5)}
-        | {f"for two empty masks and empty={empty:g}": (nothing, nothing, empty) for empty in (math.nan, 1, 0, -2.5)},
-        {},
-        "Return what the caller chose.",
-    )
+    empty_pairs = {
+        f"for two empty masks and empty={empty:g}": (nothing, nothing, empty) for empty in (math.nan, 1, 0, -2.5)
+    }
+    cases = {"for two equal masks": (other, other, 0.5)} | empty_pairs
+    compare(function, _iou, cases, lambda *masks: {}, "Return what the caller chose.")
     return "A missed object and a false positive cost 0 under every policy; only the empty pair is a matter of choice."
 
 

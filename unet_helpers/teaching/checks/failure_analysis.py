@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ...data.preprocessing import window
 from ...failures.atlas import ATLAS
-from ._numbers import compare_numbers
+from ._numbers import compare, first_hint
 from ._verdict import Wrong, call, exercise, match_answers, number
 
 
@@ -99,23 +99,20 @@ def _scenes():
     }
 
 
-#: wrong masks, by what is to be said to them
-_NO_ISLANDS = {
-    "That is every added pixel, also of objects that touch a true one. Decide for whole objects.": (
-        lambda truth, predicted: predicted & ~truth
-    ),
-    "That is the true object that was missed; an island is predicted.": (
-        lambda truth, predicted: _without_contact(truth, predicted)
-    ),
-    "A pixel that meets an object at a corner belongs to it: np.ones((3, 3)) in label.": (
-        lambda truth, predicted: _without_contact(predicted, truth, None)
-    ),
-    "Those are the objects that do touch; return the others.": (
-        lambda truth, predicted: predicted & ~_without_contact(predicted, truth)
-    ),
-    "That is all that is predicted.": lambda truth, predicted: predicted,
-    "That is an empty mask.": lambda truth, predicted: truth & False,
-}
+def _no_islands(truth, predicted):
+    islands = _without_contact(predicted, truth)
+    return {
+        "That is an empty mask.": np.zeros(truth.shape),
+        "That is every added pixel, also of objects that touch a true one. Decide for whole objects.": (
+            predicted & ~truth
+        ),
+        "That is the true object that was missed; an island is predicted.": _without_contact(truth, predicted),
+        "A pixel that meets an object at a corner belongs to it: np.ones((3, 3)) in label.": (
+            _without_contact(predicted, truth, None)
+        ),
+        "Those are the objects that do touch; return the others.": predicted & ~islands,
+        "That is all that is predicted.": predicted,
+    }
 
 
 @exercise
@@ -134,14 +131,26 @@ def false_islands(function):
         given = given.astype(bool)
         if (given == right).all():
             continue
-        hint = (hint for hint, wrong in _NO_ISLANDS.items() if (given == wrong(truth, predicted)).all())
         touches = "An object touches if any of its pixels is true, wherever its center lies and however large it is."
-        raise Wrong(f"{what}: wrong pixels: {int((given != right).sum())}. {next(hint, touches)}")
+        hint = first_hint(given, _no_islands(truth, predicted), touches)
+        raise Wrong(f"{what}: wrong pixels: {int((given != right).sum())}. {hint}")
     return "A definition that a program applies gives the same name tomorrow, and to everybody."
 
 
 def _balanced(matrix):
     return (np.diag(matrix) / matrix.sum(axis=1)).mean()
+
+
+def _wrong_balances(matrix):
+    plain = "That is the plain accuracy: the frequent kind decides it. Divide each row by its own sum first."
+    return {
+        plain: np.trace(matrix) / matrix.sum(),
+        "That divides by the sums of the columns; the expected kinds are the rows.": _balanced(matrix.T),
+        "That is the sum; divide it by the number of kinds.": len(matrix) * _balanced(matrix),
+        "The number of kinds is not always three.": len(matrix) * _balanced(matrix) / 3,
+        "That is the share of one kind; average those of all.": list(np.diag(matrix) / matrix.sum(axis=1)),
+        "That is the median; one poor kind has to count.": np.median(np.diag(matrix) / matrix.sum(axis=1)),
+    }
 
 
 @exercise
@@ -153,24 +162,11 @@ def balanced_accuracy(function):
         [[8, 0, 1, 1], [20, 170, 10, 0], [0, 2, 0, 3], [1, 0, 0, 7]],
         [[5, 0, 0, 0, 0], [0, 300, 0, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 2, 0], [0, 0, 6, 1, 3]],
     )
-    compare_numbers(
+    compare(
         function,
         _balanced,
         {f"for {matrix}": (np.array(matrix),) for matrix in matrices},
-        {
-            "That is the plain accuracy: the frequent kind decides it. Divide each row by its own sum first.": (
-                lambda matrix: np.trace(matrix) / matrix.sum()
-            ),
-            "That divides by the sums of the columns; the expected kinds are the rows.": (
-                lambda matrix: _balanced(matrix.T)
-            ),
-            "That is the sum; divide it by the number of kinds.": lambda matrix: len(matrix) * _balanced(matrix),
-            "The number of kinds is not always three.": lambda matrix: len(matrix) * _balanced(matrix) / 3,
-            "That is the share of one kind; average those of all.": lambda matrix: matrix[0, 0] / matrix[0].sum(),
-            "That is the median; one poor kind has to count.": (
-                lambda matrix: np.median(np.diag(matrix) / matrix.sum(axis=1))
-            ),
-        },
+        _wrong_balances,
         "Divide the diagonal by the sums of the rows, then take the mean.",
         several="take their mean",
     )
@@ -224,22 +220,26 @@ def cause_and_repair(question, steps):
     return "One window, the one of training."
 
 
+def _wrong_constants(share):
+    return {
+        "With more foreground than background, 'all foreground' is the better constant.": 1 - share,
+        "'All background' is right on every background pixel.": share,
+        "One half is right only if the classes balance.": 0.5,
+        "That is what guessing reaches, each class as often as it occurs; a constant does better.": (
+            share**2 + (1 - share) ** 2
+        ),
+        "Return a share, from 0 to 1, not percent.": 100 * max(share, 1 - share),
+    }
+
+
 @exercise
 def best_constant(function):
     """A function of the share of foreground that gives the accuracy of the best constant answer."""
-    compare_numbers(
+    compare(
         function,
         lambda share: max(share, 1 - share),
         {f"for a share of {share}": (share,) for share in (0.25, 0.02, 0.5, 0.9, 0.55, 0.7, 0.3, 0.45, 0.801, 0, 1)},
-        {
-            "With more foreground than background, 'all foreground' is the better constant.": lambda share: 1 - share,
-            "'All background' is right on every background pixel.": lambda share: share,
-            "One half is right only if the classes balance.": lambda share: 0.5,
-            "That is what guessing reaches, each class as often as it occurs; a constant does better.": (
-                lambda share: share**2 + (1 - share) ** 2
-            ),
-            "Return a share, from 0 to 1, not percent.": lambda share: 100 * max(share, 1 - share),
-        },
+        _wrong_constants,
         "A constant is right on all pixels of one class and wrong on all others; the better of the two counts.",
     )
     return "0.75 for a quarter of foreground: what a network has to beat."

@@ -2,59 +2,66 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise, match_answers, number
+from ._numbers import compare
+from ._verdict import Wrong, call, exercise, match_answers
 
 
 @exercise
 def to_mask(function):
     """A function of probabilities (..., H, W, classes): the class with the highest one at each pixel, (..., H, W)."""
     random = np.random.default_rng(0)
-    for shape in ((2, 3, 5, 4), (4, 6, 3)):
-        probabilities = random.dirichlet(np.full(shape[-1], 0.5), shape[:-1])
-        given, right = np.asarray(call(function, probabilities)), probabilities.argmax(axis=-1)
-        shown = f"for probabilities of shape {shape} "
-        if given.shape != right.shape:
-            raise Wrong(
-                f"{shown}your mask has the shape {given.shape}, not {right.shape}: the classes are on the last axis, "
-                "and one number is left of each pixel."
-            )
-        if np.allclose(given, probabilities.max(axis=-1)):
-            raise Wrong("these are the highest probabilities themselves; which class has the highest one is asked for.")
-        if np.array_equal(given, right + 1):
-            raise Wrong("the classes are numbered from 0, as in the masks; yours from 1.")
-        if given.dtype.kind not in "iu":
-            raise Wrong(f"a mask holds whole numbers; yours has the dtype {given.dtype}.")
-        if not np.array_equal(given, right):
-            index = tuple(int(i) for i in np.argwhere(given != right)[0])
-            raise Wrong(
-                f"a pixel with the probabilities {probabilities[index].round(2).tolist()} gets the class "
-                f"{given[index]}; the highest of them is that of class {right[index]}."
-            )
+    shapes = ((2, 3, 5, 4), (4, 6, 3))
+    arrays = [random.dirichlet(np.full(shape[-1], 0.5), shape[:-1]) for shape in shapes]
+    compare(
+        function,
+        lambda probabilities: probabilities.argmax(axis=-1),
+        {f"for probabilities of shape {array.shape}": (array,) for array in arrays},
+        _wrong_masks,
+        "Each pixel gets the class that has the highest of its probabilities.",
+        several="the classes are on the last axis, and one number is left of each pixel",
+    )
+    if np.asarray(call(function, arrays[0])).dtype.kind not in "iu":
+        raise Wrong("a mask holds whole numbers; yours holds fractions.")
+
+
+def _wrong_masks(probabilities):
+    return {
+        "These are the highest probabilities themselves; which class has it is asked for.": probabilities.max(axis=-1),
+        "The classes are numbered from 0, as in the masks; yours from 1.": probabilities.argmax(axis=-1) + 1,
+        "This class has the lowest probability.": probabilities.argmin(axis=-1),
+    }
 
 
 @exercise
 def dice(function):
     """A function of two boolean arrays of one shape: their Dice coefficient."""
-    random = np.random.default_rng(1)
-    for shape, share in (((5, 7), 0.4), ((2, 30, 20), 0.7), ((300,), 0.1)):
+    random, cases = np.random.default_rng(1), {}
+    for shape, share in (((5, 7), 0.4), ((2, 30, 20), 0.7), ((300,), 0.3), ((6, 4), 0.1)):
         truth = random.random(shape) < share
         found = np.where(random.random(shape) < 0.7, truth, random.random(shape) < 0.5)
-        both, one, other = (truth & found).sum(), truth.sum(), found.sum()
-        given, right = number(call(function, truth, found)), 2 * both / (one + other)
-        shown = f"for {one} true and {other} found pixels, {both} of them in both, it gives {given:.3g}. "
-        for value, hint in (
-            (both / (one + other), "Count the shared pixels twice."),
-            (both / (truth | found).sum(), "That is the IoU: shared pixels by those in either."),
-            (2 * both / (truth | found).sum(), "Divide by the two numbers added up, not by the pixels in either."),
-            (both / one, "That is the share of the true pixels that was found."),
-            (both / other, "That is the share of the found pixels that is right."),
-            ((truth == found).mean(), "That is the accuracy."),
-            ((one + other) / (2 * both), "It is upside down."),
-        ):
-            if np.isclose(given, value) and not np.isclose(value, right):
-                raise Wrong(shown + hint)
-        if not np.isclose(given, right):
-            raise Wrong(shown + "Twice the shared pixels, divided by the sizes of both added up.")
+        found &= share > 0.1 or ~truth  # in the last case nothing is shared
+        both = (truth & found).sum()
+        cases[f"for {truth.sum()} true and {found.sum()} found pixels, {both} of them in both,"] = truth, found
+    compare(
+        function,
+        lambda truth, found: 2 * (truth & found).sum() / (truth.sum() + found.sum()),
+        cases,
+        _wrong_dice,
+        "Twice the shared pixels, divided by the sizes of both added up.",
+    )
+
+
+def _wrong_dice(truth, found):
+    both, either, sizes = (truth & found).sum(), (truth | found).sum(), truth.sum() + found.sum()
+    return {
+        "Count the shared pixels twice.": both / sizes,
+        "That is the IoU: shared pixels by those in either.": both / either,
+        "Divide by the two numbers added up, not by the pixels in either.": 2 * both / either,
+        "That is the share of the true pixels that was found.": both / truth.sum(),
+        "That is the share of the found pixels that is right.": both / found.sum(),
+        "That is the accuracy.": (truth == found).mean(),
+        "It is upside down.": sizes / (2 * both),
+    }
 
 
 SHOWN = {

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ...data import load_dataset
-from ._cases import agree
+from ._numbers import compare
 from ._verdict import Wrong, call, exercise, match_answers
 
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -40,31 +40,33 @@ def output_and_loss(answer):
     return "The decision hangs on the number of maps, not on the number of things you want to find."
 
 
-EPOCHS = [(272, 16), (100, 16), (5, 8), (33, 4), (33, 16), (100001, 100000), (127, 64), (7, 1), (50, 20)]
-EPOCH_MISTAKES = [
-    (lambda slices, size: slices // size, "You rounded down: the last, smaller batch is a step too."),
-    (lambda slices, size: slices / size, "There are no fractions of a step: round up."),
-    (lambda slices, size: round(slices / size), "You rounded to the nearest: however small the last batch, it counts."),
-    (lambda slices, size: int(slices / size + 0.9), "One slice left makes a step too, however large the batch."),
-    (lambda slices, size: int(slices / size + 0.99), "One slice left makes a step too, however large the batch."),
-    (lambda slices, size: slices * size, "Divide: a larger batch makes fewer steps."),
-    (lambda slices, size: slices // size + 1, "When the slices divide evenly, no rest is left for one step more."),
-    (lambda slices, size: math.ceil(slices / 16), "The batch size is an argument, and need not be 16."),
-    (lambda slices, size: max(1, slices // size), "You rounded down: the last, smaller batch is a step too."),
-    (lambda slices, size: math.ceil(size / slices), "It is upside down: divide the slices by the batch size."),
-    (lambda slices, size: slices % size, "That is how many slices are left for the last batch."),
-]
+def _wrong_steps(slices, size):
+    down = "You rounded down: the last, smaller batch is a step too."
+    return {
+        down: [slices // size, max(1, slices // size)],
+        "There are no fractions of a step: round up.": slices / size,
+        "You rounded to the nearest: however small the last batch, it counts.": [
+            round(slices / size),
+            int(slices / size + 0.5),
+        ],
+        "One slice left makes a step too, however large the batch.": [int(slices / size + d) for d in (0.9, 0.99)],
+        "Divide: a larger batch makes fewer steps.": slices * size,
+        "When the slices divide evenly, no rest is left for one step more.": slices // size + 1,
+        "The batch size is an argument, and need not be 16.": math.ceil(slices / 16),
+        "It is upside down: divide the slices by the batch size.": math.ceil(size / slices),
+        "That is how many slices are left for the last batch.": slices % size,
+    }
 
 
 @exercise
 def steps_per_epoch(function):
     """A function of (slices, batch_size) that gives the number of updates in one epoch."""
-    agree(
+    epochs = [(272, 16), (100, 16), (5, 8), (33, 4), (33, 16), (100001, 100000), (127, 64), (7, 1), (50, 20)]
+    compare(
         function,
-        EPOCHS,
         lambda slices, size: -(-slices // size),
-        EPOCH_MISTAKES,
-        "for {} slices in batches of {}",
+        {f"for {slices} slices in batches of {size}": (slices, size) for slices, size in epochs},
+        _wrong_steps,
         "Divide the slices by the batch size and round up.",
     )
     return "272 slices in batches of 16 are 17 steps, so 10 epochs are 170 updates."

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._verdict import Wrong, call, exercise, number
+from ._numbers import compare, first_hint
+from ._verdict import Wrong, call, exercise
 
 
 def _draw(*rows):
@@ -51,31 +52,22 @@ def _border_hint(labels, given, at):
     if np.array_equal(given != 0, _border(labels)):
         return "It is at a border, and a border is 1, whichever objects meet there."
     one_way = [((0, 1), (1, 0)), ((0, -1), (-1, 0)), ((0, 1), (-1, 0)), ((0, -1), (1, 0))]
-    one_side = "One side of each border is missing: both objects have pixels of it, so compare both ways."
     all_four = "Compare each pixel with its neighbors above, below, left and right."
-    hints = [
-        (np.zeros(labels.shape), all_four),
-        *((_border(labels, steps), one_side) for steps in one_way),
-        (_border(labels, than=np.less), one_side),
-        (_border(labels, than=np.greater), one_side),
-        (_border(labels, _EIGHT), "The other object touches its corner only; above, below, left and right count."),
-        (
-            _border(labels, wraps=True),
-            "The other object is at the opposite edge; np.roll brings it round.",
-        ),
-        (_border(labels, ((0, 1), (0, -1))), "Compare with the neighbors above and below as well."),
-        (_border(labels, ((1, 0), (-1, 0))), "Compare with the neighbors to the left and right as well."),
-        (1 - _border(labels), "Border and no border are exchanged."),
-        (
-            _border(labels, background=True),
-            "Only background is beside it: the rim of an object is no border.",
-        ),
-    ]
-    if hint := next((hint for wrong, hint in hints if np.array_equal(given, wrong)), None):
-        return hint
-    if given[at] and not _border(labels)[at]:
-        return "None of its four neighbors belongs to another object."
-    return all_four
+    hints = {
+        all_four: np.zeros(labels.shape),
+        "One side of each border is missing: both objects have pixels of it, so compare both ways.": [
+            *(_border(labels, steps) for steps in one_way),
+            *(_border(labels, than=than) for than in (np.less, np.greater)),
+        ],
+        "The other object touches its corner only; above, below, left and right count.": _border(labels, _EIGHT),
+        "The other object is at the opposite edge; np.roll brings it round.": _border(labels, wraps=True),
+        "Compare with the neighbors above and below as well.": _border(labels, ((0, 1), (0, -1))),
+        "Compare with the neighbors to the left and right as well.": _border(labels, ((1, 0), (-1, 0))),
+        "Border and no border are exchanged.": 1 - _border(labels),
+        "Only background is beside it: the rim of an object is no border.": _border(labels, background=True),
+    }
+    none = "None of its four neighbors belongs to another object."
+    return first_hint(given, hints, none if given[at] and not _border(labels)[at] else all_four)
 
 
 def _border(labels, steps=_FOUR, than=np.not_equal, background=False, wraps=False):
@@ -99,52 +91,42 @@ def table(function):
         (_draw("1112", "1332", "3322").astype(np.uint8), _draw("1234", "5678", "9abc").astype(np.uint8)),
         (_draw("12345", "6789a", "bbc.."), _draw("11.22", "11222", "11..3")),
         (_draw("11.2", "11.2"), _draw("....", "....")),
-        (np.repeat(np.uint8([1, 2, 3]), 40).reshape(8, 15), np.arange(120, 0, -1, np.uint8).reshape(8, 15)),
+        (
+            np.repeat(np.uint8([1, 2, 3]), 400).reshape(24, 50),  # more pixels than a uint8 can count
+            np.repeat(np.arange(120, 0, -1, np.uint8), 10).reshape(24, 50),
+        ),
     )
-    for true, found in scenes:
-        right = _table(true, found)
-        given = np.asarray(call(function, true, found))
-        count = f"{len(right)} true and {right.shape[1]} predicted objects"
-        if given.dtype.kind not in "fiu":
-            raise Wrong(f"for {count} it holds {given.ravel()[:1].tolist()}; give the IoU of each pair, from 0 to 1.")
-        if given.shape == right.T.shape and given.shape != right.shape:
-            raise Wrong("rows and columns are exchanged: a row for each true object, a column for each predicted one.")
-        if given.shape == (right.shape[0] + 1, right.shape[1] + 1):
-            raise Wrong(
-                f"it gives shape {given.shape}, not {right.shape}: 0 is background and no object; begin with 1."
-            )
-        if given.shape != right.shape:
-            raise Wrong(f"for {count} it gives shape {given.shape}, not {right.shape}: a row for each true object.")
-        if not np.allclose(given, right):
-            row, column = np.argwhere(~np.isclose(given, right))[0]
-            raise Wrong(
-                f"true object {row + 1} and predicted object {column + 1} give {given[row, column]:.3g}, "
-                f"not {right[row, column]:.3g}. " + _table_hint(given, true, found)
-            )
+    compare(
+        function,
+        _table,
+        {
+            f"in scene {k}, with {true.max()} true and {found.max()} predicted objects,": (true, found)
+            for k, (true, found) in enumerate(scenes, 1)
+        },
+        _wrong_tables,
+        "Shared pixels, divided by the pixels that either of the two has.",
+        several="a row for each true object, a column for each predicted one, and none for 0, the background",
+    )
     return "One table holds all that matching needs."
 
 
-def _table_hint(given, true, found):
-    right, either = _table(true, found), "The union has the pixels of either."
-    small = np.minimum(_table(true, found, "true"), _table(true, found, "found"))
-    large = np.maximum(_table(true, found, "true"), _table(true, found, "found"))
-    hints = [
-        (_table(true, found, "shared"), "These are shared pixels; divide by those that either has."),
-        (_overlap(true, found, "both"), "The shared pixels are counted twice below the line."),
-        (2 * _overlap(true, found, "both"), "That is Dice; IoU divides by the union."),
-        (_overlap(true, found, "true"), "You divided by the true object. " + either),
-        (_overlap(true, found, "found"), "You divided by the predicted object. " + either),
-        (_table(true, found, "shared") / small, "You divided by the smaller of the two. " + either),
-        (_table(true, found, "shared") / true.size, "You divided by all pixels. " + either),
-        (_table(true, found, "shared") / large, "You divided by the larger of the two. " + either),
-        (right >= 0.5, "Whether it is a match comes later; give the IoU itself."),
-        *((right.round(digits), "It is rounded; give the IoU itself.") for digits in (0, 1, 2)),
-        (right * (right == right.max(axis=1, keepdims=True)), "Give all pairs of a row, not the best one only."),
-    ]
-    if given.shape[0] == given.shape[1]:
-        hints += [(right.T, "Rows and columns are exchanged: a row for each true object.")]
-    generic = "Shared pixels, divided by the pixels that either of the two has."
-    return next((hint for wrong, hint in hints if np.allclose(given, wrong, atol=1e-3)), generic)
+def _wrong_tables(true, found):
+    right, shared, of_true, of_found = (_table(true, found, what) for what in ("iou", "shared", "true", "found"))
+    divided = "You divided by {}. The union has the pixels of either.".format
+    return {
+        "These are shared pixels; divide by those that either has.": shared,
+        "The shared pixels are counted twice below the line.": shared / (of_true + of_found),
+        "That is Dice; IoU divides by the union.": 2 * shared / (of_true + of_found),
+        divided("the true object"): shared / of_true,
+        divided("the predicted object"): shared / of_found,
+        divided("the smaller of the two"): shared / np.minimum(of_true, of_found),
+        divided("all pixels"): shared / true.size,
+        divided("the larger of the two"): shared / np.maximum(of_true, of_found),
+        "Whether it is a match comes later; give the IoU itself.": right >= 0.5,
+        "Give all pairs of a row, not the best one only.": right
+        * (right == right.max(axis=1, keepdims=True, initial=0)),
+        "Rows and columns are exchanged: a row for each true object.": right.T,
+    }
 
 
 def _table(true, found, what="iou"):
@@ -153,14 +135,9 @@ def _table(true, found, what="iou"):
     for t in range(1, len(rows) + 1):
         for f in range(1, rows.shape[1] + 1):
             a, b = true == t, found == f
-            counts = {"shared": (a & b).sum(), "true": a.sum(), "found": b.sum(), "both": a.sum() + b.sum()}
+            counts = {"shared": (a & b).sum(), "true": a.sum(), "found": b.sum()}
             rows[t - 1, f - 1] = counts["shared"] / (a | b).sum() if what == "iou" else counts[what]
     return rows
-
-
-def _overlap(true, found, what):
-    """The shared pixels divided by another count than those of the union."""
-    return _table(true, found, "shared") / _table(true, found, what)
 
 
 @exercise
@@ -170,41 +147,43 @@ def quality(function):
         ([0.7, 0.95, 0.6, 0.72], 9, 6), ([1.0, 1.0], 2, 2), ([0.8, 0.6], 3, 5), ([0.55], 1, 6),
         ([0.9, 0.51, 0.62, 0.77, 0.83], 5, 6), ([], 3, 1), ([], 0, 2),
     )  # fmt: skip
-    for ious, true, predicted in cases:
-        right = sum(ious) / ((true + predicted) / 2)
-        given = number(call(function, ious, true, predicted))
-        if not np.isclose(given, right):
-            shown = f"for pairs with IoU {ious}, {true} true and {predicted} predicted objects it gives {given:.3g}, "
-            raise Wrong(f"{shown}not {right:.3g}. {_quality_hint(given, ious, true, predicted)}")
+    compare(
+        function,
+        lambda ious, true, predicted: sum(ious) / ((true + predicted) / 2),
+        {f"for pairs with IoU {case[0]}, {case[1]} true and {case[2]} predicted objects": case for case in cases},
+        _wrong_qualities,
+        "SQ is the mean IoU of the pairs, RQ = pairs / (pairs + missed/2 + false/2).",
+    )
     return "Sum of the IoUs, divided by the mean of the two counts: PQ in one line."
 
 
-def _quality_hint(given, ious, true, predicted):
+def _wrong_qualities(ious, true, predicted):
     if not ious:
-        return "Without a pair nothing was found, and PQ is 0; a mean over no pairs is not defined."
+        return {
+            "Without a pair nothing was found, and PQ is 0; a mean over no pairs is not defined.": lambda given: True
+        }
     total, pairs, half = sum(ious), len(ious), (true + predicted) / 2
-    one_half = "A missed object and a false one count one half each, as in F1."
-    single = "The IoU of every pair counts, as their mean."
-    rounded = "Something is rounded: half of an odd number is no whole number."
-    hints = [
-        (total / pairs, "That is SQ, the mean over the pairs; what was missed or made up costs nothing in it."),
-        (pairs / half, "That is RQ; it counts a pair as 1, whatever its IoU."),
-        (total / (true + predicted - pairs), one_half),
-        (total / (pairs + true + predicted), one_half),
-        (total / (true + predicted), "Divide by the mean of the two counts, not by their sum."),
-        (total / true, "False objects cost nothing here; RQ divides by the mean of both counts."),
-        (total / predicted, "Missed objects cost nothing here; RQ divides by the mean of both counts."),
-        (total / max(true, predicted), "RQ divides by the mean of both counts, not by the larger."),
-        (total / min(true, predicted), "RQ divides by the mean of both counts, not by the smaller."),
-        (total / np.sqrt(true * predicted), "RQ divides by the plain mean of both counts."),
-        (np.median(ious) * pairs / half, "SQ is the mean of the pairs, not their median."),
-        *((one * pairs / half, single) for one in (ious[0], ious[-1], min(ious), max(ious))),
-        (total, "That is a sum over the pairs; divide by the mean of both counts."),
-        (total / pairs + pairs / half, "PQ is the product of SQ and RQ, not their sum."),
-        ((total / pairs + pairs / half) / 2, "PQ is the product of SQ and RQ, not their mean."),
-        (total / ((true + predicted) // 2), rounded),
-        (total / -(-(true + predicted) // 2), rounded),
-        *((round(total / half, digits), rounded) for digits in (0, 1, 2)),
-    ]
-    generic = "SQ is the mean IoU of the pairs, RQ = pairs / (pairs + missed/2 + false/2)."
-    return next((hint for wrong, hint in hints if np.isclose(given, wrong)), generic)
+    sq, rq = total / pairs, pairs / half
+    return {
+        "That is SQ, the mean over the pairs; what was missed or made up costs nothing in it.": sq,
+        "That is RQ; it counts a pair as 1, whatever its IoU.": rq,
+        "A missed object and a false one count one half each, as in F1.": [
+            total / (true + predicted - pairs),
+            total / (pairs + true + predicted),
+        ],
+        "Divide by the mean of the two counts, not by their sum.": total / (true + predicted),
+        "False objects cost nothing here; RQ divides by the mean of both counts.": total / true,
+        "Missed objects cost nothing here; RQ divides by the mean of both counts.": total / predicted,
+        "RQ divides by the mean of both counts, not by the larger.": total / max(true, predicted),
+        "RQ divides by the mean of both counts, not by the smaller.": total / min(true, predicted),
+        "RQ divides by the plain mean of both counts.": total / np.sqrt(true * predicted),
+        "SQ is the mean of the pairs, not their median.": np.median(ious) * rq,
+        "The IoU of every pair counts, as their mean.": [one * rq for one in (ious[0], ious[-1], min(ious), max(ious))],
+        "That is a sum over the pairs; divide by the mean of both counts.": total,
+        "PQ is the product of SQ and RQ, not their sum.": sq + rq,
+        "PQ is the product of SQ and RQ, not their mean.": (sq + rq) / 2,
+        "Something is rounded: half of an odd number is no whole number.": [
+            total / ((true + predicted) // 2),
+            total / -(-(true + predicted) // 2),
+        ],
+    }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._numbers import compare_numbers
+from ._numbers import compare
 from ._verdict import NotYet, Wrong, exercise, number
 
 
@@ -32,42 +32,34 @@ def _batches():
     }
 
 
+def _wrong_losses(y, p):
+    both, sizes = (y * p).sum(), y.sum() + p.sum()
+    return {
+        "This is the overlap, which should become large; a loss is 1 minus it.": 1 - _soft_dice(y, p),
+        "The 1 is missing above and below the line; without it an empty mask is 0/0.": 1 - 2 * both / sizes,
+        "The 1 stands below the line only: then an empty mask that is left empty costs 1.": _soft_dice(y, p, 0, 1),
+        "The 1 stands above the line only.": 1 - (2 * both + 1) / sizes,
+        "The overlap counts twice, because the sum below the line counts it twice.": _soft_dice(y, p, twice=1),
+        "You cut the probabilities at 0.5; then a small change of a weight changes nothing.": [
+            _soft_dice(y, p >= 0.5),
+            _soft_dice(y, p > 0.5),
+        ],
+        "Sum over all pixels of the batch, not picture by picture.": [
+            np.mean([_soft_dice(*pair) for pair in zip(*rows, strict=True)]) for rows in ((y, p), (y.T, p.T))
+        ],
+        "Sum over all pictures, not only the first.": _soft_dice(y[0], p[0]),
+        "Sum y and p as they are, not their squares.": 1 - (2 * both + 1) / (y.sum() + (p**2).sum() + 1),
+        "Sums are asked for, not means: beside a mean, a smoothing of 1 is as large as everything.": (
+            1 - (2 * (y * p).mean() + 1) / (y.mean() + p.mean() + 1)
+        ),
+    }
+
+
 @exercise
 def soft_dice_loss(function):
     """A function of truth (0/1) and probabilities that gives 1 − (2·Σyp + 1) / (Σy + Σp + 1)."""
-    compare_numbers(
-        function,
-        _soft_dice,
-        _batches(),
-        {
-            "This is the overlap, which should become large; a loss is 1 minus it.": lambda y, p: 1 - _soft_dice(y, p),
-            "The 1 is missing above and below the line; without it an empty mask is 0/0.": (
-                lambda y, p: _soft_dice(y, p, 0, 0) if (y.sum() + p.sum()) else np.nan
-            ),
-            "The 1 stands below the line only: then an empty mask that is left empty costs 1.": (
-                lambda y, p: _soft_dice(y, p, 0, 1)
-            ),
-            "The 1 stands above the line only.": lambda y, p: _soft_dice(y, p, 1, 0) if y.sum() + p.sum() else np.nan,
-            "The overlap counts twice, because the sum below the line counts it twice.": (
-                lambda y, p: _soft_dice(y, p, twice=1)
-            ),
-            "You cut the probabilities at 0.5; then a small change of a weight changes nothing.": (
-                lambda y, p: _soft_dice(y, p >= 0.5)
-            ),
-            "Sum over all pixels of the batch, not picture by picture.": (
-                lambda y, p: np.mean([_soft_dice(*pair) for pair in zip(y, p, strict=True)])
-            ),
-            "Sum over all pictures, not only the first.": lambda y, p: _soft_dice(y[0], p[0]),
-            "Sum y and p as they are, not their squares.": lambda y, p: (
-                1 - (2 * (y * p).sum() + 1) / (y.sum() + (p**2).sum() + 1)
-            ),
-            "Sums are asked for, not means: beside a mean, a smoothing of 1 is as large as everything.": (
-                lambda y, p: 1 - (2 * (y * p).mean() + 1) / (y.mean() + p.mean() + 1)
-            ),
-        },
-        "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1.",
-        several="sum over all pixels",
-    )
+    formula = "Above the line stand 2·Σyp + 1, below it Σy + Σp + 1."
+    compare(function, _soft_dice, _batches(), _wrong_losses, formula, several="sum over all pixels")
     return "Every product is a probability, so that every pixel has a gradient."
 
 
@@ -150,21 +142,25 @@ def tversky_weights(weights):
     return "One pixel missed now costs as much as nine too many."
 
 
+def _wrong_thresholds(w):
+    return {
+        "The background has a weight too, 1: with equal weights the threshold is one half.": 1 / w,
+        "That is the other side: the larger the weight, the less evidence is enough.": w / (1 + w),
+        "The probability of background shrinks as well: set w·q equal to 1 - q.": 0.5 / w,
+        "The weighted network is cut at 0.5; the question is which plain q it stands for.": 0.5,
+        "That holds for one weight only; write it with w.": 1 / 11,
+        "A weight need not be a whole number.": 1 / (1 + int(w)),
+    }
+
+
 @exercise
 def threshold_of_weight(function):
     """A function of the class weight that gives the plain probability from which the weighted network says nodule."""
-    compare_numbers(
+    compare(
         function,
         lambda weight: 1 / (1 + weight),
         {f"for weight {weight}": (weight,) for weight in (10.0, 3.0, 2.5, 1.0, 0.4, 7, 150.75)},
-        {
-            "The background has a weight too, 1: with equal weights the threshold is one half.": lambda w: 1 / w,
-            "That is the other side: the larger the weight, the less evidence is enough.": lambda w: w / (1 + w),
-            "The probability of background shrinks as well: set w·q equal to 1 - q.": lambda w: 0.5 / w,
-            "The weighted network is cut at 0.5; the question is which plain q it stands for.": lambda w: 0.5,
-            "That holds for one weight only; write it with w.": lambda w: 1 / 11,
-            "A weight need not be a whole number.": lambda w: 1 / (1 + int(w)),
-        },
+        _wrong_thresholds,
         "Set w·q / (w·q + 1 - q) to one half, and solve for q.",
     )
     return "With weight 10, one chance in eleven is enough."

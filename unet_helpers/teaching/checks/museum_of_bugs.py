@@ -3,14 +3,15 @@
 import keras
 import numpy as np
 
+from ._numbers import compare, first_hint
 from ._verdict import Wrong, call, exercise, match_answers, number
 
 
 @exercise
 def turn_together(function):
     """A function of (image, mask, random) that mirrors both with probability one half, by one toss."""
-    image = np.arange(24.0).reshape(4, 6)
-    mask = (image // 5).astype(np.uint8)
+    image = np.arange(24).reshape(4, 6) / 7
+    mask = np.ceil(image).astype(np.uint8)
     tosses = _tosses(function, image, mask, 1001)
     if len(set(tosses)) == 1:
         raise Wrong(f"in {len(tosses)} calls both were mirrored {sum(tosses)} times; half of the calls should.")
@@ -18,7 +19,8 @@ def turn_together(function):
         raise Wrong("with the same generator it decides otherwise the second time: toss with the `random` it is given.")
     if not 0.45 < np.mean(tosses) < 0.55:
         raise Wrong(f"in {len(tosses)} calls both were mirrored {sum(tosses)} times; half of the calls should.")
-    _tosses(function, image[1:, :5].astype(np.float32), 9 - mask[1:, :5].astype(int), 20)
+    if len(set(_tosses(function, image[1:, :5].astype(np.float32), 9 - mask[1:, :5].astype(int), 20))) == 1:
+        raise Wrong("with images of another size all of 20 calls do the same; half of them should mirror.")
     return "One random number, used twice."
 
 
@@ -49,6 +51,7 @@ def halve(function):
     random, drawn = np.random.default_rng(0), np.zeros((12, 16), np.uint8)
     drawn[2:10, 3:13], drawn[4:7, 6:9] = 2, 1
     masks = [drawn, random.choice([0, 3, 200], (10, 6)).astype(np.uint8), random.choice([1, 2, 5, 9], (2, 14))]
+    masks += [random.choice([0, 1, 4, 9], (24, 20))]
     kept, every = [], []
     for mask in masks:
         rows, columns = mask.shape[0] // 2, mask.shape[1] // 2
@@ -70,9 +73,14 @@ def halve(function):
         kept.append(given.ravel())
         every.append(np.sort(fours.reshape(-1, 4)))
     kept, every = np.concatenate(kept), np.concatenate(every)
-    for end, name in ((3, "largest"), (0, "smallest")):
-        if (kept == every[:, end]).all():
-            raise Wrong(f"of each four it takes the {name} number. Numbers of classes are names, and that class grows.")
+    for place, name in enumerate(("smallest", "second", "third", "largest")):
+        if (kept == every[:, place]).all():
+            raise Wrong(f"of each four it takes the {name} number. Numbers of classes are names, and have no order.")
+    for one in np.unique(masks[-1]):
+        taken = kept[(every == one).any(axis=1) & (every != one).any(axis=1)] == one
+        if taken.all() or not taken.any():
+            how = "always taken, and so it grows" if taken.all() else "never taken, and so it is lost"
+            raise Wrong(f"where class {one} stands beside other classes, it is {how}.")
     return "Every pixel of the small mask is a pixel of the large one, or a vote of four."
 
 
@@ -148,24 +156,25 @@ def _centered(train, other):
 @exercise
 def dice_of_batches(function):
     """A function of a list of (truth, prediction) batches that gives the Dice of all of their pixels."""
-    random = np.random.default_rng(0)
-    for parts, kind in (
-        (((4, 0.5), (4, 0.02), (1, 0.0)), bool),
-        (((1, 0.1), (2, 0.6)), np.uint8),
-        (((1, 0.05),), bool),
+    random, cases = np.random.default_rng(0), {}
+    for what, parts, kind in (
+        ("three", ((4, 0.5), (4, 0.02), (1, 0.0)), bool),
+        ("two", ((1, 0.1), (2, 0.6)), np.uint8),
+        ("one", ((1, 0.05),), bool),
     ):
         batches = []
         for count, share in parts:
             truth = random.random((count, 8, 8)) < share
             found = truth ^ (random.random(truth.shape) < 0.05)
             batches.append((truth.astype(kind), found.astype(kind)))
-        truth, found = (np.concatenate([batch[k] for batch in batches]).astype(bool) for k in (0, 1))
-        right = _dice(truth, found)
-        given = number(call(function, batches))
-        if not abs(given - right) < 1e-6:
-            how = f"{len(batches)} batches" if len(batches) > 1 else "one batch"
-            raise Wrong(f"for {how} it gives {given:.4f}, not {right:.4f}. {_dice_hint(given, batches, truth, found)}")
+        cases[f"for {what} batch{'es' if len(parts) > 1 else ''}"] = (batches,)
+    generic = "Twice the overlap of all batches, divided by all areas, those of truth and of prediction."
+    compare(function, lambda batches: _dice(*_joined(batches)), cases, _wrong_dice, generic)
     return "Counts can be added up. Ratios cannot."
+
+
+def _joined(batches):
+    return (np.concatenate([batch[k] for batch in batches]).astype(bool) for k in (0, 1))
 
 
 def _dice(truth, found, smooth=0.0):
@@ -173,37 +182,36 @@ def _dice(truth, found, smooth=0.0):
     return (2 * (truth & found).sum(dtype=int) + smooth) / (area + smooth) if area + smooth else np.nan
 
 
-def _dice_hint(given, batches, truth, found):
-    if np.isnan(given):
-        return "A batch without a foreground pixel is 0/0. Add up the counts, and divide once."
-    over = "That is the mean over the batches. Add up the counts, and divide once."
-    smoothed = "Something is added above and below the line; there are pixels enough, so the plain ratio will do."
-    overlap = (truth & found).sum()
-    ratios = [_dice(t.astype(bool), p.astype(bool)) for t, p in batches]
-    one_by_one = [_dice(t, p) for t, p in zip(truth, found, strict=True)]
-    hints = [
-        *((_dice(truth, found, smooth), smoothed) for smooth in (1, 0.5, 1e-1, 1e-2, 1e-3)),
-        *((np.mean([_dice(t.astype(bool), p.astype(bool), smooth) for t, p in batches]), over) for smooth in (1, 1e-6)),
-        (np.mean(np.nan_to_num(ratios)), over),
-        (np.nanmean(ratios), over),
-        (np.mean(np.nan_to_num(ratios, nan=1)), over),
-        (np.average(np.nan_to_num(ratios), weights=[len(t) for t, _ in batches]), over),
-        (np.nanmean([*one_by_one, np.nan]), "That is the mean over the pictures. Add up the counts, and divide once."),
-        (np.nanmedian(ratios), "That is a median. Add up the counts, and divide once."),
-        (overlap / (truth | found).sum(), "That is IoU, which divides by the union."),
-        (
-            2 * overlap / (truth | found).sum(),
-            "The area where both are is counted once below the line, and twice above.",
+def _wrong_dice(batches):
+    truth, found = _joined(batches)
+    batches = [(t.astype(bool), p.astype(bool)) for t, p in batches]
+    overlap, either = (truth & found).sum(), (truth | found).sum()
+    ratios = [_dice(t, p) for t, p in batches]
+    return {
+        "A batch without a foreground pixel is 0/0. Add up the counts, and divide once.": np.nan,
+        "Something is added above and below the line; there are pixels enough, so the plain ratio will do.": [
+            _dice(truth, found, smooth) for smooth in (1, 0.5, 1e-1, 1e-2, 1e-3)
+        ],
+        "That is the mean over the batches. Add up the counts, and divide once.": [
+            *(np.mean([_dice(t, p, smooth) for t, p in batches]) for smooth in (1, 1e-6)),
+            np.mean(np.nan_to_num(ratios)),
+            np.nanmean(ratios),
+            np.mean(np.nan_to_num(ratios, nan=1)),
+            np.average(np.nan_to_num(ratios), weights=[len(t) for t, _ in batches]),
+        ],
+        "That is the mean over the pictures. Add up the counts, and divide once.": (
+            np.nanmean([_dice(t, p) for t, p in zip(truth, found, strict=True)] + [np.nan])
         ),
-        (overlap / (truth.sum() + found.sum()), "Dice counts the overlap twice, since it is in both areas."),
-        (overlap / truth.sum(), "That is recall; Dice divides by both areas."),
-        (overlap / found.sum(), "That is precision; Dice divides by both areas."),
-        ((truth == found).mean(), "That is accuracy: background on which both agree counts nothing in Dice."),
-        (ratios[0], "That is the first batch alone."),
-        (ratios[-1], "That is the last batch alone."),
-    ]
-    generic = "Twice the overlap of all batches, divided by all areas, those of truth and of prediction."
-    return next((hint for wrong, hint in hints if abs(given - wrong) < 1e-5), generic)
+        "That is a median. Add up the counts, and divide once.": np.nanmedian(ratios),
+        "That is IoU, which divides by the union.": overlap / either,
+        "The area where both are is counted once below the line, and twice above.": 2 * overlap / either,
+        "Dice counts the overlap twice, since it is in both areas.": overlap / (truth.sum() + found.sum()),
+        "That is recall; Dice divides by both areas.": overlap / truth.sum(),
+        "That is precision; Dice divides by both areas.": overlap / found.sum(),
+        "That is accuracy: background on which both agree counts nothing in Dice.": (truth == found).mean(),
+        "That is the first batch alone.": ratios[0],
+        "That is the last batch alone.": ratios[-1],
+    }
 
 
 @exercise
@@ -237,20 +245,24 @@ def _sigmoid(logits):
 
 
 def _check_sigmoid(given, logits, without_bias):
-    hints = [
-        (np.ones_like(logits), "the output is still 1 everywhere."),
-        (logits, "the output is the number before the activation; put a sigmoid on it."),
-        (_sigmoid(np.ones_like(logits)), "the sigmoid comes after the softmax; put it in its place."),
-        (_sigmoid(_sigmoid(logits)), "there are two sigmoids, one after the other."),
-        (_sigmoid(without_bias), "the last layer has its kernel and no bias; give it both weights of the old one."),
-        (_sigmoid(-logits), "foreground and background are exchanged."),
-        ((logits > 0), "the output is 0 or 1; a sigmoid gives a probability."),
-        (np.tanh(logits), "the activation is another one; use a sigmoid."),
-        (np.maximum(logits, 0), "the activation is another one; use a sigmoid."),
-    ]  # fmt: skip
-    if not np.allclose(given, _sigmoid(logits), atol=1e-4):
-        new = "the layers have new weights; give them those of the old ones, which were trained."
-        raise Wrong(next((hint for wrong, hint in hints if np.allclose(given, wrong, atol=1e-4)), new))
+    if np.allclose(given, _sigmoid(logits), atol=1e-4):
+        return
+    hints = {
+        "the output is still 1 everywhere.": np.ones_like(logits),
+        "the output is the number before the activation; put a sigmoid on it.": logits,
+        "the sigmoid comes after the softmax; put it in its place.": _sigmoid(np.ones_like(logits)),
+        "there are two sigmoids, one after the other.": _sigmoid(_sigmoid(logits)),
+        "the last layer has its kernel and no bias; give it both weights of the old one.": _sigmoid(without_bias),
+        "foreground and background are exchanged.": _sigmoid(-logits),
+        "the output is 0 or 1; a sigmoid gives a probability.": logits > 0,
+        "the activation is another one; use a sigmoid.": [
+            np.tanh(logits),
+            np.maximum(logits, 0),
+            np.clip(logits / 6 + 0.5, 0, 1),
+        ],
+    }
+    new = "the layers have new weights; give them those of the old ones, which were trained."
+    raise Wrong(first_hint(given, hints, new, 1e-4))
 
 
 @exercise
@@ -268,9 +280,12 @@ def near_copies(function):
 
 def _check_pairs(given, right, train, validation, order=""):
     try:
-        pairs = {(number(a), number(b)) for a, b in given}
+        listed = [(number(a), number(b)) for a, b in given]
     except (TypeError, ValueError):
         raise Wrong("return a list of pairs (index in train, index in validation).") from None
+    pairs = set(listed)
+    if len(listed) > len(pairs):
+        raise Wrong("it lists a pair more than once.")
     if not pairs and right:
         raise Wrong("it finds none. The copies are paler and have other noise: compare correlations, not gray values.")
     wrong = sorted(pairs - right)

@@ -2,135 +2,117 @@
 
 import numpy as np
 
+from ._numbers import compare
 from ._verdict import Wrong, call, exercise, match_answers
-
-HU = np.array([[-600, -1350, 3000], [150, -225, -2000]])
-WINDOWS = [  # HU, level, width
-    (HU.astype(float), -600, 1500),
-    (HU, 50, 350),
-    (np.arange(-300.0, 400.0, 7.0)[::-1], 40.5, 401),
-    (np.array([[[30000]], [[-30000]], [[101]]], dtype=np.int16), 100, 7),
-    (-600.0, -600, 1500),
-    (-225, -600, 1500),
-    (0, 40, 401),
-    (np.array([200.0, -100.0]), 0, 1000),
-]
-GRAY_MISTAKES = [
-    (lambda hu, level, width: (hu - level) / width + 0.5, "Values outside the window are not clipped to 0 and 1."),
-    (
-        lambda hu, level, width: np.maximum((hu - level) / width + 0.5, 0),
-        "Values above the window are not clipped to 1.",
-    ),
-    (
-        lambda hu, level, width: np.minimum((hu - level) / width + 0.5, 1),
-        "Values below the window are not clipped to 0.",
-    ),
-    (
-        lambda hu, level, width: 1 - _gray(hu, level, width),
-        "Black and white are exchanged: dense tissue should be bright.",
-    ),
-    (
-        lambda hu, level, width: np.clip((hu - level) / width, 0, 1),
-        "The level gives 0, but it is the center: begin at level - width / 2.",
-    ),
-    (
-        lambda hu, level, width: np.clip((hu - level) / width + 1, 0, 1),
-        "The window extends by half the width to each side; here it begins at level - width.",
-    ),
-    (
-        lambda hu, level, width: np.clip((hu - level) / (2 * width) + 0.5, 0, 1),
-        "The window extends by half the width to each side, not by the whole.",
-    ),
-    (lambda hu, level, width: 255 * _gray(hu, level, width), "0 to 1 is asked for, not 0 to 255."),
-    (lambda hu, level, width: _gray(hu, level, width).round(), "These are whole numbers, 0 or 1; keep the fractions."),
-    (lambda hu, level, width: np.clip(hu, level - width / 2, level + width / 2), "These still are HU; scale them."),
-    (
-        lambda hu, level, width: np.clip((hu - (level - width // 2)) / width, 0, 1),
-        "Half of an odd width is no whole number: / and not //.",
-    ),
-    (
-        lambda hu, level, width: _gray(hu, -600, 1500),
-        "-600/1500 stands in the code: use the arguments level and width throughout.",
-    ),
-]
 
 
 def _gray(hu, level, width):
     return np.clip((hu - level) / width + 0.5, 0, 1)
 
 
+def _wrong_grays(hu, level, width):
+    right, lower, upper = _gray(hu, level, width), level - width / 2, level + width / 2
+    line = (hu - level) / width + 0.5  # not clipped
+    return {
+        "Values outside the window are not clipped to 0 and 1.": line,
+        "Values above the window are not clipped to 1.": np.maximum(line, 0),
+        "Values below the window are not clipped to 0.": np.minimum(line, 1),
+        "Black and white are exchanged: dense tissue should be bright.": 1 - right,
+        "The level gives 0, but it is the center: begin at level - width / 2.": np.clip(line - 0.5, 0, 1),
+        "The window extends by half the width to each side; here it begins at level - width.": np.clip(
+            line + 0.5, 0, 1
+        ),
+        "The window extends by half the width to each side, not by the whole.": np.clip((line + 0.5) / 2, 0, 1),
+        "0 to 1 is asked for, not 0 to 255.": 255 * right,
+        "These are whole numbers, 0 or 1; keep the fractions.": np.round(right),
+        "These still are HU; scale them.": np.clip(hu, lower, upper),
+        "Half of an odd width is no whole number: / and not //.": np.clip((hu - level + width // 2) / width, 0, 1),
+        "-600/1500 stands in the code: use the arguments level and width throughout.": _gray(hu, -600, 1500),
+    }
+
+
 @exercise
 def to_gray(function):
     """A function of (hu, level, width): gray values in 0–1."""
-    _agree(function, WINDOWS, _gray, GRAY_MISTAKES, "{:g} HU", 1e-5)
+    hu = np.array([[-600, -1350, 3000], [150, -225, -2000]])
+    cases = [  # HU, level, width
+        (hu.astype(float), -600, 1500),
+        (hu, 50, 350),
+        (np.arange(-300.0, 400.0, 7.0)[::-1], 40.5, 401),
+        (np.array([[[30000]], [[-30000]], [[101]]], dtype=np.int16), 100, 7),
+        (-600.0, -600, 1500),
+        (-225, -600, 1500),
+        (0, 40, 401),
+        (np.array([200.0, -100.0]), 0, 1000),
+    ]
+    formula = "Each value follows from itself, the level and the width alone, by the formula."
+    compare(function, _gray, _named(cases), _wrong_grays, formula, several=EACH)
     return "-600 HU, the level, becomes 0.5."
 
 
-GRAYS = [  # gray, level, width
-    (np.array([[0.0, 0.75, 1.0], [0.5, 0.25, 0.1]]), -600, 1500),
-    (np.array([[0.0, 0.75], [0.5, 1.0], [0.3, 0.1]]), 50, 350),
-    (np.linspace(0.9, 0.2, 8), 40.5, 401),
-    (0.5, 40, 7),
-    (1, -600, 1500),
-    (0, 0, 1000),
-]
-HU_MISTAKES = [
-    (lambda gray, level, width: gray * width + level, "Gray 0.5 should give the level; gray 0 is level - width / 2."),
-    (lambda gray, level, width: gray * width + level - width, "Gray 0 is level - width / 2, not level - width."),
-    (lambda gray, level, width: gray * width + level + width / 2, "Gray 0 is level - width / 2, with a minus."),
-    (lambda gray, level, width: gray * width - level - width / 2, "The level comes back with a plus."),
-    (lambda gray, level, width: gray * width - width / 2, "Gray 0.5 should give the level, and the level is missing."),
-    (
-        lambda gray, level, width: gray * width,
-        "Gray 0.5 should give the level: the lower end of the window is missing.",
-    ),
-    (lambda gray, level, width: (1 - gray) * width + level - width / 2, "Black and white are exchanged."),
-    (lambda gray, level, width: _gray(gray, level, width), "Turn the formula around: multiply by the width."),
-    (
-        lambda gray, level, width: gray * width + level - width // 2,
-        "Half of an odd width is no whole number: / and not //.",
-    ),
-    (
-        lambda gray, level, width: gray * 1500 - 1350,
-        "-600/1500 stands in the code: use the arguments level and width throughout.",
-    ),
-]
+EACH = "return one value for each, in its place"
+
+
+def _named(cases):
+    """Words for cases of (values, level, width)."""
+    one = ("" if np.ndim(values) else f" for {values:g}" for values, *_ in cases)
+    return {f"with the window {case[1]}/{case[2]}{value}": case for case, value in zip(cases, one, strict=True)}
+
+
+def _hu(gray, level, width):
+    return (gray - 0.5) * width + level
+
+
+def _wrong_hu(gray, level, width):
+    """What comes out for HU by a mistake; 09 has this exercise too."""
+    stretched, right = gray * width, _hu(gray, level, width)
+    windowed = [_gray(gray, level, width), (gray - level + width / 2) / width]
+    odd = "Half of an odd width is no whole number: / and not //."
+    return {
+        "Gray 0.5 should give the level; gray 0 is level - width / 2.": stretched + level,
+        "Gray 0 is level - width / 2, not level - width.": stretched + level - width,
+        "Gray 0 is level - width / 2, with a minus.": stretched + level + width / 2,
+        "The level comes back with a plus, since windowing subtracted it.": [right - 2 * level, stretched - level],
+        "The width stretches the gray values; the level moves them, and is missing.": right - level,
+        "Gray 0.5 should give the level: the lower end of the window is missing.": stretched,
+        "Black and white are exchanged: gray 1 is the upper end of the window.": 2 * level - right,
+        "Level and width are exchanged: the width is the factor.": [
+            gray * level + width,
+            (gray - 0.5) * level + width,
+            gray * level + width - level / 2,
+        ],
+        "That is the gray value as it was: 0 to 1, and HU run over a whole width.": gray,
+        "Turn the formula around: multiply by the width. This windows a second time.": windowed,
+        "HU beyond ±1000 were cut off; this window shows them, and they come back.": [
+            np.clip(right, -end, end) for end in (1000, 1024)
+        ],
+        odd: [stretched + level - width // 2, stretched + int(level - width / 2)],
+        "It is rounded, and HU lie between whole numbers as well.": [
+            np.round(right), np.trunc(right), np.floor(right + 1e-6),
+        ],
+        "-600/1500 stands in the code: use the arguments level and width throughout.": _hu(gray, -600, 1500),
+    }  # fmt: skip
+
+
+def compare_hu(function, cases):
+    """Hold a function of (gray, level, width) against the HU that a window showed as this gray; ``cases`` of these."""
+    formula = "Solve gray = (HU - (level - width / 2)) / width for HU."
+    compare(function, _hu, _named(cases), _wrong_hu, formula, several=EACH, tolerance=0.01)
 
 
 @exercise
 def to_hu(function):
     """A function of (gray, level, width): the HU that a window showed as this gray."""
-    _agree(function, GRAYS, _back, HU_MISTAKES, "gray {:g}", 1e-2)
+    cases = [
+        (np.array([[0.0, 0.75, 1.0], [0.5, 0.25, 0.1]]), -600, 1500),
+        (np.array([[0.0, 0.75], [0.5, 1.0], [0.3, 0.1]]), 50, 350),
+        (np.linspace(0.9, 0.2, 8), 40.5, 401),
+        (0.5, 40, 7),
+        (1, -600, 1500),
+        (0, 0, 1000),
+    ]
+    compare_hu(function, cases)
     return "Gray 0 gives -1350 HU, though the pixel may have held less: clipping cannot be undone."
-
-
-def _back(gray, level, width):
-    return (gray - 0.5) * width + level
-
-
-def _agree(function, cases, right, mistakes, unit, tolerance):
-    """Hold a function against the right one, and name the mistake that explains what it gives in all cases."""
-    given = []
-    for case in cases:
-        given.append(result := np.asarray(call(function, *case)))
-        if result.dtype.kind not in "fiu":
-            raise Wrong(f"numbers are expected, not {result.ravel()[:1].tolist()}.")
-        if result.shape != np.shape(case[0]):
-            raise Wrong(f"shape {np.shape(case[0])} became {result.shape}; return one value for each, in its place.")
-
-    def close(other):
-        return [np.isclose(one, other(*case), rtol=0, atol=tolerance) for one, case in zip(given, cases, strict=True)]
-
-    for result, same, case in zip(given, close(right), cases, strict=True):
-        if not same.all():
-            place = np.unravel_index(np.argmin(same), same.shape)
-            value, expected = (np.asarray(one)[place] for one in (case[0], right(*case)))
-            hint = "Each value follows from itself, the level and the width alone, by the formula."
-            for mistake, what in mistakes[::-1]:
-                if all(map(np.all, close(mistake))):
-                    hint = what
-            shown = f"with the window {case[1]}/{case[2]}, {unit.format(value)} gives {result[place]:.4g}"
-            raise Wrong(f"{shown}, and should give {expected:.4g}. {hint}")
 
 
 MASKS = [

@@ -4,33 +4,37 @@ import math
 
 import keras
 
-from ._cases import agree
+from ._numbers import compare
 from ._verdict import NotYet, Raised, Wrong, call, exercise
 
-CONVOLUTIONS = [(5, 3, 8), (3, 1, 64), (3, 64, 128), (1, 64, 2), (2, 5, 7), (7, 2, 1)]  # size, channels in and out
-CONVOLUTION_MISTAKES = [
-    (lambda k, i, o: k * k * i * o, "The biases are missing: one for each channel that comes out."),
-    (lambda k, i, o: k * k * i * o + 1, "There is one bias for each channel that comes out, not one in all."),
-    (lambda k, i, o: k * k * i * o + i, "The biases belong to the channels that come out, not to those that go in."),
-    (lambda k, i, o: (k * k + 1) * i * o, "A filter adds its bias once, not once for each incoming channel."),
-    (lambda k, i, o: k * k * o + o, "Each filter looks at all incoming channels: multiply by channels_in."),
-    (lambda k, i, o: k * k * (i + o) + o, "Each outgoing channel looks at each incoming one: multiply them."),
-    (lambda k, i, o: k * i * o + o, "A filter is a square: size × size weights for each incoming channel."),
-    (lambda k, i, o: 2 * k * i * o + o, "A filter is a square: size × size weights for each incoming channel."),
-    (lambda k, i, o: k * k * i + o, "You counted one filter; there is one for each channel that comes out."),
-    (lambda k, i, o: k * k * i + 1, "You counted one filter; there is one for each channel that comes out."),
-]
+
+def _wrong_convolutions(size, before, after):
+    square = size * size
+    return {
+        "The biases are missing: one for each channel that comes out.": square * before * after,
+        "There is one bias for each channel that comes out, not one in all.": square * before * after + 1,
+        "The biases belong to the channels that come out, not to those that go in.": square * before * after + before,
+        "A filter adds its bias once, not once for each incoming channel.": (square + 1) * before * after,
+        "Each filter looks at all incoming channels: multiply by channels_in.": square * after + after,
+        "Each outgoing channel looks at each incoming one: multiply them.": square * (before + after) + after,
+        "A filter is a square: size × size weights for each incoming channel.": [
+            side * before * after + after for side in (size, 2 * size)
+        ],
+        "You counted one filter; there is one for each channel that comes out.": [
+            square * before + biases for biases in (after, 1)
+        ],
+    }
 
 
 @exercise
 def parameters_of_conv(function):
     """A function of (size, channels_in, channels_out) that counts weights and biases of a convolution."""
-    agree(
+    layers = [(5, 3, 8), (3, 1, 64), (3, 64, 128), (1, 64, 2), (2, 5, 7), (7, 2, 1)]  # size, channels in and out
+    compare(
         function,
-        CONVOLUTIONS,
         lambda size, before, after: size * size * before * after + after,
-        CONVOLUTION_MISTAKES,
-        "for a {0}×{0} convolution from {1} to {2} channels",
+        {f"for a {k}×{k} convolution from {i} to {o} channels": (k, i, o) for k, i, o in layers},
+        _wrong_convolutions,
         "Each outgoing channel has size × size × channels_in weights and one bias.",
     )
     return "The size of the image does not occur in it."
@@ -118,91 +122,68 @@ def _steps(tensor, until=(), seen=None):
     return list(seen.values())
 
 
-SIZES = [(340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3), (97, 1), (1030, 6), (3, 4)]  # size, depth
-SIZE_MISTAKES = [
-    (lambda size, depth: size - size % 2**depth, "You rounded down: that crops the image. Round up."),
-    (lambda size, depth: round(size / 2**depth) * 2**depth, "You rounded to the nearest; never go below the size."),
-    (
-        lambda size, depth: size + 2**depth - size % 2**depth,
-        "A size that is a multiple already needs no padding.",
-    ),
-    (
-        lambda size, depth: size + -size % (2 * depth),
-        "Each pooling halves, so the factor is 2 to the power of depth, not 2 times depth.",
-    ),
-    (
-        lambda size, depth: size + -size % depth**2,
-        "Each pooling halves, so the factor is 2 to the power of depth, not the square of depth.",
-    ),
-    (lambda size, depth: size + -size % 16, "You rounded to 16, which is right for depth 4 only."),
-    (lambda size, depth: -size % 2**depth, "That is the number of pixels to add; give the new size."),
-    (lambda size, depth: -(-size // 2**depth), "That is the size at the bottom; give the size at the top."),
-    (
-        lambda size, depth: 2 ** math.ceil(math.log2(size)),
-        "It need not be a power of 2; a multiple of 2 to the power of depth is enough.",
-    ),
-    (lambda size, depth: size, "It is the size itself, which cannot be halved so often."),
-]
+def _wrong_sizes(size, depth):
+    factor = 2**depth
+    return {
+        "You rounded down: that crops the image. Round up.": size - size % factor,
+        "You rounded to the nearest; never go below the size.": round(size / factor) * factor,
+        "A size that is a multiple already needs no padding.": size + factor - size % factor,
+        "Each pooling halves, so the factor is 2 to the power of depth, not 2 times depth.": size + -size % (2 * depth),
+        "Each pooling halves, so the factor is 2 to the power of depth, not the square of depth.": (
+            size + -size % depth**2
+        ),
+        "You rounded to 16, which is right for depth 4 only.": size + -size % 16,
+        "That is the number of pixels to add; give the new size.": -size % factor,
+        "That is the size at the bottom; give the size at the top.": -(-size // factor),
+        "It need not be a power of 2; a multiple of 2 to the power of depth is enough.": (
+            2 ** math.ceil(math.log2(size))
+        ),
+        "It is the size itself, which cannot be halved so often.": size,
+    }
 
 
 @exercise
 def padded_size(function):
     """A function of (size, depth): the smallest size, not below, that can be halved depth times."""
-    agree(
+    sizes = [(340, 4), (500, 4), (128, 4), (340, 2), (33, 5), (7, 3), (97, 1), (1031, 6), (3, 4), (129, 7), (4097, 2)]
+    compare(
         function,
-        SIZES,
         lambda size, depth: size + -size % 2**depth,
-        SIZE_MISTAKES,
-        "for size {} and depth {}",
+        {f"for size {size} and depth {depth}": (size, depth) for size, depth in sizes},
+        _wrong_sizes,
         "Look for the smallest multiple of 2 to the power of depth that is not below the size.",
     )
     return "340×500 becomes 352×512 for a U-Net of depth 4."
 
 
-KERNELS = [
-    ([3],),
-    ([5],),
-    ([3, 3],),
-    ([3, 3, 3],),
-    ([7, 1, 3],),
-    ([2],),
-    ([4, 3, 2],),
-    ([3, 5, 5, 9],),
-    ([1],),
-    ([3] * 7,),
-]
-FIELD_MISTAKES = [
-    (sum, "The windows overlap: a second 3×3 adds one pixel on each side, not three in all."),
-    (math.prod, "The field grows by addition; it multiplies only when a stride or a pooling lies between."),
-    (
-        lambda kernels: sum(size - 1 for size in kernels),
-        "Count the pixel itself too: without any convolution the field is 1.",
-    ),
-    (
-        lambda kernels: (1 + sum(size - 1 for size in kernels)) ** 2,
-        "That is the number of pixels in the field; give its side.",
-    ),
-    (lambda kernels: 1 + 2 * sum(size // 2 for size in kernels), "An even kernel has no middle: 2×2 adds one pixel."),
-    (lambda kernels: 1 + 2 * len(kernels), "That is right for kernels of 3×3 only."),
-    (max, "Each convolution adds to the field, not only the largest."),
-    (lambda kernels: 1 + len(kernels) * (kernels[0] - 1), "The kernels differ; not only the first counts."),
-    (lambda kernels: 1 + len(kernels) * (kernels[-1] - 1), "The kernels differ; not only the last counts."),
-    (
-        lambda kernels: 1 + sum(size - 1 for size in set(kernels)),
-        "Two convolutions of one size count twice.",
-    ),
-]
+def _field(kernels):
+    return 1 + sum(size - 1 for size in kernels)
+
+
+def _wrong_fields(kernels):
+    return {
+        "The windows overlap: a second 3×3 adds one pixel on each side, not three in all.": sum(kernels),
+        "The field grows by addition; it multiplies only when a stride or a pooling lies between.": math.prod(kernels),
+        "Count the pixel itself too: without any convolution the field is 1.": _field(kernels) - 1,
+        "That is the number of pixels in the field; give its side.": _field(kernels) ** 2,
+        "An even kernel has no middle: 2×2 adds one pixel.": 1 + 2 * sum(size // 2 for size in kernels),
+        "That is right for kernels of 3×3 only.": 1 + 2 * len(kernels),
+        "Each convolution adds to the field, not only the largest.": max(kernels),
+        "The kernels differ; not only the first counts.": 1 + len(kernels) * (kernels[0] - 1),
+        "The kernels differ; not only the last counts.": 1 + len(kernels) * (kernels[-1] - 1),
+        "Two convolutions of one size count twice.": _field(set(kernels)),
+    }
 
 
 @exercise
 def receptive_field(function):
     """A function of a list of kernel sizes: the side of the receptive field of these convolutions in a row."""
-    agree(
+    rows = ([3], [5], [3, 3], [3, 3, 3], [7, 1, 3], [2], [4, 3, 2], [3, 5, 5, 9], [1], [3] * 7)
+    compare(
         function,
-        KERNELS,
-        lambda kernels: 1 + sum(size - 1 for size in kernels),
-        FIELD_MISTAKES,
-        "for {}",
+        _field,
+        {f"for {kernels}": (kernels,) for kernels in rows},
+        _wrong_fields,
         "Start from 1 and add size − 1 for each convolution.",
     )
     return "Two 3×3 convolutions see as far as one 5×5, with 18 weights in place of 25 per pair of channels."

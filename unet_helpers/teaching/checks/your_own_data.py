@@ -45,7 +45,7 @@ def patient_pattern(pattern):
             raise Wrong(f"{shown}: with the date, one patient examined twice counts as two.")
         if "axial" in found or "coronal" in found:
             raise Wrong(f"{shown}: with the plane, one patient seen in two planes counts as two.")
-        if name.endswith(found):
+        if match.end(1) == len(name):
             raise Wrong(f"{shown}: the last number is the slice.")
         raise Wrong(f"{shown}.")
     return "The two examinations of PAT0042 count as one patient."
@@ -84,7 +84,8 @@ def two_operating_points(means):
     """(0.76, 0.69): 95 and 86 of 100 objects found at 0.80."""
     if isinstance(means, (str, bytes, dict, set, frozenset)) or not hasattr(means, "__len__"):
         raise Wrong("give a tuple of two numbers, (low threshold, high threshold); only there they have an order.")
-    given = tuple(round(number(value), 2) for value in means)
+    exact = [number(value) for value in means]
+    given = tuple(round(value, 2) for value in exact)
     if len(given) != 2:
         raise Wrong(f"two numbers are asked for, and {len(given)} are there.")
     found = "0.80 is the mean over the objects that are found; a missed object counts 0."
@@ -101,7 +102,7 @@ def two_operating_points(means):
         (0.57, 0.60): empty,
         (0.49, 0.59): empty,
     }
-    if given != (0.76, 0.69):
+    if given != (0.76, 0.69) or abs(exact[0] - 0.76) > 0.0025 or abs(exact[1] - 0.688) > 0.0025:
         right = "the objects that are found, times 0.80, divided by all 100 objects."
-        raise Wrong(f"{given} is not it. {hints.get(given, f'Take {right}')}")
+        raise Wrong(f"{tuple(exact)} is not it. {hints.get(given, f'Take {right}')}")
     return "Half of the false alarms are bought with 0.07 of Dice. Which is right depends on who looks at the result."
