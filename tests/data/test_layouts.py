@@ -427,6 +427,25 @@ def test_a_folder_per_patient_is_a_patient_unless_it_is_called_a_batch(write_fol
     assert sorted(p for subset in data.subsets.values() for p in subset.patients) == patients
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "P{p}/images/{z}.png P{p}/masks/{z}.png",
+        "batch{p}/images/A{p}_Z_{z}.png batch{p}/masks/A{p}_Z_{z}.png",
+        "part{p}/images/A7_Z_{z}.png part{p}/masks/A7_Z_{z}.png",
+    ],
+)
+def test_slices_of_one_name_in_several_folders_all_stay_with_names_of_their_own(write_folder, gray, place):
+    for p in range(4):
+        for z in range(3):
+            image, mask = place.format(p=p, z=z).split()
+            folder = write_folder("set", {image: gray(10 * p + z, 16), mask: square(3, 3)})
+    data = load_dataset(folder)
+    cases = [case for subset in data.subsets.values() for case in subset.case_ids.tolist()]
+    assert len(cases) == len(set(cases)) == 12
+    assert sum(len(subset.patients) for subset in data.subsets.values()) == 4
+
+
 # --- several masks of a picture, and Cellpose -----------------------------------------------------
 
 

@@ -167,6 +167,66 @@ def test_dropout_within_an_ensemble_is_sampled_in_every_member():
         predict_with_dropout(ensemble([without, UNet((8, 8, 1), 1, **OPTIONS)]), images)
 
 
+def one_twice(member):
+    image = keras.Input((8, 8, 1))
+    flipped = keras.ops.flip(member(keras.ops.flip(image, axis=2)), axis=2)
+    return keras.Model(image, keras.layers.Average()([member(image), flipped]))
+
+
+def other_dropout(kind):
+    image = keras.Input((8, 8, 1))
+    features = kind(0.5)(keras.layers.Conv2D(4, 3, padding="same", name="conv")(image))
+    return keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid", name="out")(features))
+
+
+COMBINED = {
+    "a member asked twice": one_twice,
+    "three members": lambda member: ensemble([member, UNet((8, 8, 1), 1, **OPTIONS), member]),
+    "an ensemble of ensembles": lambda member: ensemble([ensemble([ensemble([member], "a"), member], "b"), member]),
+    "dropout of whole channels": lambda _: ensemble([other_dropout(keras.layers.SpatialDropout2D)]),
+    "Gaussian dropout": lambda _: ensemble([other_dropout(keras.layers.GaussianDropout)]),
+    "dropout beside the members": lambda _: keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Dropout(0.5), UNet((8, 8, 1), 1, **OPTIONS)]
+    ),
+    "a network within another and a layer behind": lambda member: keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.Sequential([member], name="inner"), keras.layers.Dense(2, activation="softmax")]
+    ),
+}
+
+
+@pytest.mark.parametrize("how", COMBINED)
+def test_dropout_is_sampled_wherever_a_network_stands_in_another(how):
+    keras.utils.set_random_seed(2)
+    model = COMBINED[how](UNet((8, 8, 1), 1, **OPTIONS | {"dropout": 0.4}))
+    images = picture(2, 8, 8, 1, seed=3)
+    before = predict_probabilities(model, images)
+    samples = predict_with_dropout(model, images, 4, seed=5)
+    assert samples.std(axis=0).max() > 1e-4
+    np.testing.assert_array_equal(samples, predict_with_dropout(model, images, 4, seed=5))
+    np.testing.assert_array_equal(before, predict_probabilities(model, images))
+
+
+def ensemble_around(member):
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, keras.layers.Average()([member(image), member(image)]))
+
+
+class OfItsOwn(keras.Model):
+    def __init__(self, members):
+        super().__init__()
+        self.members = members
+
+    def call(self, inputs, training=False):
+        return sum(member(inputs, training=training) for member in self.members) / len(self.members)
+
+
+def test_an_ensemble_that_is_no_graph_of_layers_is_named_with_the_remedy():
+    member = UNet((8, 8, 1), 1, **OPTIONS | {"dropout": 0.4})
+    for model in (OfItsOwn([member, member]), ensemble_around(OfItsOwn([member]))):
+        with pytest.raises(ValueError, match=r"class defines call\(\) itself.*keras\.Model\(inputs, outputs\)"):
+            predict_with_dropout(model, picture(1, 8, 8, 1))
+
+
 # --- class indices ------------------------------------------------------------------------------------
 
 

@@ -501,6 +501,25 @@ def test_dicomdir_is_no_patient_and_a_folder_of_reports_gives_nothing(tmp_path):
     assert ended.value.code == 1
 
 
+@pytest.mark.parametrize("name", ["DICOMDIR", "dicomdir", "CD2/DICOMDIR", "index.dcm", "CD2/0000"])
+@pytest.mark.parametrize("words", ["of the class", "of the file only"])
+def test_the_directory_of_a_cd_is_left_out_whatever_it_is_called_and_the_slices_beside_it_are_written(
+    tmp_path, name, words
+):
+    path = tmp_path / "in" / name
+    path.parent.mkdir(parents=True)
+    save_dicom(path, PatientID="A-7", SOPClassUID="1.2.840.10008.1.3.10")
+    dataset = pydicom.dcmread(path)
+    if words == "of the file only":
+        del dataset.SOPClassUID, dataset.PixelData
+        dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+        dataset.save_as(path)
+    save_dicom(path.with_name("zz_slice"), PatientID="B-8", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    written, warnings = deidentify(tmp_path / "in", tmp_path / "out")
+    assert [file.name for file in written] == ["P001_Z0001.nii.gz"]
+    assert [warning.partition(" (")[0] for warning in warnings] == [f"left out: '{name}'"]
+
+
 def test_text_that_may_be_in_the_picture_is_warned_about_by_the_name_of_the_output(tmp_path):
     ultrasound = "1.2.840.10008.5.1.4.1.1.6.1"
     save_patient(tmp_path / "in" / "a", PatientID="1", BurnedInAnnotation=None, SOPClassUID=ultrasound, Modality="US")

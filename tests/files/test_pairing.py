@@ -516,3 +516,30 @@ def test_blank_images_are_no_copies_of_each_other(write_folder, gray, value):
     pairing = pair_files(write_folder("i", files), write_folder("m", dict.fromkeys(files, blank)))
     assert one_problem(pairing, "copy").path.name == "P2_3.png"
     assert len(pairing.pairs) == 4
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        np.full((8, 8, 3), (240, 200, 220), np.uint8),
+        np.full((8, 8, 3), 255, np.uint8),
+        np.full((8, 8), 4095, np.uint16),
+        np.zeros((8, 8), np.uint16),
+        np.full((8, 8), 0.5, np.float32),
+    ],
+    ids=["stain", "white", "16 bit", "black in 16 bit", "float"],
+)
+def test_blank_images_of_any_kind_are_no_copies(write_folder, gray, blank):
+    end = ".npy" if blank.dtype == np.float32 else ".png"
+    images = write_folder("i", {f"P{k}_1{end}": blank for k in range(3)})
+    pairing = pair_files(images, write_folder("m", {f"P{k}_1.png": gray(0) % 2 for k in range(3)}))
+    assert pairing.ok
+    assert len(pairing.pairs) == 3
+
+
+def test_images_that_differ_from_blank_in_one_pixel_are_copies(write_folder, gray):
+    marked = np.full((8, 8, 3), (240, 200, 220), np.uint8)
+    marked[3, 4, 1] = 0
+    images = write_folder("i", {"P1_1.png": marked, "P2_1.png": marked})
+    pairing = pair_files(images, write_folder("m", {"P1_1.png": gray(0) % 2, "P2_1.png": gray(0) % 2}))
+    assert one_problem(pairing, "copy").path.name == "P2_1.png"

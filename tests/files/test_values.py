@@ -256,6 +256,23 @@ def test_a_channel_per_class_is_no_mask_in_any_format(tmp_path, channels):
             read_mask(path)
 
 
+@pytest.mark.parametrize("ends", [".nrrd", ".mha", ".mhd", ".nii.gz", ".tif"])
+@pytest.mark.parametrize("channels", [4, 6])
+def test_a_channel_per_class_is_no_mask_where_all_but_the_last_are_empty(tmp_path, ends, channels):
+    import SimpleITK
+
+    classes = np.zeros((3, 6, 8, channels), np.uint8)
+    classes[1, 2:4, 3:7, -1] = 1
+    if ends == ".tif":
+        save_tiff(tmp_path / f"m{ends}", classes[1], photometric="minisblack", planarconfig="contig")
+    elif ends == ".nii.gz":
+        save_nifti(tmp_path / f"m{ends}", classes)
+    else:
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(classes, isVector=True), str(tmp_path / f"m{ends}"))
+    with pytest.raises(DataError, match=rf"'m{ends}'.*(channels|color|alpha)"):
+        read_mask(tmp_path / f"m{ends}")
+
+
 # --- axes of arrays -------------------------------------------------------------------------------
 
 

@@ -281,6 +281,24 @@ def test_the_folder_of_a_kernel_that_was_faster_by_a_moment_is_taken(drawn_patie
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("other", ["whole", "cut"])
+def test_a_kernel_that_keeps_the_patients_a_moment_earlier_does_no_harm(drawn_patients, monkeypatch, tmp_path, other):
+    move = os.replace
+
+    def replace(source, target):
+        content = Path(source).read_bytes()
+        Path(target).write_bytes(content if other == "whole" else content[: len(content) // 3])
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    made = phantom_arrays(**SMALL)
+    monkeypatch.setattr(os, "replace", move)
+    for one, again in zip(made, phantom_arrays(**SMALL), strict=True):
+        np.testing.assert_array_equal(one, again)
+    assert len(drawn_patients) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 # --- what was cut ---------------------------------------------------------------------------------
 
 

@@ -321,6 +321,22 @@ def test_in_tf_data_the_augmentation_names_the_backend_it_needs(monkeypatch, bac
         make_batches(IMAGES, TARGETS, augment=make_augmenter())
 
 
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda augment: make_batches(IMAGES, TARGETS, augment=augment, shuffle=False),
+        lambda augment: make_crop_batches(IMAGES, TARGETS, 4, augment=augment),
+        lambda augment: tf.data.Dataset.from_tensors((IMAGES, TARGETS)).map(augment),
+        lambda augment: augment(tf.constant(IMAGES), tf.constant(TARGETS)),
+    ],
+    ids=["batches", "crops", "a pipeline of one's own", "tensors"],
+)
+def test_every_door_of_the_augmentation_names_the_backend_it_needs(monkeypatch, door):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="this is jax: set KERAS_BACKEND=tensorflow before Python starts"):
+        door(make_augmenter(transpose=True))
+
+
 # --- resume -------------------------------------------------------------------------------------------
 
 

@@ -201,9 +201,11 @@ def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
     Raises
     ------
     ValueError
-        If the model has no dropout layer, also not in the models within it, as those of an ensemble.
+        If the model has no dropout layer, also not in the models within it, as those of an ensemble; or is no graph of
+        layers.
     """
-    dropouts = [layer for layer in _layers_within(model) if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
+    kinds = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
+    dropouts = [layer for layer in _layers_within(model) if isinstance(layer, kinds) and layer.rate > 0]
     if not dropouts:
         raise ValueError("the model has no dropout layer, so all samples would be alike; build it with dropout > 0")
     # members of an ensemble give their layers the same names
@@ -214,7 +216,16 @@ def predict_with_dropout(model, images, samples=10, *, seed=0, batch_size=32):
             return layer  # the very layer, with its weights
         return _always_on(layer, numbers[id(layer)])
 
-    stochastic = keras.models.clone_model(model, clone_function=replace, recursive=True)
+    try:
+        stochastic = keras.models.clone_model(model, clone_function=replace, recursive=True)
+    except ValueError:
+        stochastic = model
+    # what is no graph of layers is not copied, and within another network it is taken over as it is
+    if any(id(layer) in numbers for layer in _layers_within(stochastic)):
+        raise ValueError(
+            f"'{model.name}' is, or holds, a network whose class defines call() itself, and its dropout cannot be "
+            "turned on; build it with keras.Model(inputs, outputs)"
+        )
     return np.stack([predict_probabilities(stochastic, images, batch_size) for _ in range(samples)])
 
 

@@ -376,7 +376,8 @@ def _duplicate(images, masks, word):
 def look_into(pairing):
     """Read every pair, and sort out of a :class:`Pairing` what is damaged, of two sizes, a copy, or odd in its values.
 
-    Blank images, of one value throughout, are no copies of each other: the first slices of many scans are black.
+    Blank images, of one value or one color throughout, are no copies of each other: the first slices of many scans are
+    black, and tiles beside the tissue have the color of the glass.
     """
     good, values, seen = [], {}, {}
     for image_path, mask_path in pairing.pairs:
@@ -394,7 +395,7 @@ def look_into(pairing):
             message = f"mask '{mask_path.name}' is {size} but its image is {expected}; resize both or remove the pair"
             pairing.problems.append(Problem((mask_path, image_path), "size", message))
             continue
-        blank = image.min() == image.max()
+        blank = not np.ptp(image, axis=tuple(range(image.ndim - 1))).any()
         first = image_path if blank else seen.setdefault(hashlib.sha256(image.tobytes()).digest(), image_path)
         if first is not image_path:
             names = [path.name if path.parent == first.parent else _within(path) for path in (image_path, first)]
