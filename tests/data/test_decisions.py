@@ -25,7 +25,7 @@ def test_the_template_decides_nothing_until_its_lines_are_uncommented(tmp_path):
     in_force = "\n".join(line[2:] for line in TEMPLATE.splitlines() if line.startswith("# ") and _is_toml(line[2:]))
     found = decide(tmp_path, in_force)
     assert found["mask_values"] == {0: 0, 255: 1}
-    assert found["patient_pattern"] == r"(PAT\d+)"
+    assert found["patient_pattern"] == r"^(LK-\d+)"
     # every key is offered but those that few folders need
     assert set(KEYS) - set(found) == {"consensus", "volumes", "layout"}
 

@@ -227,6 +227,32 @@ def test_masks_beside_their_images_are_loaded(write_folder, gray, draw):
         load_dataset(folder)
 
 
+@pytest.mark.parametrize(
+    ("folders", "patients"),
+    [
+        (["P0", "P1", "P2", "P3"], {"P0", "P1", "P2", "P3"}),
+        (["case_01", "case_02", "case_10"], {"case_01", "case_02", "case_10"}),
+        (["007", "008", "009"], {"007", "008", "009"}),
+        # neither a hospital nor a grade nor a visit is a person, and these names of pictures tell none
+        (["site1", "site2", "site3"], None),
+        (["grade_1", "grade_2", "grade_3"], None),
+        (["visit1", "visit2", "visit3"], None),
+        (["benign", "malignant"], None),
+    ],
+)
+def test_a_numbered_folder_with_masks_beside_its_images_is_a_patient(write_folder, gray, draw, folders, patients):
+    for i, name in enumerate(folders):
+        for k in range(3):
+            mask = draw("....", ".##.", ".##.", "....") * 255
+            write_folder(f"set/{name}", {f"{k}.png": gray(10 * i + k, 4), f"{k}_mask.png": mask})
+    data = load_dataset(write_folder("set", {}))
+    assert "folders in which x_mask is the mask of x" in data.report[0]
+    sides = [set(subset.patients) for subset in data.subsets.values()]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == (len(patients) if patients else 3 * len(folders))
+    if patients:
+        assert set.union(*sides) == patients
+
+
 # --- DSB2018 --------------------------------------------------------------------------------------
 
 

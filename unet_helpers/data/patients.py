@@ -19,6 +19,8 @@ from ..files.paths import DataError, stem_of, user_path
 # words before a number that is the person's, and before one that is not
 PERSON = {"patient", "pat", "patientid", "subject", "subj", "sub", "person", "proband", "participant", "pid"}
 PLACE = {"site", "center", "centre", "clinic", "hospital", "scanner", "vendor", "fold", "batch", "cohort", "dataset"}
+# and into which a data set may be divided without a patient being one of them
+DIVISION = {"class", "grade", "stage", "type", "category", "group", "part", "set", "level", "birads", "train", "test"}
 # words by which the scans of one person are told apart, where no number does
 VISIT = {
     *("baseline", "followup", "follow", "up", "pre", "post", "preop", "postop", "before", "after", "first", "second"),

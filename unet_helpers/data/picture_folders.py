@@ -16,7 +16,7 @@ from . import layouts
 from .grays import scale_pictures
 from .layouts import WHAT
 from .origin import Origin
-from .patients import PLACE, breaking_names, patient_ids_from_names, unique_cases
+from .patients import DIVISION, PLACE, VISIT, breaking_names, patient_ids_from_names, unique_cases
 from .preprocessing import encode_mask, ignored, resize_image, resize_mask
 from .subsets import Subset
 
@@ -328,19 +328,29 @@ def load_patient_folders(folders, **options):
     skipped = [path.name for path in layouts.folders_in(folders[0].parent) if path not in folders]
     if skipped:
         recognized.append(f"folders left aside, without images and masks: {', '.join(skipped)}")
-    words = {re.sub(r"[\W\d_]+", "", folder.name.casefold()) for folder in folders}
-    patients = "names" if words <= PLACE else "labels"
+    patients = "names" if _words(folders) <= PLACE else "labels"
     return load_parts(folders[0].parent, parts, recognized, patients=patients, **options)
 
 
 def load_folders_of_suffixes(folders, **options):
-    """Folders, such as one per diagnosis, each with ``x_mask.png`` beside ``x.png``."""
+    """Folders, such as one per diagnosis, each with ``x_mask.png`` beside ``x.png``.
+
+    Folders whose names differ by a number alone, as P1 and P2, are a patient each, unless the word is that of a place,
+    of a division or of a visit, as in grade1.
+    """
     parts = [Part(folder.name, folder, None) for folder in folders]
     recognized = [f"recognized: {WHAT['folders_of_suffixes']} ({', '.join(folder.name for folder in folders)})"]
     skipped = [path.name for path in layouts.folders_in(folders[0].parent) if path not in folders]
     if skipped:
         recognized.append(f"folders left aside, without masks beside their images: {', '.join(skipped)}")
-    return load_parts(folders[0].parent, parts, recognized, **options)
+    words = _words(folders)
+    numbered = len(folders) > len(words) == 1 and not words <= PLACE | DIVISION | VISIT
+    return load_parts(folders[0].parent, parts, recognized, patients="labels" if numbered else "names", **options)
+
+
+def _words(folders):
+    """What is left of the names of folders without their numbers."""
+    return {re.sub(r"[\W\d_]+", "", folder.name.casefold()) for folder in folders}
 
 
 def load_train_test(folders, **options):
