@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from unet_helpers import AttentionUNet, SegNet, UNet, evaluate, predict_masks, predict_probabilities
+from unet_helpers import AttentionUNet, DeepLabV3Plus, SegNet, UNet, evaluate, predict_masks, predict_probabilities
 from unet_helpers.data import Subset
 from unet_helpers.evaluation import (
     Case,
@@ -486,13 +486,15 @@ def test_a_threshold_separates_neighbors_of_float16():
         lambda: UNet((16, 16, 1), 2, **OPTIONS, upsampling="bilinear"),
         lambda: AttentionUNet((16, 16, 1), 2, **OPTIONS),
         lambda: UNet((16, 16, 1), 1, **OPTIONS),
+        lambda: SegNet((32, 32, 1), 2, base_filters=2),
+        lambda: DeepLabV3Plus((32, 32, 1), 2, base_filters=2),
     ],
-    ids=["bilinear", "attention", "transposed"],
+    ids=["bilinear", "attention", "transposed", "segnet", "deeplab"],
 )
 def test_a_network_is_the_same_after_loading(kind, build, tmp_path):
     model = build()
     with warnings.catch_warnings(action="ignore"):
         model.save(tmp_path / f"m.{kind}")
     again = keras.saving.load_model(tmp_path / f"m.{kind}", compile=False)
-    images = picture(1, 16, 16, 1)
+    images = picture(1, *model.input_shape[1:])
     np.testing.assert_allclose(predict_probabilities(again, images), predict_probabilities(model, images), atol=1e-6)

@@ -320,6 +320,7 @@ def test_an_x_ray_of_which_0_is_white_is_turned_around(tmp_path, modality):
         ("66.4", "OT", r"a DICOM segmentation \(SEG\).*dcmqi"),
         ("481.3", "RTSTRUCT", "an RTSTRUCT, which holds contours.*dcmrtstruct2nii"),
         ("481.3", "", "an RTSTRUCT, which holds contours.*dcmrtstruct2nii"),
+        ("481.3", "CT", "an RTSTRUCT, which holds contours.*dcmrtstruct2nii"),
         ("481.2", "RTDOSE", "an RTDOSE"),
         ("88.67", "SR", "a structured report"),
         ("11.1", "PR", "a presentation state"),
