@@ -103,12 +103,11 @@ class Settings:
 
     def build(self, jit=True):
         """The network, compiled, with its weights set from a seed."""
-        if importlib.util.find_spec("tensorflow") is None:  # which only the parts that are not used here need
-            sys.modules["tensorflow"] = types.ModuleType("tensorflow")
+        _do_without_tensorflow()
         import keras
 
         from unet_helpers.models import UNet
-        from unet_helpers.training import DiceCrossEntropy
+        from unet_helpers.training.losses import DiceCrossEntropy
 
         keras.utils.set_random_seed(0)
         keras.mixed_precision.set_global_policy(self.dtype)
@@ -121,6 +120,14 @@ class Settings:
         random = np.random.default_rng(0)
         images = random.random((batch, self.size, self.size, 1), np.float32)
         return images, np.eye(3, dtype=np.float32)[random.integers(0, 3, images.shape[:3])]
+
+
+def _do_without_tensorflow():
+    """Where it is missing: networks and losses need none of it, so pass by the files that open their folders."""
+    if importlib.util.find_spec("tensorflow") is None:
+        for name in ("unet_helpers", *(f"unet_helpers.{part}" for part in ("training", "data", "evaluation"))):
+            sys.modules[name] = types.ModuleType(name)
+            sys.modules[name].__path__ = [str(HERE.parents[1].joinpath(*name.split(".")))]
 
 
 def time_steps(settings, jit=True, batches=None):

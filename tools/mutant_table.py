@@ -1,4 +1,4 @@
-"""Write ``book/exercise_checks.md``, how many wrong programs each exercise's check catches: ``--check`` only compares.
+"""Write ``book/exercise_checks.md``, how many wrong programs each exercise's check catches.
 
 The tables are in ``tests/mutants``; ``tests/teaching/checks/test_mutants.py`` runs every program of them.
 """
@@ -22,6 +22,11 @@ made from the right answer by turning its result (as text, one more, backward, a
 Right now **{caught} of {all} mutants are caught ({share:.1%})**: {named} with a name and {mechanical} mechanical \
 ones, over {exercises} exercises. The tests of the series run them all, and a test compares this page with them.
 """
+HEAD = (
+    "",
+    "| exercise | its check | right answers | named mutants | mechanical | caught |",
+    "|---|---|---|---|---|---|",
+)
 SURVIVORS = """
 ## Mutants that survive
 
@@ -35,14 +40,8 @@ Turning the result does not make these answers wrong, so they are not counted:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="say whether the page is up to date, and write nothing")
-    options = parser.parse_args()
-    text = page()
-    if not options.check:
-        PAGE.write_text(text, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        sys.exit("book/exercise_checks.md is out of date: python tools/mutant_table.py")
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 def page():
@@ -50,32 +49,27 @@ def page():
     sys.path.insert(0, str(ROOT / "tests"))
     from mutants import all_exercises, mechanical
 
-    rows, total = [], {"named": 0, "mechanical": 0, "survive": 0}
-    survivors, equivalent = [], []
-    exercises = all_exercises()
+    exercises, counts, rows = all_exercises(), [], []
     for exercise in exercises:
         with contextlib.redirect_stdout(io.StringIO()):
             made = len(mechanical(exercise))
-        named, survive = len(exercise.wrong), len(exercise.survives)
-        total = {"named": total["named"] + named + survive, "mechanical": total["mechanical"] + made,
-                 "survive": total["survive"] + survive}  # fmt: skip
-        caught = f"{named + made} of {named + made + survive}"
+        survive = len(exercise.survives)
+        named = len(exercise.wrong) + survive
+        counts.append((named, made, survive))
         name = exercise.check.__name__.replace("_", " ")
-        rows.append(f"| {exercise.number} | {name} | {len(exercise.right)} | {named + survive} | {made} | {caught} |")
-        survivors += [f"- {exercise.number}, *{name}*: {why}" for name, (_, why) in exercise.survives.items()]
-        equivalent += [f"- {exercise.number}, *{name}*: {why}" for name, why in exercise.equivalent.items()]
-    count = total["named"] + total["mechanical"]
-    caught = count - total["survive"]
-    text = INTRODUCTION.format(all=count, caught=caught, share=caught / count, exercises=len(exercises), **total)
-    head = [
-        "",
-        "| exercise | its check | right answers | named mutants | mechanical | caught |",
-        "|---|---|---|---|---|---|",
-    ]
-    text += "\n".join([*head, *rows]) + "\n"
-    for title, lines in ((SURVIVORS, survivors), (EQUIVALENT, equivalent)):
-        if lines:
-            text += title + "\n" + "\n".join(lines) + "\n"
+        caught = f"{named + made - survive} of {named + made}"
+        rows.append(f"| {exercise.number} | {name} | {len(exercise.right)} | {named} | {made} | {caught} |")
+    named, made, survive = map(sum, zip(*counts, strict=True))
+    caught, count = named + made - survive, named + made
+    text = INTRODUCTION.format(
+        all=count, caught=caught, share=caught / count, named=named, mechanical=made, exercises=len(exercises)
+    )
+    text += "\n".join([*HEAD, *rows]) + "\n"
+    survivors = [(one.number, name, why) for one in exercises for name, (_, why) in one.survives.items()]
+    equivalent = [(one.number, name, why) for one in exercises for name, why in one.equivalent.items()]
+    for title, entries in ((SURVIVORS, survivors), (EQUIVALENT, equivalent)):
+        if entries:
+            text += title + "\n" + "".join(f"- {number}, *{name}*: {why}\n" for number, name, why in entries)
     return text
 
 

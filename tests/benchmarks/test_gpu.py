@@ -1,6 +1,10 @@
 """The GPU measurements run from end to end on a processor, and only a GPU's numbers get into the book."""
 
 import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import gpu
 import keras
@@ -62,3 +66,17 @@ def test_jobs_that_could_end_too_late_are_not_begun(monkeypatch):
 def test_a_processor_is_not_recorded_as_a_gpu(device):
     with pytest.raises(SystemExit, match="for GPUs"):
         gpu.record({"jobs": [{"device": device}]})
+
+
+def test_tensorflow_and_the_readers_of_files_may_be_missing():
+    missing = ("tensorflow", "pydicom", "nibabel", "pooch", "tifffile", "skimage", "pandas", "IPython")
+    program = f"""
+import sys
+sys.modules |= dict.fromkeys({missing})  # None there makes their import fail
+import gpu
+print(len(gpu.time_steps(gpu.Settings("default", "float32", dry=True))["rows"]))
+"""
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(gpu.__file__).parent)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["2"], done.stderr[-800:]

@@ -37,10 +37,10 @@ def test_a_wrong_program_is_told_what_is_wrong(exercise, answer, hint, verdict):
     assert hint in said
 
 
-@pytest.mark.parametrize("exercise", NUMBERED)
+@pytest.mark.parametrize("exercise", [one for one in NUMBERED if one.values[0].of_function])
 def test_mechanical_mutants_are_caught(exercise, verdict, capsys):
     mutants = mechanical(exercise)
-    assert "Right." in capsys.readouterr().out or not exercise.of_function
+    assert "Right." in capsys.readouterr().out
     for name, (answer, hint) in mutants.items():
         said = verdict(exercise, answer)
         assert said.startswith("Not right: "), name
