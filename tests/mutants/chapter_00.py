@@ -84,8 +84,11 @@ EXERCISES = [
             "upside down": (lambda a, b: 1 / overlap(a, b), "upside down"),
             "loss": (lambda a, b: 1 - overlap(a, b), "Twice the shared pixels"),
             "smoothed by 1": (lambda a, b: (2 * (a & b).sum() + 1) / (a.sum() + b.sum() + 1), "Twice the shared"),
-            "of the first row": (at_a_point, ""),
-            "mean over rows": (lambda a, b: np.mean([overlap(i, j) for i, j in zip(a, b, strict=True)]), ""),
+            "of the first row": (at_a_point, "Twice the shared"),
+            "mean over rows": (
+                lambda a, b: np.mean([overlap(i, j) for i, j in zip(a, b, strict=True)]),
+                "Twice the shared",
+            ),
             "an array": (lambda a, b: 2 * (a & b) / (a.sum() + b.sum()), "one number was expected"),
             "in percent": (lambda a, b: 100 * overlap(a, b), "Twice the shared"),
             "in place": (lambda a, b: (overlap(a, b), np.logical_and(a, b, out=a))[0], "changes what it is given"),
