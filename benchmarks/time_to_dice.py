@@ -203,7 +203,7 @@ def ours(train, *, seed=0, model=None, policy="float32", augmented=True, **chang
         batches = shuffled(train, batch_size, seed)
         return network, batches if augment is None else batches.map(augment).prefetch(2), *means
     targets = np.eye(3, dtype=np.float32)[train["masks"]]
-    options = {"around": recipe["crop_class"], "augment": augment, "seed": seed}
+    options = {"around": recipe["crop_class"], "image_fill": recipe["crop_fill"], "augment": augment, "seed": seed}
     return network, make_crop_batches(train["images"], targets, size, batch_size, **options), *means
 
 

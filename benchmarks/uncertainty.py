@@ -173,7 +173,8 @@ def fit(loss, seed, data):
         if variable.name != "learning_rate":
             variable.assign(keras.ops.zeros_like(variable))
     start_at_class_shares(network, data.train.masks)
-    options = {"around": TRAINING["crop_class"], "augment": make_augmenter(**AUGMENTATION, seed=seed), "seed": seed}
+    options = {"around": TRAINING["crop_class"], "image_fill": TRAINING["crop_fill"], "seed": seed}
+    options |= {"augment": make_augmenter(**AUGMENTATION, seed=seed)}
     batches = make_crop_batches(data.train.images, make_targets(data.train.masks, 3), size, batch_size, **options)
     began = time.perf_counter()
     mean = RunningMean(TRAINING["average"])

@@ -46,6 +46,15 @@ def test_every_pixel_is_seen_without_a_class():
     assert set(seen) == {0, *range(1, 73)}
 
 
+def test_what_lies_outside_a_slice_has_the_gray_value_asked_for():
+    images, targets = np.full((2, 6, 6, 1), 0.5, np.float32), np.eye(3, dtype=np.float32)[np.ones((2, 6, 6), int)]
+    for image, target in take(50, images, targets, 10, image_fill=0.25):
+        outside = target[..., 0] == 1
+        assert outside.any()
+        assert (image[outside] == 0.25).all()
+        assert (image[~outside] == 0.5).all()
+
+
 def test_one_channel_is_padded_with_background():
     images, targets = some()
     for image, target in take(50, images, targets[..., 2:], 12, around=1):

@@ -20,11 +20,10 @@ def check_pair(images, targets):
     return images, check_images(None, targets, "the targets")
 
 
-def draw_crops(images, targets, size, *, around=None, share=0.5, seed=0):
+def draw_crops(images, targets, size, *, around=None, share=0.5, image_fill=0.0, seed=0):
     """Crops at random places without end, a share of them around pixels of one class.
 
-    A crop that reaches over the border is filled with 0 in the image, and with what 0 stands for in the targets:
-    background.
+    A crop that reaches over the border is filled with one gray value in the image, and with background in the targets.
 
     Parameters
     ----------
@@ -37,6 +36,8 @@ def draw_crops(images, targets, size, *, around=None, share=0.5, seed=0):
         Class that a share of the crops holds: a slice with it, a pixel of it, and the crop shifted by up to a third of
         its side. Oversampling of the foreground after nnU-Net (Isensee et al. 2021).
     share : float in [0, 1]
+    image_fill : float
+        Gray value outside the slice: that of air, where a CT has been windowed.
     seed : int
 
     Yields
@@ -53,7 +54,8 @@ def draw_crops(images, targets, size, *, around=None, share=0.5, seed=0):
     height, width = images.shape[1:3]
     half = size // 2
     border = ((0, 0), (half, size - half), (half, size - half), (0, 0))
-    padded, padded_targets = np.pad(images, border), np.pad(targets, border)
+    padded = np.pad(images, border, constant_values=image_fill)
+    padded_targets = np.pad(targets, border)
     if targets.shape[-1] > 1:
         outside = np.pad(np.zeros(targets.shape[:3], bool), border[:3], constant_values=True)
         padded_targets[outside, 0] = 1
@@ -78,12 +80,14 @@ def _places(targets, class_index):
     return places
 
 
-def make_crop_batches(images, targets, size, batch_size=16, *, around=None, share=0.5, augment=None, seed=0):
+def make_crop_batches(
+    images, targets, size, batch_size=16, *, around=None, share=0.5, image_fill=0.0, augment=None, seed=0
+):
     """The ``tf.data`` pipeline over :func:`draw_crops`: batch, augment, prefetch; endless.
 
     Parameters
     ----------
-    images, targets, size, around, share, seed
+    images, targets, size, around, share, image_fill, seed
         As in :func:`draw_crops`.
     batch_size : int
     augment : function ``(images, targets) -> (images, targets)``, optional
@@ -97,7 +101,7 @@ def make_crop_batches(images, targets, size, batch_size=16, *, around=None, shar
     shapes = tuple(tf.TensorSpec((size, size, array.shape[-1]), tf.float32) for array in (images, targets))
 
     def crops():
-        return draw_crops(images, targets, size, around=around, share=share, seed=seed)
+        return draw_crops(images, targets, size, around=around, share=share, image_fill=image_fill, seed=seed)
 
     with tf.device("CPU"):
         batches = tf.data.Dataset.from_generator(crops, output_signature=shapes).batch(batch_size, drop_remainder=True)

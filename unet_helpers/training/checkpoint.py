@@ -9,19 +9,23 @@ from pathlib import Path
 import keras
 
 from ..data.augmentation import make_augmenter
+from ..data.preprocessing import window
 from ..models import UNet
 from .loop import start_at_class_shares, train
 
 #: the file of the network that ships with the package
 CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "phantom_unet.keras"
 
+#: gray value of air in the phantom's lung window: what lies outside a slice
+AIR = round(float(window(-1000.0, level=-600, width=1500)), 3)
 #: how the network is built, see :func:`unet_helpers.UNet`
 MODEL = {"input_shape": (None, None, 1), "num_classes": 3, "base_filters": 8}
 #: how it is trained, see :func:`unet_helpers.train`
 TRAINING = {"epochs": 10, "batch_size": 16, "learning_rate": 4e-3, "class_weights": (1, 1, 10)}
-TRAINING |= {"crop_size": 64, "crop_class": 2, "warmup": 20, "average": 0.9}
+TRAINING |= {"crop_size": 64, "crop_class": 2, "crop_fill": AIR, "warmup": 20, "average": 0.9}
 #: how its training images are changed, see :func:`unet_helpers.data.make_augmenter`
 AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0, "brightness": 0.05, "contrast": 0.1}
+AUGMENTATION |= {"image_fill": AIR}
 #: of data, weights and batches
 SEED = 0
 

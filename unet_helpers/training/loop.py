@@ -48,6 +48,7 @@ def train(
     augment=None,
     crop_size=None,
     crop_class=None,
+    crop_fill=0.0,
     patience=None,
     checkpoint=None,
     resume=False,
@@ -89,6 +90,8 @@ def train(
         validated on whole slices. An epoch then has as many pixels as one pass over the slices.
     crop_class : int, optional
         Half of the crops hold a pixel of this class, :func:`unet_helpers.training.draw_crops`.
+    crop_fill : float
+        Gray value of what a crop holds beyond the border of its slice.
     patience : int, optional
         Stop when the validation Dice has not risen for so many epochs.
     checkpoint : str or Path, optional
@@ -135,7 +138,8 @@ def train(
     if targets is None:
         targets = make_targets(data.train.masks, num_outputs)
     _check_targets(targets, data.train.masks, num_outputs)
-    batches, steps = _endless_batches(images, targets, batch_size, crop_size, crop_class, augment, seed)
+    crops = {"around": crop_class, "image_fill": crop_fill}
+    batches, steps = _endless_batches(images, targets, batch_size, crop_size, crops, augment, seed)
     validation_targets = make_targets(data.validation.masks, num_outputs)
     validation = make_batches(validation_images, validation_targets, batch_size, shuffle=False)
 
@@ -168,13 +172,12 @@ def train(
     return history
 
 
-def _endless_batches(images, targets, batch_size, crop_size, crop_class, augment, seed):
+def _endless_batches(images, targets, batch_size, crop_size, crops, augment, seed):
     """Batches of whole slices, or of crops, without end; and how many of them are an epoch."""
     if crop_size is None:
         batches = make_batches(images, targets, batch_size, augment=augment, seed=seed)
         return batches.repeat(), math.ceil(len(images) / batch_size)
-    options = {"around": crop_class, "augment": augment, "seed": seed}
-    batches = make_crop_batches(images, targets, crop_size, batch_size, **options)
+    batches = make_crop_batches(images, targets, crop_size, batch_size, **crops, augment=augment, seed=seed)
     return batches, math.ceil(images[..., 0].size / (batch_size * crop_size**2))
 
 
