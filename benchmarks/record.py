@@ -15,7 +15,7 @@ from unet_helpers.teaching import RESULTS, describe_device
 CHECKOUT = RESULTS.parents[1] if RESULTS.name == "results" else None
 
 
-def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
+def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS, commit=None):
     """Write ``<name>.json`` into the book's results.
 
     Parameters
@@ -26,6 +26,9 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     data : str
     seed : int or list of int
     folder : Path
+    commit : str, optional
+        From :func:`current_commit` before a benchmark changed files of the commit itself, as the network that it
+        trained; by default that of now.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def write_results(name, what, results, data="phantom", seed=0, folder=RESULTS):
     import keras
 
     require_checkout(folder)
-    commit = _commit()
+    commit = commit or current_commit()
     refused = commit.endswith("-dirty") and Path(folder) == RESULTS and not os.environ.get("UNET_DIRTY_RESULTS")
     if refused:
         folder = CHECKOUT / "_build" / "results"
@@ -77,7 +80,7 @@ def require_checkout(folder=RESULTS):
         )
 
 
-def _commit():
+def current_commit():
     """The commit of the code, with "-dirty" where files differ from it."""
     if CHECKOUT is None:
         return "unknown"

@@ -19,9 +19,10 @@ def main():
     parser.add_argument("--measure", action="store_true", help="measure the model of the package; train nothing")
     options = parser.parse_args()
     import keras  # not before unet_helpers: it loads TensorFlow
-    from record import RESULTS, require_checkout, write_results
+    from record import RESULTS, current_commit, require_checkout, write_results
 
     require_checkout()
+    commit = current_commit()  # before the network in the package is another one
     data = load_dataset("phantom")
     if options.measure:
         model = load_checkpoint()
@@ -46,7 +47,9 @@ def main():
         results[f"{name}_dice"] = round(float(row["mean"]), 3)
         results[f"{name}_dice_low"] = round(float(row["low"]), 3)
         results[f"{name}_dice_high"] = round(float(row["high"]), 3)
-    path = write_results("phantom_checkpoint", "U-Net trained on the phantom, Dice per validation patient", results)
+    path = write_results(
+        "phantom_checkpoint", "U-Net trained on the phantom, Dice per validation patient", results, commit=commit
+    )
     print(f"{summary.round(3)}\nwritten: {path.name}")
 
 
