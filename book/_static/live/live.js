@@ -33,7 +33,7 @@
         aria-label="CT slice with the outlines that the network draws" aria-describedby="live-keys"></canvas>
       <p class="live-legend" aria-hidden="true"><span style="border-color:${LUNG_COLOR}">lung</span>
         <span style="border-color:${NODULE_COLOR}">nodule</span>
-        <span style="border-color:${TRUTH_COLOR}; border-left-style:dotted">a nodule that it misses</span></p>
+        <span style="border-color:${TRUTH_COLOR}; border-left-style:dotted">missed nodule</span></p>
       <p class="live-says" role="status" aria-live="polite"></p>
     </div>
     <div class="live-controls">
@@ -290,6 +290,8 @@
     }
     canvas.style.touchAction = chosenTool() === "nodule" ? "pan-y pinch-zoom" : "none"; // a brush must not scroll
     changed = true;
+    place.dataset.resting = "no";
+    clearTimeout(saying);
     if (!computing) compute();
   }
 
@@ -311,7 +313,7 @@
     draw();
     if (changed) compute();
     clearTimeout(saying);
-    saying = setTimeout(say, 400); // a screen reader reads every change: only what has come to rest
+    if (!computing) saying = setTimeout(say, 400); // a screen reader reads every change: only what has come to rest
   }
 
   /* --- what the reader sees and hears --- */
@@ -414,8 +416,9 @@
     }
     if (made) words.push(`It draws ${made === 1 ? "a nodule" : `${made} nodules`} where there is none.`);
     app.querySelector(".live-says").textContent = words.join(" ");
-    const speed = `Computed in this browser, by ${state.kernel}: ${Math.ceil(state.milliseconds)} ms for a picture.`;
+    const speed = `Computed in this browser by ${state.kernel}, at best in ${Math.ceil(state.milliseconds)} ms.`;
     app.querySelector(".live-speed").textContent = speed;
+    place.dataset.resting = "yes";
   }
 
   if (place) {
