@@ -3,14 +3,11 @@
 import base64
 import functools
 import http.server
-import json
-import shutil
 import threading
-from pathlib import Path
 
+import browser_engines
 import check_book
 import keras
-import make_live
 import numpy as np
 import pytest
 from keras import layers
@@ -18,25 +15,8 @@ from keras import layers
 import unet_helpers.__main__ as command_line
 from unet_helpers import UNet, load_checkpoint
 from unet_helpers.files import DataError
-from unet_helpers.teaching.browser import browser_network, write_browser_network
+from unet_helpers.teaching.browser import browser_network
 from unet_helpers.training.checkpoint import CHECKPOINT
-
-ENGINE = Path(__file__).resolve().parents[2] / "book" / "_static" / "live" / "engine.js"
-PAGE = """<!doctype html><meta charset="utf-8"><title>layers</title>
-<script src="engine.js"></script><script src="kernel.js"></script><script src="network.js"></script>"""
-#: every layer of the network, one after the other, as float32 in base64; the last one is what `run` returns
-EVERY_LAYER = """(async () => {{
-    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const engine = await unetEngine(unetNetwork, {fast} ? bytes(unetKernel) : null);
-    const found = engine.run(new Float32Array(bytes("{image}").buffer), {height}, {width});
-    const maps = [...unetNetwork.layers.slice(0, -1).map(({{ name }}) => engine.layer(name)), found];
-    const text = [];
-    for (const map of maps) {{
-        const part = new Uint8Array(map.buffer, map.byteOffset, map.byteLength);
-        for (let i = 0; i < part.length; i += 30000) text.push(String.fromCharCode(...part.subarray(i, i + 30000)));
-    }}
-    return engine.kernel + " " + btoa(text.join(""));
-}})()"""
 
 
 def shaken(**options):
@@ -75,12 +55,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a page, the engine and its kernel; a network is to come."""
-    folder = tmp_path_factory.mktemp("page")
-    shutil.copy(ENGINE, folder)
-    make_live.write_kernel(folder / "kernel.js")
-    (folder / "page.html").write_text(PAGE, encoding="utf-8")
-    return folder
+    return tmp_path_factory.mktemp("page")
 
 
 @pytest.fixture(scope="module")
@@ -93,60 +68,40 @@ def server(folder):
         server.shutdown()
 
 
-def maps_of_keras(model, names, image):
-    maps = keras.Model(model.input, [model.get_layer(name).output for name in names])(image[None])
-    return [np.asarray(each)[0] for each in maps]
-
-
-def maps_of_browser(browser, image, like, fast=True):
-    """The same maps, and which of the engine's two kernels has computed them."""
-    height, width, _ = image.shape
-    sent = make_live.as_base64(image.astype("<f4").tobytes())
-    script = EVERY_LAYER.format(fast=json.dumps(fast), image=sent, height=height, width=width)
-    kernel, text = browser.value(script).split()
-    numbers = np.frombuffer(base64.b64decode(text), "<f4")
-    ends = np.cumsum([each.size for each in like])
-    assert numbers.size == ends[-1]
-    parts = np.split(numbers, ends[:-1])
-    return kernel, [part.reshape(each.shape) for part, each in zip(parts, like, strict=True)]
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_is_that_of_keras(name, browser, folder):
     model = NETWORKS[name]()
-    write_browser_network(model, folder / "network.js", "float32")
-    names = [layer["name"] for layer in browser_network(model, "float32")["layers"]]
     image = np.random.default_rng(1).random((32, 80, model.input_shape[-1]), np.float32)
-    truth = maps_of_keras(model, names, image)
-    assert len(names) > 10
-    browser.open(folder / "page.html")
-    for fast, kernel in ((True, "WebAssembly"), (False, "JavaScript")):
-        used, found = maps_of_browser(browser, image, truth, fast)
-        assert used == kernel
-        maps = zip(names, found, truth, strict=True)
-        differences = {name: float(np.abs(a - b).max() / max(1, b.max())) for name, a, b in maps}
+    browser.open(browser_engines.write_page(folder, model, "float32"))
+    for kernel, (fast, _) in browser_engines.KERNELS.items():
+        assert browser_engines.start(browser, fast) == kernel
+        found = browser_engines.layers_of_browser(browser, image)
+        truth = browser_engines.layers_of_keras(model, list(found), image)
+        assert len(found) > 10
+        differences = {
+            name: float(np.abs(numbers - truth[name]).max() / max(1, truth[name].max()))
+            for name, numbers in found.items()
+        }
         assert max(differences.values()) < 1e-4, differences
 
 
 def test_a_server_and_the_disk_give_the_same_and_16_bits_change_no_probability_by_a_hundredth(browser, folder, server):
     model = load_checkpoint()
-    write_browser_network(model, folder / "network.js")
+    page = browser_engines.write_page(folder, model, "int16")
     image = np.random.default_rng(2).random((128, 128, 1), np.float32)
-    names = [layer["name"] for layer in browser_network(model)["layers"]]
-    truth = maps_of_keras(model, names, image)
     found = []
-    for place in (folder / "page.html", server):
+    for place in (page, server):
         browser.open(place)
-        kernel, maps = maps_of_browser(browser, image, truth)
-        assert kernel == "WebAssembly"
-        found.append(maps[-1])
-    np.testing.assert_array_equal(*found)
-    assert np.abs(found[0] - truth[-1]).max() < 0.01
+        assert browser_engines.start(browser, fast=True) == "WebAssembly"
+        found.append(browser_engines.layers_of_browser(browser, image))
+    truth = browser_engines.layers_of_keras(model, list(found[0]), image)["probabilities"]
+    from_disk, from_server = (layers["probabilities"] for layers in found)
+    np.testing.assert_array_equal(from_disk, from_server)
+    assert np.abs(from_disk - truth).max() < 0.01
 
 
 def test_a_picture_that_cannot_be_halved_is_refused(browser, folder):
-    write_browser_network(load_checkpoint(), folder / "network.js")
-    browser.open(folder / "page.html")
+    browser.open(browser_engines.write_page(folder, load_checkpoint(), "int16"))
     with pytest.raises(RuntimeError, match="must be multiples of 16, not 24 and 32"):
         browser.value("unetEngine(unetNetwork).then((engine) => engine.run(new Float32Array(768), 24, 32))")
 
