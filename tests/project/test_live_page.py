@@ -235,4 +235,5 @@ def test_the_start_page_shows_the_piece_with_a_picture_in_its_place():
     start = (ROOT / f"{build_book.pages()[0]}.md").read_text(encoding="utf-8")
     piece = start.partition("::::{div} live\n")[2].partition("\n::::\n")[0]
     assert "{figure} figures/cover.png" in piece
+    assert 'classList.add("live-waits")' in piece
     assert '<script defer src="../_static/live/live.js"></script>' in piece

@@ -113,7 +113,7 @@
     console.warn(`The live piece: ${error.message}`);
     worker?.terminate();
     app?.remove();
-    place.classList.remove("live-runs");
+    place.classList.remove("live-runs", "live-waits");
     const words = document.createElement("p");
     words.className = "live-failed";
     words.textContent = "The network could not be started in this browser; the picture shows what it draws.";
