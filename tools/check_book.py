@@ -388,6 +388,17 @@ def slider_problems(browser):
     yield "moving the slider does not change the picture"
 
 
+def live_problems(browser):
+    """The live piece of the start page comes into sight; it must compute a picture."""
+    live = "document.querySelector('.live')"
+    if browser.value(f"Boolean({live})"):
+        browser.value(f"{live}.scrollIntoView()")
+        computed = f"Boolean({live}.dataset.pictures)"
+        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
+        if not browser.value(computed):
+            yield "the network does not run in the page"
+
+
 def browser_page_problems(browser, path):
     browser.open(path)
     found = []
@@ -401,6 +412,7 @@ def browser_page_problems(browser, path):
     if not browser.wait_for(f"({WIDGETS_MISSING}) === 0", seconds=10):
         found.append("a widget is not drawn")
     found += slider_problems(browser)
+    found += live_problems(browser)
     found += [f"image not shown: {shortened(name)}" for name in browser.value(IMAGES_BROKEN)]
     return [*found, *event_problems(browser.events)]
 
