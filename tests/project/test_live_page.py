@@ -18,9 +18,10 @@ from unet_helpers.failures import disturb
 from unet_helpers.phantom import make_patient
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = """<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+PAGE = f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>live</title></head><body><p style="height: 3000px">Far above</p>
-<div class="live"><figure><img alt="in place of it" src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"></figure>
+<div class="live"><figure><img alt="in place of it" src="{DOT}"></figure>
 <script defer src="live/live.js"></script></div></body></html>"""
 SCROLL = "document.querySelector('.live').scrollIntoView()"
 RUNS = "Number(document.querySelector('.live').dataset.pictures) > 0"
