@@ -33,12 +33,12 @@ INDEX = {
         "learning rate too high": "reading-curves",
         "oneDNN": "the-kernels-of-the-processor",
     },
+    "notebooks/05b_comparison": {"cross-validation": "", "power": "", "confidence interval": ""},
     "notebooks/06_failure_analysis": {"all black": "my-mask-is-all-black", "black mask": "my-mask-is-all-black"},
     "notebooks/15_your_own_data": {"my own data": "", "own data": ""},
 }
 #: what the theme brings and no page of this book loads
 NEVER_LOADED = ("_static/**/*.map", "_static/locales", "_static/**/*.ttf")
-PIXELS = 2.0  # of a figure for each of the page, at which it is sharp
 logger = logging.getLogger(__name__)
 
 
@@ -100,7 +100,9 @@ def add_index(app, doctree):
     for words, section in INDEX.get(docname, {}).items():
         found = {name: node for node in doctree.findall(nodes.section) for name in node["ids"]}
         if section and section not in found:
-            logger.warning("INDEX in book/_ext/reading.py names the section %r, which is not there", section, location=docname)
+            logger.warning(
+                "INDEX in book/_ext/reading.py names the section %r, which is not there", section, location=docname
+            )
             continue
         place = found.get(section) or next(doctree.findall(nodes.section))
         place.insert(1, addnodes.index(entries=[("single", words.lower(), section, "main", None)]))
