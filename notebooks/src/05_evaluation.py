@@ -15,7 +15,7 @@
 #
 # How good is a segmentation, in IoU and Dice?
 
-# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture also marks pixels with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}}
+# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture also marks pixels with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are a ring around the nodule and a few pixels at the inner boundaries of the lungs."}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -40,11 +40,11 @@ plotting.show_predictions(validation.images[at], validation.masks[at], predictio
 #
 # **Minutes:** 50 to read, with five exercises, 1 to run on two cores.
 #
-# **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, and a way of averaging. How sure one can be of it, and whether one model is better than another, is the matter of [notebook 05b](05b_comparison.ipynb).
+# **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, and a way of averaging. ([Notebook 05b](05b_comparison.ipynb) asks how sure it is.)
 #
 # </div>
 #
-# The data are synthetic patients, and the network is the small U-Net that comes with this series, trained on the training patients only. A slice has three classes: 0 background, 1 lung, 2 nodule.
+# The network is the small U-Net that comes with this series, trained on the synthetic training patients only.
 
 # %%
 print(data)
@@ -65,7 +65,7 @@ prediction = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 0], [0, 0, 0, 0]])
 plotting.show_counts(truth, prediction)
 
 # %% [markdown]
-# *Positive* means "predicted as object", *true* means "rightly so". Count the letters in the right grid before you read on; the next cell counts them too.
+# *Positive* means "predicted as object", *true* means "rightly so". Count the letters in the right grid before you read on.
 
 # %%
 tp = np.sum((truth == 1) & (prediction == 1))
@@ -75,8 +75,6 @@ tn = np.sum((truth == 0) & (prediction == 0))
 print(f"TP {tp}, FP {fp}, FN {fn}, TN {tn}")
 
 # %% [markdown]
-# Four pixels are shared. One was predicted and is not there, three were missed, and the remaining eight are background in both.
-#
 # **IoU**, intersection over union, asks: of all pixels that *either* mask holds, how many do *both* hold?
 #
 # $$\text{IoU} = \frac{|A \cap B|}{|A \cup B|} = \frac{TP}{TP + FP + FN}$$
@@ -94,8 +92,8 @@ both = 2 * tp + fp + fn
 print(f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / both:.3f}; package {dice(truth, prediction):.3f}")
 
 # %% [markdown]
-# The same two masks have an IoU of one half and a Dice of two thirds. Neither is "the" right one; but a Dice must not be compared with someone else's IoU.
-# The package's functions give the same as counting by hand. Both take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
+# The same two masks have an IoU of one half and a Dice of two thirds: a Dice must not be compared with someone else's IoU.
+# The package's functions take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
 
 # %% [markdown]
 # ### Exercise 05.1: Dice from counts
@@ -160,7 +158,7 @@ values = [round(getattr(counts, name), 3) for name in formulas]
 pd.DataFrame({"formula": formulas.values(), "value": values}, index=list(formulas))
 
 # %% [markdown]
-# Read it as sentences. **Precision**: of the pixels that were predicted as object, four in five are right. **Recall**: of the pixels of the object, a little more than half were found.
+# **Precision**: of the pixels that were predicted as object, four in five are right. **Recall**: of the pixels of the object, a little more than half were found.
 # **F1**, the harmonic mean of the two, and Dice are the same number: two fields found one formula and gave it two names.
 #
 # **Accuracy** is the only one in the table that counts TN, the background that was left alone. That makes it depend on how much background is in the picture:
@@ -171,7 +169,7 @@ wide = confusion_counts(wide_truth, wide_prediction)
 print(f"accuracy {counts.accuracy:.2f} → {wide.accuracy:.2f}, dice {counts.dice:.2f} → {wide.dice:.2f}")
 
 # %% [markdown]
-# Add six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one, although the object and the errors are the same. Dice does not move, so Dice and IoU can be compared between pictures with more and with less background.
+# Add six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one, although the object and the errors are the same. Dice does not move.
 
 # %% [markdown]
 # ### Exercise 05.2: the accuracy of finding nothing
@@ -212,7 +210,7 @@ check.accuracy_of_nothing(accuracy_of_nothing)
 print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.masks, 2):.4f}")
 
 # %% [markdown]
-# A network that finds no nodule at all is right in more than 99.9 % of the pixels. That is why accuracy is above 0.9 for every small object, found or not, and why it is not the number to report.
+# A network that finds no nodule at all is right in more than 99.9 % of the pixels. So accuracy is high for every small object, found or not.
 
 # %% [markdown]
 # ### IoU or Dice?
@@ -222,25 +220,16 @@ print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.m
 # $$\text{Dice} = \frac{2\,\text{IoU}}{1 + \text{IoU}}, \qquad \text{IoU} = \frac{\text{Dice}}{2 - \text{Dice}}$$
 
 #
-# So they rank two predictions of one case alike. For *averages* the formula fails. Take one good and one poor case:
+# So they rank two predictions of one case alike. For *averages* the formula fails. Take a good case and a poor one:
 
-# %% mystnb={"figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}, "image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below a cross on the curve."}}
+# %%
 good, poor = 0.82, 0.05
-mean_iou, mean_dice = (good + poor) / 2, (good / (1 + good) + poor / (1 + poor))
-line = np.linspace(0, 1, 50)
-with plotting.figure(width=3.8, height=3) as (fig, axes):
-    ax = axes[0, 0]
-    ax.plot(line, 2 * line / (1 + line), color="black", label="one case")
-    ax.plot([poor, good], [2 * poor / (1 + poor), 2 * good / (1 + good)], "o--", color="#0072B2", label="two cases")
-    ax.plot(mean_iou, mean_dice, "D", color="#D55E00", label=f"their mean: Dice {mean_dice:.2f}")
-    converted = 2 * mean_iou / (1 + mean_iou)
-    ax.plot(mean_iou, converted, "x", color="black", label=f"from the mean IoU: {converted:.2f}")
-    ax.set(xlabel="IoU", ylabel="Dice", xlim=(0, 1), ylim=(0, 1.02))
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
-fig
+mean_dice = (2 * good / (1 + good) + 2 * poor / (1 + poor)) / 2
+mean_iou = (good + poor) / 2
+print(f"mean Dice {mean_dice:.2f}; from the mean IoU: {2 * mean_iou / (1 + mean_iou):.2f}")
 
 # %% [markdown]
-# The cross and the diamond are a tenth apart. To turn a published mean IoU into a mean Dice, you need the individual cases.
+# The two are a tenth apart, because the curve of Dice over IoU is bent: a published mean IoU cannot be turned into a mean Dice.
 
 # %% [markdown]
 # ## The trap: a score that sounds strong
@@ -252,7 +241,7 @@ accuracy, precision, recall, f1 = 0.8623, 0.8133, 0.5872, 0.6820
 print(f"harmonic mean of precision and recall: {2 * precision * recall / (precision + recall):.3f}")
 
 # %% [markdown]
-# The F1 is the harmonic mean of precision and recall. That must be so if all come from one table of counts. But it can be so otherwise as well: precision and recall may have been averaged over images, and the F1 computed from the two averages. The report does not say which. *Suppose* that all four numbers come from one table. How much lung was in the pictures? The report does not say that either, but in that case the numbers do.
+# The F1 is the harmonic mean of precision and recall, as it must be if all come from one table of counts. (It would also be if precision and recall were averaged over images, and the F1 computed from the averages; the report does not say.) *Suppose* that they come from one table. Then the numbers say what the report does not: how much lung was in the pictures.
 #
 # Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, the share $r$, the recall, is found: $TP = s \cdot r$. The rest is missed: $FN = s\,(1-r)$.
 # Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. All wrong pixels together are what accuracy $a$ leaves of 1:
@@ -302,55 +291,20 @@ share = share_of_foreground(accuracy, precision, recall)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
-# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows. Then you have to ask the authors.)
+# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows.)
 #
-# What does such a mask *look* like? Let us make two. Take a slice of a synthetic patient, crop it until a quarter is lung, and spoil the ground truth in two ways until precision and recall are those of the report: first shrink the lungs and shift them; then keep one lung, a little too thick, and lose most of the other.
+# What does such a mask *look* like? Let us make two. In a picture of which a quarter is lung, we spoil the ground truth in two ways, with numbers chosen so that precision and recall come close to those of the report: shrink the lungs and shift them; or keep one lung, a little too thick, and lose most of the other.
 
 # %%
 from scipy import ndimage
 
 example = (validation.masks > 0).sum(axis=(1, 2)).argmax()
-lung = validation.masks[example] > 0
-rows, columns = np.where(lung.any(axis=1))[0], np.where(lung.any(axis=0))[0]
-
-
-def with_border(b):
-    return (
-        slice(max(rows[0] - b, 0), rows[-1] + b + 1),
-        slice(max(columns[0] - b, 0), columns[-1] + b + 1),
-    )
-
-
-crop = next(with_border(b) for b in range(64) if lung[with_border(b)].mean() <= share)
-print(f"lung in the whole slice {lung.mean():.2f}, in the crop {lung[crop].mean():.2f}")
-
-# %% [markdown]
-# Each way of spoiling has two knobs. A search over both finds the setting whose precision and recall come closest to the report's.
-
-
-# %%
-def shrunk_and_shifted(mask, margin, shift):
-    inside = ndimage.distance_transform_edt(mask) > margin
-    return np.roll(inside, shift, axis=0)
-
-
-def one_lung(mask, column, margin):
-    thick = ndimage.distance_transform_edt(~mask) <= margin
-    return thick & (np.arange(mask.shape[1]) < column)
-
-
-def closest(recipe, first, second):
-    def distance(knobs):
-        found = confusion_counts(lung[crop], recipe(lung, *knobs)[crop])
-        return np.hypot(found.precision - precision, found.recall - recall)
-
-    return recipe(lung, *min(((a, b) for a in first for b in second), key=distance))
-
-
+lung, crop = validation.masks[example] > 0, np.s_[6:114]
 lookalikes = {
-    "shrunk and shifted": closest(shrunk_and_shifted, np.arange(0, 8, 0.25), range(16)),
-    "one lung lost": closest(one_lung, range(40, 100), np.arange(0, 8, 0.25)),
+    "shrunk and shifted": np.roll(ndimage.distance_transform_edt(lung) > 2.25, 9, axis=0),
+    "one lung lost": (ndimage.distance_transform_edt(~lung) <= 2) & (np.arange(128) < 77),
 }
+print(f"lung {lung[crop].mean():.2f} of the picture")
 
 # %% mystnb={"figure": {"caption": "Two masks with about the precision, recall, F1 and accuracy of the report. Top: lungs shrunk and shifted. Bottom: one lung almost lost. Nobody would call either strong."}, "image": {"alt": "Two rows of four pictures of the same cropped chest slice: image, ground truth, prediction and errors. In the first row the predicted lungs are too small and sit too low; in the second one lung is complete with a rim too much and most of the other is missing."}}
 both = [mask[crop].astype(int) for mask in lookalikes.values()]
@@ -367,12 +321,12 @@ for recipe, mask in lookalikes.items():
 pd.DataFrame(numbers, index=names).round(2)
 
 # %% [markdown]
-# The columns agree to about two hundredths, and the pictures do not agree at all. Remember two things: an accuracy of 0.86 or an F1 of 0.68 can look like *this*, so look at pictures beside every number; and overlap says *how much* is wrong, not *where*. To say where, we will need a distance.
+# The columns agree to about two hundredths, and the pictures do not agree at all. Overlap says *how much* is wrong, not *where*. So look at pictures beside every number; to say where, we will need a distance.
 
 # %% [markdown]
 # ## Three classes
 #
-# With three classes the table of counts has three rows. Here is the table of one patient, all slices together; it is the patient of the first picture.
+# With three classes the table of counts has three rows. Here it is for the patient of the first picture, all slices together.
 
 # %% mystnb={"figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}, "image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}}
 of_patient = validation.patient_ids == validation.patient_ids[pick]
@@ -381,11 +335,9 @@ matrix = np.bincount((3 * true + predicted).ravel(), minlength=9).reshape(3, 3)
 plotting.show_confusion_matrix(matrix, data.class_names)
 
 # %% [markdown]
-# Each pixel was given the number 3 · true + predicted, from 0 to 8, and counting these numbers gives the table. The percentages along the diagonal are the recall of each class.
-# The nodule's row is the poor one: a good part of its pixels was taken for lung.
-# Background and lung hold tens of thousands of pixels, and the nodule about a hundred. An average over *pixels* will not see the nodule.
+# The percentages along the diagonal are the recall of each class. The nodule's row is the poor one: a good part of its pixels was taken for lung. Background and lung hold tens of thousands of pixels, and the nodule about a hundred, so an average over *pixels* will not see it.
 #
-# For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
+# For one class against the rest, the table holds the four counts: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. Some libraries report their mean. What would a network score that predicts *nothing*?
 
 
 # %% nbval_tolerance=0.01
@@ -402,13 +354,12 @@ scores["mean of lung and nodule"] = [mean_dice_of(true, mask, (1, 2)) for mask i
 scores.round(2)
 
 # %% [markdown]
-# "All background" gets almost a third of full marks for painting nothing, because the background is large and easy. Each mean with background stands above the mean without, and the worse the segmentation, the more it is flattered.
-# So: **leave the background out of the mean, and print the classes one by one as well**. `evaluate` in this package never reports the background.
+# "All background" gets almost a third of full marks for painting nothing. So: **leave the background out of the mean, and print the classes one by one as well**.
 
 # %% [markdown]
 # ## Which average?
 #
-# So far we have looked at one case. Now we take all seven validation patients, with eight slices each. First look at each slice: `evaluate` with `by="slice"` gives one row per slice and class.
+# Now we take all seven validation patients, with eight slices each. First look at each slice: `evaluate` with `by="slice"` gives one row per slice and class.
 
 # %% mystnb={"figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}, "image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}}
 from unet_helpers import evaluate
@@ -418,9 +369,7 @@ numbered = nodule.assign(slice=nodule.groupby("patient").cumcount())
 plotting.show_case_grid(numbered.pivot(index="patient", columns="slice", values="dice"), "nodule Dice")
 
 # %% [markdown]
-# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. Counting such a slice as 1 praises the network for an easy slice; counting it as 0 punishes the network for being right. `nan` forces us to decide.
-#
-# In a slice that does show a nodule, it was either found, mostly with a Dice above one half, or missed, with 0.00. A slice without a nodule can also have a 0.00: something was predicted that is not there, a false positive.
+# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. Counting such a slice as 1 praises the network for an easy slice; counting it as 0 punishes the network for being right. `nan` forces us to decide. A 0.00 is a missed nodule, or in a slice without one a false positive.
 #
 # The next function averages these very masks in five ways. (`mean` of pandas leaves `nan` out.)
 
@@ -444,15 +393,13 @@ ways = pd.DataFrame({name: averages(predictions, name) for name in ("lung", "nod
 ways.round(2)
 
 # %% [markdown]
-# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each row answers a different question. What one value belongs to is called the **unit of analysis**.
+# The masks are the same in every row. For the lung the choice hardly matters. For the nodule the highest number is about twice the lowest, and each row answers a different question. What one value belongs to is called the **unit of analysis**.
 #
 # - **Per slice, empty left out**: how well does it do on a slice where there is something to say?
 # - **Per slice, empty counts 1**: mostly, how many slices are empty? With enough empty slices any network looks good.
-# - **Per slice, only where the truth is not empty**: how well are the nodules drawn that are there? It is a little above the first row, because false alarms on slices without a nodule do not count. The next part shows what that hides.
+# - **Per slice, only where the truth is not empty**: how well are the nodules drawn that are there? It is a little above the first row, because false alarms on slices without a nodule do not count.
 # - **Per patient**: the counts of a patient's slices are added before dividing. How well does it do on the next *patient*? This is what one usually wants to know, and what this series reports.
 # - **Pooled**: all pixels of all patients in one table. Large nodules decide, and a single number shows no spread.
-#
-# A paper that writes "Dice 0.9" without saying which of these it is has told you less than it seems.
 
 # %% [markdown]
 # ### What does a false positive on an empty slice cost?
@@ -468,8 +415,7 @@ with_speck = averages(speckled, "nodule")
 pd.DataFrame({"before": ways["nodule"], "with speck": with_speck}).round(3)
 
 # %% [markdown]
-# The speck turns an undefined slice into a 0, or a 1 into a 0. Pooled and per patient, nine pixels are weighed like any other nine pixels.
-# One row does not change at all: an average over only the slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average (some libraries offer it as "ignore empty"), report the false positives on empty slices beside it.
+# The speck turns an undefined slice into a 0, or a 1 into a 0. One row does not change at all: an average over only the slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average ("ignore empty" in some libraries), report the false positives on empty slices beside it.
 
 # %% [markdown]
 # ### Exercise 05.4: IoU with a policy
@@ -532,9 +478,7 @@ with plotting.figure(1, 2) as (fig, axes):
 fig
 
 # %% [markdown]
-# For a radiologist the left one is fine, while the right one shows an object that does not exist.
-#
-# A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
+# For a radiologist the left one is fine, while the right one shows an object that does not exist. A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
 
 # %%
 from unet_helpers.evaluation import boundary_metrics
@@ -543,13 +487,11 @@ rows = {name: {"dice": dice(square, mask)} | boundary_metrics(square, mask, (1, 
 pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
 
 # %% [markdown]
-# Dice is the same in both rows.
-#
 # - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
 # - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
-# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether, and counts the island by its boundary.
+# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether.
 #
-# The distances are in mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same number of pixels is a different number of mm in another scan:
+# The distances are in mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image:
 
 # %%
 from unet_helpers import hausdorff95
@@ -563,7 +505,7 @@ distances["HD95, one row more"] = [hausdorff95(square, taller, s) for s in spaci
 distances.round(2)
 
 # %% [markdown]
-# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
+# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other.
 #
 # Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
@@ -582,7 +524,7 @@ curves = {"Dice": [dice(*pair) for pair in disks], "surface Dice, 1 pixel": [sur
 plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 
 # %% [markdown]
-# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. A Dice of 0.7 is poor for a lung and may be all that can be asked of a nodule three pixels wide. So the target should decide, not habit. Most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
+# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. So the target should decide, not habit. Most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
 #
 # | if … | then Dice … | so take |
 # |---|---|---|
@@ -630,7 +572,7 @@ answers = {
 check.metric_for(answers)
 
 # %% [markdown]
-# In practice one reports an overlap *and* a distance, per class and per case. [The page on metrics](../book/metrics.md) says how each is computed here, and against which library it was checked.
+# [The page on metrics](../book/metrics.md) says how each is computed here, and against which library it was checked.
 
 # %% [markdown]
 # ## Above what probability do we call it a nodule?
@@ -666,9 +608,9 @@ def frame(threshold, counts):
 widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "threshold", start=6, width=400)
 
 # %% [markdown]
-# Green is found, red is too much, blue is missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). Here is the same as curves, over all validation slices pooled:
+# Green is found, red is too much, blue is missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). As curves, all validation slices pooled:
 
-# %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}}
+# %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.6 to 0.9 with the threshold, recall falls from about 0.7 to below 0.5, and Dice stays between 0.6 and 0.7."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
@@ -683,11 +625,11 @@ found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, pr
 pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# From top to bottom the network marks less and is right more often: the false objects go from three for each one found to one for every four, and of the true ones about a third is missed at first and half in the end.
+# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound.
 #
-# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
+# A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: on the test patients it would be fitted to them, and its score too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
 #
-# Two rules follow. A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: the best value on the test patients would be fitted to them, and its score would be too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
+# Is the rule from 0.1 on better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).
 
 # %% [markdown]
 

@@ -15,7 +15,7 @@
 #
 # Two ways to segment the same seven patients. Which is better, how sure can I be, and how many patients would settle it?
 
-# %% mystnb={"figure": {"caption": "Dice of the nodule in the validation patients, by two rules for the same network; a line joins the two values of a patient. One patient has no nodule and no value. Is the rule on the right better?"}, "image": {"alt": "Six lines between two columns of points on an axis of Dice from 0 to 1. On the left the points are spread from 0 to above 0.8. Most lines are nearly level; one or two rise steeply to the right, and one falls."}}
+# %% mystnb={"figure": {"caption": "Dice of the nodule in the validation patients, by two rules for the same network; a line joins the two values of a patient. One patient has no nodule and no value. Is the rule on the right better?"}, "image": {"alt": "Six lines between two columns of points on an axis of Dice from 0 to 1. The three highest lines, above 0.7, are nearly level; two lower ones rise to the right, one of them from 0 to 0.3; one stays at 0."}}
 import numpy as np
 
 from unet_helpers import evaluate, load_checkpoint, load_dataset, plotting, predict_probabilities
@@ -51,19 +51,19 @@ fig
 #
 # </div>
 #
-# The patients are synthetic, and the network is the one of notebook 05. It has been trained; only the rule that turns its probabilities into a mask differs. The first rule takes the most probable class. The second calls every pixel a nodule whose probability of nodule reaches 0.1.
+# The network is the one of notebook 05; only the rule that turns its probabilities into a mask differs. The first rule takes the most probable class. The second calls every pixel a nodule whose probability of nodule reaches 0.1.
 
 # %% [markdown]
 # ## How sure am I of one mean?
 #
 # Begin with one rule. These are its values, one for each patient who has one:
 
-# %% nbval_tolerance=0.01
+# %% nbval_tolerance=0.02
 values = both[0][np.isfinite(both[0])]
 print(f"{np.sort(values).round(2)}, mean {values.mean():.2f}")
 
 # %% [markdown]
-# With other patients the mean would have been different. How different? We cannot get new patients here, but we can draw from those we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws shows how much the mean depends on which patients were chosen. This is the **bootstrap**. The middle 95 % of the means are a **95 % interval**.
+# With other patients the mean would have been different. How different? We can draw from the patients we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws shows how much the mean depends on which patients were chosen. This is the **bootstrap**. The middle 95 % of the means are a **95 % interval**.
 
 # %% nbval_tolerance=0.01
 rng = np.random.default_rng(0)
@@ -72,17 +72,8 @@ means = values[drawn].mean(axis=1)
 low, high = np.quantile(means, [0.025, 0.975])
 print(f"{len(values)} patients, mean {values.mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
 
-# %% mystnb={"figure": {"caption": "Means of 2000 draws of the patients. The middle 95 % of them lie between the dashed lines."}, "image": {"alt": "A histogram of 2000 bootstrap means of the nodule's Dice, a single broad hill, with the mean as a solid vertical line and the ends of the interval as dashed lines."}}
-with plotting.figure(width=4.4, height=2.4) as (fig, axes):
-    axes[0, 0].hist(means, bins=25, color="#E69F00")
-    axes[0, 0].axvline(values.mean(), color="black")
-    for end in (low, high):
-        axes[0, 0].axvline(end, color="black", linestyle="--")
-    axes[0, 0].set(xlabel="mean nodule Dice of a draw", ylabel="draws")
-fig
-
 # %% [markdown]
-# There is also a formula. The **standard error** is the standard deviation of the patients' values, divided by the square root of their number. **Student's t** goes from the mean to both sides by a multiple of the standard error; the fewer patients, the larger the multiple (1.96 for very many, 2.6 for six):
+# There is also a formula, **Student's t**. The **standard error** is the standard deviation of the patients' values, divided by the square root of their number. The interval reaches from the mean to both sides by a multiple of it; the fewer patients, the larger the multiple (1.96 for very many, 2.6 for six):
 
 # %% nbval_tolerance=0.01
 from scipy import stats
@@ -95,13 +86,13 @@ print(f"t by hand: {values.mean() - reach:.2f} to {values.mean() + reach:.2f}")
 print("package: {:.2f} to {:.2f}".format(*bootstrap_interval(values)))
 
 # %% [markdown]
-# It is a good deal wider. Which of the two is right?
+# It is a good deal wider. Which is right?
 #
 # ### Does it keep its promise?
 #
 # A 95 % interval should hold the true mean in 95 of 100 studies. We can try that out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule, in patients who differ more than the slices of one patient do:
 
-# %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, and Student's t from about 0.91 to 0.94."}}
+# %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half; the bootstrap over patients rises from 0.82 to 0.94, Student's t from 0.91 to 0.94."}}
 import json
 
 import pandas as pd
@@ -115,13 +106,11 @@ curves = {"promised": [0.95] * len(coverage)} | {name: coverage[kind] for name, 
 plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the true mean", limits=(0.4, 1))
 
 # %% [markdown]
-# If patients are drawn, the bootstrap is too narrow for few of them, because it can only draw what it has; from about twenty on it is nearly right. Student's t corrects most of that. (A third kind, the studentized bootstrap, comes closest to the promise and is the widest: see [the page on metrics](../book/metrics.md).)
-#
-# So in this series every interval over patients is Student's t, unless another is named: `bootstrap_interval(values)`, `summary`, `compare` and the figures use it. With fewer than **five** patients they give none. For three, it would be more than twice as wide as the range from the lowest to the highest value. Then give the range, and call it that.
+# The bootstrap over few patients is too narrow, because it can only draw what it has; from about twenty on it is nearly right. Student's t corrects most of that ([more kinds](../book/metrics.md)). So in this series every interval over patients is Student's t, unless another is named. With fewer than **five** patients the package gives none: for three, it would be more than twice as wide as the range from the lowest to the highest value. Then give the range, and call it that.
 #
 # ### Why patients and not slices?
 #
-# If slices are drawn, the interval in the figure is wrong half of the time, and more patients do not mend it. The slices of one patient share one anatomy, one scan, one level of noise: they are not independent witnesses. See it on seven more patients, in 48 thin slices each. We score every sixth slice, and then all of them:
+# If slices are drawn, the interval in the figure is wrong half of the time, and more patients do not mend it. The slices of one patient share one anatomy, one scan, one level of noise: they are not independent witnesses. See it on seven more patients, in 48 thin slices each:
 
 # %% nbval_tolerance=0.03
 from unet_helpers import predict_masks
@@ -129,24 +118,18 @@ from unet_helpers.data import subset_of_patients
 from unet_helpers.phantom import make_patient
 
 fine = subset_of_patients([make_patient(0, index=index, slices=48) for index in range(88, 95)])
-slices = evaluate(None, fine, data.class_names, by="slice", predictions=predict_masks(model, fine.images))
-
-
-def widths(name, every):
-    of_class = slices.of_class(name).iloc[::every]
-    score, patients = of_class["dice"].to_numpy(), of_class["patient"].to_numpy()
-    by_slice, by_patient = (bootstrap_interval(score, groups, method="percentile") for groups in (None, patients))
-    return {"slices drawn": np.diff(by_slice).item(), "patients drawn": np.diff(by_patient).item()}
-
-
-cuts = {f"{48 // every} slices a patient": widths("nodule", every) for every in (6, 1)}
-pd.DataFrame(cuts).T.round(2)
+found = predict_masks(model, fine.images)
+slices = evaluate(None, fine, data.class_names, by="slice", predictions=found).of_class("nodule")
+by_slice, by_patient = (
+    bootstrap_interval(slices["dice"], groups, method="percentile") for groups in (None, slices["patient"])
+)
+print("slices drawn {:.2f} to {:.2f}, patients drawn {:.2f} to {:.2f}".format(*by_slice, *by_patient))
 
 # %% tags=["remove-cell"]
-assert widths("nodule", 1)["slices drawn"] < 0.8 * widths("nodule", 1)["patients drawn"]
+assert np.diff(by_slice) < 0.8 * np.diff(by_patient)
 
 # %% [markdown]
-# The table shows the widths of the intervals. With all 48 slices both are narrower, because each patient is known better. But the interval from drawing slices is a good third narrower than the other, and the finer you cut, the more it claims: count each slice twice, and it shrinks by another 30 % with nothing learned. It says how well *these patients* are known. The next scan will be of a new patient.
+# The interval from drawing slices is much the narrower, and the finer you cut, the more it claims: count each slice twice, and it shrinks by another 30 % with nothing learned. It says how well *these patients* are known. The next scan will be of a new patient.
 #
 # ### Exercise 05.6: an interval over patients
 #
@@ -207,9 +190,9 @@ summaries = pd.concat({name: one.summary() for name, one in scored.items()})
 summaries.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
 
 # %% [markdown]
-# The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them, and these are the same patients. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
+# The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
 
-# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0. *6 of 7*: one patient has no value."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they also lie on both sides of zero. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}}
+# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0. *6 of 7*: one patient has no value."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below 0 to 0.3; with the mirror image from about 0 to 0.2. In both panels all diamonds are hollow, and the nodule's bar crosses zero. The lung's dots all lie at zero."}}
 from unet_helpers.evaluation import compare
 
 compared = {name: compare(scored["most probable class"], scored[name]) for name in list(scored)[1:]}
@@ -218,32 +201,32 @@ plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35)
 
 # %% nbval_tolerance=0.01
 rows = pd.concat({name: one.table for name, one in compared.items()})
-rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
+rows.xs("nodule", level="class")[["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
 
 # %% [markdown]
-# Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign. (The lung from 0.1 on is left out: next to nothing changes there.)
+# Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign.
 #
-# - **From 0.1 on** rescues nodules in two patients and costs something in three. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
-# - **Significant is not relevant.** The mirror image makes no lung worse: better in seven of seven, with a small `p`. It is also one thousandth of Dice, too little to matter to anyone. The mean and its interval say both; `p` says only one.
-# - For the nodule the mirror image is better in two patients and worse in two, at twice the time. Two ideas were compared here; compare twenty, and one of them will probably have a small `p` by luck.
+# - **From 0.1 on** gains much in two patients and costs something in one. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
+# - **The mirror image** gains in the nodules about half of that, and its interval holds 0 as well.
+# - Two ideas were compared here. Compare twenty, and one of them will probably have a small `p` by luck.
 #
-# When it is printed, a comparison also names the patients whom it left out, and says why:
+# A comparison also says whom it left out, and why:
 
-# %% nbval_tolerance=0.01
-print(compared["with mirror image"])
+# %%
+compared["with mirror image"].left_out
 
 # %% [markdown]
-# `compare` leaves out a patient in whom one side or the other has no value. Here nobody marked anything in the patient without a nodule. Had the mirror image marked a speck there, it would have a 0, the plain rule `nan`, and the pair would be left out as well: the false alarm would cost nothing. The last line would then say "false alarm of the second". Count such false alarms separately.
+# Here neither side marked anything in the patient without a nodule. Had the mirror image marked a speck there, the pair would be left out as well, since the plain rule has no value, and the false alarm would cost nothing. The table would then say "false alarm of the second". Count such false alarms separately.
 #
-# We keep the plain rule. Another choice could be defended just as well. What counts is that it is made here, on validation patients.
+# We keep the plain rule. What counts is that the choice is made here, on validation patients.
 #
 # ## How many patients would tell?
 #
-# Suppose that the rule from 0.1 on really is better, by 0.05 of Dice on average over all patients there are. How often would a study show it, that is, give an interval of the differences without 0? That share is called **power**, and we can simulate it from what we have measured. Take the six differences, move them so that their mean is 0.05, draw a study of `n` patients from them, compute its interval, and do that again and again.
+# Suppose that the rule from 0.1 on really is better, by 0.05 of Dice on average over all patients there are. How often would a study show it, that is, give an interval of the differences without 0? That share is called **power**. Simulate it: take the six differences, move them so that their mean is 0.05, draw a study of `n` patients from them, compute its interval, and do that again and again.
 #
 # ### Exercise 05.7: power
 #
-# Write `power(differences, patients)`: 2000 times, draw `patients` values from the differences, with replacement. Return the share of the draws whose 95 % interval by Student's t does *not* hold 0. `reach` already says how many standard deviations of the draw the interval reaches to each side of the mean of the draw.
+# Write `power(differences, patients)`: 2000 times, draw `patients` values from the differences, with replacement. Return the share of the draws whose 95 % interval by Student's t does *not* hold 0. `reach` says how many standard deviations of the draw its interval reaches to each side of its mean.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -251,7 +234,7 @@ print(compared["with mirror image"])
 #
 # <details><summary>Hint 2</summary>
 #
-# `rng.choice(differences, size=(2000, patients))` draws all studies at once, one in each row. Take mean and standard deviation of each row (`axis=1`; with `ddof=1`, as they are those of a sample). Then compare `abs(mean)` with `reach * deviation`; the mean of the answers, `True` and `False`, is their share.
+# `rng.choice(differences, size=(2000, patients))` draws all studies at once, one in each row. Take mean and standard deviation of each row (`axis=1`, for the deviation also `ddof=1`). Then compare `abs(mean)` with `reach * deviation`; the mean of the answers, `True` and `False`, is their share.
 #
 # </details>
 # </details>
@@ -278,33 +261,48 @@ def power(differences, patients):
 check.power(power)
 
 # %% [markdown]
-# Now the curve for the measured differences; one for differences half as spread; and one without pairs, as if each rule had been tried on patients of its own, so that a difference is one between two patients.
+# Three curves: for the measured differences, for differences half as spread out, and without pairs, as if each rule had been tried on patients of its own.
 
-# %% mystnb={"figure": {"caption": "Share of simulated studies that show a true difference of 0.05, over the number of patients (on a logarithmic axis). Half the spread needs a quarter of the patients. Without pairs it takes far more."}, "image": {"alt": "Three rising curves of power over 6 to 400 patients, with a horizontal line at 0.8. With half the measured spread the curve crosses 0.8 at about 25 patients, with the measured spread at about 100; not paired, it stays below 0.5 up to 400 patients."}}
+# %% mystnb={"figure": {"caption": "Share of simulated studies that show a true difference of 0.05, over the number of patients (on a logarithmic axis). Half the spread needs a quarter of the patients; without pairs it takes far more."}, "image": {"alt": "Three rising curves of power over 6 to 400 patients, with a horizontal line at 0.8. With half the measured spread the curve crosses 0.8 at 12 patients, with the measured spread at about 50; not paired, it rises to little more than 0.5 at 400 patients."}}
 measured = differences["nodule from 0.1 on"]["nodule"].dropna().to_numpy()
 apart = np.array([late - early for late in both[1] for early in both[0]])
-spread = {"half of it": (measured - measured.mean()) / 2, "spread as measured": measured - measured.mean()}
+spread = {"half the spread": (measured - measured.mean()) / 2, "as measured": measured - measured.mean()}
 spread["not paired"] = apart[np.isfinite(apart)] - np.nanmean(apart)
 patients = [6, 12, 25, 50, 100, 200, 400]
 curves = {name: [power(0.05 + around, n) for n in patients] for name, around in spread.items()}
 fig = plotting.show_lines(patients, curves, "patients", "power", limits=(0, 1.02))
 fig.axes[0].axhline(0.8, color="#888888", linewidth=1)
 fig.axes[0].set(xscale="log", xticks=patients, xticklabels=patients)
+fig.axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 fig
 
 # %% tags=["remove-cell"]
 at = {name: dict(zip(patients, curve)) for name, curve in curves.items()}
-assert at["spread as measured"][6] < 0.4 < 0.6 < at["spread as measured"][200]
-assert at["half of it"][25] > at["spread as measured"][50] > at["not paired"][50] and at["not paired"][200] < 0.6
+assert at["as measured"][6] < 0.4 < 0.6 < at["as measured"][200]
+assert at["half the spread"][25] > at["as measured"][50] > at["not paired"][50] and at["not paired"][200] < 0.6
 
 # %% [markdown]
-# A study is often planned for a power of 0.8. With the measured spread that takes about a hundred patients, and six have next to no chance: that their interval held 0 had to be expected. The rule behind the curves: **what counts is the spread divided by the difference, squared.** Half the spread needs a quarter of the patients, and half the difference four times as many. Pairing is the cheapest way to a smaller spread.
+# A study is often planned for a power of 0.8. With the measured spread that takes about fifty patients, and six have next to no chance: that their interval held 0 had to be expected. The rule behind the curves: **what counts is the spread divided by the difference, squared.** Half the spread needs a quarter of the patients, and half the difference four times as many. Pairing is the cheapest way to a smaller spread.
 #
-# Mind the weak spot: the spread itself comes from six patients. In other six it could well be half as large or twice, and the number of patients a quarter or four times as many.
+# Mind the weak spot: the spread itself comes from six patients. In six others it could well be half as large or twice, and the number of patients a quarter or four times as many.
+#
+# ### Significant is not relevant
+#
+# The other way round, enough patients show any difference, however small. The mirror image changed the lungs by less than a thousandth of Dice. Suppose that this is its true effect:
+
+# %% nbval_tolerance=0.02
+lung_changes = differences["with mirror image"]["lung"].to_numpy()
+print(f"power with 200 patients {power(lung_changes, 200):.2f}, mean difference {lung_changes.mean():.4f}")
+
+# %% tags=["remove-cell"]
+assert power(lung_changes, 200) > 0.9 and abs(lung_changes.mean()) < 0.003
+
+# %% [markdown]
+# With two hundred patients practically every study would call the difference *significant*: its interval leaves out 0, and `p` is small. It would be too small to matter to anyone all the same. The mean and its interval say both; `p` says only one.
 #
 # ## Who has seen the test?
 #
-# A score is too good if anything that led to the model has met the patients it is measured on. That is **leakage**, and it has undone published results in many fields (Kapoor and Narayanan 2023, below). The crudest kind is to test on the training patients:
+# A score is too good if anything that led to the model has met the patients it is measured on. That is **leakage** (Kapoor and Narayanan 2023, below). The crudest kind is to test on the training patients:
 
 # %% nbval_tolerance=0.01
 assert not set(data.train.patients) & {*validation.patients, *data.test.patients}
@@ -312,11 +310,11 @@ seen, unseen = evaluate(model, data.train, data.class_names).summary(), scored["
 pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
 
 # %% [markdown]
-# For the lung there is no difference: it is large and easy, and the network has learned it. For the nodule, patients it has seen and patients it has not are three tenths of Dice apart. With six patients a good part of that can be chance; the rest would be what the network remembers of patients it has met. Shuffling slices instead of patients is the same in a milder form ([notebook 01](01_data_pairing.ipynb); [notebook 16](16_museum_of_bugs.ipynb) measures it).
+# For the nodule, patients the network has seen and patients it has not are three tenths of Dice apart. With six patients a good part of that can be chance. Shuffling slices instead of patients is the same in a milder form ([notebook 16](16_museum_of_bugs.ipynb) measures it).
 #
 # The subtlest kind is to *choose* on the test patients. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, and the best of many is the luckiest. How much too good does it look?
 
-# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the plain rule and the rule from 0.1 on."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}}
+# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the plain rule and the rule from 0.1 on."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to 0.08, with 112 by a quarter of that."}}
 rng = np.random.default_rng(0)
 tried = [1, 2, 5, 10, 20, 50]
 
@@ -327,10 +325,10 @@ def too_good(variants, patients):
 
 
 curves = {f"{n} patients": [too_good(k, n) for k in tried] for n in (7, 28, 112)}
-plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limits=(-0.005, 0.13))
+plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limits=(-0.005, 0.1))
 
 # %% [markdown]
-# With one variant nothing is gained: a single look is fair. With twenty, the best looks nearly a tenth of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
+# A single look is fair. With twenty variants, the best looks seven hundredths of Dice too good on seven patients. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
 #
 # ## The test, once
 #
@@ -345,7 +343,7 @@ plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limit
 # | undefined cases | left out of the mean, and counted in the table |
 # | uncertainty | 95 % interval over patients, by Student's t |
 #
-# If you change one of these after seeing the result, and test again, you have used the test patients for a choice. They are then validation patients, and you no longer have a test set. So the next cell runs once.
+# If you change one of these after seeing the result, and test again, the test patients have become validation patients. So the next cell runs once.
 
 # %% nbval_tolerance=0.01
 test = data.test
@@ -357,16 +355,16 @@ report.summary("dice").round(2)
 assert report.summary("dice").loc["lung", "mean"] >= 0.95
 
 # %% [markdown]
-# The lung's interval is narrow: every patient is segmented about equally well. For the nodule the mean is below one half, and the interval covers most of what a mean could be. `min` and `max` are the range of the *patients*. Look them up:
+# The lung's interval is narrow. For the nodule the interval covers most of what a mean could be. `min` and `max` are the range of the *patients*. Look them up:
 
 # %% nbval_tolerance=0.02
 by_patient = report.of_class("nodule").set_index("patient")[["dice", "iou", "hd95", "precision", "recall"]]
 by_patient.round(2)
 
 # %% [markdown]
-# The two zeros have two reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Both 0: what is there was missed, and something else was marked. The row of `NaN` is the patient without a nodule, in whom none was marked either.
+# The two zeros have two reasons. Precision 0/0: every nodule was missed, and nothing was marked. Both 0: something else was marked. The row of `NaN` is the patient without a nodule, in whom none was marked either.
 #
-# HD95 exists only where something was found: it speaks of the found nodules, and the two patients with Dice 0 have dropped out of its mean. That is why it is reported beside Dice and recall, and never alone. A person who has to look at every mark would rather hear this:
+# HD95 exists only where something was found; the two patients with Dice 0 have dropped out of its mean. That is why it is never reported alone. A person who has to look at every mark would rather hear this:
 
 # %% nbval_tolerance=0.01
 from unet_helpers.evaluation import detect_objects
@@ -376,23 +374,11 @@ nodules = sum(detect_objects(t, f) for t, f in pairs)
 print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(pairs)} slices")
 
 # %% [markdown]
-# A mean can hide a disaster, and pictures chosen by hand can hide anything. So choose by a rule: the worst, the median and the best patient, here by the nodule's Dice, and of each the slice with the largest nodule.
-
-# %% mystnb={"figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}, "image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; in the first, the thin front end of one lung is lost. The nodule is missed, drawn blue, in the first two rows and found, drawn green, in the third."}}
-ranked = by_patient["dice"].dropna().sort_values().index
-chosen = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
-size = (test.masks == 2).sum(axis=(1, 2))
-at = [np.where(test.patient_ids == patient, size, -1).argmax() for patient in chosen]
-plotting.show_predictions(
-    test.images[at], test.masks[at], test_predictions[at], 2, ["worst", "median", "best"], test.spacing[at]
-)
-
-# %% [markdown]
-# What separates the best patient from the worst is the small thing in the lung. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
+# Are the missed nodules large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
 #
 # ## Cross-validation: every patient tested once
 #
-# An interval that covers most of what a mean could be answers nothing, and new patients are dear. But 41 patients were used for training and validation. Could they be tested on as well? Yes, one part after the other. Divide them into five **folds**. Train on four folds, test on the fifth, and do this five times with another fold for the test. Then every patient has been tested once, by a model that has never seen that patient.
+# An interval that covers most of what a mean could be answers nothing, and new patients are dear. But 41 patients were used for training and validation. They can be tested on as well, one part after the other. Divide them into five **folds**. Train on four folds, test on the fifth, and do this five times with another fold for the test. Then every patient has been tested once, by a model that has never seen that patient.
 #
 # ### Exercise 05.8: folds by patient
 #
@@ -426,7 +412,7 @@ def folds(patients, k):
 check.folds(folds)
 
 # %% [markdown]
-# scikit-learn does the same; these lines are for your own code, and are not run here:
+# scikit-learn does the same (not run here, because it is no part of this series):
 #
 # ```python
 # from sklearn.model_selection import GroupKFold, GroupShuffleSplit
@@ -479,7 +465,7 @@ print(f"{len(by_fold)} patients, mean lung Dice {by_fold.mean():.2f}, 95 % inter
 # %% [markdown]
 # What was gained? Deal the patients into folds ten times anew, and compare two numbers: the mean of the first fold alone, as one split would have given it, and the mean over all folds.
 
-# %% mystnb={"figure": {"caption": "Mean lung Dice of the quick segmenter, for ten random ways to deal the patients into five folds. One split: tested on the first fold only. Cross-validation: on all five, one after the other."}, "image": {"alt": "Two rows of ten points each on an axis of lung Dice. The points of one split are scattered over about a tenth of Dice or more; those of cross-validation lie almost on one spot."}}
+# %% mystnb={"figure": {"caption": "Mean lung Dice of the quick segmenter, for ten random ways to deal the patients into five folds. One split: tested on the first fold only. Cross-validation: on all five, one after the other."}, "image": {"alt": "Two rows of ten points each on an axis of lung Dice. The points of one split are scattered from 0.44 to 0.50; those of cross-validation lie on one spot."}}
 rng = np.random.default_rng(0)
 place = np.unique(owner, return_inverse=True)[1]
 single, all_folds = [], []
@@ -497,9 +483,9 @@ fig
 assert np.ptp(all_folds) < 0.3 * np.ptp(single)
 
 # %% [markdown]
-# With one split, luck decides which eight patients are tested. Cross-validation has tested all 41, so this luck is gone. The luck that remains is that *these* 41 were found: the interval above is about that, and dealing them again does not make it smaller.
+# With one split, luck decides which patients are tested. Cross-validation has tested all 41, so this luck is gone. The luck that remains is that *these* 41 were found: the interval above is about that, and dealing them again does not make it smaller.
 #
-# For the nodule it would pay. With the standard deviation of our test patients, how far would Student's t reach to each side?
+# For the nodule it would pay. With the standard deviation of our test patients, Student's t would reach so far to each side:
 
 # %% nbval_tolerance=0.02
 deviation = by_patient["dice"].std()
@@ -509,29 +495,25 @@ print(", ".join(f"{n} patients: ± {reach:.2f}" for n, reach in reaches.items())
 # %% [markdown]
 # Four things to say beside a cross-validated number:
 #
-# - **It estimates a way of training, not a network.** Five networks were tested, each trained on four fifths of the patients. The network you hand over is trained on all of them, and has been tested by nobody; it is probably a little better.
-# - **The folds are not independent.** Any two of the five networks share three quarters of their training patients, and each patient is test patient once and teacher four times. So the interval is somewhat too narrow, and no formula mends that in general (Bengio and Grandvalet 2004, below). Above all, do not compute an interval from the five means of folds as if they were five studies.
-# - **Every choice belongs inside.** Epoch, threshold, learning rate: choose them on a part of the training folds, in each of the five rounds anew. If you choose on the fold that is tested, it is the luckiest variant again.
+# - **It estimates a way of training, not a network.** Five networks were tested, each trained on four fifths of the patients. The network you hand over is trained on all of them, is probably a little better, and has not been tested.
+# - **The folds are not independent.** Any two of the five networks share three quarters of their training patients, and each patient is test patient once and teacher four times. So the interval is somewhat too narrow, and no formula mends that in general (Bengio and Grandvalet 2004, below). Still less are the five means of the folds five studies.
+# - **Every choice belongs inside.** Epoch, threshold, learning rate: choose them on a part of the training folds, in each of the five rounds anew.
 # - **It replaces no test on other patients.** All folds come from one source.
 #
 # ## How well do people agree?
 #
-# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two boundaries. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined each nodule?
+# The ground truth of our patients is exact, because a program drew it. In real data people draw it. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices.
 
 # %%
 readers = json.loads((RESULTS / "readers.json").read_text(encoding="utf-8"))["results"]
-marked = pd.Series(readers["nodules_by_readers"], name="nodules").rename_axis("outlined by")
+marked = pd.Series(readers["nodules_by_readers"])
 print(f"{readers['slices']} slices, {readers['nodules']} nodules, {readers['patients']} patients")
-passed_over = readers["detection"]["missed_if_3_others_marked"]
-print(f"outlined by three, passed over by the fourth: {passed_over:.0%}")
-marked[1:].to_frame().T
+print(f"outlined by all four: {marked[4] / marked.sum():.0%}, by one alone: {marked[1] / marked.sum():.0%}")
 
 # %% [markdown]
-# Only a third of the nodules were outlined by all four, and more than a quarter by one alone. No outline need not mean overlooked: that reader may have taken the place for something else, or for smaller than 3 mm, which got a mark and no outline. So "is there a nodule?" has no exact answer in real data, and a false positive may be a matter of opinion.
-#
-# And where two of them did outline something, how well do the outlines agree?
+# So "is there a nodule?" has no exact answer in real data, and a false positive may be a matter of opinion. (No outline need not mean overlooked: that reader may have taken the place for something else, or for smaller than 3 mm.) And where two of them did outline something, how well do the outlines agree?
 
-# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows are over the same slices, in which all four outlined something: a reader against one other, against the consensus of the other three, and against that of all four."}, "image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}}
+# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows are over the slices in which all four outlined something."}, "image": {"alt": "Diamonds with bars on an axis of Dice. Two readers: 0.77; below 50 pixels 0.71, above 200 0.85. Where all four outlined something: two readers 0.80, with the consensus of the others 0.83, with the own mask in it 0.88."}}
 runs = {"two readers": readers["pairs"]} | readers["pairs_by_size"]
 runs["four masks: two readers"] = readers["pairs_of_four_masks"]
 runs["… consensus of the others"] = readers["others_of_four_masks"]
@@ -540,18 +522,18 @@ runs = {name: row | {"dice_seeds": [row["dice"]]} for name, row in runs.items()}
 plotting.show_estimates(runs, {"Dice per slice": "dice"}, limits=(0.65, 0.9), panel=5.5)
 
 # %% [markdown]
-# - **Small nodules agree less** than large ones: the same uncertainty of the boundary costs them more.
-# - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them. A consensus evens out the habits of its members.
-# - With the reader's **own mask in the consensus** the number rises further, because each reader is compared in part with their own work. That is leakage.
+# - **Small nodules agree less**: the same uncertainty of the boundary costs them more.
+# - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them, because a consensus evens out habits.
+# - With the reader's **own mask in the consensus** the number rises further. That is leakage.
 #
 # ### A network among the readers
 #
-# [Notebook 15](15_your_own_data.ipynb) trains a network on such slices. Can we score the readers as we score the network? Against the consensus of the other three, a reader has two numbers: the mean Dice over the slices where the consensus holds a nodule (a miss is 0), and the share of the *other* slices in which the reader marked something. The files do not name the readers; they number the masks of each nodule. So take all first masks as one "reader", all second masks as another, and so on:
+# [Notebook 15](15_your_own_data.ipynb) trains a network on such slices. Score the readers as one scores the network: against the consensus of the other three, a reader has a mean Dice over the slices where the consensus holds a nodule (a miss is 0), and a share of the *other* slices in which the reader marked something. The files do not name the readers; they number the masks of each nodule. So take all first masks as one "reader", all second masks as another, and so on:
 
-# %% mystnb={"figure": {"caption": "LIDC readers and the network of notebook 15. Horizontal: share of slices without a nodule in the consensus that were marked all the same; vertical: Dice where the consensus holds a nodule. Circles: first to fourth mask of the files. Diamond: a mask drawn by lot. Square: the network. Bars: 95 % intervals over patients; none was recorded for the network."}, "image": {"alt": "Two panels, 200 patients and the 30 test patients of notebook 15. In both, four joined points rise steeply from about 0.1 marked empty slices and a Dice of 0.35 to 0.4, to about 0.4 and 0.69, and then slowly to about 0.87 and 0.73 to 0.78. A diamond for a mask drawn by lot lies clearly under the line, at about 0.43 and 0.55. The square of the network, in the second panel at 0.46 and 0.67, lies a little under the line and above the diamond. The bars of the second panel are about a tenth long to each side."}}
+# %% mystnb={"figure": {"caption": "LIDC readers and the network of notebook 15: share of slices without a nodule in the consensus that were marked all the same, and Dice where it holds a nodule. Bars: 95 % intervals over patients; none was recorded for the network."}, "image": {"alt": "Two panels, 200 patients and 30 test patients. In both, four joined points rise steeply up to about 0.4 marked empty slices and a Dice of 0.69, and then slowly. A diamond for a mask drawn by lot lies clearly under the line, at about 0.43 and 0.55. The square of the network in the second panel, at 0.46 and 0.67, lies a little under the line and above the diamond."}}
 network = json.loads((RESULTS / "lidc.json").read_text(encoding="utf-8"))["results"]
 own = readers["test_patients_of_notebook_15"]
-parts = {"all 200 patients": (readers["by_number"], readers["others"]), "its test patients": (own["by_number"], own)}
+parts = {"all 200 patients": (readers["by_number"], readers["others"]), "test patients of 15": (own["by_number"], own)}
 
 
 def draw_points(ax, points, look, **more):
@@ -575,25 +557,24 @@ x, y = ([p[key] for p in own["by_number"]][::-1] for key in ("false_alarms", "di
 assert own["dice_missed_is_0"] < network["dice_mean"] < np.interp(network["false_alarms"], x, y)
 
 # %%
-print(f"network: Dice {network['dice_mean']:.2f}, empty slices marked {network['false_alarms']:.0%}")
 print(f"nodules whose masks are numbered without a gap: {readers['numbered_from_the_first']:.0%}")
 
 # %% [markdown]
-# The four points look like a curve over thresholds, from strict on the left to lenient on the right. **The network lies a little under this curve**: people who mark as many empty slices reach two hundredths of Dice more. And it lies above the diamond, a reader picked at random. Which of the two is the human?
+# The four points look like a curve over thresholds, from strict on the left to lenient on the right. **The network lies a little under this curve**: at as many empty slices marked, the line is two hundredths of Dice higher. And it lies above the diamond, a reader picked at random. Which of the two is the human?
 #
-# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the points are no four persons. The "second reader" marks exactly the nodules that *at least two* readers outlined. When a second mask is there, its author already has a colleague's agreement, and colleagues make up the reference. No person in front of a scan knows that. The curve is that of a reader who has been told how many others saw something, and flatters the readers. A mask drawn by lot has been told nothing; had the masks been shuffled, all four points would lie at the diamond.
+# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the points are no four persons. The "second reader" marks the nodules that *at least two* readers outlined, and colleagues make up the reference. No person in front of a scan knows what they will say. So the curve flatters the readers. A mask drawn by lot has been told nothing: had the masks been shuffled, all four points would lie at the diamond.
 #
 # So may we say that the network beats the readers? No:
 #
-# - **Few patients.** The bars of the right panel are longer than the distance between network and curve, and reach about as far as that between network and diamond.
+# - **Few patients.** The bars of the right panel reach about a tenth of Dice to each side. That is far more than lies between network and curve, and not much less than between network and diamond.
 # - **Another reference.** That of a reader is what two of *three* others outlined, that of the network what two of four did. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
 # - **Another task.** The network sees pictures cut out around a place that somebody had outlined, while a reader searched the whole scan; and a reader could scroll.
 #
-# So the readers' agreement is a scale and not a wall. A Dice of two thirds is about what people reach whose profession it is. But a network can agree with a consensus better than one reader does, and still share every error that the readers have in common. Only another kind of truth (a biopsy, a follow-up scan) could show that.
+# So the readers' agreement is a scale and not a wall. A Dice of two thirds is about what people reach whose profession it is. And a network can agree with a consensus better than one reader does, and still share every error that the readers have in common; only another kind of truth (a biopsy, a follow-up scan) could show that.
 #
 # ## The model card
 #
-# A number travels without its notebook. A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, what it was made and tested for, with what result, and what it must not be used for. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
+# A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, what it was made and tested for, with what result, and what it must not be used for. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
 
 # %%
 from IPython.display import Markdown
@@ -612,22 +593,20 @@ words = {
 Markdown(fill_model_card(report, words))
 
 # %% [markdown]
-# The [model card of the series](../book/ethics_and_model_card.md) has the same sections at length.
+# (The same at length: the [card of the series](../book/ethics_and_model_card.md).)
 #
 # ## What may be concluded
 #
 # <div class="alert alert-warning">
 #
-# The patients are synthetic. The numbers say that the tools work, and how this network does on *this* phantom. They say nothing about people, scanners or diseases, and nothing here is a clinical tool.
+# The patients are synthetic. The numbers say nothing about people, scanners or diseases, and nothing here is a clinical tool.
 #
 # </div>
 #
-# With real data the same care applies:
+# With real data:
 #
 # - **May be said**: "On seven patients of the same source, not used for training or for any choice, lung Dice per patient was … (95 % interval … to …); nodule Dice was …, undefined in … patients."
-# - **May not be said**: "the model reaches …" as if it were a property of the model. On another scanner or another disease it is another question ([notebook 09](09_domain_shift_and_transfer.ipynb)).
-# - **May not be said**: "A is better than B" because one mean is higher, when the difference per patient has an interval that includes 0.
-# - **May not be said**: "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
+# - **May not be said**: "the model reaches …", since another scanner or another disease is another question ([notebook 09](09_domain_shift_and_transfer.ipynb)); nor "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
 #
 # The next notebook asks where the errors that we counted here lie, and why.
 
@@ -649,7 +628,6 @@ Markdown(fill_model_card(report, words))
 # 3. A difference of 0.05 was not significant in ten patients. What do you ask before you drop the idea?
 # 4. Why is the best threshold of the test set not a fair choice?
 # 5. Five folds give five means. Why is an interval from these five numbers not the right one?
-# 6. Two readers agree with Dice 0.77, a network with their consensus with 0.80. Is it better than the readers?
 #
 # <details><summary>Answer</summary>
 #
@@ -658,7 +636,6 @@ Markdown(fill_model_card(report, words))
 # 3. How large the power was: with the spread of these differences, how often would ten patients have shown 0.05?
 # 4. It was fitted to these patients, so that its score is too good for others.
 # 5. The five networks share most of their training patients, so that the five means are not five independent studies. The patients are the unit.
-# 6. That does not follow. A consensus averages out the readers' whims, so anything sensible agrees better with it than with one reader. Measure each reader against the consensus of the others, on the same cases.
 #
 # </details>
 
