@@ -412,14 +412,14 @@ def folds(patients, k):
 check.folds(folds)
 
 # %% [markdown]
-# scikit-learn does the same (not run here, because it is no part of this series):
+# scikit-learn does nearly the same (its folds are equal in slices; not run here, because it is no part of this series):
 #
 # ```python
 # from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 #
 # for train, held_out in GroupKFold(n_splits=5).split(slices, groups=patients):
 #     ...  # the numbers of the slices to train on and to test on
-# one_split = GroupShuffleSplit(n_splits=1, test_size=0.2).split(slices, groups=patients)
+# train, held_out = next(GroupShuffleSplit(test_size=0.2).split(slices, groups=patients))  # one split
 # ```
 #
 # Five networks would take five trainings. To watch cross-validation itself, take something that is trained in a second: a weighted sum of smoothed versions of the picture that should be 1 in the lung and 0 elsewhere. It is a poor segmenter, and knows no nodules.
@@ -570,7 +570,7 @@ print(f"nodules whose masks are numbered without a gap: {readers['numbered_from_
 # - **Another reference.** That of a reader is what two of *three* others outlined, that of the network what two of four did. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
 # - **Another task.** The network sees pictures cut out around a place that somebody had outlined, while a reader searched the whole scan; and a reader could scroll.
 #
-# So the readers' agreement is a scale and not a wall. A Dice of two thirds is about what people reach whose profession it is. And a network can agree with a consensus better than one reader does, and still share every error that the readers have in common; only another kind of truth (a biopsy, a follow-up scan) could show that.
+# So the readers' agreement is a scale and not a wall, and a Dice of two thirds is not two thirds of perfect. A network can agree with a consensus better than one reader does, and still share every error that the readers have in common; only another kind of truth (a biopsy, a follow-up scan) could show that.
 #
 # ## The model card
 #
