@@ -412,14 +412,13 @@ def folds(patients, k):
 check.folds(folds)
 
 # %% [markdown]
-# scikit-learn does nearly the same (its folds are equal in slices; not run here, because it is no part of this series):
+# scikit-learn does nearly the same; its folds are equal in slices. (It is no part of this series, so this is not run here. [Notebook 01](01_data_pairing.ipynb) shows `GroupShuffleSplit`, for one split.)
 #
 # ```python
-# from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+# from sklearn.model_selection import GroupKFold
 #
 # for train, held_out in GroupKFold(n_splits=5).split(slices, groups=patients):
 #     ...  # the numbers of the slices to train on and to test on
-# train, held_out = next(GroupShuffleSplit(test_size=0.2).split(slices, groups=patients))  # one split
 # ```
 #
 # Five networks would take five trainings. To watch cross-validation itself, take something that is trained in a second: a weighted sum of smoothed versions of the picture that should be 1 in the lung and 0 elsewhere. It is a poor segmenter, and knows no nodules.
