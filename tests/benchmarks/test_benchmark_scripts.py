@@ -252,6 +252,13 @@ def test_readers_are_compared_in_pairs_and_with_a_consensus_that_leaves_them_out
     assert others["dice_missed_is_0"] == pytest.approx((3 + 0.8 + 0 + 0) / 6, abs=1e-3)
     assert others["missed"] == pytest.approx(2 / 6, abs=1e-3)
     assert others["false_alarms"] == 0.5  # of the six that are left, one in A and two in B
+    # mask by mask: the first two have a truth in A/n0 only, the last two in B/n0 as well and miss it
+    found = [(mask["dice_missed_is_0"], mask["false_alarms"]) for mask in results["by_number"]]
+    assert found == [(1, 1), (1, 0.5), (0.5, 0), (0.4, 0)]
+    assert results["numbered_from_the_first"] == 1
+    turned = module.measure(masks[:, ::-1], patients, nodules)
+    assert turned["numbered_from_the_first"] == pytest.approx(1 / 3, abs=1e-3)
+    assert turned["by_number"] == results["by_number"][::-1]
     with_own = results["all_with_own_mask"]
     assert (with_own["both_marked"], with_own["one_empty"]) == (6, 3)
     assert with_own["dice"] == pytest.approx((3 + 0.8 + 2) / 6, abs=1e-3)
