@@ -214,7 +214,7 @@ explore_two(frames, (list(losses)[:5], list(states)), ("loss", "state"), start=(
 #
 # ## How far off? The boundary loss
 #
-# To none of these losses does it matter *where* a false pixel lies: one beside the nodule costs as much as one at the far end of the lung. A **boundary loss** {cite:p}`kervadec2021boundary` multiplies each probability by the distance $\phi$ of its pixel from the true boundary, counted negative inside the nodule, and takes the mean: $\frac1N\sum \phi\,p$. The distances are computed from the masks before the training, and are given to the loss in place of the masks.
+# None of these losses asks *where* a false pixel lies: one beside the nodule costs as much as one at the far end of the lung. A **boundary loss** {cite:p}`kervadec2021boundary` multiplies each probability by the distance $\phi$ of its pixel from the true boundary, counted negative inside the nodule, and takes the mean: $\frac1N\sum \phi\,p$. The distances are computed from the masks before the training, and the loss gets them in place of the masks.
 
 # %% mystnb={"figure": {"caption": "The same probabilities as in the first figure, and where the Dice loss and the boundary loss pull."}, "image": {"alt": "Four panels. A crop of a lung with an outlined nodule; the probabilities; the pull of Dice: the nodule is red, the background evenly pale blue, the spot a little bluer; the pull of the boundary loss: the nodule is pale red, the background blue, the more so the further away from the nodule, and the spot by far the bluest."}}
 from keras import ops
@@ -229,15 +229,18 @@ def boundary_loss(distance, p):
     return ops.mean(distance * p)
 
 
-pulls = {"Dice": pulls["Dice"], "boundary": pull(boundary_loss, signed_distance(truth), belief)}
+distance = signed_distance(truth)
+pulls = {"Dice": pulls["Dice"], "boundary": pull(boundary_loss, distance, belief)}
 plotting.show_pulls(image, truth, belief, pulls)
 
 # %%
-false_alarm = belief == 0.7
-{name: round(1000 * float(np.abs(one[false_alarm]).mean()), 2) for name, one in pulls.items()}
+on_alarm = {name: round(1000 * float(np.abs(one[belief == 0.7]).mean()), 2) for name, one in pulls.items()}
+print("pull on a pixel of the false alarm, in thousandths:", on_alarm)
+costs = [float(boundary_loss(distance, mask)) for mask in (0 * truth, truth)]
+print("boundary loss of an empty mask {:.3f}, of the right one {:.3f}".format(*costs))
 
 # %% [markdown]
-# At each pixel of the false alarm, 30 pixels away, the boundary loss pulls five times as hard as Dice (in thousandths). To the nodule, less than four pixels deep, it adds little. Alone it is of no use: an empty mask costs 0, and the perfect mask costs $-0.016$, hardly less. So it is *added* to Dice, and its authors keep its weight constant or raise it in the course of the training. A crop without a nodule has no boundary; there the term is left out.
+# At the false alarm, some 30 pixels away, the boundary loss pulls five times as hard as Dice. To the nodule, which is less than four pixels deep, it adds little. By itself it hardly tells the right mask from an empty one. So it is *added* to Dice, and its authors keep its weight constant or raise it during the training. A crop without a nodule has no boundary; there the term is left out.
 #
 # ## A loss of your own, and four pixels to test it
 #
@@ -363,9 +366,9 @@ pd.DataFrame(rows, index=["crops with a nodule", "pixels of nodule"]).T.map("{:.
 # %% [markdown]
 # Each nodule pixel now comes up three to four times as often. Is that the same as a weight of 3.5? Not quite:
 #
-# - A weight counts the nodule pixels only. Sampling also brings their *surroundings* more often, and crops without a nodule, in which false alarms are unlearned, half as often.
+# - A weight raises the nodule pixels only. Sampling also brings their *surroundings* more often, and crops without a nodule, in which false alarms are unlearned, half as often.
 # - A weight can only multiply what is in the batch. One crop in six holds a nodule here; in a volume it may be one patch in a hundred, and then most batches have nothing to multiply. Sampling puts something into every batch.
-# - The same few nodules come round more often, so the network knows them by heart sooner.
+# - The same few nodules come round more often, so the network may know them by heart sooner.
 
 # %% [markdown]
 # ## What each of them learns
@@ -589,6 +592,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 # - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap, and hardly about an object that the network has ruled out.
 # - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
 # - A class weight acts like a lower threshold. Compare losses at thresholds of their own, and with enough seeds: three could not tell the losses of this page apart by Dice.
+# - A weight changes what a pixel counts, foreground sampling which pixels are seen, and a boundary loss what a false pixel costs far from the object.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
 # - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
 # - Train with a loss, and decide with a metric: compare two trainings by Dice, recall and precision, with seeds and intervals.
