@@ -112,9 +112,9 @@ rows = {"cross-entropy": -np.log(p_t), "focal": -((1 - p_t) ** 2) * np.log(p_t)}
 pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wrong"]).map("{:.2g}".format)
 
 # %% [markdown]
-# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh next to nothing in the focal loss.
+# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions: thousands of easy background pixels weigh next to nothing in the focal loss.
 #
-# And how hard does each loss pull at a *nodule* pixel to which the network gives probability $p$?
+# How hard does each loss pull at a *nodule* pixel to which the network gives probability $p$?
 
 # %% mystnb={"figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}, "image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts a little below 1, has its maximum near 0.06 and then falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}}
 p = np.linspace(0.005, 0.995, 45)
@@ -123,7 +123,7 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule has no voice once the network has ruled it out. It is one reason for adding cross-entropy to Dice.
+# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #
@@ -302,7 +302,7 @@ answers = {name: [float(loss(empty, p)) for p in (empty, alarm)] for name, loss 
 pd.DataFrame(answers, ["left empty", "false alarm"]).round(2)
 
 # %% [markdown]
-# `keras.losses.Dice` gives 1 for both. The perfect answer gets the worst value, and, worse for learning, the gradient is zero: from a batch without a nodule the network learns nothing, whatever it predicts. The smoothing of exercise 07.1 repairs this.
+# `keras.losses.Dice` gives 1 for both. The perfect answer gets the worst value, and the gradient is zero: from a batch without a nodule the network learns nothing. The smoothing of exercise 07.1 repairs this.
 #
 # Keras's cross-entropy and focal cross-entropy agree with ours, which follow the formulas above:
 
@@ -313,7 +313,7 @@ plain = FocalCrossEntropy(gamma=0)(y, q), keras.losses.BinaryCrossentropy()(y, q
 np.allclose(*focal), np.allclose(*plain)
 
 # %% [markdown]
-# One caution about the focal loss of Keras: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
+# One caution about the focal loss of Keras: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background.
 #
 # ### Exercise 07.3: two suspects
 #
@@ -373,7 +373,7 @@ pd.DataFrame(rows, index=["crops with a nodule", "pixels of nodule"]).T.map("{:.
 # %% [markdown]
 # ## What each of them learns
 #
-# Now let networks learn with these losses. The small U-Net, the crops, the number of steps and the seed are the same; only the loss differs. We train with two of the losses here; the others come from a recorded experiment below.
+# The small U-Net, the crops, the number of steps and the seed are the same; only the loss differs. We train with two of the losses here; the others come from a recorded experiment below.
 
 # %%
 from unet_helpers import predict_masks, start_at_class_shares, train
@@ -407,7 +407,7 @@ titles = [*["ground truth"] * 5, *["cross-entropy"] * 5, *["weighted"] * 5]
 plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m in masks], columns=5, panel=1.5)
 
 # %% [markdown]
-# Both networks have learned to find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide; plain cross-entropy marks what it is sure of.
+# Both networks find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide.
 #
 # One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
 
@@ -521,7 +521,7 @@ table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.va
 table.sort_values("cross-entropy × 1000").round(2)
 
 # %% [markdown]
-# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
 #
 # ## Learning rate: too low, right, too high
 #
@@ -573,7 +573,7 @@ quantities = {"training Dice": "training_dice", "Dice, others": "dice", "own thr
 plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 
 # %% [markdown]
-# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (The first panel averages over pixels and the second over patients, which is a part of the gap.) At a threshold of its own, each network gets much of this back: it had become too cautious rather than blind.
+# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (The first panel averages over pixels and the second over patients, a part of the gap.) At a threshold of its own, each network gets much of this back: it had become too cautious rather than blind.
 #
 # Whether dropout or L2 helps on other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
 #
