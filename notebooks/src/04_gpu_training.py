@@ -358,7 +358,7 @@ keras.utils.set_random_seed(SEED)
 untrained = UNet(**MODEL)
 before = np.asarray(untrained(case.images)).mean(axis=(0, 1, 2))
 untrained.layers[-1].bias.assign(start_bias(shares))
-print(before.round(2), np.asarray(untrained(case.images)).mean(axis=(0, 1, 2)).round(2))
+print(before.round(3), np.asarray(untrained(case.images)).mean(axis=(0, 1, 2)).round(3))
 
 # %% tags=["remove-cell"]
 from unet_helpers.training import start_at_class_shares
@@ -372,7 +372,7 @@ assert np.allclose(helper.layers[-1].bias, untrained.layers[-1].bias, atol=1e-4)
 #
 # ### Crops
 #
-# And the network does not see whole slices, but **crops** of 64×64 pixels. Half of them are placed around a pixel of a nodule, shifted at random, the others anywhere:
+# And the network sees **crops** of 64×64 pixels instead of whole slices. A coin decides for each whether it is placed near a pixel of a nodule or anywhere:
 
 
 # %%
@@ -393,7 +393,7 @@ def crops_by_hand(images, masks, size=64, fill=0.233):
         yield padded[cut], padded_masks[cut]
 
 
-# %% mystnb={"figure": {"caption": "What the network is shown. New crops are drawn all the time; where one reaches over the border, the image is filled with air, which is 0.233 in this window, and the mask with background."}, "image": {"alt": "Six square crops of chest CT slices with lung and nodule outlined. Some show a nodule near the middle, others only lung or chest wall; some reach over the edge of the slice, where they are evenly dark gray."}}
+# %% mystnb={"figure": {"caption": "What the network is shown. New crops are drawn all the time; where one reaches over the border, the image is filled with air, which is 0.233 in this window, and the mask with background."}, "image": {"alt": "Six square crops of chest CT slices. Two show a lung with a nodule, both outlined, one a lung without; the other three show the edge of the body, the table and much air. Beyond the edge of the slice they are evenly dark gray."}}
 from itertools import islice
 
 crops = list(islice(crops_by_hand(data.train.images, data.train.masks), 6))
@@ -409,7 +409,7 @@ for (image, mask), (helper, target_of_crop) in zip(crops, drawn, strict=False):
     assert np.allclose(image, helper, atol=1e-6) and np.array_equal(mask, target_of_crop.argmax(axis=-1))
 
 # %% [markdown]
-# `draw_crops` of the series draws these very crops. A crop has a quarter of the pixels of a slice, so it costs about a quarter of the time, and that time is spent where there is something to learn. What a stack of convolutions learns on crops, it can apply to whole slices. Oversampling the foreground in this way comes from nnU-Net {cite:p}`isensee2021nnunet`.
+# `draw_crops` of the series draws these very crops. A crop has a quarter of the pixels of a slice, so it costs about a quarter of the time, and that time is spent where there is something to learn. What convolutions learn on crops, they can apply to whole slices. Oversampling the foreground in this way comes from nnU-Net {cite:p}`isensee2021nnunet`.
 #
 # ### A running mean of the weights
 #
@@ -457,7 +457,7 @@ from unet_helpers.training import RunningMean
 
 def new_network():
     keras.utils.set_random_seed(0)
-    network = UNet(num_classes=3, base_filters=4, depth=2, dropout=0)
+    network = UNet((64, 64, 1), 3, base_filters=4, depth=2, dropout=0)
     network.compile(optimizer=keras.optimizers.Adam(1e-3), loss=DiceCrossEntropy((1, 1, 10)))
     return network
 
@@ -466,7 +466,7 @@ images, masks = map(np.stack, zip(*islice(crops_by_hand(data.train.images, data.
 batches = make_batches(images, one_hot(masks, 3), shuffle=False)
 by_hand, mean = fit_by_hand(new_network(), batches)
 averaged = RunningMean(0.9)
-fitted = new_network().fit(batches, verbose=0, callbacks=[averaged]).history["loss"][0]
+fitted = new_network().fit(batches, shuffle=False, verbose=0, callbacks=[averaged]).history["loss"][0]
 print(f"loss by hand {by_hand:.3f}, by fit {fitted:.3f}")
 
 # %% tags=["remove-cell"]
@@ -511,10 +511,9 @@ right = float((empty == data.validation.masks).mean())
 print(f"accuracy of an empty mask {right:.2f}, its Dice for lung {dice(data.validation.masks == 1, empty == 1):.2f}")
 
 # %% [markdown]
-# Finding nothing is worth an accuracy of more than 0.85. The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth.
-# When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
+# The smaller the object, the more accuracy flatters; for the nodules alone it is practically 1. Dice gives 0, and that is what such a mask is worth. When a report says "accuracy 0.86" for a lung segmentation, first compute what an empty mask would get.
 
-# %% mystnb={"figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that was given the other foreground class counts as a false positive."}, "image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is drawn too large, with a false spot near it; the small nodules of the other two slices are missed."}}
+# %% mystnb={"figure": {"caption": "Validation slices: the one with the largest nodule, the one with the lowest Dice for the nodule, and the one with the worst lungs. A pixel that was given the other foreground class counts as a false positive."}, "image": {"alt": "Three validation slices with ground truth, prediction and errors. The lungs agree except for thin lines at the edges. The large nodule of the first slice is found but drawn too small; the small nodules of the other two slices are missed."}}
 worst = np.argmin([dice(t > 0, p > 0) for t, p in zip(data.validation.masks, predicted, strict=True)])
 nodules = [dice(t == 2, p == 2) for t, p in zip(data.validation.masks, predicted, strict=True)]
 rows = [(data.validation.masks == 2).sum(axis=(1, 2)).argmax(), np.nanargmin(nodules), worst]
@@ -523,7 +522,7 @@ plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=c
 
 # %% [markdown]
 # The lungs are found; only thin lines at their edges are wrong. The nodules are harder: they have few pixels, and blood vessels look much like them. [Notebook 06](06_failure_analysis.ipynb) sorts such errors.
-# We look at *validation* patients here, because we may still change the recipe after looking. The test patients stay untouched until [notebook 05](05_evaluation.ipynb).
+# We look at *validation* patients, because we may still change the recipe after looking. The test patients wait until [notebook 05](05_evaluation.ipynb).
 
 # %% [markdown]
 # ## Recipes that you will meet
@@ -588,7 +587,7 @@ for name, ratios in recorded["ratios"].items():
 #
 # Two recipes reach the goal for the lungs: that of this series and, later, MONAI's BasicUNet. Only the first reaches the goal for the nodules. Look at the steps before you ask why: in the 40 seconds our recipe makes 364 to 404 steps, and the others make 4 to 32. They also train on whole slices, with losses in which a nodule weighs little. This run does not tell which of these differences keeps them from the nodules, and it does not say that the others are worse *networks*: two of them have more than 30 million parameters, and that of keras.io probably predicts with averages of its batch normalization (momentum 0.99) that have hardly begun to fill.
 #
-# No recipe was trained for longer than those 40 seconds. Whether and when the others would arrive with ten minutes, hours or a GPU, we have not measured. None was tuned for two cores, as ours was, and not everything in them follows published code: the plain U-Net joins a softmax over three classes with binary cross-entropy, and MONAI's network has the loss of another MONAI tutorial. Network and recipe change together, so the ratio belongs to neither of them alone. Read it as *what a recipe made for a laptop gains in its first seconds on a laptop*, not as a ranking of libraries. (These runs are older than the filling with air: their crops were filled with 0. The curves of this series begin after more than four seconds, because the computation is built first.)
+# No recipe was trained for longer than those 40 seconds. Whether the others would arrive with ten minutes, hours or a GPU, we have not measured. None was tuned for two cores, as ours was, and not everything in them follows published code: the plain U-Net joins a softmax over three classes with binary cross-entropy, and MONAI's network has the loss of another MONAI tutorial. Network and recipe change together, so the ratio belongs to neither of them alone. Read it as *what a recipe made for a laptop gains in its first seconds on a laptop*, not as a ranking of libraries. (These runs are older than the filling with air: their crops were filled with 0.)
 
 # %% [markdown]
 # ## Reading curves
@@ -658,7 +657,7 @@ plotting.show_trainings(mended, limits=(0, 2.5))
 assert all(run["val_loss"][-1] < 0.2 for run in mended.values())
 
 # %% [markdown]
-# A was *too slow*. B *overfits*: it gets better on its one slice, near the apices of the lungs, but not on others. The mended ones are *healthy*: both curves fall and meet. (It starts far above, because the running averages of the batch normalization lag behind weights that move fast.)
+# A was *too slow*. B *overfits*: it gets better on its one slice, near the apices of the lungs, but not on others. The mended ones are *healthy*: both curves fall and meet. (The validation loss starts far above, because the running averages of the batch normalization lag behind weights that move fast.)
 #
 # When the validation stops improving, there is no reason to go on. `train(..., patience=10)` stops after ten epochs without improvement, which is called **early stopping**. It keeps the best weights in any case.
 
@@ -744,7 +743,7 @@ measured = table.dropna()
 assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() and (measured["step (s)"] > 0).all()
 
 # %% [markdown]
-# Read it row by row. The stored numbers come from two cores without a GPU; your own replace them when you run it.
+# Read it row by row. The stored numbers come from two cores without a GPU that other programs used at the same time, so small differences mean nothing; your own replace them when you run it.
 #
 # - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and do not build a new model inside a loop unless you must.
 # - **Batch size.** `per image` (first row = 1) says what a slice costs. On a CPU a batch larger than 16 gains little, because a few slices keep two cores busy; if the row says otherwise, measure again. A GPU has thousands of cores, and small batches leave most of them idle.
@@ -753,7 +752,7 @@ assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() an
 #
 # ### The kernels of the processor
 #
-# For a processor TensorFlow has two sets of **kernels**, the routines that compute a convolution: its own, and those of the library oneDNN. By itself it uses oneDNN only where the processor has certain AVX-512 instructions, which most laptops lack. So `import unet_helpers` turns oneDNN on, unless you have set `TF_ENABLE_ONEDNN_OPTS` yourself. `benchmarks/onednn.py` timed one training step with batches of 16, with and without oneDNN in turn. In the AVX2 columns, oneDNN was limited to the instructions that most laptops have:
+# For a processor TensorFlow has two sets of **kernels**, the routines that compute a convolution: its own, and those of the library oneDNN, which it uses by itself only on processors with certain AVX-512 instructions. Most laptops lack them, so `import unet_helpers` turns oneDNN on, unless you have set `TF_ENABLE_ONEDNN_OPTS` yourself. `benchmarks/onednn.py` timed one training step with batches of 16; in the AVX2 columns, oneDNN was limited to the instructions that most laptops have:
 
 # %%
 kernels = json.loads((RESULTS / "onednn.json").read_text(encoding="utf-8"))["results"]
@@ -761,7 +760,7 @@ print(kernels["processor"])
 pd.DataFrame(kernels["table"]).T
 
 # %% [markdown]
-# The columns in seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the smallest and the largest ratio of the turns in parentheses. With all the instructions of this processor, oneDNN nearly halves the step. Limited to AVX2 it gains less, and least for the largest of the three networks. To try it on yours, print the table above with `TF_ENABLE_ONEDNN_OPTS=0` set. The two sets add numbers in a different order, so the last digits of all results change with them, but nothing else.
+# Seconds are medians, and `off / on` is how many times as long the step takes without oneDNN, with the smallest and the largest ratio in parentheses. With all the instructions of this processor, oneDNN nearly halves the step; limited to AVX2 it gains less. To try it on yours, print the table above with `TF_ENABLE_ONEDNN_OPTS=0` set. The two sets add numbers in a different order, so the last digits of all results change with them, but nothing else.
 #
 # ### The input pipeline
 #
