@@ -22,7 +22,7 @@
 #
 # - choose output, loss, learning rate and metric for a segmentation, and say what each of them sees,
 # - find most mistakes in seconds, by overfitting a single image first,
-# - train a U-Net, read its curves, stop at the right moment, and resume after an interruption,
+# - write out what `fit` does, train a U-Net, read its curves, mend them, and resume after an interruption,
 # - measure what batch size, precision, compiler and input pipeline cost on *your* device,
 # - say which part of a result a seed reproduces, and which it does not.
 #
@@ -69,7 +69,7 @@ print([device.name for device in tf.config.list_physical_devices()], describe_de
 # %% [markdown]
 # ## What the loss sees
 #
-# Training makes one number smaller, the **loss**. So we ask two losses about four predictions for the slice above: the truth itself, a missed nodule, lungs that are one pixel too large on each side, and no foreground at all.
+# Training makes one number smaller, the **loss**. So we ask two losses about four predictions: the truth itself, a missed nodule, lungs one pixel too large on each side, and no foreground at all.
 
 # %% mystnb={"figure": {"caption": "Four predictions. Which is the worst?"}, "image": {"alt": "Four copies of one slice with predictions: lungs and nodule right, nodule missing, lungs slightly too large, nothing predicted at all."}}
 from scipy import ndimage
@@ -537,7 +537,7 @@ plotting.show_predictions(chosen.images, chosen.masks, predicted[rows], titles=c
 # | Dice loss alone | `train(UNet((128, 128, 1), 1), lungs, loss="dice", epochs=20)` |
 # | this series | `train(UNet((128, 128, 1), 2, base_filters=8), lungs, epochs=20)` |
 #
-# For 256² load the data with `load_dataset("phantom", size=256)`. On two cores, take `base_filters=8`: with 64 filters, one epoch takes many minutes. We run the second recipe, with 8 filters and 3 epochs:
+# For 256² load the data with `load_dataset("phantom", size=256)`. On two cores, take `base_filters=8`: with 64 filters, one epoch takes many minutes. Here is the second recipe, with 8 filters and 3 epochs:
 
 # %%
 from dataclasses import replace

@@ -125,7 +125,8 @@ def mended(answer):
         raise NotYet(f"replace the ... of {' and '.join(still)} by train_small with two numbers.")
     for name in "AB":
         _check_mended(name, answer[name])
-    return "A needed larger steps, and B more to learn from: steps of another size would not have shown it another lung."
+    more = "steps of another size would not have shown it another lung."
+    return f"A needed larger steps, and B more to learn from: {more}"
 
 
 def _check_mended(name, history):
