@@ -248,7 +248,7 @@ class Browser:
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             "--proxy-server=127.0.0.1:9",
             "--remote-debugging-port=0",
             "--remote-allow-origins=*",
@@ -298,9 +298,9 @@ class Browser:
         return answer["result"].get("value")
 
     def open(self, path):
-        """Open a file and wait until it has loaded."""
+        """Open a file, or an address of this machine, and wait until it has loaded."""
         self.events = []
-        address = Path(path).resolve().as_uri()
+        address = path if str(path).startswith("http://127.0.0.1:") else Path(path).resolve().as_uri()
         self.call("Page.navigate", url=address)
         here = f"location.href.split('#')[0] === {json.dumps(address)}"
         self.wait_for(f"document.readyState === 'complete' && {here}", seconds=60)

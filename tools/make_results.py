@@ -46,6 +46,7 @@ BENCHMARKS = {
     "scaling": ("scaling", [], None),
     "scale": ("scale", [], None),
     "memory": ("memory", [], None),
+    "browser_engines": ("browser_engines", [], None),
 }
 
 
