@@ -57,7 +57,12 @@ def why_black(model, images, masks, displayed=None, vmax=None):
         Print them one a line; those that are suspicious carry a remedy.
     """
     images, masks = np.asarray(images, dtype=np.float32), np.asarray(masks)
-    findings = [_ask_display(displayed, vmax), _ask_mask_values(masks), _ask_empty_masks(masks), _ask_image_range(images)]
+    findings = [
+        _ask_display(displayed, vmax),
+        _ask_mask_values(masks),
+        _ask_empty_masks(masks),
+        _ask_image_range(images),
+    ]
     if findings[1].suspicious:
         return findings  # the questions below need class indices
     probabilities = np.asarray(model.predict(images, verbose=0))

@@ -115,7 +115,7 @@ def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3):
 
 def show_findings(findings):
     """The answers of :func:`unet_helpers.failures.why_black` as a tree: down where all is well, right to the remedy.
-    Used in 06.
+    Used in 06b.
 
     Questions that were not asked any more, because an earlier answer made them meaningless, are not drawn.
     """
