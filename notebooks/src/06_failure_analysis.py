@@ -195,7 +195,7 @@ with plotting.figure(width=5, height=3.2) as (fig, axes):
 fig
 
 # %% [markdown]
-# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the small ones fewer than half are, even if bright; and the faint ones that are found are large. This suggests two causes, and two remedies to try: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window. The mean Dice said nothing of this.
+# There it is. Of the nodules that are bright **and** larger than 12 mm nearly all are found. Of the small ones fewer than half are, even if bright; and the faint ones that are found are large. This suggests two causes, and two remedies to try: small nodules need more pixels (a finer image), faint ones need more examples like them, or another window.
 #
 # What are the faint ones? The phantom keeps a list of its nodules; a real study would ask a radiologist.
 
@@ -273,7 +273,7 @@ thin_errors, thin_pieces = tabulate_atlas(thin, thin_predictions, data.class_nam
 of_nodules = thin_errors[thin_errors["class"] == "nodule"]
 of_nodules.groupby("kind")["pixels"].agg(pieces="size", pixels="sum")
 
-# %% mystnb={"figure": {"caption": "The slice-end error, in its slice (third panel) and in those around it. Yellow: ground truth; dashed: prediction."}, "image": {"alt": "Four close-ups of the same place in four consecutive slices. ALT"}}
+# %% mystnb={"figure": {"caption": "The slice-end error, in its slice (third panel) and in those around it. Yellow: ground truth; dashed: prediction."}, "image": {"alt": "Four close-ups of the same place in four consecutive slices. First: no nodule. Second: the outline of a faint nodule; the prediction covers a few pixels of it. Third: an outline nearly as large, and no prediction in it. Fourth: no nodule."}}
 ends = of_nodules[of_nodules["kind"] == "slice-end error"]
 number, k = ends["pixels"].idxmax() + 1, ends.loc[ends["pixels"].idxmax(), "slice"]
 end = thin_pieces[k] == number
@@ -286,7 +286,7 @@ plotting.show_kinds(examples, columns=4, panel=2.3, fill=0)
 assert len(ends) and not len(errors[(errors["class"] == "nodule") & (errors["kind"] == "slice-end error")])
 
 # %% [markdown]
-# Now nodules have ends, and one of these was missed; in the slice beside it the network finds the nodule, if only by a few pixels. Counted by cross-sections, as in the tables above, that is a missed nodule; counted by nodules, it is none. And the remedy differs: not more nodules like this one, but a network that sees the slices above and below ([notebook 10](10_volumes_and_3d_unet.ipynb)).
+# Now nodules have ends, and one of these was missed: of a faint nodule that lies in two slices the network marks four pixels in one, and none in the other. Counted by cross-sections, as in the tables above, that is a missed nodule; counted by nodules, it is none. And there is another remedy: a network that sees the slices above and below ([notebook 10](10_volumes_and_3d_unet.ipynb)).
 
 # %% [markdown]
 # ### Exercise 06.1: name the kind
@@ -387,7 +387,7 @@ costs.round(2)
 #
 # **Second: the same errors among others**, planted into the predictions of the network. This table shows the names that they got:
 
-# %% mystnb={"figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}, "image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named false islands."}}
+# %% mystnb={"figure": {"caption": "Planted errors, in predictions of the network that have errors of their own beside them: the kind that was planted (row) and the name it got (column)."}, "image": {"alt": "A table of counts, eleven planted kinds in rows and eleven given names in columns, 24 cases in each row. Most counts stand on the framed diagonal. Beside it stand up to seven cases: cut lungs named holes, leaks named false islands, split objects named holes, merged objects named leaks."}}
 import json
 
 from unet_helpers.plotting import show_sorting
@@ -416,14 +416,14 @@ pd.DataFrame(scores, index=["balanced accuracy", "low", "high"]).T
 # %% [markdown]
 # **Third** (row `own`): the network's own errors, where the phantom knows the cause. It records what no real archive does: where the field of view cut the body, where a nodule or a lung ends, which nodules are ground glass, and where the lung is dense. If the network errs there, the atlas should name that cause. The patients are twelve like the ones of this notebook, in thinner slices, and eighteen *archive patients* (more about them below); every third patient was scanned with a field of view that is too small. Pieces of four pixels and more count. The last row holds the pieces for which the phantom knows no cause.
 
-# %% mystnb={"figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}, "image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: about half under its own name, the others mostly under missed object, boundary shift and hole. Low contrast: most under its own name, the others under boundary shift. Another kind: most under boundary shift, false island and hole, but 257 under truncated and 186 under low contrast."}}
+# %% mystnb={"figure": {"caption": "The network's own errors: what the phantom knows of their cause (row), and the name given (column). Framed: right."}, "image": {"alt": "A table of counts with four rows and eleven columns. Truncated by field of view: most of the row stands under its own name. Slice-end error: two fifths under its own name, the others mostly under boundary shift and hole. Low contrast: most under its own name, the others mostly under boundary shift. Another kind: most under boundary shift, false island and hole, but 239 under low contrast and 180 under truncated."}}
 from unet_helpers.failures import CAUSES
 
 no_cause = [kind for kind in ATLAS if kind not in CAUSES]
 show_sorting(recorded["own"]["matrix"], list(ATLAS), {"another kind": no_cause})
 
 # %% [markdown]
-# Read the rows first. If an object was truncated or faint, the atlas mostly says so; it recognizes the end of an object about half of the time, and otherwise calls it a missed object, a boundary shift or a hole, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
+# Read the rows first. If an object was truncated or faint, the atlas mostly says so; it recognizes the end of an object less than half of the time, and otherwise mostly calls it a boundary shift or a hole, which it is as well. Then the columns: how often is a cause the true one, if it is *named*?
 
 # %%
 own = pd.DataFrame(recorded["own"]["matrix"], index=list(ATLAS))
@@ -431,7 +431,7 @@ judged = {c: {"recall": own.loc[c, c] / own[c].sum(), "precision": own.loc[c, c]
 pd.DataFrame(judged).T.round(2)
 
 # %% [markdown]
-# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* two in five were, and of those called *low contrast* fewer than a fifth lie where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as with a test for a rare disease.
+# The recall was in the rows; the **precision** is another matter. Of the pieces called *truncated* fewer than a third were, and of those called *low contrast* one in seven lies where the phantom knows of a haze or of dense lung. The others hardly differ from what surrounds them, as the rule says; but so may the rims of vessels. A rule describes; it does not prove a cause. And precision depends on how rare the cause is, as with a test for a rare disease.
 
 # %% [markdown]
 # ### Exercise 06.3: why balanced?
@@ -471,27 +471,20 @@ def balanced(matrix):
 check.balanced_accuracy(balanced)
 
 # %% [markdown]
-# Among the network's own errors nine pieces of ten have no known cause. A program that never names one would look good:
-
-# %%
-never = own.sum()["another kind"] / own.sum().sum()
-print(f"never naming a cause: accuracy {never:.2f}, balanced accuracy {1 / len(own.columns):.2f}")
-
-# %% [markdown]
 # ## What makes a patient difficult?
 #
 # The patients so far are simple. Those in the archive of a hospital are obese or thin, lie crooked, have other diseases and gas in the bowel, and move during the scan. The phantom makes such *archive patients* too, and notes which slices show what. This network has never seen one.
 
-# %% mystnb={"figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), on 24 archive patients, for whom the network was not trained. Solid lines: 95 % intervals over patients. Dotted: the range of the patients' means, where fewer than five have it."}, "image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.5, without it above 0.8, and the bars are far apart. With movement and effusion it is lower than without, and the bars overlap. In most rows they overlap widely; with emphysema, consolidation, ground glass and metal it is higher than without, and only for emphysema are the bars apart."}}
+# %% mystnb={"figure": {"caption": "Lung Dice of slices with a difficulty (black) and without it (gray, hollow), on 24 archive patients, for whom the network was not trained. Solid lines: 95 % intervals over patients. Dotted: the range of the patients' means, where fewer than five have it."}, "image": {"alt": "Fourteen rows, one per difficulty, each with two diamonds and bars on an axis of lung Dice. With bowel gas the Dice is near 0.6, without it above 0.8, and the bars are apart. In all other rows they overlap. With movement, whose line is dotted, with a large heart and with effusion it is lower than without; in the last rows, among them metal, consolidation and ground glass, it is higher."}}
 from unet_helpers.plotting import show_with_and_without
 
 rows = [row | {"name": f"{row['difficulty']} ({row['patients']} patients)"} for row in recorded["difficulties"]]
 show_with_and_without(rows, "lung Dice per slice")
 
 # %% [markdown]
-# One difficulty stands out: **gas in the bowel**. It is as dark as lung, and a network that has seen only chests takes it for lung. Movement and effusion may also cost something, but their intervals overlap, and so do the intervals of nearly all other rows: this figure cannot settle them.
+# One difficulty stands out: **gas in the bowel**. It is as dark as lung, and a network that has seen only chests takes it for lung. Movement, a large heart and effusion may also cost something, but the lines overlap there and in all other rows: this figure cannot settle them. (Only four patients moved, too few for an interval.)
 #
-# The last rows look absurd: do emphysema and metal *help*? Hardly. The slices with and without a difficulty are **different slices**. Emphysema marks whole patients, only six, who may be easier for other reasons. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. (The same holds for the gas, which lies below the lungs.) To learn what a difficulty costs, compare the same slice with and without it, as the part on disturbances does below.
+# The last rows look absurd: do consolidation and metal *help*? Hardly. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. (The same holds for the gas, which lies below the lungs.) To learn what a difficulty costs, compare the same slice with and without it, as the part on disturbances does below.
 
 # %% [markdown]
 # ## How much disturbance does it bear?

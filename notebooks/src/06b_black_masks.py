@@ -320,15 +320,12 @@ placeholders = museum.use_placeholders(data)
 first_problem(placeholders.train.images, placeholders.train.masks, data.num_classes)
 
 # %% [markdown]
-# No. Values, masks and range are in order; what is wrong is that there is nothing to see. A person who looks at one pair notices it at once. A program has to be told what to look for: in every real image neighboring pixels are alike. `diagnose`, a *doctor* for training runs, asks this and a dozen other questions of the model, its curves and its data. With the accuracies of the report:
+# No. Values, masks and range are in order; what is wrong is that there is nothing to see. A person who looks at one pair notices it at once. A program has to be told what to look for: in every real image neighboring pixels are alike. `diagnose` asks this and a dozen other questions of the model, its curves and its data ([notebook 16](16_museum_of_bugs.ipynb) examines it on sixteen mistakes). With the accuracies of the report:
 
 # %%
 from unet_helpers.failures import diagnose
 
 print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n")
-
-# %% [markdown]
-# [Notebook 16](16_museum_of_bugs.ipynb) makes sixteen mistakes on purpose, measures what each costs, and examines the doctor on them.
 
 # %% [markdown]
 # ## From symptom to cause
@@ -387,12 +384,12 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 #
 # <details><summary>Answer</summary>
 #
-# Scale the images first, and ask again. A network that gets images of another range can give any probabilities; to move the threshold would hide the cause.
+# Scale the images first, and ask again. On images of another range the probabilities mean nothing; another threshold would hide the cause.
 #
 # </details>
 #
 # ## Read more
 #
 # - Humbatova et al. (2020) {cite:p}`humbatova2020faults`: a taxonomy of real faults in deep learning programs.
-# - Zhang et al. (2017) {cite:p}`zhang2017rethinking`: networks learn random labels by heart, so a falling training loss proves little.
+# - Zhang et al. (2017) {cite:p}`zhang2017rethinking`: networks learn random labels by heart.
 # - The words of this page are in the [glossary](../book/glossary.md).
