@@ -169,7 +169,7 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 6 of 13 tells a recall to within a quarter at best; but it is not by chance that one of the nine smallest and most of the largest were found. Size is not the whole story: in each group some are found and others are missed.
+# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 6 of 13 tells a recall to within a quarter at best; but it is no chance that of the smallest one in nine was found, and of the largest 18 of 21. Size is not the whole story: in each group some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
