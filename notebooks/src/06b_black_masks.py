@@ -320,7 +320,7 @@ placeholders = museum.use_placeholders(data)
 first_problem(placeholders.train.images, placeholders.train.masks, data.num_classes)
 
 # %% [markdown]
-# No. Values, masks and range are in order; what is wrong is that there is nothing to see. A person who looks at one pair notices it at once. A program has to be told what to look for: in every real image neighboring pixels are alike. `diagnose` asks this and a dozen other questions of the model, its curves and its data ([notebook 16](16_museum_of_bugs.ipynb) examines it on sixteen mistakes). With the accuracies of the report:
+# No. Values, masks and range are in order; what is wrong is that there is nothing to see. A person who looks at one pair notices it at once. A program has to be told what to look for: in every real image neighboring pixels are alike. `diagnose` asks this and a dozen other questions of the model, its curves and its data ([notebook 16](16_museum_of_bugs.ipynb) puts it to the test). With the accuracies of the report:
 
 # %%
 from unet_helpers.failures import diagnose
