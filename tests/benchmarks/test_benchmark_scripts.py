@@ -426,6 +426,19 @@ def test_difficulties_of_few_patients_are_left_out():
     assert row["without"] == 1
 
 
+def test_a_difficulty_of_four_patients_has_the_range_of_their_means_and_one_of_five_an_interval():
+    module = script("atlas")
+    names = [f"archive {n}" for n in range(10)]
+    has = [{"movement": (0, 1)} if n < 4 else {"thin": (0, 1)} if n < 9 else {} for n in range(10)]
+    patients = [module.Known(name, *(None,) * 5, (), one) for name, one in zip(names, has, strict=True)]
+    dice = np.array([0.2, 0.5, 0.6, 0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 0.9])
+    slices = pd.DataFrame({"patient": np.repeat(names, 2), "slice": [0, 1] * 10, "dice": np.repeat(dice, 2)})
+    movement, thin = module.by_difficulty(patients, slices)
+    assert (movement["ends"], movement["dice_low"], movement["dice_high"]) == ("range", 0.2, 0.8)
+    assert thin["ends"] == "interval"
+    assert 0.65 < thin["dice_low"] < 0.7 < 0.9 < thin["dice_high"] < 0.95
+
+
 def test_robustness_is_written_as_one_list_per_quantity():
     module = script("atlas")
     runs = [{"lung": {"A": d, "B": d}, "nodule": {"A": d / 2, "B": d / 4}} for d in (0.9, 0.5)]
