@@ -127,7 +127,7 @@ def _batches():
 
 @exercise
 def first_problem(function):
-    """A function of (images, masks, num_classes) that names the first of the :data:`PROBLEMS` of a batch."""
+    """A function of (images, masks, num_classes) that names the first of the ``PROBLEMS`` of a batch."""
     for what, (images, masks, num_classes, right, hint) in _batches().items():
         try:
             given = call(function, images, masks, num_classes)
