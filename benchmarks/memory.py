@@ -31,8 +31,8 @@ def main():
     for source in execute_notebooks.find_sources(arguments.names):
         with PeakMemory() as memory:
             execute_notebooks.run(execute_notebooks.pair(source, None), timeout=1200)
-        peaks[f"nb{source.stem[:2]}"] = round(memory.peak / 1e9, 1)
-        print(source.stem, peaks[f"nb{source.stem[:2]}"], "GB", flush=True)
+        peaks[f"nb{source.stem.split('_')[0]}"] = round(memory.peak / 1e9, 1)
+        print(source.stem, peaks[f"nb{source.stem.split('_')[0]}"], "GB", flush=True)
     write_results(
         "memory", "Peak memory of each notebook in gigabytes, from a fresh kernel", dict(sorted(peaks.items()))
     )

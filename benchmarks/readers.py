@@ -2,9 +2,11 @@
 
 ``python benchmarks/readers.py [FOLDER]`` takes the folder named, or ``lidc_slices/LIDC-IDRI-slices`` under
 ``UNET_SHARED_DATA`` or ``../shared/data``. The files number the masks of a nodule and do not say who drew them, so
-that every figure here treats the four alike: all six pairs, or each of the four against the other three. A mean is over
+that the figures here treat the four alike: all six pairs, or each of the four against the other three. A mean is over
 all these pairs, so that a slice that all four marked counts six times; ``cases_first`` averages the pairs of a slice
-before the slices. Intervals draw patients. Half a minute, no network.
+before the slices. Only ``by_number`` takes the masks by their number: the first is there as soon as one reader has
+outlined the nodule, the fourth only if all have, so the four are no persons but go from lenient to strict. Intervals
+are over patients. Half a minute, no network.
 """
 
 import argparse
@@ -38,7 +40,8 @@ def main():
     results = measure(subset.readers, subset.patient_ids, nodules_of(subset.case_ids))
     # the patients on whom notebook 15 tests its network
     test = split_by_patient(subset.patient_ids)[2]
-    results["test_patients_of_notebook_15"] = agreement(against_others(subset.readers[test]), subset.patient_ids[test])
+    tested, patients = against_others(subset.readers[test]), subset.patient_ids[test]
+    results["test_patients_of_notebook_15"] = agreement(tested, patients) | {"by_number": by_number(tested, patients)}
     results["seconds"] = round(time.perf_counter() - began)
     path = write_results("readers", "Four readers of LIDC nodules against each other", results, data="LIDC-IDRI slices")
     for name, value in results.items():
@@ -77,6 +80,9 @@ def measure(readers, patients, nodules):
         values = pairs.dice[complete]
         results[f"{name}_of_four_masks"] = mean_with_interval("dice", values, patients[complete])
     results["pairs_by_size"] = by_size(comparisons["pairs"], patients)
+    results["by_number"] = by_number(comparisons["others"], patients)
+    marked = by_nodule(readers.any(axis=(2, 3)), nodules)
+    results["numbered_from_the_first"] = round(float((np.diff(marked.astype(int)) <= 0).all(axis=1).mean()), 3)
     results["detection"] = detection(readers, nodules, patients)
     return results
 
@@ -160,13 +166,24 @@ def agreement(pairs, patients):
     """
     result = overlap_by_slice(pairs, patients)
     there, marked = pairs.second > 0, pairs.first > 0
-    result |= mean_with_interval("dice_missed_is_0", np.where(there, pairs.dice, np.nan), patients)
+    result |= operating_point(pairs, patients)
     result["median_dice_missed_is_0"] = middle(pairs.dice[there])
     result |= mean_with_interval("missed", np.where(there, ~marked, np.nan), patients)
-    result |= mean_with_interval("false_alarms", np.where(there, np.nan, marked), patients)
     result |= mean_with_interval("patient_dice", dice_of(*pooled(pairs, patients)), np.unique(patients))
     result["patients"] = len(set(patients))
     return result
+
+
+def operating_point(pairs, patients, which=slice(None)):
+    """Dice where the truth holds something, and the share of the other slices with a mark; ``which`` of the pairs."""
+    there, marked, values = pairs.second[:, which] > 0, pairs.first[:, which] > 0, pairs.dice[:, which]
+    result = mean_with_interval("dice_missed_is_0", np.where(there, values, np.nan), patients)
+    return result | mean_with_interval("false_alarms", np.where(there, np.nan, marked), patients)
+
+
+def by_number(pairs, patients):
+    """The operating point of the first mask of every nodule, of the second, …"""
+    return [operating_point(pairs, patients, [number]) for number in range(pairs.first.shape[1])]
 
 
 def summarize(counts, patients):

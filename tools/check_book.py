@@ -371,6 +371,8 @@ WIDGETS_MISSING = """[...document.querySelectorAll('script[type="application/vnd
     .filter(s => !s.parentElement.querySelector('.jupyter-widgets, .lm-Widget')).length"""
 SHOWN_IMAGES = """[...document.querySelectorAll('.widget-image, img.widget-image')]
     .filter(i => i.offsetParent).map(i => i.src || i.querySelector('img')?.src).join(' ')"""
+LOAD_ALL_IMAGES = "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
+IMAGES_ARE_THERE = "[...document.images].every(i => i.complete)"
 IMAGES_BROKEN = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).map(i => i.alt || i.src)"
 
 
@@ -399,6 +401,31 @@ def live_problems(browser):
             yield "the network does not run in the page"
 
 
+#: axe-core, the rules by which a page is held to WCAG 2.2 A and AA and to good practice
+AXE = build_book.ROOT / "tests" / "vendor" / "axe.min.js"
+AXE_RUN = """axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    rules: {'label-content-name-mismatch': {enabled: true}},
+    resultTypes: ['violations'],
+}).then(found => found.violations.map(
+    v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`))"""
+PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
+OPEN_FOLDS = "document.querySelectorAll('details').forEach(d => d.open = true)"
+TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+def accessibility_problems(browser, dark):
+    """What axe-core finds in the page that is open, all folds open: in light at a desk, in the dark on a phone."""
+    browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **(PHONE if dark else DESK))
+    browser.value(f"document.documentElement.dataset.theme = '{'dark' if dark else 'light'}'")
+    browser.value(OPEN_FOLDS)
+    if not browser.value("Boolean(window.axe)"):
+        browser.value(AXE.read_text(encoding="utf-8") + "; 0")
+    if (wide := browser.value(TOO_WIDE)) > 0:
+        yield f"the page is {wide} pixels wider than the screen"
+    yield from browser.value(AXE_RUN)
+
+
 def browser_page_problems(browser, path):
     browser.open(path)
     found = []
@@ -413,8 +440,13 @@ def browser_page_problems(browser, path):
         found.append("a widget is not drawn")
     found += slider_problems(browser)
     found += live_problems(browser)
+    browser.value(LOAD_ALL_IMAGES)
+    browser.wait_for(IMAGES_ARE_THERE, seconds=10)
     found += [f"image not shown: {shortened(name)}" for name in browser.value(IMAGES_BROKEN)]
-    return [*found, *event_problems(browser.events)]
+    found += event_problems(browser.events)
+    for dark in (False, True):
+        found += [f"{'dark' if dark else 'light'}: {problem}" for problem in accessibility_problems(browser, dark)]
+    return found
 
 
 def browser_problems(site, program):

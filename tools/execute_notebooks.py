@@ -68,10 +68,12 @@ def folder_of_run(output, began):
 def find_sources(names):
     """The sources that were named, in order of their numbers."""
     sources = sorted((NOTEBOOKS / "src").glob("[0-9]*.py"))
-    unknown = [name for name in names if not any(source.stem.startswith(name) for source in sources)]
+    # a number is one notebook: 05 is not 05b
+    ways = {name: f"{name}_" if re.fullmatch(r"\d\d[a-z]?", name) else name for name in names}
+    unknown = [name for name, way in ways.items() if not any(source.stem.startswith(way) for source in sources)]
     if unknown:
         sys.exit(f"no notebook begins with {', '.join(unknown)}; there are {', '.join(s.stem for s in sources)}")
-    return [source for source in sources if not names or any(source.stem.startswith(name) for name in names)]
+    return [source for source in sources if not names or any(map(source.stem.startswith, ways.values()))]
 
 
 def absolute(name, base):

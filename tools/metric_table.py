@@ -158,7 +158,7 @@ TEXT = """# The metrics
 
 <!-- made by tools/metric_table.py from book/results; a test holds the page in step -->
 
-This page says what the numbers of this series mean, and how far they can be trusted: beside other libraries, at empty masks, and as a mean with an interval. [Notebook 05](../notebooks/05_evaluation.ipynb) teaches them; Metrics Reloaded {{cite:p}}`maierhein2024metrics` answers which metric a task needs.
+This page says what the numbers of this series mean, and how far they can be trusted: beside other libraries, at empty masks, and as a mean with an interval. Notebooks [05](../notebooks/05_evaluation.ipynb) and [05b](../notebooks/05b_comparison.ipynb) teach them; Metrics Reloaded {{cite:p}}`maierhein2024metrics` answers which metric a task needs.
 
 ```python
 from unet_helpers import evaluate

@@ -169,13 +169,13 @@ def half_table(content):
 def lesson_minutes(folder):
     """Read from the first box of each notebook how long it takes: ``{"nb01": {"read", "run", "plan"}}``."""
     minutes = {}
-    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted(Path(folder).glob("[0-9]*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
         if stated := MINUTES.search(text):
             read, run = map(int, stated.groups())
             plan = 5 * round((LESSON_FACTOR * read + run) / 5)
-            minutes[f"nb{path.name[:2]}"] = {"read": read, "run": run, "plan": plan}
+            minutes[f"nb{path.name.split('_')[0]}"] = {"read": read, "run": run, "plan": plan}
     return minutes
 
 

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 05 Evaluation
 #
-# How good is a segmentation, in IoU and Dice, and how sure am I of the number?
+# How good is a segmentation, in IoU and Dice?
 
-# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture also marks pixels with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are thin lines along the boundaries of the lungs, a ring around the nodule, and a small spot on a vessel that the network took for a second nodule."}}
+# %% mystnb={"figure": {"caption": "A slice of a validation patient. Is this good? The two lungs look almost right; look at the nodule. (Red in the last picture also marks pixels with the wrong class, such as nodule taken for lung.)"}, "image": {"alt": "One row of four pictures of a synthetic chest CT slice: the image, the ground truth with blue lungs and an orange nodule, the prediction of the trained network, and the errors, which are a ring around the nodule and a few pixels at the inner boundaries of the lungs."}}
 from unet_helpers import load_checkpoint, load_dataset, plotting, predict_masks
 
 data = load_dataset("phantom")
@@ -34,40 +34,23 @@ plotting.show_predictions(validation.images[at], validation.masks[at], predictio
 #
 # - count true and false positives and negatives, compute the usual metrics from them, and say what a published score hides,
 # - choose a metric, a unit and an average by what the target is like, and treat empty masks on purpose,
-# - choose a threshold, and compare two models, on validation patients,
-# - report a test result once, with an interval over patients,
-# - read it beside what human readers reach, and write it into a model card.
+# - choose a threshold by what a miss and a false alarm cost.
 #
 # **You need before** [notebook 01](01_data_pairing.ipynb) (cases and patients) and [notebook 04](04_gpu_training.ipynb) (where the trained network comes from).
 #
-# **Minutes:** 80 to read, with six exercises, 1 to run on two cores.
+# **Minutes:** 50 to read, with five exercises, 1 to run on two cores.
 #
-# **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, a way of averaging, and a sample of patients.
+# **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, and a way of averaging. ([Notebook 05b](05b_comparison.ipynb) asks how sure it is.)
 #
 # </div>
 #
-# The data are synthetic patients, and the network is the small U-Net that comes with this series, trained on the training patients only. A slice has three classes: 0 background, 1 lung, 2 nodule.
+# The network is the small U-Net that comes with this series, trained on the synthetic training patients only.
 
 # %%
 print(data)
 
 # %% [markdown]
-# There are seven patients with eight slices each for validation, and as many for the test; no patient is on two sides ([notebook 01](01_data_pairing.ipynb)).
-# At first we use only the **validation** patients. The **test** patients stay closed until everything has been decided.
-#
-# An evaluation is a **protocol**: decisions, written down, and then a number. This notebook takes them one by one.
-#
-# | decision | the question behind it |
-# |---|---|
-# | metric | which errors must the number see, on a target like this one? |
-# | unit, average | what is one observation: a pixel, a slice, a nodule, a patient? |
-# | undefined cases | what does an empty mask count as? |
-# | operating point | above what probability does a pixel count as nodule? |
-# | comparison | against what, paired by what? |
-# | leakage, selection | has anything or anyone seen the test patients? |
-# | interval | how different would the number be with other patients? |
-# | ceiling | how well do people agree? |
-# | conclusion | what may be said, and about whom? |
+# We use only the seven **validation** patients, with eight slices each. The **test** patients stay closed until everything has been decided ([notebook 05b](05b_comparison.ipynb)).
 
 # %% [markdown]
 # ## Count by hand
@@ -82,7 +65,7 @@ prediction = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 0], [0, 0, 0, 0]])
 plotting.show_counts(truth, prediction)
 
 # %% [markdown]
-# *Positive* means "predicted as object", *true* means "rightly so". Count the letters in the right grid before you read on; the next cell counts them too.
+# *Positive* means "predicted as object", *true* means "rightly so". Count the letters in the right grid before you read on.
 
 # %%
 tp = np.sum((truth == 1) & (prediction == 1))
@@ -92,8 +75,6 @@ tn = np.sum((truth == 0) & (prediction == 0))
 print(f"TP {tp}, FP {fp}, FN {fn}, TN {tn}")
 
 # %% [markdown]
-# Four pixels are shared. One was predicted and is not there, three were missed, and the remaining eight are background in both.
-#
 # **IoU**, intersection over union, asks: of all pixels that *either* mask holds, how many do *both* hold?
 #
 # $$\text{IoU} = \frac{|A \cap B|}{|A \cup B|} = \frac{TP}{TP + FP + FN}$$
@@ -111,8 +92,8 @@ both = 2 * tp + fp + fn
 print(f"Dice {2 * tp} / ({2 * tp} + {fp} + {fn}) = {2 * tp / both:.3f}; package {dice(truth, prediction):.3f}")
 
 # %% [markdown]
-# The same two masks have an IoU of one half and a Dice of two thirds. Neither is "the" right one; but a Dice must not be compared with someone else's IoU.
-# The package's functions give the same as counting by hand. Both take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
+# The same two masks have an IoU of one half and a Dice of two thirds: a Dice must not be compared with someone else's IoU.
+# The package's functions take two binary masks of one shape and refuse anything else, such as masks in 0/255 or probabilities.
 
 # %% [markdown]
 # ### Exercise 05.1: Dice from counts
@@ -177,7 +158,7 @@ values = [round(getattr(counts, name), 3) for name in formulas]
 pd.DataFrame({"formula": formulas.values(), "value": values}, index=list(formulas))
 
 # %% [markdown]
-# Read it as sentences. **Precision**: of the pixels that were predicted as object, four in five are right. **Recall**: of the pixels of the object, a little more than half were found.
+# **Precision**: of the pixels that were predicted as object, four in five are right. **Recall**: of the pixels of the object, a little more than half were found.
 # **F1**, the harmonic mean of the two, and Dice are the same number: two fields found one formula and gave it two names.
 #
 # **Accuracy** is the only one in the table that counts TN, the background that was left alone. That makes it depend on how much background is in the picture:
@@ -188,7 +169,7 @@ wide = confusion_counts(wide_truth, wide_prediction)
 print(f"accuracy {counts.accuracy:.2f} → {wide.accuracy:.2f}, dice {counts.dice:.2f} → {wide.dice:.2f}")
 
 # %% [markdown]
-# Add six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one, although the object and the errors are the same. Dice does not move, so Dice and IoU can be compared between pictures with more and with less background.
+# Add six rows and columns of empty border on each side, and accuracy rises from three quarters to nearly one, although the object and the errors are the same. Dice does not move.
 
 # %% [markdown]
 # ### Exercise 05.2: the accuracy of finding nothing
@@ -229,7 +210,7 @@ check.accuracy_of_nothing(accuracy_of_nothing)
 print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.masks, 2):.4f}")
 
 # %% [markdown]
-# A network that finds no nodule at all is right in more than 99.9 % of the pixels. That is why accuracy is above 0.9 for every small object, found or not, and why it is not the number to report.
+# A network that finds no nodule at all is right in more than 99.9 % of the pixels. So accuracy is high for every small object, found or not.
 
 # %% [markdown]
 # ### IoU or Dice?
@@ -239,25 +220,16 @@ print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.m
 # $$\text{Dice} = \frac{2\,\text{IoU}}{1 + \text{IoU}}, \qquad \text{IoU} = \frac{\text{Dice}}{2 - \text{Dice}}$$
 
 #
-# So they rank two predictions of one case alike. For *averages* the formula fails. Take one good and one poor case:
+# So they rank two predictions of one case alike. For *averages* the formula fails. Take a good case and a poor one:
 
-# %% mystnb={"figure": {"caption": "Two cases lie on the curve. Their average lies on the straight line between them, below the curve: the formula holds for each case and not for the mean."}, "image": {"alt": "A curve of Dice over IoU that rises from 0,0 to 1,1 and bends above the diagonal. Two points on it are joined by a straight dashed line; the middle of that line, a diamond, lies clearly below a cross on the curve."}}
+# %%
 good, poor = 0.82, 0.05
-mean_iou, mean_dice = (good + poor) / 2, (good / (1 + good) + poor / (1 + poor))
-line = np.linspace(0, 1, 50)
-with plotting.figure(width=3.8, height=3) as (fig, axes):
-    ax = axes[0, 0]
-    ax.plot(line, 2 * line / (1 + line), color="black", label="one case")
-    ax.plot([poor, good], [2 * poor / (1 + poor), 2 * good / (1 + good)], "o--", color="#0072B2", label="two cases")
-    ax.plot(mean_iou, mean_dice, "D", color="#D55E00", label=f"their mean: Dice {mean_dice:.2f}")
-    converted = 2 * mean_iou / (1 + mean_iou)
-    ax.plot(mean_iou, converted, "x", color="black", label=f"from the mean IoU: {converted:.2f}")
-    ax.set(xlabel="IoU", ylabel="Dice", xlim=(0, 1), ylim=(0, 1.02))
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
-fig
+mean_dice = (2 * good / (1 + good) + 2 * poor / (1 + poor)) / 2
+mean_iou = (good + poor) / 2
+print(f"mean Dice {mean_dice:.2f}; from the mean IoU: {2 * mean_iou / (1 + mean_iou):.2f}")
 
 # %% [markdown]
-# The cross and the diamond are a tenth apart. To turn a published mean IoU into a mean Dice, you need the individual cases.
+# The two are a tenth apart, because the curve of Dice over IoU is bent: a published mean IoU cannot be turned into a mean Dice.
 
 # %% [markdown]
 # ## The trap: a score that sounds strong
@@ -269,7 +241,7 @@ accuracy, precision, recall, f1 = 0.8623, 0.8133, 0.5872, 0.6820
 print(f"harmonic mean of precision and recall: {2 * precision * recall / (precision + recall):.3f}")
 
 # %% [markdown]
-# The F1 is the harmonic mean of precision and recall. That must be so if all come from one table of counts. But it can be so otherwise as well: precision and recall may have been averaged over images, and the F1 computed from the two averages. The report does not say which. *Suppose* that all four numbers come from one table. How much lung was in the pictures? The report does not say that either, but in that case the numbers do.
+# The F1 is the harmonic mean of precision and recall, as it must be if all come from one table of counts. (It would also be if precision and recall were averaged over images, and the F1 computed from the averages; the report does not say.) *Suppose* that they come from one table. Then the numbers say what the report does not: how much lung was in the pictures.
 #
 # Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, the share $r$, the recall, is found: $TP = s \cdot r$. The rest is missed: $FN = s\,(1-r)$.
 # Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. All wrong pixels together are what accuracy $a$ leaves of 1:
@@ -319,55 +291,20 @@ share = share_of_foreground(accuracy, precision, recall)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
-# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows. Then you have to ask the authors.)
+# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows.)
 #
-# What does such a mask *look* like? Let us make two. Take a slice of a synthetic patient, crop it until a quarter is lung, and spoil the ground truth in two ways until precision and recall are those of the report: first shrink the lungs and shift them; then keep one lung, a little too thick, and lose most of the other.
+# What does such a mask *look* like? Let us make two. In a picture of which a quarter is lung, we spoil the ground truth in two ways, with numbers chosen so that precision and recall come close to those of the report: shrink the lungs and shift them; or keep one lung, a little too thick, and lose most of the other.
 
 # %%
 from scipy import ndimage
 
 example = (validation.masks > 0).sum(axis=(1, 2)).argmax()
-lung = validation.masks[example] > 0
-rows, columns = np.where(lung.any(axis=1))[0], np.where(lung.any(axis=0))[0]
-
-
-def with_border(b):
-    return (
-        slice(max(rows[0] - b, 0), rows[-1] + b + 1),
-        slice(max(columns[0] - b, 0), columns[-1] + b + 1),
-    )
-
-
-crop = next(with_border(b) for b in range(64) if lung[with_border(b)].mean() <= share)
-print(f"lung in the whole slice {lung.mean():.2f}, in the crop {lung[crop].mean():.2f}")
-
-# %% [markdown]
-# Each way of spoiling has two knobs. A search over both finds the setting whose precision and recall come closest to the report's.
-
-
-# %%
-def shrunk_and_shifted(mask, margin, shift):
-    inside = ndimage.distance_transform_edt(mask) > margin
-    return np.roll(inside, shift, axis=0)
-
-
-def one_lung(mask, column, margin):
-    thick = ndimage.distance_transform_edt(~mask) <= margin
-    return thick & (np.arange(mask.shape[1]) < column)
-
-
-def closest(recipe, first, second):
-    def distance(knobs):
-        found = confusion_counts(lung[crop], recipe(lung, *knobs)[crop])
-        return np.hypot(found.precision - precision, found.recall - recall)
-
-    return recipe(lung, *min(((a, b) for a in first for b in second), key=distance))
-
-
+lung, crop = validation.masks[example] > 0, np.s_[6:114]
 lookalikes = {
-    "shrunk and shifted": closest(shrunk_and_shifted, np.arange(0, 8, 0.25), range(16)),
-    "one lung lost": closest(one_lung, range(40, 100), np.arange(0, 8, 0.25)),
+    "shrunk and shifted": np.roll(ndimage.distance_transform_edt(lung) > 2.25, 9, axis=0),
+    "one lung lost": (ndimage.distance_transform_edt(~lung) <= 2) & (np.arange(128) < 77),
 }
+print(f"lung {lung[crop].mean():.2f} of the picture")
 
 # %% mystnb={"figure": {"caption": "Two masks with about the precision, recall, F1 and accuracy of the report. Top: lungs shrunk and shifted. Bottom: one lung almost lost. Nobody would call either strong."}, "image": {"alt": "Two rows of four pictures of the same cropped chest slice: image, ground truth, prediction and errors. In the first row the predicted lungs are too small and sit too low; in the second one lung is complete with a rim too much and most of the other is missing."}}
 both = [mask[crop].astype(int) for mask in lookalikes.values()]
@@ -384,12 +321,12 @@ for recipe, mask in lookalikes.items():
 pd.DataFrame(numbers, index=names).round(2)
 
 # %% [markdown]
-# The columns agree to about two hundredths, and the pictures do not agree at all. Remember two things: an accuracy of 0.86 or an F1 of 0.68 can look like *this*, so look at pictures beside every number; and overlap says *how much* is wrong, not *where*. To say where, we will need a distance.
+# The columns agree to about two hundredths, and the pictures do not agree at all. Overlap says *how much* is wrong, not *where*. So look at pictures beside every number; to say where, we will need a distance.
 
 # %% [markdown]
 # ## Three classes
 #
-# With three classes the table of counts has three rows. Here is the table of one patient, all slices together; it is the patient of the first picture.
+# With three classes the table of counts has three rows. Here it is for the patient of the first picture, all slices together.
 
 # %% mystnb={"figure": {"caption": "Confusion matrix of one validation patient, all slices together. Each cell: pixels, and their share of the row. The diagonal is right, everything else is an error with a name."}, "image": {"alt": "A three by three table of pixel counts for one patient, rows are the true class, columns the predicted class. Nearly all background and lung pixels lie on the diagonal; the row of the nodule holds very few pixels, and a good part of them stands under lung."}}
 of_patient = validation.patient_ids == validation.patient_ids[pick]
@@ -398,11 +335,9 @@ matrix = np.bincount((3 * true + predicted).ravel(), minlength=9).reshape(3, 3)
 plotting.show_confusion_matrix(matrix, data.class_names)
 
 # %% [markdown]
-# Each pixel was given the number 3 · true + predicted, from 0 to 8, and counting these numbers gives the table. The percentages along the diagonal are the recall of each class.
-# The nodule's row is the poor one: a good part of its pixels was taken for lung.
-# Background and lung hold tens of thousands of pixels, and the nodule about a hundred. An average over *pixels* will not see the nodule.
+# The percentages along the diagonal are the recall of each class. The nodule's row is the poor one: a good part of its pixels was taken for lung. Background and lung hold tens of thousands of pixels, and the nodule about a hundred, so an average over *pixels* will not see it.
 #
-# For one class against the rest, the four counts are in the table: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. It is tempting to report their mean, and some libraries do. What would a network score that predicts *nothing*?
+# For one class against the rest, the table holds the four counts: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. Some libraries report their mean. What would a network score that predicts *nothing*?
 
 
 # %% nbval_tolerance=0.01
@@ -419,13 +354,12 @@ scores["mean of lung and nodule"] = [mean_dice_of(true, mask, (1, 2)) for mask i
 scores.round(2)
 
 # %% [markdown]
-# "All background" gets almost a third of full marks for painting nothing, because the background is large and easy. Each mean with background stands above the mean without, and the worse the segmentation, the more it is flattered.
-# So: **leave the background out of the mean, and print the classes one by one as well**. `evaluate` in this package never reports the background.
+# "All background" gets almost a third of full marks for painting nothing. So: **leave the background out of the mean, and print the classes one by one as well**.
 
 # %% [markdown]
 # ## Which average?
 #
-# So far we have looked at one case. Now we take all seven validation patients, with eight slices each. First look at each slice: `evaluate` with `by="slice"` gives one row per slice and class.
+# Now we take all seven validation patients, with eight slices each. First look at each slice: `evaluate` with `by="slice"` gives one row per slice and class.
 
 # %% mystnb={"figure": {"caption": "Dice of the nodule in every validation slice. Gray: no nodule there and none predicted, Dice is 0/0. A dark 0.00 is a missed nodule or a false alarm."}, "image": {"alt": "A grid of seven validation patients by eight slices. Cells with a number show the Dice of the nodule in that slice, dark for 0 and bright for high values; gray empty cells are slices without a nodule in which none was predicted."}}
 from unet_helpers import evaluate
@@ -435,9 +369,7 @@ numbered = nodule.assign(slice=nodule.groupby("patient").cumcount())
 plotting.show_case_grid(numbered.pivot(index="patient", columns="slice", values="dice"), "nodule Dice")
 
 # %% [markdown]
-# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. Counting such a slice as 1 praises the network for an easy slice; counting it as 0 punishes the network for being right. `nan` forces us to decide.
-#
-# In a slice that does show a nodule, it was either found, mostly with a Dice above one half, or missed, with 0.00. A slice without a nodule can also have a 0.00: something was predicted that is not there, a false positive.
+# Most slices show no nodule. Where none was predicted either, Dice is 0/0: *undefined*, `nan`. Counting such a slice as 1 praises the network for an easy slice; counting it as 0 punishes the network for being right. `nan` forces us to decide. A 0.00 is a missed nodule, or in a slice without one a false positive.
 #
 # The next function averages these very masks in five ways. (`mean` of pandas leaves `nan` out.)
 
@@ -461,15 +393,13 @@ ways = pd.DataFrame({name: averages(predictions, name) for name in ("lung", "nod
 ways.round(2)
 
 # %% [markdown]
-# The masks are the same in every row. For the lung the choice hardly matters: it is large, and in every slice. For the nodule the highest number is about twice the lowest, and each row answers a different question. What one value belongs to is called the **unit of analysis**.
+# The masks are the same in every row. For the lung the choice hardly matters. For the nodule the highest number is about twice the lowest, and each row answers a different question. What one value belongs to is called the **unit of analysis**.
 #
 # - **Per slice, empty left out**: how well does it do on a slice where there is something to say?
 # - **Per slice, empty counts 1**: mostly, how many slices are empty? With enough empty slices any network looks good.
-# - **Per slice, only where the truth is not empty**: how well are the nodules drawn that are there? It is a little above the first row, because false alarms on slices without a nodule do not count. The next part shows what that hides.
+# - **Per slice, only where the truth is not empty**: how well are the nodules drawn that are there? It is a little above the first row, because false alarms on slices without a nodule do not count.
 # - **Per patient**: the counts of a patient's slices are added before dividing. How well does it do on the next *patient*? This is what one usually wants to know, and what this series reports.
 # - **Pooled**: all pixels of all patients in one table. Large nodules decide, and a single number shows no spread.
-#
-# A paper that writes "Dice 0.9" without saying which of these it is has told you less than it seems.
 
 # %% [markdown]
 # ### What does a false positive on an empty slice cost?
@@ -485,8 +415,7 @@ with_speck = averages(speckled, "nodule")
 pd.DataFrame({"before": ways["nodule"], "with speck": with_speck}).round(3)
 
 # %% [markdown]
-# The speck turns an undefined slice into a 0, or a 1 into a 0. Pooled and per patient, nine pixels are weighed like any other nine pixels.
-# One row does not change at all: an average over only the slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average (some libraries offer it as "ignore empty"), report the false positives on empty slices beside it.
+# The speck turns an undefined slice into a 0, or a 1 into a 0. One row does not change at all: an average over only the slices *that hold a nodule* cannot see false positives on the others. A network that marks something on every healthy slice would keep its score. If you use that average ("ignore empty" in some libraries), report the false positives on empty slices beside it.
 
 # %% [markdown]
 # ### Exercise 05.4: IoU with a policy
@@ -549,9 +478,7 @@ with plotting.figure(1, 2) as (fig, axes):
 fig
 
 # %% [markdown]
-# For a radiologist the left one is fine, while the right one shows an object that does not exist.
-#
-# A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
+# For a radiologist the left one is fine, while the right one shows an object that does not exist. A **surface distance** asks for each boundary pixel of one mask: how far is the nearest boundary pixel of the other? This is done in both directions, because the island is far from the truth, while every pixel of the truth's boundary is near the prediction. Four numbers are read off these distances:
 
 # %%
 from unet_helpers.evaluation import boundary_metrics
@@ -560,13 +487,11 @@ rows = {name: {"dice": dice(square, mask)} | boundary_metrics(square, mask, (1, 
 pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
 
 # %% [markdown]
-# Dice is the same in both rows.
-#
 # - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
 # - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
-# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether, and counts the island by its boundary.
+# - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether.
 #
-# The distances are in mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image, and the same number of pixels is a different number of mm in another scan:
+# The distances are in mm because we said that a pixel is 1 mm wide. That number, the **spacing**, comes with the image:
 
 # %%
 from unet_helpers import hausdorff95
@@ -580,7 +505,7 @@ distances["HD95, one row more"] = [hausdorff95(square, taller, s) for s in spaci
 distances.round(2)
 
 # %% [markdown]
-# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other. A distance without spacing is a number of pixels, and cannot be compared with anyone's mm.
+# Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other.
 #
 # Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
@@ -599,7 +524,7 @@ curves = {"Dice": [dice(*pair) for pair in disks], "surface Dice, 1 pixel": [sur
 plotting.show_lines(diameters, curves, "diameter in pixels", limits=(0.5, 1.02))
 
 # %% [markdown]
-# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. A Dice of 0.7 is poor for a lung and may be all that can be asked of a nodule three pixels wide. So the target should decide, not habit. Most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
+# One pixel costs a lung next to nothing, and a small nodule a third of its Dice. So the target should decide, not habit. Most rows of this table follow *Metrics Reloaded* (Maier-Hein and others 2024, below):
 #
 # | if … | then Dice … | so take |
 # |---|---|---|
@@ -647,7 +572,7 @@ answers = {
 check.metric_for(answers)
 
 # %% [markdown]
-# In practice one reports an overlap *and* a distance, per class and per case. [The page on metrics](../book/metrics.md) says how each is computed here, and against which library it was checked.
+# [The page on metrics](../book/metrics.md) says how each is computed here, and against which library it was checked.
 
 # %% [markdown]
 # ## Above what probability do we call it a nodule?
@@ -683,9 +608,9 @@ def frame(threshold, counts):
 widgets.explore([frame(t, c) for t, c in zip(thresholds, sweep)], thresholds, "threshold", start=6, width=400)
 
 # %% [markdown]
-# Green is found, red is too much, blue is missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). Here is the same as curves, over all validation slices pooled:
+# Green is found, red is too much, blue is missed. A low threshold finds more of the nodule (recall rises) and marks more of what is not nodule (precision falls). As curves, all validation slices pooled:
 
-# %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.4 to 0.9 with the threshold, recall falls from about 0.7 to 0.5, and Dice is nearly flat but for a drop at the lowest thresholds."}}
+# %% mystnb={"figure": {"caption": "Precision, recall and Dice of the nodule over the threshold, all validation slices pooled. Precision and recall trade against each other; Dice is a compromise of both."}, "image": {"alt": "Curves over the threshold on validation data: precision rises from about 0.6 to 0.9 with the threshold, recall falls from about 0.7 to below 0.5, and Dice stays between 0.6 and 0.7."}}
 curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precision", "recall", "dice")}
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
@@ -700,406 +625,13 @@ found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, pr
 pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# From top to bottom the network marks less and is right more often: the false objects go from three for each one found to one for every four, and of the true ones about a third is missed at first and half in the end.
+# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound.
 #
-# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound: it cannot bring back what the network does not see.
+# A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: on the test patients it would be fitted to them, and its score too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
 #
-# Two rules follow. A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: the best value on the test patients would be fitted to them, and its score would be too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
+# Is the rule from 0.1 on better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).
 
 # %% [markdown]
-# ## Is one better than the other?
-#
-# Two ideas might help, without any training: call everything nodule from 0.1 on; or predict each slice and its mirror image, and average the two answers. First compare their means with that of the plain rule, each with its 95 % interval over the validation patients. (The part *How sure am I?* below shows how such an interval is made. Until then read it as the range in which the mean of very many such patients may well lie.)
-
-# %% nbval_tolerance=0.02
-mirrored = predict_probabilities(model, validation.images[:, :, ::-1])[:, :, ::-1]
-candidates = {
-    "most probable class": predictions,
-    "nodule from 0.1 on": np.where(probability >= 0.1, 2, predictions),
-    "with mirror image": (probabilities + mirrored).argmax(axis=-1),
-}
-scored = {name: evaluate(None, validation, data.class_names, predictions=p) for name, p in candidates.items()}
-means = pd.concat({name: one.summary() for name, one in scored.items()})
-means.xs("nodule", level=1)[["mean", "low", "high"]].round(2)
-
-# %% [markdown]
-# The three intervals overlap nearly everywhere. That does *not* say that the three are equally good: most of the width comes from patients who are easy or hard for all of them, and these are the same patients. So **pair** them: take the difference to the plain rule in each patient, and ask about the mean of the differences.
-
-# %%
-from unet_helpers.evaluation import compare
-
-plain = scored["most probable class"]
-compared = {name: compare(plain, scored[name]) for name in list(scored)[1:]}
-
-# %% mystnb={"figure": {"caption": "Difference in Dice to the plain rule, one dot per validation patient. Diamond and bar: mean and 95 % interval; hollow if the interval holds 0. *6 of 7*: one patient has no value."}, "image": {"alt": "Two panels with a row for lung and a row for nodule around a vertical line at zero, one dot per patient. With nodule from 0.1 on, the nodule's dots lie from below -0.1 to above 0.3. With the mirror image they also lie on both sides of zero. In both panels the nodule's diamond is hollow and its bar crosses zero. The lung's dots all lie at zero; only with the mirror image is its diamond filled."}}
-differences = {name: one.differences for name, one in compared.items()}
-plotting.show_differences(differences, "difference in Dice", limits=(-0.2, 0.35))
-
-# %% nbval_tolerance=0.01
-rows = pd.concat({name: one.table for name, one in compared.items()})
-rows.iloc[1:][["mean", "low", "high", "p", "patients", "better", "worse"]].round(3)
-
-# %% [markdown]
-# When it is printed, a comparison names the patients it left out, and says why:
-
-# %% nbval_tolerance=0.01
-print(compared["with mirror image"])
-
-# %% [markdown]
-# Here `p` says how often chance alone would give a mean difference at least this large, in either direction, if each patient's difference could as well have the other sign. Read the rows with the dots (the lung from 0.1 on is left out: next to nothing changes there):
-#
-# - **Six patients, not seven, in the rows of the nodule.** `compare` leaves out each patient in whom one side or the other has no value. Here it is the patient without a nodule, in whom no rule marks anything. But suppose that the mirror image had marked a speck there, and the plain rule nothing. The mirror image would have a 0, the plain rule `nan`, and the pair would be left out: the false alarm would cost nothing. The last line of the print would then say "false alarm of the second". The mean would still not hold it, so count false alarms in patients without the object separately.
-# - **From 0.1 on** rescues nodules in two patients and costs something in three, in one of them more than a tenth. The interval holds 0. That does not show that it changes nothing, only that six patients cannot tell.
-# - **The mirror image** makes no lung worse. The difference is *significant*: better in seven of seven. It is also one thousandth of Dice, which is too little to matter to anyone. Significant is not the same as relevant; the mean and its interval say both, `p` says only one.
-# - For the nodule the mirror image is better in two patients and worse in two, at twice the time, and its interval holds 0 as well. Two ideas were compared here; compare twenty, and one of them will probably have a small `p` by luck.
-#
-# We keep the plain rule. Another choice could be defended just as well. What counts is that it is made here, on validation patients.
-#
-# ## Who has seen the test?
-#
-# A score is too good if anything that led to the model has met the patients it is measured on. That is **leakage**, and it has undone published results in many fields (Kapoor and Narayanan 2023, below). It has degrees. The crudest is to test on the training patients:
-
-# %% nbval_tolerance=0.01
-assert not set(data.train.patients) & {*validation.patients, *data.test.patients}
-seen = evaluate(model, data.train, data.class_names).summary()
-unseen = plain.summary()
-pd.concat({"training patients": seen, "validation patients": unseen})[["mean", "low", "high", "cases"]].round(2)
-
-# %% [markdown]
-# For the lung there is no difference: it is large and easy, and the network has learned it. For the nodule, patients it has seen and patients it has not are three tenths of Dice apart. With six patients a good part of that can be chance: the interval of the validation patients reaches from next to nothing to above the mean of the training patients. The rest would be what the network remembers of patients it has met.
-#
-# It is less crude to shuffle slices instead of patients ([notebook 01](01_data_pairing.ipynb)). In a scan with thin slices the same nodule then lies on both sides, and the score moves toward that of the training patients. Here it should hardly move, because the slices are so far apart that a nodule lies in one of them only ([notebook 16](16_museum_of_bugs.ipynb) measures it on lungs). In both cases nothing in the number itself shows the leak.
-#
-# The subtlest is to *choose* on the test patients, which nobody notices. Suppose that you try many variants, all equally good, and report the best. Each variant's mean is off by luck, as in each patient the rule from 0.1 on was off from the plain one; the best of many is the luckiest. How much too good does it look?
-
-# %% mystnb={"figure": {"caption": "How much too good the best of several equally good variants looks, if it is chosen on the patients it is reported on. The luck in each patient is as large as the differences between the plain rule and the rule from 0.1 on."}, "image": {"alt": "Three curves over the number of variants tried, for 7, 28 and 112 patients. All begin at zero and rise, steeply at first; with 7 patients the best looks too good by up to about a tenth of Dice, with 112 by about a quarter of that."}}
-spread = differences["nodule from 0.1 on"]["nodule"].std() / np.sqrt(2)
-rng = np.random.default_rng(0)
-tried = [1, 2, 5, 10, 20, 50]
-
-
-def too_good(variants, patients):
-    luck = rng.normal(0, spread / np.sqrt(patients), size=(4000, variants))
-    return luck.max(axis=1).mean()
-
-
-curves = {f"{n} patients": [too_good(k, n) for k in tried] for n in (7, 28, 112)}
-plotting.show_lines(tried, curves, "variants tried", "too good by (Dice)", limits=(-0.005, 0.13))
-
-# %% [markdown]
-# With one variant nothing is gained: a single look is fair. With twenty, the best looks nearly a tenth of Dice too good on seven patients. More patients help; looking once helps more. The validation patients have been used for such choices (the epoch, the threshold), so their score is a little too good as well.
-#
-# ## The test, once
-#
-# Everything has been decided on validation patients. Write the decisions down *before* the test patients are opened:
-#
-# | decision | chosen |
-# |---|---|
-# | model | the checkpoint, its epoch chosen by validation Dice in notebook 04 |
-# | operating point | the most probable class |
-# | unit | a patient, slices pooled |
-# | metrics | Dice (first), IoU and HD95 in mm (beside it; in the plane of each slice, then a mean over the patient's slices), nodules found and false; per class, background left out |
-# | undefined cases | left out of the mean, and counted in the table |
-# | uncertainty | 95 % interval over patients, by Student's t (why not the bootstrap: below) |
-#
-# If you change one of these after seeing the test result, and test again, you have used the test patients for a choice. They are then validation patients, and you no longer have a test set. So the next cell runs once.
-
-# %% nbval_tolerance=0.01
-test = data.test
-test_predictions = predict_masks(model, test.images)
-report = evaluate(model, test, data.class_names, by="patient", predictions=test_predictions)
-report.summary("dice").round(2)
-
-# %% tags=["remove-cell"]
-assert report.summary("dice").loc["lung", "mean"] >= 0.95
-
-# %% [markdown]
-# Read a row from left to right: the mean over the patients; `low` and `high`, the interval that the next part explains; the median; `min` and `max`, the range of the *patients*; how many cases have a value, and how many are undefined.
-#
-# The lung's interval is narrow: every patient is segmented about equally well. For the nodule the mean is below one half, and the interval covers most of what a mean could be: seven patients cannot pin it down.
-# The validation patients said nearly the same. It need not be so: the epoch was chosen on them, which favors them a little, and other patients are different patients. Had the test been worse, the scandal would be to go back now and tune until it looks better.
-#
-# These are the patients behind the numbers:
-
-# %% mystnb={"figure": {"caption": "Dice of every test patient. Dots: patients. Diamond and bar: mean and 95 % interval. A mean without its dots hides that patients differ."}, "image": {"alt": "A strip plot with one dot per test patient for the classes lung and nodule, and beside the dots the mean with its interval. The lung's dots lie together near 0.99; those of the nodule are spread from 0 to about 0.8, two of them at 0."}}
-plotting.show_cases(report)
-
-# %% [markdown]
-# The lung's dots are one cluster. The nodule's reach from 0 to 0.8: "the" Dice of the nodule is a mean of patients in whom it went well and patients in whom it did not. Two dots lie at 0. Look them up:
-
-# %% nbval_tolerance=0.02
-report.of_class("nodule").set_index("patient")[["dice", "precision", "recall"]].round(2)
-
-# %% [markdown]
-# The two zeros have two reasons. Precision 0/0: every nodule was missed, and nothing else was marked. Both 0: what is there was missed, and something else was marked. A third reason does not occur here: recall 0/0, where there is *no* nodule and a few false pixels cost the whole score. The same 0.00 stands for a missed finding, for a small false alarm and for both; only the other columns tell them apart. The row of `NaN` is the patient without a nodule, in whom none was marked either.
-#
-# Here are the same patients in IoU, and in mm:
-
-# %% nbval_tolerance=0.02
-tables = {name: report.summary(name) for name in ("iou", "hd95")}
-pd.concat(tables)[["mean", "median", "cases", "undefined"]].round(2)
-
-# %% [markdown]
-# IoU is below Dice in every row, as it must be, and tells the same story. In mm, the median patient has an HD95 of the lung of little more than a pixel, and the mean over patients is a little higher. Mind what this number measures: in each slice 95 % of the boundary lies within the slice's HD95 of the true one, measured within its plane, and the patient's number is the mean over the slices. What lies in the slices above and below does not count, so it is not the HD95 of the whole surface of a lung.
-# The nodule's HD95 is only a few millimeters more than the lung's, although its Dice is so much lower. Look at the last column: apart from the patient without a nodule, the two with Dice 0 are undefined here and have dropped out, and slices with a missed nodule do not count in the others either. The distance speaks only of what *was* found. That is why it is reported beside Dice and recall, and never alone.
-#
-# A second reader would count differently, nodule by nodule in each slice:
-
-# %% nbval_tolerance=0.01
-pairs = list(zip(test.masks == 2, test_predictions == 2))
-nodules = sum(detect_objects(t, f) for t, f in pairs)
-print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(pairs)} slices")
-
-# %% [markdown]
-# Fewer than half of them are found. For a person who has to look at every mark this line says more than the Dice does.
-#
-# ### Pictures beside the numbers
-#
-# A mean can hide a disaster, and pictures chosen by hand can hide anything. So choose by a rule: the worst, the median and the best patient, here by the nodule's Dice, and of each the slice with the largest nodule.
-
-# %% mystnb={"figure": {"caption": "Test patients chosen by a rule: worst, median and best Dice of the nodule; of each the slice with the largest nodule. The errors are those of the nodule only."}, "image": {"alt": "Three rows of four pictures, image, ground truth, prediction and errors, for the worst, the median and the best test patient by nodule Dice. The lungs are nearly right in all rows; in the first, the thin front end of one lung is lost. The nodule is missed, drawn blue, in the first two rows and found, drawn green, in the third."}}
-ranked = report.of_class("nodule").query("true_pixels > 0").sort_values("dice")["patient"].tolist()
-chosen = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
-size = (test.masks == 2).sum(axis=(1, 2))
-at = [np.where(test.patient_ids == patient, size, -1).argmax() for patient in chosen]
-plotting.show_predictions(
-    test.images[at], test.masks[at], test_predictions[at], 2, ["worst", "median", "best"], test.spacing[at]
-)
-
-# %% [markdown]
-# The lungs are nearly right in all three rows. What separates the best patient from the worst is the small thing in the lung. In the median patient, too, it is missed in this slice; that patient's Dice comes from the other slices. A table with one mean over both classes would have hidden it. Look at the missed nodules: are they large or small, bright or faint? [Notebook 06](06_failure_analysis.ipynb) asks this in earnest.
-
-# %% [markdown]
-# ## How sure am I?
-#
-# With seven *other* patients the mean would have been different. How different? We cannot get new patients, but we can draw from the patients that we have, as many as there are, *with replacement*: some come twice, some not at all. The spread of the means of many such draws shows how much the mean depends on which patients were chosen. This is the **bootstrap**.
-
-# %% nbval_tolerance=0.01
-values = report.of_class("nodule")["dice"].dropna().to_numpy()
-rng = np.random.default_rng(0)
-drawn = rng.integers(len(values), size=(2000, len(values)))
-means = values[drawn].mean(axis=1)
-low, high = np.quantile(means, [0.025, 0.975])
-print(f"{len(values)} patients, mean {values.mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
-
-# %% mystnb={"figure": {"caption": "Means of 2000 draws of the test patients. 95 % of them lie between the dashed lines: that is the interval."}, "image": {"alt": "A histogram of 2000 bootstrap means of the nodule's Dice, a single broad hill, with the mean as a solid vertical line and the ends of the interval as dashed lines."}}
-with plotting.figure(width=4.4, height=2.6) as (fig, axes):
-    axes[0, 0].hist(means, bins=25, color="#E69F00")
-    axes[0, 0].axvline(values.mean(), color="black")
-    for end in (low, high):
-        axes[0, 0].axvline(end, color="black", linestyle="--")
-    axes[0, 0].set(xlabel="mean nodule Dice of a draw", ylabel="draws")
-fig
-
-# %% [markdown]
-# The code does four things: it draws patients by number, takes their values, averages each draw, and cuts off 2.5 % at both ends.
-
-# %% [markdown]
-# ### Why patients and not slices?
-#
-# There are fifty-six test slices, and only seven patients. Fifty-six numbers promise a narrower interval. But the slices of one patient share one anatomy, one scan, one level of noise: they are not fifty-six independent witnesses.
-#
-# Scanners cut finer than our eight slices a patient. So let us do the same with seven other patients, in 48 slices each. We score them twice, with every sixth slice only and with all of them, and draw slices or patients.
-
-# %% nbval_tolerance=0.03
-from unet_helpers import bootstrap_interval
-from unet_helpers.data import subset_of_patients
-from unet_helpers.phantom import make_patient
-
-fine = subset_of_patients([make_patient(0, index=index, slices=48) for index in range(88, 95)])
-slices = evaluate(None, fine, data.class_names, by="slice", predictions=predict_masks(model, fine.images))
-
-
-def widths(name, every):
-    of_class = slices.of_class(name).iloc[::every]
-    score, patients = of_class["dice"].to_numpy(), of_class["patient"].to_numpy()
-    by_slice, by_patient = (bootstrap_interval(score, groups, method="percentile") for groups in (None, patients))
-    return {"slices drawn": np.diff(by_slice).item(), "patients drawn": np.diff(by_patient).item()}
-
-
-cuts = {
-    (name, f"{48 // every} slices a patient"): widths(name, every) for name in ("lung", "nodule") for every in (6, 1)
-}
-pd.DataFrame(cuts).T.round(3)
-
-# %% tags=["remove-cell"]
-assert widths("nodule", 1)["slices drawn"] < 0.8 * widths("nodule", 1)["patients drawn"]
-
-# %% [markdown]
-# The table shows the widths of the intervals. Take the nodule first. With all 48 slices both become narrower, because each patient is known better. But the interval from drawing slices is a good third narrower than the one from drawing patients, and the finer you cut, the more it claims: count each slice twice, and it shrinks by another 30 % with nothing learned. It says how well *these patients* are known. The interval from drawing patients says what we want to know, because the next scan will be of a new patient, not a new slice of an old one.
-#
-# This is not so for every class. For the lung the two hardly differ, with 8 slices or with 48: its Dice varies as much from one end of a patient to the other as it does between patients. In such data it matters little which of the two you draw; you only know after you have drawn patients.
-
-# %% [markdown]
-# ### Does it keep its promise?
-#
-# A 95 % interval should hold the true mean in 95 of 100 studies. We can try that out: make up a population whose mean is known, draw many studies of a few patients each, and count. The benchmark `interval_coverage.py` did this 2000 times per point, for scores as scattered as those of a nodule, in patients who differ more than the slices of one patient do. It also tried two other intervals. **Student's t** is a formula: it goes as far from the mean to both sides as a multiple of the standard error, which is the standard deviation of the patients' values, divided by the square root of their number; the fewer patients, the larger the multiple. The **studentized** bootstrap finds its multiples, one for each side, from draws of patients, each measured in its own standard error:
-
-# %% mystnb={"figure": {"caption": "Share of simulated studies whose 95 % interval holds the true mean, over the number of patients."}, "image": {"alt": "Curves over 5 to 50 patients. A dashed line at 0.95 is what is promised. Slices drawn stays near one half for any number of patients. The percentile bootstrap over patients rises from about 0.82 to 0.94, Student's t from about 0.91, and the studentized bootstrap stays close to 0.95."}}
-import json
-
-from unet_helpers.teaching import RESULTS
-
-recorded = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["results"]
-coverage = pd.DataFrame(recorded["coverage"]["nodule"]).T
-kinds = {"slices drawn": "slices, percentile", "patients drawn": "patients, percentile"}
-kinds |= {"patients, Student's t": "patients, t", "patients, studentized": "patients, studentized"}
-curves = {"promised": [0.95] * len(coverage)} | {name: coverage[kind] for name, kind in kinds.items()}
-plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the true mean", limits=(0.4, 1))
-
-# %% [markdown]
-# If slices are drawn, the interval is wrong half of the time, and more patients do not mend it. (Where slices differ as much as patients, as in our phantom, the harm is small: the row *nodule, checkpoint* on [the page on metrics](../book/metrics.md).) If patients are drawn, the plain bootstrap is too narrow for few of them, because it can only draw what it has, and nearly right from about twenty on. Student's t and the studentized bootstrap correct most of that. For our test patients (six of the seven have a value):
-
-# %% nbval_tolerance=0.01
-ends = {method: bootstrap_interval(values, method=method) for method in ("percentile", "t", "studentized")}
-ends["studentized, other seed"] = bootstrap_interval(values, method="studentized", seed=3)
-pd.DataFrame(ends, index=["low", "high"]).T.round(2)
-
-# %% [markdown]
-# The plain interval is the narrowest, and by the figure above too narrow; so the protocol said Student's t. The studentized bootstrap is the widest, with either seed, and begins below 0, where no Dice can lie. All of them say that the mean is about 0.4, and say little beyond that.
-#
-# So in this series every interval over patients is Student's t, unless another is named; `bootstrap_interval(values)`, `summary`, `compare` and the figures use it by default. With fewer than **five** patients they give no interval at all. For five patients it is about as wide as the range from the lowest to the highest value, for four nearly half again as wide, and for three more than twice as wide. Then give the range, and call it that: it says what was seen and promises nothing. In the model card below, the nodule's HD95 has a value in four patients only.
-#
-# ### Exercise 05.6: an interval over patients
-#
-# Write `interval(values, patients)`: 1000 or more times, draw as many patients as there are, with replacement, take *all* values of each drawn patient, and average. Return the 2.5th and the 97.5th percentile of these means.
-#
-# <details><summary>Hint 1</summary>
-#
-# Write down three patients with two, one and three values, and draw three *patients* by lot, as with a die. Which values go into the mean of this draw? How often does a value count if its patient was drawn twice?
-#
-# <details><summary>Hint 2</summary>
-#
-# `groups` already holds the values of each patient. `rng.integers(len(groups), size=len(groups))` draws as many numbers of patients as there are, with replacement. Put all values of the drawn patients together, take their mean, and do this 1000 times in a loop. Then cut off 2.5 % at both ends; `np.quantile` counts from 0 to 1, `np.percentile` from 0 to 100.
-#
-# <details><summary>Hint 3</summary>
-#
-# The mean of one draw is `np.concatenate([groups[i] for i in drawn]).mean()`.
-#
-# </details>
-# </details>
-# </details>
-
-
-# %%
-def interval(values, patients):
-    rng = np.random.default_rng(0)
-    groups = [values[patients == patient] for patient in np.unique(patients)]
-    return ...
-
-
-check.interval(interval)
-
-
-# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
-def interval(values, patients):
-    rng = np.random.default_rng(0)
-    groups = [values[patients == patient] for patient in np.unique(patients)]
-    means = []
-    for _ in range(1000):
-        drawn = rng.integers(len(groups), size=len(groups))
-        means.append(np.concatenate([groups[i] for i in drawn]).mean())
-    return np.quantile(means, [0.025, 0.975])
-
-
-check.interval(interval)
-
-# %% [markdown]
-# ## How well do people agree?
-#
-# The ground truth of our patients is exact, because a program drew it. In real data people draw it, and two people draw two boundaries. In the LIDC data four radiologists looked at every scan, each alone at first, and then once more with the marks of the other three in view; nobody had to agree (Armato and others 2011, below). The benchmark `readers.py` compared their final outlines on real slices. How many of the four outlined each nodule?
-
-# %%
-readers = json.loads((RESULTS / "readers.json").read_text(encoding="utf-8"))["results"]
-marked = pd.Series(readers["nodules_by_readers"], name="nodules").rename_axis("outlined by")
-print(f"{readers['slices']} slices, {readers['nodules']} nodules, {readers['patients']} patients")
-passed_over = readers["detection"]["missed_if_3_others_marked"]
-print(f"outlined by three, passed over by the fourth: {passed_over:.0%}")
-marked[1:].to_frame().T
-
-# %% [markdown]
-# Only a third of the nodules were outlined by all four, and more than a quarter by one alone. A nodule that three of them outlined is passed over by the fourth in about one case of ten. No outline need not mean overlooked: that reader may have taken the place for something else, or for smaller than 3 mm, which got a mark and no outline. So "is there a nodule?" has no exact answer in real data, and a false positive may be a matter of opinion.
-#
-# And where two of them did outline something, how well do the outlines agree?
-
-# %% mystnb={"figure": {"caption": "Agreement of LIDC readers per slice where both masks hold something, with a 95 % interval over 200 patients. The last three rows are over the same slices, in which all four outlined something: a reader against one other, against the consensus of the other three, and against that of all four."}, "image": {"alt": "Seven rows with a diamond and a bar each on an axis of Dice. Two readers, all slices: 0.77; below 50 pixels 0.71, 50 to 200 pixels 0.80, 200 pixels and more 0.85. On the slices that all four outlined: two readers 0.80, a reader and the consensus of the others 0.83, and the consensus with the own mask in it 0.88."}}
-runs = {"two readers": readers["pairs"]} | readers["pairs_by_size"]
-runs["four masks: two readers"] = readers["pairs_of_four_masks"]
-runs["… consensus of the others"] = readers["others_of_four_masks"]
-runs["… consensus, own mask in it"] = readers["all_with_own_mask_of_four_masks"]
-runs = {name: row | {"dice_seeds": [row["dice"]]} for name, row in runs.items()}
-plotting.show_estimates(runs, {"Dice per slice": "dice"}, limits=(0.65, 0.9), panel=5.5)
-
-# %%
-print(f"two readers, 0 where only one of them outlined something: {readers['pairs']['dice_one_empty_is_0']:.2f}")
-
-# %% [markdown]
-# - Two readers agree with a Dice a little below 0.8, **where both outlined something**. Over all pairs, with 0 where only one of them did, it is less than half of that (the number above): the average decides here as well.
-# - **Small nodules agree less** than large ones. That is the disk from above: the same uncertainty of the boundary costs them more.
-# - A reader agrees **better with the consensus** of the other three (what at least two of them marked) than with one of them. A consensus evens out the habits of its members.
-# - With the reader's **own mask in the consensus** the number rises further, because each reader is compared in part with their own work. That is leakage.
-#
-# How does a network compare? [Notebook 15](15_your_own_data.ipynb) trains one on such slices. Its test patients were measured for the network, and then with each reader in its place in turn:
-
-# %%
-network = json.loads((RESULTS / "lidc.json").read_text(encoding="utf-8"))["results"]
-reader = readers["test_patients_of_notebook_15"]
-rows = ["dice, a miss is 0", "median of it", "missed", "false alarms"]
-keys = ["dice_missed_is_0", "median_dice_missed_is_0", "missed", "false_alarms"]
-own = [network[key] for key in ("dice_mean", "dice_median", "missed", "false_alarms")]
-pd.DataFrame({"network": own, "a reader": [reader[key] for key in keys]}, index=rows).round(2)
-
-# %% [markdown]
-# The reference is what at least two readers outlined: of four for the network, of the *other three* for a reader. `missed` is the share of slices in which nothing at all was marked; it and Dice are over the slices where the reference holds a nodule. `false alarms` are over the others.
-#
-# In three of the four rows the network beats the readers. The table does not show that it is better:
-#
-# - **Another reference.** The reference is stricter for a reader. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
-# - **An easier task.** The network sees pictures cut out around a place that somebody had outlined; a reader searched the whole scan. It has also been trained on the consensus of such readers, and its operating point was chosen for this score.
-# - **A harder task.** It sees one slice; a reader could scroll.
-#
-# So the readers' agreement is a scale and not a wall. It shows that the network's mean Dice is not "two thirds of perfect": people whose profession it is disagree about as much. But a network can agree with a consensus better than any one reader does, and still share every error that the readers have in common. Only another kind of truth (a biopsy, a follow-up scan) could show that.
-#
-# ## The model card
-#
-# A number travels without its notebook. A **model card** (Mitchell and others 2019, below) is the page that should travel with the model: what it is, what it was made and tested for, with what result, and what it must not be used for. `fill_model_card` takes the numbers from the evaluation and the words from a person, and refuses a card with a gap.
-
-# %%
-from IPython.display import Markdown
-
-from unet_helpers.teaching.report import fill_model_card
-
-words = {
-    "Model details": "U-Net, 2D, trained in this series on two cores; `load_checkpoint()`.",
-    "Intended use": "Teaching evaluation and failure analysis. Not for patients.",
-    "Factors": "Varied: nodules, sex, size, posture, dose, kernel. Not varied: maker of scanner, age, other disease.",
-    "Training data": f"{len(data.train.patients)} synthetic patients. No person's data.",
-    "Evaluation data": f"{len(test.patients)} other patients of the same generator; opened once, after all choices.",
-    "Ethical considerations": "Good numbers on phantoms could be taken for a result on patients. They are none.",
-    "Caveats and recommendations": "Read the nodule's row, not only the lung's. Seven patients say little about it.",
-}
-Markdown(fill_model_card(report, words))
-
-# %% [markdown]
-# Seven of the nine sections are words, and two come out of `report`: metrics, and "quantitative analyses" with its failures. A new evaluation gives a new card, and nobody has to copy numbers. The [model card of the series](../book/ethics_and_model_card.md) has the same sections at length.
-#
-# ## What may be concluded
-#
-# <div class="alert alert-warning">
-#
-# The patients are synthetic. The numbers say that the tools work, and how this network does on *this* phantom. They say nothing about people, scanners or diseases, and nothing here is a clinical tool.
-#
-# </div>
-#
-# With real data the same care applies:
-#
-# - **May be said**: "On seven patients of the same source, not used for training or for any choice, lung Dice per patient was … (95 % interval … to …); nodule Dice was …, undefined in … patients."
-# - **May not be said**: "the model reaches …" as if it were a property of the model. It is a property of the model *on patients like these*. Another scanner or another disease is another question ([notebook 09](09_domain_shift_and_transfer.ipynb)).
-# - **May not be said**: "A is better than B" because one mean is higher, when the difference per patient has an interval that includes 0.
-# - **May not be said**: "as good as a radiologist", unless radiologists were measured on the same cases, for the same task, against a reference that is not their own.
-# - **Seven patients are few.** The interval says so. A single unusual patient would change the picture; only more patients help.
-#
-# The next notebook asks where the errors that we counted here lie, and why.
 
 # %% [markdown]
 # ## Take-aways
@@ -1109,8 +641,7 @@ Markdown(fill_model_card(report, words))
 # - Say the class, the unit (slice, patient, pixel pool), and what happens to empty masks. The same masks give very different numbers.
 # - 0/0 is `nan`: leave it out visibly, count it, and watch the false positives on empty slices.
 # - The target decides the metric: overlap, distance and objects see different errors, and a distance needs the spacing.
-# - Choose on validation, compare in pairs, test once, and give an interval over patients.
-# - The readers' agreement is a scale to read a result on. It limits only how well anything can agree with a reader.
+# - A threshold is chosen by costs, on validation patients.
 
 # %% [markdown]
 # ## Questions to test yourself
@@ -1119,9 +650,7 @@ Markdown(fill_model_card(report, words))
 # 2. A nodule network has an accuracy of 0.999. What do you ask first?
 # 3. Two groups report nodule Dice 0.32 and 0.94 with the same masks. How can that be?
 # 4. A network marks one false nodule in each healthy slice. Which average does not notice?
-# 5. Why is the best threshold of the test set not a fair choice?
-# 6. One hundred slices of two patients: how many independent observations do you have?
-# 7. Two readers agree with Dice 0.77, a network with their consensus with 0.80. Is it better than the readers?
+# 5. Two networks have the same HD95 for the nodule, one finds nine nodules of ten and the other three. How can that be?
 #
 # <details><summary>Answer</summary>
 #
@@ -1129,18 +658,13 @@ Markdown(fill_model_card(report, words))
 # 2. What share of the pixels is nodule, or what accuracy "all background" has; then Dice and recall of the nodule.
 # 3. One averaged per slice, the other pooled all pixels, or counted empty slices as 1.
 # 4. The one that leaves out all slices whose ground truth is empty.
-# 5. It was fitted to these patients, so that its score is too good for others.
-# 6. Two patients; an interval should be drawn over two, and two are too few for one.
-# 7. That does not follow. A consensus averages out the readers' whims, so anything sensible agrees better with it than with one reader. Measure each reader against the consensus of the others, on the same cases.
+# 5. A missed nodule has no boundary in the prediction, and so no distance: HD95 speaks of the found ones only.
 #
 # </details>
 
 # %% [markdown]
 # ## Read more
 #
-# - Mitchell and others (2019) {cite:p}`mitchell2019modelcards`: model cards; Armato and others (2011) {cite:p}`armato2011lidc`: LIDC, and how its four readers worked.
-# - Kapoor and Narayanan (2023) {cite:p}`kapoor2023leakage`: eight kinds of leakage, counted in hundreds of papers.
 # - Maier-Hein and others (2024) {cite:p}`maierhein2024metrics`: *Metrics Reloaded*, from the task to the metric, with a decision tree.
 # - Reinke and others (2024) {cite:p}`reinke2024pitfalls`: pictures of everything that goes wrong with metrics; empty masks and small objects among them.
 # - Nikolov and others (2021) {cite:p}`nikolov2021surface`: overlap at the surface, with a tolerance in mm that comes from how much two experts differ.
-# - Efron and Tibshirani (1993) {cite:p}`efron1993bootstrap`: the bootstrap, by its inventor, and when not to trust it.

@@ -55,7 +55,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 #
 # **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)).
 #
-# **Minutes:** 45 to read, with four exercises, 2 to run on two cores.
+# **Minutes:** 45 to read, with five exercises, 2 to run on two cores.
 #
 # **The misconception it removes:** "The newer network is better."
 #
@@ -631,12 +631,104 @@ pd.DataFrame(tried).T.rename_axis(columns="learning rate").round(3)
 #
 # - Loss, class weights, augmentation and batch size were chosen for the U-Net long before this notebook. Another network might like others.
 # - The budget is short and the networks are narrow. With hours instead of seconds the order may change. Dropout was left at each network's default.
-# - The newest of the five is from 2018. About UNet++, transformers or nnU-Net this table says nothing.
+# - The newest of the five is from 2018. About UNet++, transformers or a full nnU-Net this table says nothing.
 # - FCN-8s and DeepLabV3+ were published with encoders that had learned from photographs; here all start from random weights. ([Notebook 09](09_domain_shift_and_transfer.ipynb) shows how such an encoder is put into a U-Net; it does not train one.)
 # - Steps per second belong to this library on this processor. On a GPU the same seconds buy a different number of steps.
 # - The patients are synthetic, and there is one task. Nothing here is a clinical tool.
 #
 # The most careful comparison of recent years did this on six public sets of 3D images, with the same framework, hardware and tuning for all. Many newer networks that had been reported as better were not: well-configured U-Nets, as large as the hardware allows, came first or drew level {cite:p}`isensee2024revisited`.
+
+# %% [markdown]
+# ## nnU-Net: rules in place of choices
+#
+# Who chose four levels, crops of 64 pixels and a batch of 16 for this series? We did, by trying. **nnU-Net** {cite:p}`isensee2021nnunet` does without us. It measures the data (spacing, size, number of classes), and rules turn these few numbers into a U-Net: how large a patch, how many in a batch, how often each axis is halved, how many channels. The network itself has hardly changed since 2015, and yet plans made in this way won contest after contest: configuring mattered more than inventing.
+#
+# The rules are short enough to read. This is the heart of them: which axes does the next stage halve?
+
+# %%
+import inspect
+
+from unet_helpers.models import nnunet_rules
+
+print(inspect.getsource(nnunet_rules.halved_axes))
+
+# %% [markdown]
+# `factor` is how much each axis has shrunk so far. A CT with slices 5 mm apart and pixels of 0.8 mm is halved along rows and columns only, until a pixel is nearly as wide as the slices are thick; only then do all three axes shrink together. The same rule sets the kernels: 1×3×3 at first, 3×3×3 later.
+#
+# ### Exercise 08.5: which axes are halved
+#
+# Write the rule yourself. `spacing` holds the millimeters and `size` the voxels along each axis, at the stage where we are. Give a list with one number for each axis: 2 if it is halved and 1 if not. An axis is halved if it has at least 8 voxels, *and* its spacing is less than twice the smallest spacing among the axes that have at least 8. (Leave out the special case of a single axis.)
+#
+# <details><summary>Hint 1</summary>
+#
+# There are two questions for each axis, and the second needs the answer to the first: the smallest spacing is looked for among the *long* axes only.
+#
+# <details><summary>Hint 2</summary>
+#
+# Collect the spacings of the axes with `size >= 8`. If there are none, nothing is halved. `zip(spacing, size)` walks through both lists together.
+#
+# <details><summary>Hint 3</summary>
+#
+# `smallest = min(mm for mm, voxels in zip(spacing, size) if voxels >= 8)`. The answer is a list of `2 if voxels >= 8 and mm < 2 * smallest else 1`.
+#
+# </details>
+# </details>
+# </details>
+
+
+# %%
+def halved(spacing, size):
+    return ...
+
+
+check.halved_axes(halved)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def halved(spacing, size):
+    long = [mm for mm, voxels in zip(spacing, size, strict=True) if voxels >= 8]
+    return [2 if voxels >= 8 and mm < 2 * min(long) else 1 for mm, voxels in zip(spacing, size, strict=True)]
+
+
+check.halved_axes(halved)
+
+# %% [markdown]
+# The patch comes next. It starts with equal sides in millimeters, no larger than the images, and is cut until its feature maps fit into 8 GB. What is left of the memory makes the batch larger. Is that really nnU-Net? Others have put the plans online that nnU-Net v2 wrote for their data. We give our rules the same spacing, median size and number of labels, and compare line by line:
+
+# %%
+from unet_helpers.models import plan_network
+
+lung, nodes = (1.245, 0.785, 0.785), (1.0, 0.809, 0.809)
+published = {
+    "lung tumors, 3D": ((lung, (252, 512, 512), 2), (80, 192, 160), 2, 6),
+    "lung tumors, 2D": ((lung[1:], (512, 512), 2), (512, 512), 12, 8),
+    "lymph nodes, 3D": ((nodes, (661, 512, 512), 32), (160, 112, 112), 2, 5),
+    "lymph nodes, 2D": ((nodes[1:], (512, 512), 32), (512, 512), 11, 8),
+}
+rows = {}
+for name, (data, *plan) in published.items():
+    rules = plan_network(*data)
+    rows[name] = [*plan, rules.patch, rules.batch_size, len(rules.strides)]
+columns = [(who, what) for who in ("nnU-Net's plan", "our rules") for what in ("patch", "batch", "stages")]
+pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(columns)).T
+
+# %% tags=["remove-input"]
+assert all(row[:3] == row[3:] for row in rows.values())
+
+# %% [markdown]
+# All lines agree (the files are `nnUNetPlans.json` of the Decathlon's task 06, and of a set with 31 groups of lymph nodes; the tests of this series hold the rules against twelve configurations of five data sets). Look at the lymph nodes: 32 output maps take so much memory that the patch is cut and the batch loses one.
+#
+# And what would nnU-Net make of our phantom?
+
+# %%
+from unet_helpers import load_dataset
+
+train = load_dataset("phantom").train
+plan = plan_network(train.spacing[0], train.images.shape[1:3], num_classes=3, cases=len(train))
+print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
+
+# %% [markdown]
+# It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan costs more than fifty times one of ours. A GPU with 8 GB does that in passing; the two cores of a class do not, which is why this series does not follow the plan. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
 
 # %% [markdown]
 # ## When U-Net is not the right choice

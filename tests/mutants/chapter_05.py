@@ -1,17 +1,14 @@
 """Notebook 05."""
 
-import functools
 import math
 
 import numpy as np
 from scipy import ndimage
 
 from mutants import Exercise
-from unet_helpers import bootstrap_interval
 from unet_helpers.teaching.checks import evaluation as check
 
 NAN = float("nan")
-percentile_interval = functools.partial(bootstrap_interval, method="percentile")
 
 
 def ratio(part, whole, empty=NAN):
@@ -114,67 +111,6 @@ def iou_of_boxes(truth, prediction, empty):
         for where in ndimage.find_objects(mask.astype(int)):
             box[where] = 1
     return iou(*boxes, empty)
-
-
-def drawing(
-    draws=1000, ends=(0.025, 0.975), size=len, of=lambda groups: groups, average=np.mean, within=None, of_means=False,
-    quantile=np.quantile, replace=True, seed=1,
-):  # fmt: skip
-    """An interval by draws, right or wrong by its arguments."""
-
-    def interval(values, patients):
-        rng = np.random.default_rng(seed)
-        groups = [values[patients == patient] for patient in np.unique(patients)]
-        means = []
-        for _ in range(draws):
-            drawn = [of(groups)[i] for i in rng.choice(len(of(groups)), size(groups), replace)]
-            if within:
-                drawn = [within(rng, group) for group in drawn]
-            means.append(average([group.mean() for group in drawn] if of_means else np.concatenate(drawn)))
-        return quantile(means, ends)
-
-    return interval
-
-
-def by_sums(values, patients):
-    """Right: sums and sizes of all draws at once, as a list."""
-    _, group = np.unique(patients, return_inverse=True)
-    sums, sizes = np.bincount(group, weights=values), np.bincount(group)
-    drawn = np.random.default_rng(7).integers(len(sums), size=(3000, len(sums)))
-    return np.percentile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [2.5, 97.5]).tolist()
-
-
-def sorted_means(values, patients):
-    """Right: the 25th and the 975th of 1000 sorted means."""
-    names = sorted(set(patients.tolist()))
-    rng = np.random.default_rng(11)
-    means = sorted(
-        np.concatenate([values[patients == name] for name in rng.choice(names, len(names))]).mean() for _ in range(1000)
-    )
-    return means[24], means[974]
-
-
-def normal(values, patients):
-    means = np.array([values[patients == patient].mean() for patient in np.unique(patients)])
-    half = 1.96 * means.std(ddof=1) / np.sqrt(len(means))
-    return values.mean() - half, values.mean() + half
-
-
-def normal_of_draws(values, patients):
-    low, high = drawing(ends=(0.16, 0.84))(values, patients)
-    return values.mean() - 1.96 * (high - low) / 2, values.mean() + 1.96 * (high - low) / 2
-
-
-def of_equal_blocks(values, patients):
-    groups = values.reshape(len(np.unique(patients)), -1)
-    drawn = np.random.default_rng(0).integers(len(groups), size=(1000, len(groups)))
-    return np.quantile(groups[drawn].mean(axis=(1, 2)), [0.025, 0.975])
-
-
-def interval_in_place(values, patients):
-    answer = drawing()(values, patients)
-    values.sort()
-    return answer
 
 
 SITUATIONS = {
@@ -361,94 +297,6 @@ EXERCISES = [
             "one is missing": ({k: v for k, v in SITUATIONS.items() if k != "liver outline"}, "is missing"),
             "keys for values": ({v: k for k, v in SITUATIONS.items()}, "keep the keys"),
             "Dice everywhere": (dict.fromkeys(SITUATIONS, "Dice"), "only a distance says it"),
-        },
-    ),
-    Exercise(
-        "05.6",
-        check.interval,
-        right={
-            "the package's": percentile_interval,
-            "a loop of draws": drawing(),
-            "a loop with another seed": drawing(seed=2),
-            "all draws at once": by_sums,
-            "sorted means": sorted_means,
-        },
-        wrong={
-            "slices drawn": (lambda values, patients: percentile_interval(values), "all slices are independent"),
-            "the spread of the values": (lambda v, p: np.quantile(v, [0.025, 0.975]), "spread of the values"),
-            "the spread of the patients": (
-                lambda v, p: np.quantile([v[p == one].mean() for one in np.unique(p)], [0.025, 0.975]),
-                "Draw from all patients",
-            ),
-            "the mean alone": (lambda v, p: v.mean(), "two numbers"),
-            "the mean twice": (lambda v, p: (v.mean(), v.mean()), "with* replacement"),
-            "all means": (lambda v, p: [v[p == one].mean() for one in np.unique(p)], "two numbers"),
-            "a set of two": (lambda v, p: set(percentile_interval(v, p)), "two numbers"),
-            "high and low": (lambda v, p: percentile_interval(v, p)[::-1], "low is above high"),
-            "two texts": (lambda v, p: tuple(map(str, percentile_interval(v, p))), "a number was expected"),
-            "patients with more slices drawn more often": (
-                lambda v, p: drawing()(
-                    np.concatenate([v[p == x] for x in p]), np.repeat(np.arange(len(p)), [sum(p == x) for x in p])
-                ),
-                "percentile of the means",
-            ),
-            "without replacement": (drawing(replace=False), "with* replacement"),
-            "half of it": (drawing(ends=(0.25, 0.75)), "as many as there are"),
-            "90 %": (drawing(ends=(0.05, 0.95)), "5 % are left out at each end"),
-            "98 %": (drawing(ends=(0.01, 0.99)), "1 % is left out at each end"),
-            "from the lowest on": (drawing(ends=(0, 0.95)), "2.5th and the 97.5th"),
-            "smallest and largest": (drawing(ends=(0, 1)), "2.5th and the 97.5th"),
-            "quantiles of percentile": (drawing(quantile=np.percentile), "np.percentile from 0 to 100"),
-            "percentiles of quantile": (drawing(ends=(2.5, 97.5)), "your code raised ValueError"),
-            "20 draws": (drawing(draws=20), "1000 times or more"),
-            "50 draws": (drawing(draws=50), "1000 times or more"),
-            "one draw": (drawing(draws=1), "replacement"),
-            "8 patients a draw": (drawing(size=lambda groups: 8), "as many as there are"),
-            "12 patients a draw": (drawing(size=lambda groups: 12), "as many as there are"),
-            "three patients fewer a draw": (
-                drawing(size=lambda groups: len(groups) - 3),
-                "fewer patients drawn than there are",
-            ),
-            "one patient fewer a draw": (drawing(size=lambda groups: len(groups) - 1), "as many as there are"),
-            "one patient more a draw": (drawing(size=lambda groups: len(groups) + 1), "as many as there are"),
-            "5 % at one end": (drawing(ends=(0.025, 0.95)), "2.5th and the 97.5th"),
-            "1 % at one end": (drawing(ends=(0.01, 0.975)), "2.5th and the 97.5th"),
-            "four slices a patient": (drawing(within=lambda rng, group: group[:4]), "percentile of the means"),
-            "the second patient never drawn": (
-                drawing(of=lambda groups: groups[:1] + groups[2:]),
-                "Draw from all patients",
-            ),
-            "the last patient never drawn": (drawing(of=lambda groups: groups[:-1]), "Draw from all patients"),
-            "the first patient never drawn": (drawing(of=lambda groups: groups[1:]), "Draw from all patients"),
-            "one slice a patient": (
-                drawing(within=lambda rng, group: group[rng.integers(len(group), size=1)]),
-                "Take all slices of a drawn patient",
-            ),
-            "slices drawn again": (
-                drawing(within=lambda rng, group: group[rng.integers(len(group), size=len(group))]),
-                "Take all slices of a drawn patient",
-            ),
-            "the first slice of each": (drawing(within=lambda rng, group: group[:1]), "as many as there are"),
-            "mean of means": (drawing(of_means=True), "Average all values of a draw together"),
-            "medians": (drawing(draws=300, average=np.median), "percentile of the means"),
-            "sums": (drawing(average=np.sum), "percentile of the means"),
-            "normal, without draws": (normal, "percentiles of draws"),
-            "normal, of draws": (normal_of_draws, "percentile of the means"),
-            "Student's t": (lambda v, p: bootstrap_interval(v, p, method="t"), "A formula, as Student's t"),
-            "blocks of equal size": (of_equal_blocks, "your code raised ValueError"),
-            "always from 0 to 1": (lambda v, p: (0, 1), "percentile of the means"),
-            "the example": (lambda v, p: (0.47, 0.7), "percentile of the means"),
-            "nan": (lambda v, p: (NAN, NAN), "are no interval"),
-            "everything": (lambda v, p: (-math.inf, math.inf), "are no interval"),
-            "in place": (interval_in_place, "changes what it is given"),
-        },
-        survives={
-            "200 draws": (drawing(draws=200), "its ends mostly lie within what 1000 draws may be off by"),
-            "94 %": (drawing(ends=(0.03, 0.97)), "half a percent at each end moves it less than 1000 draws may"),
-            "500 draws": (
-                drawing(draws=500),
-                "its ends lie within what 1000 draws may be off by",
-            ),
         },
     ),
 ]

@@ -46,6 +46,27 @@ def gain_of_pairs(a, b):
     return (a[:count] - b[:count]).mean(axis=0)
 
 
+def halved(spacing, size):
+    long = [mm for mm, voxels in zip(spacing, size, strict=True) if voxels >= 8]
+    return [2 if voxels >= 8 and mm < 2 * min(long) else 1 for mm, voxels in zip(spacing, size, strict=True)]
+
+
+def halved_by_arrays(spacing, size):
+    spacing, long = np.asarray(spacing), np.asarray(size) >= 8
+    return 1 + (long & (spacing < 2 * spacing[long].min(initial=np.inf)))
+
+
+def halved_where(holds):
+    """A wrong rule: ``holds(mm, voxels, all mm, all voxels)`` for each axis."""
+    return lambda spacing, size: [
+        2 if holds(mm, voxels, spacing, size) else 1 for mm, voxels in zip(spacing, size, strict=True)
+    ]
+
+
+def finest(spacing, size, shortest=8):
+    return min((mm for mm, voxels in zip(spacing, size, strict=True) if voxels >= shortest), default=0)
+
+
 RIGHT = {"A": "budget", "B": "chance", "C": "chosen on test", "D": "fair"}
 WHY = {
     "A": "four times as long",
@@ -197,6 +218,66 @@ EXERCISES = [
             "the words alone": (list(RIGHT.values()), "keep the dictionary"),
             "a set": (set(RIGHT.values()), "keep the dictionary"),
             "letters for words": ({flaw: letter for letter, flaw in RIGHT.items()}, "keep the keys"),
+        },
+    ),
+    Exercise(
+        "08.5",
+        check.halved_axes,
+        {"a list": halved, "arrays": halved_by_arrays, "a tuple": lambda mm, size: tuple(halved(mm, size))},
+        {
+            "the finest of all axes": (
+                halved_where(lambda mm, n, spacing, size: n >= 8 and mm < 2 * min(spacing)),
+                "among the long axes only",
+            ),
+            "every long axis": (halved_where(lambda mm, n, spacing, size: n >= 8), "Thick slices wait"),
+            "short axes too": (
+                halved_where(lambda mm, n, spacing, size: mm < 2 * finest(spacing, size)),
+                "fewer than 8 voxels",
+            ),
+            "more than 8": (
+                halved_where(lambda mm, n, spacing, size: n > 8 and mm < 2 * finest(spacing, size, 9)),
+                "exactly 8 voxels",
+            ),
+            "up to twice": (
+                halved_where(lambda mm, n, spacing, size: n >= 8 and mm <= 2 * finest(spacing, size)),
+                "exactly twice waits",
+            ),
+            "at least 16": (
+                halved_where(lambda mm, n, spacing, size: n >= 16 and mm < 2 * finest(spacing, size, 16)),
+                "has 8 voxels",
+            ),
+            "at least 4": (
+                halved_where(lambda mm, n, spacing, size: n >= 4 and mm < 2 * finest(spacing, size, 4)),
+                "has 8 voxels",
+            ),
+            "the finest axis alone": (
+                halved_where(lambda mm, n, spacing, size: n >= 8 and mm <= finest(spacing, size)),
+                "less than twice the smallest",
+            ),
+            "within a factor of 1.5": (
+                halved_where(lambda mm, n, spacing, size: n >= 8 and mm < 1.5 * finest(spacing, size)),
+                "less than twice the smallest",
+            ),
+            "thick slices first": (
+                halved_where(lambda mm, n, spacing, size: n >= 8 and mm >= 2 * finest(spacing, size)),
+                "Fine pixels are halved first",
+            ),
+            "1 for halved": (lambda mm, size: [3 - two for two in halved(mm, size)], "other way around"),
+            "1 and 0": (lambda mm, size: [two - 1 for two in halved(mm, size)], "Give strides"),
+            "the new sizes": (
+                lambda mm, size: [n // two for n, two in zip(size, halved(mm, size), strict=True)],
+                "Give strides",
+            ),
+            "True and False": (lambda mm, size: [two == 2 for two in halved(mm, size)], "numbers were expected"),
+            "the axes that are halved": (
+                lambda mm, size: [axis for axis, two in enumerate(halved(mm, size)) if two == 2],
+                "one number for each axis",
+            ),
+            "no axis is long": (
+                lambda mm, size: halved(mm, size) if max(size) >= 8 else None,
+                "each way through the function",
+            ),
+            "always two": (lambda mm, size: [2] * len(mm), "long enough"),
         },
     ),
 ]

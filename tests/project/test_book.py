@@ -232,10 +232,12 @@ def test_a_value_and_its_interval_become_one_row(tmp_path):
 def test_minutes_come_from_the_first_box_of_a_notebook(tmp_path):
     write_notebook(tmp_path / "01_a.ipynb", [markdown("**Minutes:** 40 to read, 2 to run on two cores")])
     write_notebook(tmp_path / "02_b.ipynb", [markdown("**Minutes** about 75 to read, with six exercises; 1 to run.")])
+    write_notebook(tmp_path / "02b_b.ipynb", [markdown("**Minutes:** 20 to read, 1 to run")])
     write_notebook(tmp_path / "03_c.ipynb", [markdown("It takes a while.")])
     assert series_book.lesson_minutes(tmp_path) == {
         "nb01": {"read": 40, "run": 2, "plan": 60},
         "nb02": {"read": 75, "run": 1, "plan": 115},
+        "nb02b": {"read": 20, "run": 1, "plan": 30},
     }
 
 

@@ -111,7 +111,7 @@ def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
     assert browser.wait_for(RUNS)
     assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js"}
     assert browser.value("document.querySelector('.live figure').offsetHeight") == 0
-    assert check_book.browser_page_problems(browser, folder / "page.html") == []
+    assert [*check_book.live_problems(browser), *check_book.event_problems(browser.events)] == []
 
 
 def test_the_reader_sees_what_the_network_of_the_package_predicts(page):
@@ -218,8 +218,7 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
     else:
         assert browser.wait_for("Boolean(document.querySelector('.live-failed'))")
         assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
-        found = check_book.browser_page_problems(browser, tmp_path / "site" / "page.html")
-        assert "the network does not run in the page" in found
+        assert list(check_book.live_problems(browser)) == ["the network does not run in the page"]
 
 
 def test_a_server_shows_the_same(page, folder):

@@ -95,7 +95,8 @@ def test_code_cells_are_short(source):
 @notebooks
 def test_opens_with_title_question_and_box(source):
     cells = load(source).cells
-    assert re.match(r"# \d\d ", cells[0].source)
+    number = source.stem.split("_")[0]
+    assert re.match(f"# {number} ", cells[0].source)
     opening = "\n".join(cell.source for cell in cells[:4])
     assert "?" in opening
     assert '<div class="alert alert-info">' in opening

@@ -10,6 +10,7 @@
 ``blocks``          what they share
 ``inputs``          what they ask of images, and say of sides and NaN
 ``costs``           what each costs: parameters, multiplications, equal widths
+``nnunet_rules``    what nnU-Net derives from the data: patch, batch, strides, channels
 """
 
 from .attention_unet import AttentionUNet
@@ -17,6 +18,7 @@ from .costs import NETWORKS, build_network, count_multiply_adds, count_of_layer,
 from .deeplab import DeepLabV3Plus
 from .encoder_unet import encoder_unet
 from .fcn import FCN
+from .nnunet_rules import Plan, plan_network, target_spacing
 from .segnet import SegNet
 from .unet import UNet, valid_output_size
 from .unet3d import UNet3D
@@ -26,6 +28,7 @@ __all__ = [
     "NETWORKS",
     "AttentionUNet",
     "DeepLabV3Plus",
+    "Plan",
     "SegNet",
     "UNet",
     "UNet3D",
@@ -34,6 +37,8 @@ __all__ = [
     "count_of_layer",
     "count_parameters",
     "encoder_unet",
+    "plan_network",
+    "target_spacing",
     "valid_output_size",
     "width_for",
 ]

@@ -104,7 +104,7 @@ DISTANCES = ("hd", "hd95", "asd")
 
 def fill_model_card(evaluation, words, metrics=("dice", "iou", "hd95"), method=None):
     """A model card (Mitchell et al. 2019) whose numbers come from an evaluation, and whose words from a person.
-    Used in 05.
+    Used in 05b.
 
     Parameters
     ----------

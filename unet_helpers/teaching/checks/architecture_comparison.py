@@ -170,3 +170,59 @@ def spot_the_flaw(answer):
     }
     match_answers(answer, right, why, todo=f"replace each ... by one of {', '.join(map(repr, right.values()))}.")
     return "The only fair one is the one without a winner."
+
+
+def _halved(spacing, size, shortest=8, factor=2.0):
+    long = size >= shortest
+    return np.where(long & (spacing < factor * spacing[long].min(initial=np.inf)), 2, 1)
+
+
+def _wrong_axes(spacing, size):
+    long, right = size >= 8, _halved(spacing, size)
+    return {
+        "Look for the smallest spacing among the long axes only; a short one must not hold the others back.": np.where(
+            long & (spacing < 2 * spacing.min()), 2, 1
+        ),
+        "Thick slices wait: compare the spacing of each axis with the smallest one.": np.where(long, 2, 1),
+        "An axis of fewer than 8 voxels is not halved, whatever its spacing.": np.where(
+            spacing < 2 * spacing[long].min(initial=np.inf), 2, 1
+        ),
+        "An axis of exactly 8 voxels is halved; four are left.": _halved(spacing, size, shortest=9),
+        "Less than twice the smallest spacing: an axis of exactly twice waits.": _halved(spacing, size, factor=2.0001),
+        "The shortest axis that is halved has 8 voxels.": [
+            _halved(spacing, size, shortest=shortest) for shortest in (4, 5, 16)
+        ],
+        "The spacing has to be less than twice the smallest.": [
+            _halved(spacing, size, factor=factor) for factor in (1.0001, 1.5, 3)
+        ],
+        "It is the other way around: 2 where the axis is halved, 1 where it stays.": 3 - right,
+        "Fine pixels are halved first, and thick slices wait.": np.where(
+            long & (spacing >= 2 * spacing[long].min(initial=np.inf)), 2, 1
+        ),
+        "Give strides: 2 where the axis is halved, 1 where it stays.": [right - 1, size // right],
+    }
+
+
+@exercise
+def halved_axes(function):
+    """A function of (spacing, size) that gives a 2 for each axis that is halved, and a 1 for the others."""
+    stages = (
+        ((5.0, 0.8, 0.9), (60, 512, 384)),
+        ((1.0, 1.0, 3.0), (40, 30, 64)),
+        ((1.0, 2.0), (64, 64)),
+        ((0.5, 2.0, 3.0), (7, 64, 48)),
+        ((1.0, 1.5), (8, 15)),
+        ((1.2, 1.0, 1.1), (9, 7, 8)),
+        ((2.0, 2.0, 2.0), (7, 5, 6)),
+        ((3.0, 1.9, 1.0), (128, 128, 4)),
+        ((1.0, 1.7), (32, 32)),
+    )
+    compare(
+        function,
+        _halved,
+        {f"for spacing {mm} and size {voxels}": (np.array(mm), np.array(voxels)) for mm, voxels in stages},
+        _wrong_axes,
+        "An axis is halved if it is long enough, and no coarser than twice the finest of the long ones.",
+        "give one number for each axis",
+    )
+    return "Applied again and again, this rule decides how deep an nnU-Net is."

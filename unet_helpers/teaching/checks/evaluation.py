@@ -1,13 +1,11 @@
 """Self-checks of notebook 05, evaluation."""
 
-import functools
 import math
 
 import numpy as np
 
-from ...evaluation.intervals import bootstrap_interval
 from ._numbers import compare
-from ._verdict import Wrong, call, exercise, match_answers, number
+from ._verdict import Wrong, exercise, match_answers
 
 
 def _wrong_dice(tp, fp, fn):
@@ -170,110 +168,6 @@ def iou_with_policy(function):
     cases = {"for two equal masks": (other, other, 0.5)} | empty_pairs
     compare(function, _iou, cases, lambda *masks: {}, "Return what the caller chose.")
     return "A missed object and a false positive cost 0 under every policy; only the empty pair is a matter of choice."
-
-
-#: what exercise 05.6 asks for, though the package gives Student's t unless told
-_percentile_interval = functools.partial(bootstrap_interval, method="percentile")
-
-
-def _studies():
-    """Small studies on which wrong intervals differ: what it is, values, patients, right interval."""
-    rng = np.random.default_rng(5)
-    twelve = np.repeat(rng.uniform(0.3, 0.95, 12), 20) + rng.normal(0, 0.01, 240)
-    sizes = np.array([30, 3, 20, 1, 4, 2, 9, 2])  # slices of a patient; those with many have high values
-    turn = np.argsort(np.concatenate([np.arange(size) for size in sizes]), kind="stable")
-    uneven = np.repeat([0.9, 0.4, 0.8, 0.3, 0.5, 0.1, 0.7, 0.2], sizes)[turn] + rng.normal(0, 0.02, sizes.sum())
-    skewed = np.repeat([0.6, 0.05, 0.03, 0.1, 0.07, 0.04, 0.02, 0.9], 3) + np.tile([-0.02, 0, 0.02], 8)
-    alike = np.repeat(rng.uniform(0.45, 0.55, 16), 4) + np.tile([-0.4, -0.1, 0.2, 0.3], 16)
-    studies = {
-        "12 patients with 20 similar slices each": (twelve, np.repeat([f"P{k:02d}" for k in range(12)], 20)),
-        "8 patients with 1 to 30 slices": (uneven, np.repeat([3, 7, 10, 12, 15, 20, 22, 41], sizes)[turn]),
-        "8 patients, two far better than the others": (skewed, np.repeat([f"P{k}" for k in range(2, 10)], 3)),
-        "16 similar patients with 4 different slices each": (alike, np.repeat(np.arange(16), 4)),
-        "4 patients, one of them with 0.8 and the others with 0.2": (
-            np.array([0.2, 0.8, 0.2, 0.2, 0.2, 0.8, 0.2, 0.2]),
-            np.array([1, 2, 3, 4, 1, 2, 3, 4]),
-        ),
-    }
-    return [(what, *study, _percentile_interval(*study, repeats=20_000)) for what, study in studies.items()]
-
-
-@exercise
-def interval(function):
-    """A function of (values, patients) that gives a 95 % interval of the mean, patients drawn with replacement."""
-    studies = _studies()
-    found = np.array([_two_numbers(call(function, values, patients)) for _, values, patients, _ in studies])
-    right = np.array([ends for *_, ends in studies])
-    # in standard errors of each study's mean, outward: 1000 draws leave an end uncertain by a tenth of one; in the last
-    # study all draws have one of five means, and its ends are exact
-    off = (found - right) / np.ptp(right, axis=1, keepdims=True) * [-4, 4]
-    too_much = np.abs(off) > np.array([[0.7], [0.7], [0.7], [0.7], [0.05]])
-    if too_much.any() or np.abs(off[:-1].mean(axis=0)).max() > 0.25 or abs(off[:-1].mean()) > 0.18:
-        k = np.abs(off).max(axis=1).argmax()
-        (low, high), (left, wide) = right[k], found[k]
-        raise Wrong(
-            f"on {studies[k][0]} your interval is {wide - left:.3f} wide, from {left:.3f} to {wide:.3f}; about "
-            f"{low:.3f} to {high:.3f} was expected. {_what_is_wrong(studies[:-1], found[:-1], off[:-1])}"
-        )
-    _, values, patients, _ = studies[0]
-    (low, high), (left, wide) = _percentile_interval(values, patients), _percentile_interval(values)
-    return f"About {(high - low) / (wide - left):.0f} times as wide as if the slices were drawn."
-
-
-def _two_numbers(given):
-    if np.shape(given) != (2,):
-        raise Wrong("it must return two numbers, low and high.")
-    low, high = map(number, given)
-    if not math.isfinite(high - low):
-        raise Wrong(f"{low} and {high} are no interval; check what is averaged.")
-    if low > high:
-        raise Wrong("low is above high; return (low, high).")
-    return low, high
-
-
-#: wrong intervals, by what is to be done in their place
-_WRONG_INTERVALS = {
-    "So wide it is if all slices are independent. Draw patients, each with all its slices.": (
-        lambda values, patients: _percentile_interval(values)
-    ),
-    "That is the spread of the values. The interval is about their mean, so average each draw.": (
-        lambda values, patients: np.quantile(values, [0.025, 0.975])
-    ),
-    "Average all values of a draw together, not the means of its patients: who has more slices counts more.": (
-        lambda values, patients: _percentile_interval(
-            [values[patients == patient].mean() for patient in np.unique(patients)]
-        )
-    ),
-    "So it is if 5 % are left out at each end (leave out 2.5 %), or more patients drawn than there are.": (
-        lambda values, patients: _percentile_interval(values, patients, level=0.9)
-    ),
-    "So it is if 1 % is left out at each end (leave out 2.5 %), or fewer patients drawn than there are.": (
-        lambda values, patients: _percentile_interval(values, patients, level=0.98)
-    ),
-    "A formula, as Student's t, puts both ends equally far from the mean; percentiles of draws are asked for.": (
-        lambda values, patients: bootstrap_interval(values, patients, method="t")
-    ),
-}
-
-
-def _what_is_wrong(studies, found, off):
-    """What to say of intervals of the studies that are ``off``."""
-    right = np.array([ends for *_, ends in studies])
-    unit = np.ptp(right, axis=1, keepdims=True) / 4
-    for hint, program in _WRONG_INTERVALS.items():
-        beside = (found - [program(values, patients) for _, values, patients, _ in studies]) / unit
-        if np.abs(beside).max() < 0.5 and np.abs(beside.mean(axis=0)).max() < 0.2:
-            return hint
-    if (found[:, 1] < right[:, 0]).all():
-        return "Both ends lie too low: np.quantile counts from 0 to 1, np.percentile from 0 to 100."
-    if (np.ptp(found, axis=1) < unit[:, 0]).all():
-        return "Much too narrow: draw *with* replacement, or every draw holds the same patients."
-    if np.abs(off[[0, 2]]).max() < 0.7 and off[-1].min() > 2:  # only where the slices of a patient differ
-        return "Take all slices of a drawn patient; nothing is drawn among them."
-    return (
-        "Draw from all patients, as many as there are, 1000 times or more; the ends are the 2.5th and the 97.5th "
-        "percentile of the means."
-    )
 
 
 #: the answers to choose from

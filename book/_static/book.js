@@ -1,0 +1,48 @@
+/* What the pages cannot say themselves: names of sliders and of the pictures that they change; folds on paper. */
+(() => {
+  const outputOf = (element) => element.closest(".cell_output, .output") ?? document.body;
+
+  /* The widget manager draws a slider with a label beside it, and connects the two for the eye only. */
+  function name(root) {
+    for (const handle of root.querySelectorAll('[role="slider"]:not([aria-label])')) {
+      const row = handle.closest(".widget-hslider, .widget-slider, .jupyter-widgets");
+      const label = row?.querySelector(".widget-label")?.textContent.trim();
+      handle.setAttribute("aria-label", label || "choose what the picture shows");
+      const shown = row?.querySelector(".widget-readout");
+      if (shown) {
+        const say = () => handle.setAttribute("aria-valuetext", shown.textContent.trim());
+        new MutationObserver(say).observe(shown, { childList: true, characterData: true, subtree: true });
+        say();
+      }
+    }
+    for (const image of root.querySelectorAll("img.widget-image:not([alt])")) {
+      const described = outputOf(image).closest(".cell, figure")?.querySelector("figcaption, img[alt]");
+      const text = described?.getAttribute?.("alt") || described?.textContent.trim();
+      image.setAttribute("alt", text || "The picture that the slider changes.");
+    }
+  }
+
+  const watch = new MutationObserver(() => name(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    if (document.querySelector('script[type="application/vnd.jupyter.widget-view+json"]')) {
+      watch.observe(document.querySelector("article") ?? document.body, { childList: true, subtree: true });
+    }
+    name(document);
+  });
+
+  /* Its icons have become pictures with titles by then; the name of a button has to hold what it shows. */
+  window.addEventListener("load", () => {
+    for (const button of document.querySelectorAll(".theme-switch-button[aria-label]")) {
+      button.setAttribute("aria-label", `Color mode: ${button.textContent.trim().replace(/\s+/g, " ")}`);
+    }
+  });
+
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of closed) fold.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const fold of closed) fold.open = false;
+  });
+})();
