@@ -271,7 +271,7 @@ parts |= {"resolution": np.nansum(weight * (bins.accuracy - share) ** 2), "uncer
 # %% [markdown]
 # ## What the loss does to it
 #
-# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained our U-Net with each, from several seeds, all for as many epochs as the network above and on crops drawn alike. They differ only in the loss. (The network above differs from all of them in one more thing: what its crops hold beyond the border of a slice was filled with air, theirs with 0, as its recipe had it when the benchmark was run. So compare the recorded networks with one another, and with the network above only roughly.)
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained our U-Net with each, from several seeds, all for as many epochs as the network above and on crops drawn alike. They differ only in the loss. (The network above differs from all of them in one more thing: what its crops and turned images hold beyond the border of a slice was filled with air, theirs with 0, as its recipe had it when the benchmark was run. So compare the recorded networks with one another, and with the network above only roughly.)
 
 # %%
 import json
@@ -466,6 +466,7 @@ def switch_on(layer):
     return AlwaysOn.from_config(layer.get_config() | {"seed": dropouts.index(layer.name)})
 
 
+# %%
 restless = keras.models.clone_model(model, clone_function=switch_on)
 first, second = (np.asarray(restless(more.images[:16])) for _ in range(2))
 print("two answers alike:", np.allclose(first, second, atol=0.01))
@@ -475,22 +476,27 @@ print("the network as it was:", np.allclose(predict_probabilities(model, more.im
 assert not np.allclose(first, second, atol=0.01)
 
 # %% [markdown]
-# The copy answers differently each time, and the network itself is as it was. `predict_with_dropout` does the same, for any kind of dropout layer and as many times as you ask. With the same seeds, its first sample is that of a fresh copy of ours:
+# The copy answers differently each time, and the network itself is as it was. `predict_with_dropout` does the same, for any kind of dropout layer and as many times as you ask. We ask for the flips as well:
 
 # %%
 from unet_helpers.evaluation import predict_with_dropout, predict_with_flips
 
 dropped = predict_with_dropout(model, more.images, samples=10)
 flipped = predict_with_flips(model, more.images)
-fresh = keras.models.clone_model(model, clone_function=switch_on)
-print("the same sample:", np.allclose(predict_probabilities(fresh, more.images), dropped[0], atol=1e-3))
 dropped.shape, flipped.shape
+
+# %% [markdown]
+# The first axis of both arrays is the samples; then come slices, rows, columns and classes. Does the helper really do the same as our copy? With the same seeds, the first sample must be that of a fresh copy of ours:
+
+# %%
+fresh = keras.models.clone_model(model, clone_function=switch_on)
+np.allclose(predict_probabilities(fresh, more.images), dropped[0], atol=1e-3)
 
 # %% tags=["remove-cell"]
 assert np.array_equal(predict_probabilities(model, more.images), probabilities)
 
 # %% [markdown]
-# The first axis is the samples, then come slices, rows, columns and classes. Before you trust several answers, look at how good each is:
+# It does. Before you trust several answers, look at how good each is:
 
 # %% nbval_tolerance=0.01
 from unet_helpers import dice
@@ -565,7 +571,7 @@ show_uncertainty([row_of(k, maps) for k in (partly, missed)], crop=64, panel=1.7
 assert dropped[:, missed, nodule[missed], 2].max() < 0.1
 
 # %% [markdown]
-# In the lower row nothing glows inside the missed nodule, in none of the four maps. It was not only the single prediction that saw no nodule here: none of the ten dropout samples gives any of its pixels a probability of even 0.05. They agree, and are wrong together. What glows is a spot where the vessels enter the lung, above all in the flips: in the mirror image the network takes it for lung. The outline of the lung, where a pixel may belong to either side, is marked in the first two maps, and in the mutual information only in traces.
+# In the lower row nothing glows inside the missed nodule in any of the four maps. It was not only the single prediction that saw no nodule here: none of the ten dropout samples gives any of its pixels a probability of even 0.05. They agree, and are wrong together. What glows is a spot where the vessels enter the lung, above all in the flips: in the mirror image the network takes it for lung. The outline of the lung, where a pixel may belong to either side, is marked in the first two maps, and in the mutual information only in traces.
 #
 # And the ensemble of five networks of the benchmark, on two slices chosen by the same rule among its patients:
 
@@ -637,6 +643,7 @@ def ask(predict):
     return [np.concatenate(parts, axis=-3) for parts in zip(*answers)]
 
 
+# %%
 chances = predict_probabilities(model, many.images)
 sampled = {"dropout": ask(lambda part: predict_with_dropout(model, part, samples=6))}
 sampled["flips"] = ask(lambda part: predict_with_flips(model, part, ((), (2,))))
@@ -835,7 +842,7 @@ assert (area[~has_nodule] > 0).sum() > 8
 # The two panels tell two stories.
 #
 # - **Every patient has a nodule.** No score of doubt is shown to beat the predicted size. *Smallest first* and the three scores of doubt lie on one another, close to the best order: the differences are 0.00, and their intervals reach 0.03 to either side at most. All four beat a random order, as the scores of doubt do in the benchmark. That small nodules are drawn badly can be read off the mask.
-# - **Half of the patients are healthy.** Now the size fails. It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three doubts lie below that of the size, with intervals of the difference below 0. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
+# - **Half of the patients are healthy.** Now the size fails: *smallest first* is no longer shown to beat even a random order. It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three doubts lie below that of the size, with intervals of the difference below 0. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
 # - **Who passes?** In 11 of 24 healthy patients the network marks a nodule. By the softmax eleven healthy patients pass, none of them called ill, and no wholly missed nodule does. Refer the largest areas first, and all three patients pass whose nodules were wholly missed: where nothing is marked, the area is 0.
 #
 # So whether doubt is worth its price depends on who comes. Which of the doubts is best, one network does not tell: with the one trained before this one, on crops filled with 0, the flips had the lowest curve on the right, and the softmax let two wholly missed nodules pass. (And the mixture is of our making, and we looked at all orders on the same patients: choose yours on validation patients.)
@@ -880,7 +887,7 @@ covered.describe(percentiles=[0.05, 0.95]).loc[["mean", "5%", "95%"]].T.round(2)
 #
 # - **It is an average**, over patients and over the choice of the calibration patients. A single choice of 24 covered anything from 0.79 to all of the others (5 % and 95 % in the table).
 # - **It is made to the mixture.** The healthy patients are nearly always within the margin, and of those with a nodule only about 0.85 are, though they are the ones for whom you ask. With fewer healthy patients, or another scanner, it need not hold at all: new patients must be of the same kind as the calibration patients. (Slices of one patient resemble each other, so calibrate on patients, not on slices.)
-# - **Right is not useful.** The margin is three quarters of the mean area. The interval is honest, and it is wide because the estimate is poor.
+# - **Right is not useful.** The margin is three quarters of the mean area of those with a nodule. The interval is honest, and it is wide because the estimate is poor.
 #
 # With seven calibration patients, as many as our validation split has, 0.9 · 8 = 7.2 asks for the eighth of seven errors: no finite margin keeps the promise. It takes nine patients at least.
 
