@@ -185,9 +185,15 @@ print(recipe)
 #
 # *Base filters* is the number of channels on the top level of the U-Net. *One map* is true if there is a single foreground class: one sigmoid then takes the place of the softmax. *All orientations* (pictures are flipped and turned) and *soft readers* (the network learns how many readers marked a pixel) are for pictures around a finding that several readers outlined. *Members* is the number of networks whose probabilities are averaged. *Precision* is the type of number in which they compute ([notebook 04](04_gpu_training.ipynb)).
 #
-# All other words of the recipe are those of notebook 04, and so is what `train_recipe` does with them. For this folder it comes down to these lines; the first sets the seed:
+# All other words of the recipe are those of notebook 04, and so is what `train_recipe` does with them. For this folder it comes down to these lines, with the same weights at the end:
 #
 # ```python
+# import keras
+#
+# from unet_helpers import UNet, start_at_class_shares, train
+# from unet_helpers.data import make_augmenter
+# from unet_helpers.training import DiceCrossEntropy
+#
 # keras.utils.set_random_seed(0)
 # model = UNet(data.train.images.shape[1:], data.num_classes, base_filters=8)
 # start_at_class_shares(model, data.train.masks)
