@@ -390,7 +390,6 @@ def slider_problems(browser):
     yield "moving the slider does not change the picture"
 
 
-<<<<<<< HEAD
 #: axe-core, the rules by which a page is held to WCAG 2.2 A and AA and to good practice
 AXE = build_book.ROOT / "tests" / "vendor" / "axe.min.js"
 AXE_RUN = """axe.run(document, {
@@ -414,7 +413,8 @@ def accessibility_problems(browser, dark):
     if (wide := browser.value(TOO_WIDE)) > 0:
         yield f"the page is {wide} pixels wider than the screen"
     yield from browser.value(AXE_RUN)
-=======
+
+
 def live_problems(browser):
     """The live piece of the start page comes into sight; it must compute a picture."""
     live = "document.querySelector('.live')"
@@ -424,7 +424,6 @@ def live_problems(browser):
         browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
         if not browser.value(computed):
             yield "the network does not run in the page"
->>>>>>> live
 
 
 def browser_page_problems(browser, path):
@@ -440,12 +439,9 @@ def browser_page_problems(browser, path):
     if not browser.wait_for(f"({WIDGETS_MISSING}) === 0", seconds=10):
         found.append("a widget is not drawn")
     found += slider_problems(browser)
-<<<<<<< HEAD
     browser.value(LOAD_ALL_IMAGES)
     browser.wait_for(IMAGES_ARE_THERE, seconds=10)
-=======
     found += live_problems(browser)
->>>>>>> live
     found += [f"image not shown: {shortened(name)}" for name in browser.value(IMAGES_BROKEN)]
     found += event_problems(browser.events)
     for dark in (False, True):
