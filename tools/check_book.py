@@ -390,17 +390,6 @@ def slider_problems(browser):
     yield "moving the slider does not change the picture"
 
 
-def live_problems(browser):
-    """The live piece of the start page comes into sight; it must compute a picture."""
-    live = "document.querySelector('.live')"
-    if browser.value(f"Boolean({live})"):
-        browser.value(f"{live}.scrollIntoView()")
-        computed = f"Boolean({live}.dataset.pictures)"
-        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
-        if not browser.value(computed):
-            yield "the network does not run in the page"
-
-
 #: axe-core, the rules by which a page is held to WCAG 2.2 A and AA and to good practice
 AXE = build_book.ROOT / "tests" / "vendor" / "axe.min.js"
 AXE_RUN = """axe.run(document, {
@@ -426,6 +415,17 @@ def accessibility_problems(browser, dark):
     yield from browser.value(AXE_RUN)
 
 
+def live_problems(browser):
+    """The live piece of the start page comes into sight; it must compute a picture."""
+    live = "document.querySelector('.live')"
+    if browser.value(f"Boolean({live})"):
+        browser.value(f"{live}.scrollIntoView()")
+        computed = f"Boolean({live}.dataset.pictures)"
+        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
+        if not browser.value(computed):
+            yield "the network does not run in the page"
+
+
 def browser_page_problems(browser, path):
     browser.open(path)
     found = []
@@ -439,9 +439,9 @@ def browser_page_problems(browser, path):
     if not browser.wait_for(f"({WIDGETS_MISSING}) === 0", seconds=10):
         found.append("a widget is not drawn")
     found += slider_problems(browser)
-    found += live_problems(browser)
     browser.value(LOAD_ALL_IMAGES)
     browser.wait_for(IMAGES_ARE_THERE, seconds=10)
+    found += live_problems(browser)
     found += [f"image not shown: {shortened(name)}" for name in browser.value(IMAGES_BROKEN)]
     found += event_problems(browser.events)
     for dark in (False, True):

@@ -241,7 +241,7 @@ explore(frames, [f"ground truth, and after {step + 1} steps" for step in steps],
 # | lungs appear, shifted or mirrored | image and mask were augmented differently, or do not belong together | draw the mask over the image, [notebook 01](01_data_pairing.ipynb) |
 # | training output right, prediction black | batch normalization has not seen enough steps; display scaling | train 100 steps; show with `vmax=2` |
 #
-# [Notebook 06](06_failure_analysis.ipynb) has the whole tree of questions for an all-black mask.
+# [Notebook 06b](06b_black_masks.ipynb) has the whole tree of questions for an all-black mask.
 
 # %% [markdown]
 # ### Exercise 04.2: a loss below zero
