@@ -44,13 +44,14 @@ plotting.show_images([close_up(place) for place in places.values()], list(places
 #
 # - say what a single slice cannot tell, and show it in three planes with the right spacing,
 # - measure a volume in ml, and say how far to trust it (Bland–Altman),
+# - turn voxels into mm by an affine, find a wrong flip, and resample scans to one spacing,
 # - cut patches from a volume, train a 3D U-Net on them, and predict a whole volume without seams,
-# - work out what a 3D network costs in memory, and fit its pooling to the slice distance,
+# - work out what a 3D network costs in memory, and fit its pooling and kernels to the slice distance,
 # - decide between 2D, 2.5D and 3D by a fair comparison.
 #
 # **You need before:** the U-Net ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
 #
-# **Minutes:** 60 to read, with three exercises, 2 to run on two cores.
+# **Minutes:** 75 to read, with four exercises, 2 to run on two cores.
 #
 # **The misconceptions it removes:** "The mean Dice of the slices is the Dice of the patient", and "3D is always better than 2D".
 #
@@ -176,7 +177,7 @@ of_slices = np.nanmean([dice(t, p) for t, p in zip(ball, shorter)])
 print(f"{len(inner) + 2} slices: mean of slices {of_slices:.2f}, whole ball {dice(ball, shorter):.2f}")
 
 # %% [markdown]
-# The whole ball loses a seventh, because its end slices are small. The mean of slices loses half, because two of four slices count 0. With thinner slices the mean would be different, although the ball and the missing millimeters were the same. A mean over slices says how good a *slice* is, and how a patient is sliced is a choice made at the scanner. So count over all voxels, and report one Dice per patient.
+# The whole ball loses a seventh, because its end slices are small. The mean of slices loses half, because two of four slices count 0; with thinner slices it would differ, although the same millimeters were missing. How a patient is sliced is chosen at the scanner. So count over all voxels, and report one Dice per patient.
 
 # %% [markdown]
 # ## Volume in ml
@@ -266,6 +267,119 @@ for wrong in (-0.35, 0.35):
 # A third of a millimeter changes the volume by about a quarter, because the volume goes with the *third* power of the radius. A ball of 2 liters, as large as a lung, would change by little more than one percent.
 
 # %% [markdown]
+# ## Where is a voxel?
+#
+# Three lengths do not tell where a voxel lies in the patient, or which way the axes run. For that a file has an **affine**: a 4×4 matrix that turns (slice, row, column, 1) into (x, y, z, 1) in mm. Each of its first three columns is one step along an axis; the last column is the place of voxel (0, 0, 0). In NIfTI, x grows to the patient's right, y to the front, and z to the head: **RAS**. In DICOM and ITK, x grows to the left and y to the back: **LPS**. Our slices run from head to feet, the rows from front to back, and the columns to the patient's left. In RAS all three steps are therefore negative:
+
+# %%
+down, back, left = patient.spacing
+affine = np.array([[0, 0, -left, 188], [0, -back, 0, 188], [-down, 0, 0, 88], [0, 0, 0, 1]])
+place = affine @ [*nodule.center, 1]
+print("x, y, z:", place[:3].round(1), "mm")
+
+# %% [markdown]
+# The 1 at the end brings in the last column. The nodule lies 53 mm to the left of the middle, because x is negative. The columns of the matrix have the spacing as their lengths, and the inverse leads from mm back to voxels. [nibabel](https://nipy.org/nibabel/coordinate_systems.html), which reads NIfTI, names the directions, and turns an array to RAS:
+
+# %%
+import nibabel
+
+image = nibabel.Nifti1Image(patient.volume, affine)
+for one in (image, nibabel.as_closest_canonical(image)):
+    voxel = np.linalg.inv(one.affine) @ place
+    print("".join(nibabel.aff2axcodes(one.affine)), one.shape, "nodule at", voxel[:3].round(1))
+
+# %% [markdown]
+# The same place in the patient now has other indices in another array. (*IPL* says where the axes lead: inferior, posterior, left.) So compare affines, not only shapes, before you lay a mask over a scan, and save a mask with the affine of its scan.
+
+# %% [markdown]
+# ### Exercise 10.2: the same place in another scan
+#
+# Two scans of one patient have the affines `affine` and `other`, both to the same mm. Write `same_place(affine, other, voxel)`: the (slice, row, column) in the second scan of what lies at `voxel` in the first, with its decimals.
+#
+# <details><summary>Hint 1</summary>
+#
+# What do the two scans have in common: voxels, or mm?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go from the voxel to mm with the first affine, then from mm to the voxel of the second scan. The way back from mm is `np.linalg.inv`.
+#
+# <details><summary>Hint 3</summary>
+#
+# The first step is `affine @ [*voxel, 1]`. Multiply the result by the inverse of `other`, on the left, and leave the 1 out.
+#
+# </details>
+# </details>
+# </details>
+
+
+# %%
+def same_place(affine, other, voxel):
+    return ...
+
+
+check.same_place(same_place)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def same_place(affine, other, voxel):
+    return (np.linalg.inv(other) @ affine @ [*voxel, 1])[:3]
+
+
+check.same_place(same_place)
+
+# %% [markdown]
+# ### A wrong flip
+#
+# Suppose a program ignores the affine and returns the mask with one axis reversed. What do our measures say?
+
+# %%
+rows = {}
+for name, axis in {"none": (), "slices": 0, "rows": 1, "columns": 2}.items():
+    flipped = np.flip(patient.masks, axis)
+    scores = [dice(patient.masks > 0, flipped > 0), dice(patient.masks == 2, flipped == 2)]
+    rows[name] = [volume_ml(flipped > 0, patient.spacing), *scores, patient.volume[flipped > 0].mean()]
+flips = pd.DataFrame(rows, ["lung (ml)", "lung Dice", "nodule Dice", "HU under mask"]).T.rename_axis("flipped")
+flips.round({"lung (ml)": 0, "lung Dice": 2, "nodule Dice": 2, "HU under mask": 0})
+
+# %% tags=["remove-cell"]
+assert flips["HU under mask"].idxmin() == "none"
+assert np.ptp(flips["lung (ml)"]) < 1e-6
+
+# %% [markdown]
+# The ml do not change at all. With left and right exchanged, the lung Dice looks like that of a mediocre network, while the nodules lie in the wrong lung. The scan gives it away: lung is dark, so the mean HU under the mask is lowest where the mask belongs. A second `np.flip` undoes the first.
+#
+# If image *and* mask are flipped, all numbers are those of the first row, and only the report names the wrong side. Then only the affine tells, or the anatomy: the heart points to the left, the liver lies under the right lung. So never flip an array without its affine; nibabel changes both.
+
+# %% [markdown]
+# ### One spacing for all
+#
+# A network counts voxels: a nodule of 12 mm is twelve slices high in one scan and three in the next. So volumes are first *resampled* to one spacing, the image by linear interpolation and the mask by its nearest neighbor. nnU-Net takes the median spacing of the training patients {cite:p}`isensee2021nnunet`; here it is 2 mm along each axis:
+
+# %%
+factors = np.array(patient.spacing) / 2
+options = {"mode": "nearest", "grid_mode": True}
+finer = ndimage.zoom(patient.volume, factors, order=1, **options)
+finer_masks = ndimage.zoom(patient.masks, factors, order=0, **options)
+spacing = np.array(patient.spacing) * patient.volume.shape / finer.shape
+print(finer.shape, spacing.round(3), "mm")
+
+# %% [markdown]
+# The number of voxels has to be whole, so the spacing is not exactly 2 mm: compute it. (`grid_mode` keeps the outer faces of the volume where they are. Without it `zoom` keeps the *centers* of the corner voxels, and the scale is a little different.) Volumes in ml must survive:
+
+# %% nbval_tolerance=0.01
+grids = {"before": (patient.masks, patient.spacing), "after": (finer_masks, spacing)}
+grids["after, with the old spacing"] = finer_masks, patient.spacing
+ml = {name: [volume_ml(mask > 0, mm), volume_ml(mask == 2, mm)] for name, (mask, mm) in grids.items()}
+pd.DataFrame(ml, ["lung (ml)", "nodules (ml)"]).T.round(1)
+
+# %% tags=["remove-cell"]
+assert np.allclose(ml["after"], ml["before"], rtol=0.02)
+
+# %% [markdown]
+# The lung is the same to a thousandth, the nodules to a hundredth, which is the error of the grid. With the old spacing, everything is three times too large. A finer grid adds voxels, but no information; for a coarser one, smooth the image first ([notebook 02](02_preprocessing.ipynb)). A predicted mask goes back to the grid of its scan.
+
+# %% [markdown]
 # ## What a volume costs
 #
 # Why not simply give the whole volume to a network with 3D convolutions? `UNet3D` is the network of Çiçek and others {cite:p}`cicek2016unet3d`: the U of [notebook 03](03_unet_architecture.ipynb), with convolutions of 3×3×3 instead of 3×3, and pooling along three axes.
@@ -318,7 +432,7 @@ with plotting.figure(width=4.4, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# The count is a good guide for large cubes. The measured value is the count plus up to a hundred MB of working memory; that is a lot for a small cube, and hardly matters for a large one, where the third power of the side has taken over. So memory decides how much a 3D network may see at once, and nothing helps as much as a smaller box.
+# The count is a good guide for large cubes: some working memory comes on top, which matters only for small ones. So memory decides how much a 3D network may see at once, and nothing helps as much as a smaller box.
 
 # %% [markdown]
 # ## Patches
@@ -418,9 +532,30 @@ with plotting.figure(1, 2, width=7, height=2.3) as (fig, axes):
         ax.set(xlabel="voxel", title=title)
 fig
 
-# %%
+# %% tags=["remove-cell"]
 assert np.allclose((weights / weights.sum(axis=0)).sum(axis=0), 1)
-blended = predict_sliding_window(network, images[k], shape, overlap=0.5)[..., 1]
+
+# %% [markdown]
+# In a volume it is the same along three axes: one array adds up the weighted predictions, another the weights, and at the end the first is divided by the second:
+
+# %%
+from itertools import product
+
+votes, total = np.zeros(images[k].shape), np.zeros(images[k].shape)
+weight = window_weights(shape)
+for z, y, x in product(*(window_starts(n, p, 0.5) for n, p in zip(images[k].shape, shape))):
+    here = np.s_[z : z + 16, y : y + 32, x : x + 32]
+    window_in = images[k][here][np.newaxis, ..., np.newaxis]
+    votes[here] += weight * np.asarray(network(window_in))[0, ..., 1]
+    total[here] += weight
+blended = votes / total
+
+# %%
+by_helper = predict_sliding_window(network, images[k], shape, overlap=0.5)[..., 1]
+print(f"largest difference from predict_sliding_window: {np.abs(blended - by_helper).max():.3f}")
+
+# %% tags=["remove-cell"]
+assert np.allclose(blended, by_helper, atol=1e-3)
 
 # %% mystnb={"figure": {"caption": "The same network, the same volume: tiles, and windows that overlap by half."}, "image": {"alt": "The coronal cut predicted in tiles and predicted with overlapping windows. In the second picture the straight breaks are gone and the outline of the lungs is smooth."}}
 cuts = [tiles[:, middle], blended[:, middle]]
@@ -435,7 +570,7 @@ for name, score in scores.items():
 assert scores["overlap 0.5"] > scores["tiles"]
 
 # %% [markdown]
-# Not one weight of the network has changed, and the seams are gone. How far into a patch does the trouble at its face reach? This volume is small enough to be predicted in one piece, with the same weights in a network whose sides are left open (`None`). So we can see how much the tiling changed, by the distance of a voxel from the face of its tile:
+# Not one weight of the network has changed, and the seams are gone. How far into a patch does the trouble at its face reach? This volume is small enough to be predicted in one piece, by the same weights in a network whose sides are left open (`None`). How much did the tiling change, by the distance from the face of the tile?
 
 # %%
 open_sides = UNet3D((None, None, None, 1), 2, base_filters=4, depth=2)
@@ -459,7 +594,7 @@ assert changed[0] > 1.5 * changed[4:].mean()
 # The change is largest at the face, less than half as large one voxel further in, and small in the middle. So the outer one or two voxels of these patches are not to be trusted; with a larger or deeper network it may be more.
 
 # %% [markdown]
-# ### Exercise 10.2: how much overlap?
+# ### Exercise 10.3: how much overlap?
 #
 # A patch has `patch` voxels along an axis, and the outer `border` voxels at either end are not to be trusted. Write `smallest_overlap(patch, border)`: the smallest overlap of neighboring windows, as a share of the patch, with which every voxel (except at the ends of the volume) is seen at least once away from a border.
 #
@@ -501,10 +636,10 @@ check.overlap(smallest_overlap)
 # %% [markdown]
 # ## Anisotropic voxels
 #
-# A pooling by 2 along all axes treats a voxel as a cube. Take CT slices of 5 mm with pixels of 0.8 mm: after three poolings one step is 6.4 mm within the slice, and 40 mm across the slices. What does the network see?
+# Pooling by 2 along all axes treats a voxel as a cube. Take CT slices of 5 mm with pixels of 0.8 mm: after three poolings one step is 6.4 mm within the slice, and 40 mm across the slices. What does the network see?
 
 # %% [markdown]
-# ### Exercise 10.3: the receptive field in mm
+# ### Exercise 10.4: the receptive field in mm
 #
 # How far does a voxel of the bottleneck see along one axis? Walk down the contracting path. `side` is the width of the view in voxels; it begins with 1, the voxel itself. `step` is how many voxels of the volume one step on the present map covers; it also begins with 1. Each level has two convolutions of 3, and each of them widens the view by 2 steps. A pooling by `factor` widens it by `factor − 1` steps, and then multiplies `step` by `factor`. Below the last pooling come the two convolutions of the bottleneck. Complete the function for the poolings along *one* axis, and return mm.
 #
@@ -555,17 +690,37 @@ for name, pool_sizes in choices.items():
 pd.DataFrame(fields, ["across slices (mm)", "rows (mm)", "columns (mm)"]).T.round(0)
 
 # %% [markdown]
-# In the first row the view is a needle: several hundred mm across the slices, which is more than the height of a chest, and a few cm within the slice, where the detail is. In the second row it is much nearer to a cube. nnU-Net follows this rule {cite:p}`isensee2021nnunet`: pool an axis only once its spacing is about that of the others. `pool_sizes` says which axes are halved when:
+# In the first row the view is a needle: several hundred mm across the slices, which is more than the height of a chest, and a few cm within the slice, where the detail is. In the second it is still twice as long as it is wide, but much nearer to a cube. `pool_sizes` says which axes are halved when:
 
 # %%
 anisotropic = UNet3D((16, 64, 64, 1), 3, base_filters=8, pool_sizes=choices["1, 1, 2 across slices"])
-for name in ("down1_relu2", "down2_relu2", "down3_relu2", "bottleneck_relu2"):
-    maps = anisotropic.get_layer(name).output.shape[1:4]
-    mm = [n_mm * side / n for n_mm, side, n in zip(thick_slices, (16, 64, 64), maps)]
-    print(f"{name:<17}", "×".join(map(str, maps)), "voxels of", " × ".join(f"{one:.1f}" for one in mm), "mm")
+print([anisotropic.get_layer(f"down{level}_relu2").output.shape[1:4] for level in (1, 2, 3)])
 
 # %% [markdown]
-# With each pooling within the slice, the voxels of the maps come closer to a cube; the last pooling, along all axes, keeps their shape. A patch of 16 slices is then enough, which saves memory.
+# The **kernels** can follow the same rule. A kernel of 3×3×3 compares a voxel with neighbors at 0.8 mm and with others at 5 mm, where a small structure has long ended. nnU-Net {cite:p}`isensee2021nnunet` decides at each level: an axis whose spacing is at least twice the smallest gets kernel 1 and is not pooled; from the level on where it is less, it gets kernel 3 and is pooled by 2. (It also stops pooling an axis that has become too short.) In a few lines, with the view of each level in mm:
+
+
+# %%
+def plan(spacing, poolings=3):
+    voxel, kernel, view, step = np.array(spacing), np.ones(3, int), np.ones(3, int), np.ones(3, int)
+    rows = []
+    for _ in range(poolings + 1):
+        near = voxel < 2 * voxel.min()
+        kernel, pool = np.where(near, 3, kernel), np.where(near, 2, 1)
+        view = view + 2 * (kernel - 1) * step  # two convolutions
+        rows.append([voxel.round(1), kernel, pool, (view * spacing).round()])
+        view, step, voxel = view + (pool - 1) * step, step * pool, voxel * pool
+    return pd.DataFrame(rows, columns=["voxel (mm)", "kernels", "pooled by", "view (mm)"])
+
+
+plan(thick_slices)
+
+# %% [markdown]
+# The last row is the bottleneck, after which nothing is pooled. Its view is 70 × 54 × 54 mm, nearly a cube, against 110 mm with kernels of 3×3×3 on all levels. The kernels of the two upper levels, where most of the work is done, need 9 multiply-accumulates (MACs) in place of 27. In Keras they are `Conv3D(filters, (1, 3, 3))`. nnU-Net has no pooling layers, and halves by a stride in the first convolution of the next level:
+
+# %%
+layer = keras.layers.Conv3D(8, (1, 3, 3), strides=(1, 2, 2), padding="same")
+print(layer(np.zeros((1, 16, 64, 64, 1))).shape, layer.count_params(), "weights")
 
 # %% [markdown]
 # ## 2D, 2.5D or 3D?
@@ -665,10 +820,10 @@ biases.unstack()[list(kinds)].round(1)
 # %% [markdown]
 # ## In practice
 #
-# 1. **Look at the spacing first.** Slices of 5 mm and more: begin with 2D or 2.5D, or with `pool_sizes`. Near-cubic voxels, and an object that you recognize by its shape across slices: try 3D.
-# 2. **Resample to one spacing** if patients differ; a network counts voxels and knows nothing of mm. Resample masks with the nearest neighbor ([notebook 02](02_preprocessing.ipynb)).
+# 1. **Look at the spacing first.** Slices of 5 mm and more: begin with 2D or 2.5D, or with anisotropic poolings and kernels. Near-cubic voxels, and an object that you recognize by its shape across slices: try 3D.
+# 2. **Compare the affines** of scan and mask, resample to one spacing if patients differ, and check that the ml survive.
 # 3. **Make the patch as large as the memory allows**, keep the batch small (2 is usual in 3D), and draw half of the patches around the object.
-# 4. **Predict with overlap and weights**, and save the result with the spacing of the original.
+# 4. **Predict with overlap and weights**, and save the mask with the affine of its scan.
 # 5. **Score the patient**, not the slice, and report ml with limits of agreement beside Dice.
 #
 # <div class="alert alert-warning">
@@ -681,11 +836,11 @@ biases.unstack()[list(kinds)].round(1)
 # ## Take-aways
 #
 # - A slice alone often cannot tell a vessel from a nodule; the slices above and below can.
-# - Spacing belongs to the array: without it there is no mm, no ml, and no right picture.
+# - The affine belongs to the array: without it there is no mm, no ml, no left and right. A flipped mask keeps its ml.
 # - The mean Dice of slices is not the Dice of the patient; report the patient's.
 # - Volume goes with the third power: a small error of the outline is a large error in ml, and thick slices alone can change the volume of a small nodule by 15 %.
 # - The price of a 3D network is the memory for its activations; hence patches, overlapping windows, and small batches.
-# - Pool an axis only once its spacing is about that of the others.
+# - Pool an axis, and give it kernels of 3, only once its spacing is less than twice the smallest.
 # - 3D is not always better. Compare at equal cost, on the same patients, with the interval of the differences.
 
 # %% [markdown]
@@ -693,7 +848,7 @@ biases.unstack()[list(kinds)].round(1)
 #
 # 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and both outline equally well, with the same small error in mm. Can their mean Dice of slices differ? Can their volumes in ml?
 # 2. A nodule's volume is 0.50 ml in January and 0.60 ml in June; between two scans of an unchanged nodule the limits of agreement are −0.15 to +0.15 ml. Has it grown?
-# 3. You double every side of the patch. What happens to the memory of the activations?
+# 3. The lung of every predicted mask has the right ml, but its Dice is 0.8, and no nodule is ever hit. What do you check first?
 # 4. A colleague predicts with tiles, sees straight edges in the masks, and wants to train longer. What do you say?
 # 5. MR images with voxels of 4 × 0.5 × 0.5 mm: which `pool_sizes` for four poolings?
 # 6. A method has a bias of 0 ml in the Bland–Altman plot. Is it good?
@@ -702,7 +857,7 @@ biases.unstack()[list(kinds)].round(1)
 #
 # 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by 15 % or so for a small nodule, because of where the slices fall.
 # 2. You cannot tell. A difference of 0.10 ml lies within what the method shows when nothing has changed.
-# 3. Eight times as much: there are eight times as many voxels.
+# 3. Whether an axis is flipped: compare the affines of mask and scan. The ml do not notice a flip.
 # 4. Longer training does not remove seams. Overlap the windows, and give their middles more weight; that needs no training at all.
 # 5. `(1, 2, 2)` three times, which takes 0.5 mm to 4 mm, then `(2, 2, 2)`.
 # 6. Not by that alone. The differences may be large in both directions and cancel out; look at the limits.
