@@ -150,7 +150,7 @@ for part, true, seen in (("lung", patient.masks > 0, predicted > 0), ("nodule", 
     by_slice[part] = np.array([dice(t, p) for t, p in zip(true, seen)])
     print(f"{part:<7}mean of slices {np.nanmean(by_slice[part]):.2f}, patient {dice(true, seen):.2f}")
 
-# %% mystnb={"figure": {"caption": "Dice of every slice that has a value."}, "image": {"alt": "Two panels over the level in mm. Lung: all points between 0.96 and 1, a little lower toward both ends. Nodule: two groups of points between 0.5 and 0.95, one for each region with nodules, and three single points at 0."}}
+# %% mystnb={"figure": {"caption": "Dice of every slice that has a value."}, "image": {"alt": "Two panels over the level in mm. Lung: all points between 0.97 and 1, a little lower toward both ends. Nodule: two groups of points between 0.5 and 1, one for each region with nodules, and four single points at 0."}}
 with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
     for ax, (part, scores), color in zip(axes.flat, by_slice.items(), plotting.CLASS_COLORS[1:]):
         ax.plot(np.arange(64) * distance, scores, "o", markersize=4, color=color, markeredgecolor="black")
@@ -158,7 +158,7 @@ with plotting.figure(1, 2, width=7.2, height=2.4) as (fig, axes):
 fig
 
 # %% [markdown]
-# For the lung the two agree to two digits, since nearly all of its slices are large and well outlined. For the nodules they do not. Three slices count 0 because of one speck each, just as if a nodule had been missed in them. And a slice through the end of a nodule has few pixels, but counts as much as one through its middle. To see how much that matters, take a ball of 12 mm that is outlined perfectly, except for its first and its last slice, which are missed:
+# For the lung the two agree to two digits, since nearly all of its slices are large and well outlined. For the nodules they do not. Four slices count 0 because of specks, just as if a nodule had been missed in them. And a slice through the end of a nodule has few pixels, but counts as much as one through its middle. To see how much that matters, take a ball of 12 mm that is outlined perfectly, except for its first and its last slice, which are missed:
 
 
 # %%
