@@ -346,6 +346,12 @@ flips.round({"lung (ml)": 0, "lung Dice": 2, "nodule Dice": 2, "HU under mask": 
 assert flips["HU under mask"].idxmin() == "none"
 assert np.ptp(flips["lung (ml)"]) < 1e-6
 
+# %% mystnb={"figure": {"caption": "One axial slice with its mask, and with the mask after a flip of the columns. Left in the picture is the patient's right."}, "image": {"alt": "The same axial slice twice, with outlines of the lungs in blue and a nodule in orange. On the left the outlines fit. On the right they are mirrored: strips of lung lie outside of them, one outline reaches over the chest wall, and the nodule lies in the other lung."}}
+low = round(patient.nodules[2].center[0])
+sides = [patient.masks[low], np.flip(patient.masks, 2)[low]]
+panels = [gray[low]] * 2, ["as it should be", "columns flipped"], sides
+plotting.show_images(*panels, ["background", "lung", "nodule"], [patient.spacing[1:]] * 2)
+
 # %% [markdown]
 # The ml do not change at all. With left and right exchanged, the lung Dice looks like that of a mediocre network, while the nodules lie in the wrong lung. The scan gives it away: lung is dark, so the mean HU under the mask is lowest where the mask belongs. A second `np.flip` undoes the first.
 #
@@ -414,7 +420,7 @@ print(f"a whole scan: about {per_voxel * 304 * 512 * 512 / 1024:,.0f} GB")
 # %% [markdown]
 # No single graphics card has that much memory. Is the count any good? We compare it with how far the memory of a process rises during one training step, for cubes of several sizes:
 
-# %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: the highest rise of the process's memory."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, three times as high at 32 voxels and hardly higher at 80."}}
+# %% mystnb={"figure": {"caption": "Memory of one training step on one cube (8 filters, depth 3). Counted: all outputs, 4 bytes each. Measured: the highest rise of the process's memory."}, "image": {"alt": "Memory in MB over the side of the cube, both axes logarithmic. Counted is a straight line from about 40 to 650 MB, the third power of the side. Measured lies above it, twice as high at 32 voxels and hardly higher at 80."}}
 import json
 
 from unet_helpers.teaching import RESULTS
