@@ -360,7 +360,7 @@ plotting.show_images(*panels, ["background", "lung", "nodule"], [patient.spacing
 # %% [markdown]
 # ### One spacing for all
 #
-# A network counts voxels: a nodule of 12 mm is twelve slices high in one scan and three in the next. So volumes are first *resampled* to one spacing, the image by linear interpolation and the mask by its nearest neighbor. nnU-Net takes the median spacing of the training patients {cite:p}`isensee2021nnunet`; here it is 2 mm along each axis:
+# A network counts voxels: a nodule of 12 mm is twelve slices high in one scan and three in the next. So volumes are first *resampled* to one spacing, the image by linear interpolation and the mask by its nearest neighbor. nnU-Net takes the median spacing of the training patients {cite:p}`isensee2021nnunet`, and less across very thick slices; here it is 2 mm along each axis:
 
 # %%
 factors = np.array(patient.spacing) / 2
@@ -703,7 +703,7 @@ anisotropic = UNet3D((16, 64, 64, 1), 3, base_filters=8, pool_sizes=choices["1, 
 print([anisotropic.get_layer(f"down{level}_relu2").output.shape[1:4] for level in (1, 2, 3)])
 
 # %% [markdown]
-# The **kernels** can follow the same rule. A kernel of 3×3×3 compares a voxel with neighbors at 0.8 mm and with others at 5 mm, where a small structure has long ended. nnU-Net {cite:p}`isensee2021nnunet` decides at each level: an axis whose spacing is at least twice the smallest gets kernel 1 and is not pooled; from the level on where it is less, it gets kernel 3 and is pooled by 2. (It also stops pooling an axis that has become too short.) In a few lines, with the view of each level in mm:
+# The **kernels** can follow the same rule. A kernel of 3×3×3 compares a voxel with neighbors at 0.8 mm and with others at 5 mm, where a small structure has long ended. nnU-Net {cite:p}`isensee2021nnunet` decides at each level: an axis whose spacing is at least twice the smallest gets kernel 1 and is not pooled; from the level on where it is less, it gets kernel 3 and is pooled by 2. (The whole rule, which also stops where an axis has become short, is in [notebook 08](08_architecture_comparison.ipynb).) With the view of each level in mm:
 
 
 # %%
@@ -722,7 +722,7 @@ def plan(spacing, poolings=3):
 plan(thick_slices)
 
 # %% [markdown]
-# The last row is the bottleneck, after which nothing is pooled. Its view is 70 × 54 × 54 mm, nearly a cube, against 110 mm with kernels of 3×3×3 on all levels. The kernels of the two upper levels, where most of the work is done, need 9 multiply-accumulates (MACs) in place of 27. In Keras they are `Conv3D(filters, (1, 3, 3))`. nnU-Net has no pooling layers, and halves by a stride in the first convolution of the next level:
+# The last row is the bottleneck, after which nothing is pooled. Its view is 70 × 54 × 54 mm, nearly a cube, against 110 mm with kernels of 3×3×3 on all levels. The kernels of the two upper levels, where most of the work is done, need 9 multiply-accumulates (MACs) per voxel, input and output channel in place of 27. In Keras they are `Conv3D(filters, (1, 3, 3))`. nnU-Net has no pooling layers, and halves by a stride in the first convolution of the next level:
 
 # %%
 layer = keras.layers.Conv3D(8, (1, 3, 3), strides=(1, 2, 2), padding="same")
