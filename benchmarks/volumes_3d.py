@@ -4,7 +4,7 @@
 process of its own. Then it makes 40 synthetic patients with 64 slices of 128×128 (voxels of about 3.5×3×3 mm), trains
 each kind of network on 24 of them for the same processor time, five seeds, and tests on the other 16. Every measure is
 kept for each seed and patient. Writes ``book/results/volumes_3d.json`` after each seed, so that an interruption costs
-no more than one, and takes about twenty minutes on two cores.
+no more than one, and takes about twenty minutes on two quiet cores.
 """
 
 import json
