@@ -68,7 +68,7 @@ def test_synthetic_crops_are_48_pixels_in_0_1_and_some_hold_a_nodule_in_the_midd
         assert image[mask].mean() > np.median(image[around]) + 0.05
 
 
-def test_the_3d_benchmark_measures_a_patient_whole_and_by_slice():
+def test_the_3d_benchmark_measures_a_patient_whole():
     module = script("volumes_3d")
     truth = np.zeros((4, 8, 8), np.uint8)
     truth[:, 2:6, 2:6] = 1
@@ -80,11 +80,8 @@ def test_the_3d_benchmark_measures_a_patient_whole_and_by_slice():
     assert measured["lung_ml"][0] == pytest.approx(65 * 10 / 1000)  # nodules are part of the lung
     assert measured["nodule_ml"][0] == pytest.approx(5 * 10 / 1000)
     assert measured["nodule_dice"][0] == pytest.approx(2 * 4 / (8 + 5))
-    assert measured["nodule_slice_dice"][0] == pytest.approx((0 + 1 + 0) / 3)
     assert [measured[name][0] for name in ("nodules", "nodules_found", "false_objects")] == [1, 1, 1]
-    summary = module.summarize([module.measures([found] * 2, [truth] * 2, [(5.0, 1.0, 2.0)] * 2)] * 3)
-    assert summary["nodule_dice_by_patient"] == dict.fromkeys(("P025", "P026"), pytest.approx(8 / 13, abs=1e-3))
-    assert list(summary["nodule_ml_by_seed"]) == ["seed 0", "seed 1", "seed 2"]
+    assert module.MEASURES.keys() <= measured.keys()
 
 
 @pytest.mark.parametrize("kind", ["2D", "2.5D", "3D"])
