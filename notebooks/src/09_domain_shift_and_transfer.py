@@ -44,7 +44,7 @@ shown["other window"] = subset_of_patients(scan([patient]), window=(-400, 2200))
 slices = [one[level] for one in shown.values()]
 images, truths = [one.images[0] for one in slices], [one.masks[0] for one in slices]
 found = [predict_masks(model, one.images)[0] for one in slices]
-plotting.show_images(images * 2, [*shown, *[""] * 5], truths + found, data.class_names, columns=5, panel=1.3)
+plotting.show_images(images * 2, [*shown, *["predicted"] * 5], truths + found, data.class_names, columns=5, panel=1.3)
 
 # %% [markdown]
 # <div class="alert alert-info">
@@ -54,7 +54,8 @@ plotting.show_images(images * 2, [*shown, *[""] * 5], truths + found, data.class
 # - measure what each cause of a domain shift costs, on the same patients, with an interval,
 # - say which shifts a training set covers already, and which can be undone before the network sees the image,
 # - choose augmentation for a shift that you expect, and test whether it helped,
-# - fine-tune a trained network on a few new patients, with the right learning rate, and freeze a part of it,
+# - give batch normalization the averages of new scans, and say when that does harm,
+# - fine-tune a trained network on a few new patients, freeze a part of it, and see what it forgets,
 # - put a network made for photographs into the contracting path of a U-Net.
 #
 # **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
@@ -391,7 +392,8 @@ pd.DataFrame({"standard": scores["standard"].mean(), "repaired": dice_per_patien
 # %% mystnb={"figure": {"caption": "One training slice as it is, and augmented in three ways."}, "image": {"alt": "Four versions of one small chest slice with its lung outlined: as it is, enlarged and shifted, with so much contrast that the soft parts are all white, and both."}}
 from unet_helpers.data import augment_arrays
 
-GEOMETRY = {"rotation": 15, "zoom": 0.3, "translation": 0.1}
+AIR = float(window(-1000.0, -600, 1500))  # what a moved picture shows beyond its border
+GEOMETRY = {"rotation": 15, "zoom": 0.3, "translation": 0.1, "image_fill": AIR}
 GRAY = {"brightness": 0.2, "contrast": 0.4}
 STILL = {"rotation": 0, "zoom": 0, "translation": 0}
 recipes = {"geometry": GEOMETRY, "gray values": STILL | GRAY, "both": GEOMETRY | GRAY}
@@ -461,101 +463,168 @@ dice_of = {title: {test: values["lung_dice"] for test, values in cell.items()} f
 pd.DataFrame(dice_of).round(2)
 
 # %% [markdown]
-# Read it row by row against the first column.
-#
-# - **Other window**: without augmentation nearly a tenth is lost. Varied gray values alone bring back about a third of it, geometry alone nothing, and both together most of it. Compare this with the single run above, in which gray values did better and the loss was smaller: whether a network happens to ignore the window differs from seed to seed, and the intervals, which are over patients, do not show that.
-# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain. One reason may be that the lungs are smaller there, so that the same error of one pixel weighs more, which no network can learn away. Double contours are imitated by none of the recipes.
-# - **Standard**: every recipe costs a little, and both together a hundredth. All had the same number of steps, and it may be that more variety needs more of them.
-# - **Archive**: no recipe stands out. A change of brightness does not put gas into a bowel.
+# Read it row by row against the first column. Two digits hide small differences, so here are some of them for the same patients, with their intervals:
 
-# %% mystnb={"figure": {"caption": "Lung Dice by recipe, mean over the seeds; bars: 95 % interval over patients, recorded with the percentile bootstrap and therefore rather too narrow."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval. Standard: all close together near the top, both a little lower. Other window: none and geometry lie low, gray values higher, both highest. Archive patients: wide intervals that overlap for all four recipes."}}
+# %%
+tests = ["standard", "wide field of view", "motion", "other window", "archive patients"]
+differences = pd.DataFrame(index=tests)
+for title in ("geometry", "gray values", "both"):
+    rows = [cells[title][test] for test in tests]
+    differences[title] = [
+        f"{row['minus_none']:+.3f} ({row['minus_none_low']:+.3f} to {row['minus_none_high']:+.3f})" for row in rows
+    ]
+differences
+
+# %% [markdown]
+# - **Other window**: without augmentation nearly a tenth is lost. Both changes together bring back about seven tenths of it, gray values alone about a third, geometry alone nothing.
+# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
+# - **Standard**: every recipe costs a little, and both together most, seven thousandths. All had the same number of steps, and it may be that more variety needs more of them.
+# - **Archive**: every interval includes zero. A change of brightness does not put gas into a bowel.
+#
+# These intervals are over patients and say nothing of the seeds. The figure shows both:
+
+# %% mystnb={"figure": {"caption": "Lung Dice by recipe. Diamond and bar: mean over the seeds and its 95 % interval over patients (Student's t); dots: the three seeds."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval and three dots. Standard: all close together near the top. Other window: none and geometry lie low, gray values higher, both highest; for gray values two dots lie at the height of both recipes together and the third far below, where the lowest dot without augmentation lies. Archive patients: intervals that overlap for all four recipes."}}
 with plotting.figure(1, 3, panel=2.6, height=2.8, sharey=True) as (fig, axes):
     for ax, test in zip(axes.flat, ("standard", "other window", "archive patients"), strict=True):
         for x, cell in enumerate(cells.values()):
             mean, low, high = (cell[test][f"lung_dice{end}"] for end in ("", "_low", "_high"))
             ax.plot([x, x], [low, high], color="black", linewidth=2)
             ax.plot(x, mean, "D", color=plotting.CLASS_COLORS[1], markeredgecolor="black")
+            ax.plot([x + 0.25] * 3, cell[test]["seeds"], "o", color="gray", markersize=4)
         ax.set_xticks(range(4), ["none", "geometry", "gray", "both"], fontsize=8)
         ax.set_title(test, fontsize=10)
     axes[0, 0].set_ylabel("lung Dice")
 fig
 
 # %% [markdown]
-# ## Third remedy: a few patients from there
+# In the other window the seeds differ more than the patients do. With varied gray values two of three networks lose almost nothing, and the third loses as much as its twin without augmentation. With both changes, each of the three does better than its twin. A single training, as ours above, could have told either story.
+
+# %% [markdown]
+# ## Third remedy: new averages, without a mask
 #
-# Undoing and augmenting work for what you can foresee. For the rest, someone has to outline a few patients of the new hospital. Suppose there are **four** of the archive. What is the best use of them: a network trained on these four from scratch, or the old network, trained a little more?
+# The next remedy needs images from the new hospital, and no outlines. Batch normalization subtracts an average from each map and divides by a standard deviation. During training, both are those of the batch. A trained network uses running averages instead, and these describe the scans of *training*. So replace them with those of the new scans, and leave every other weight as it is (**AdaBN**, {cite:p}`li2018adabn`). In Keras, a momentum of 0 keeps nothing of the old averages, and one call in training mode brings in the new ones:
+
+
+# %%
+def with_averages_of(images):
+    network = load_checkpoint()
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(images, training=True)
+    return network
+
+
+# %% nbval_tolerance=0.015
+targets = {name: versions[name] for name in ("standard", "wide field", "motion", "other window")} | {"archive": archive}
+gained = {
+    name: dice_per_patient(one, with_averages_of(one.images)) - dice_per_patient(one) for name, one in targets.items()
+}
+pd.concat({part: summarize({name: gain[part] for name, gain in gained.items()}) for part in ("lung", "nodule")}, axis=1)
+
+# %% tags=["remove-cell"]
+assert gained["other window"]["lung"].mean() > 0.03 and gained["archive"]["lung"].mean() < -0.02
+assert abs(gained["motion"]["lung"].mean()) < 0.01
+
+# %% [markdown]
+# - **Other window**: nearly the whole loss of the lung is back, and nobody told the network which window it was.
+# - **Motion**: two thousandths of the lung. Doubled edges are no matter of averages.
+# - **Standard**: nothing was wrong, and half a hundredth is lost. One likely reason: the old averages are those of crops around nodules ([notebook 04](04_gpu_training.ipynb)), the new ones those of whole slices.
+# - **Wide field, archive**: the lung loses two and four hundredths, and in the archive the nodules lose more than a tenth. The averages also change with *what is in the picture*: more air around the body, more belly, an effusion. The network then corrects gray values that were right.
 #
-# To go on training a network on new data is called **fine-tuning**, and to use what it brings along is called **transfer**. Four other archive patients serve for training; the eight from above remain the test.
+# So try this where only the gray values have changed, give it many slices of several patients, and measure it on outlined ones before you trust it.
+
+# %% [markdown]
+# ## Fourth remedy: a few patients from there
+#
+# No remedy so far has helped against motion. Then someone has to outline patients. Suppose the new hospital has a slow scanner, on which everybody moves as in our motion scans, and **four** of its patients have been outlined. What is the best use of them: a network trained on these four from scratch, or the old network, trained a little more?
+#
+# To go on training a network on new data is called **fine-tuning**, and to use what it brings along is called **transfer**. The four are people whom no network here has seen. The test remains the seven patients, with motion and without.
 
 # %%
 from unet_helpers import Dataset
 
-
-def archive_subset(first, last):
-    return subset_of_patients([make_patient(1, index=index, variety="archive") for index in range(first, last)])
-
-
-few = Dataset("archive", data.class_names, archive_subset(8, 12), archive_subset(12, 14), archive)
+moving = replace(Acquisition(), motion=5.0)
+new = [make_patient(2, index=index, acquisition=moving) for index in range(6)]
+few = Dataset("motion", data.class_names, subset_of_patients(new[:4]), subset_of_patients(new[4:]), scans["motion"])
 print(few)
 print((few.train.masks == 2).sum(), "nodule pixels to learn from")
 
 # %% [markdown]
-# Both get the same budget, the same augmentation and the same loss. One thing differs on purpose, the **learning rate**. The weights of the trained network are already good, and large steps would carry them away from it; a common choice is a tenth to a quarter of the rate that was used to train it.
+# Both get the recipe that made our network ([notebook 04](04_gpu_training.ipynb)), with 160 steps. One thing differs on purpose, the **learning rate**. The weights of the trained network are already good, and large steps would carry them away from there; a common choice is a tenth to a quarter of the rate that was used to train it.
 
 
 # %% nbval_tolerance=0
-from unet_helpers.training import MODEL
+from unet_helpers.training import AUGMENTATION, MODEL, TRAINING
 
 
-def adapt(network, learning_rate):
-    options = {"epochs": 20, "batch_size": 8, "class_weights": (1, 1, 10), "keep": "last"}
-    return train(network, few, learning_rate=learning_rate, augment=make_augmenter(), **options)
+def adapt(network, learning_rate, patients=few, epochs=10):
+    options = TRAINING | {"learning_rate": learning_rate, "epochs": epochs, "batch_size": 8, "keep": "last"}
+    return train(network, patients, augment=make_augmenter(**AUGMENTATION), **options)
 
 
 keras.utils.set_random_seed(0)
 scratch = UNet(**MODEL)
 start_at_class_shares(scratch, few.train.masks)
-learned = {"from scratch": adapt(scratch, 2e-3)}
+learned = {"from scratch": adapt(scratch, 4e-3)}
 
 # %% nbval_tolerance=0
 keras.utils.set_random_seed(0)
 tuned = load_checkpoint()
-learned["fine-tuned"] = adapt(tuned, 5e-4)
+learned["fine-tuned"] = adapt(tuned, 1e-3)
 
-# %% mystnb={"figure": {"caption": "The same twenty epochs on four patients."}, "image": {"alt": "Training and validation loss over twenty epochs in two panels. From scratch both begin high and fall, the validation loss after a tall peak in the first epochs; fine-tuned they begin low, the training loss falls further, and the validation loss hardly changes."}}
+# %% mystnb={"figure": {"caption": "The same ten epochs on four patients."}, "image": {"alt": "Training and validation loss over ten epochs in two panels. From scratch both begin high and fall; fine-tuned they begin low and fall a little further."}}
 plotting.show_trainings(learned)
 
+
 # %% nbval_tolerance=0.1
-rows = {}
+def here_and_there(network):
+    there, here = (dice_per_patient(subset, network).mean() for subset in (scans["motion"], reference))
+    return [there["lung"], there["nodule"], here["lung"], here["nodule"]]
+
+
+columns = pd.MultiIndex.from_product([["motion", "standard scans"], ["lung", "nodule"]])
+transfer = pd.DataFrame(columns=columns, dtype=float)
 for name, network in (("as it is", model), ("from scratch", scratch), ("fine-tuned", tuned)):
-    there, before = (dice_per_patient(subset, network).mean() for subset in (archive, reference))
-    rows[name] = [there["lung"], there["nodule"], before["lung"], before["nodule"]]
-columns = pd.MultiIndex.from_product([["archive", "standard scans"], ["lung", "nodule"]])
-transfer = pd.DataFrame(rows, index=columns).T
+    transfer.loc[name] = here_and_there(network)
 transfer.round(2)
 
 # %% tags=["remove-cell"]
-assert (transfer.loc["fine-tuned"] > transfer.loc["from scratch"]).all()
+assert transfer.loc["fine-tuned", ("motion", "lung")] > transfer.loc["as it is", ("motion", "lung")] + 0.01
+assert transfer.loc["fine-tuned", ("standard scans", "lung")] < transfer.loc["as it is", ("standard scans", "lung")]
 
 # %% [markdown]
-# Read row by row.
-#
-# - **From scratch**, four patients are enough to find lungs, because lungs are large and dark. In these few epochs they are not enough to learn nodules. This run does not say whether the cause is the few nodule pixels printed above, or the few steps.
-# - **Fine-tuned**, the network can still do most of what it could before, on the archive and on the standard scans. The last column is there because it need not be so: with new patients alone, a network begins to *forget* what only the old ones showed. With 2e-3, as from scratch, it takes larger steps away; try it, and look at the last column. (A higher mean there need not be a gain: the patient without a nodule may have dropped out of it.)
-# - **On the archive nothing rose**, although that is what we meant to improve. Four patients cannot show every disease, and the network had most of the lung right before.
-#
-# Is that chance? The same eight patients before and after are pairs again:
+# Is the gain chance? The same seven patients before and after are pairs again:
 
 # %% nbval_tolerance=0.1
-gains = {part: dice_per_patient(archive, tuned)[part] - dice_per_patient(archive)[part] for part in ("lung", "nodule")}
-for part, gain in gains.items():
+for part in ("lung", "nodule"):
+    gain = dice_per_patient(scans["motion"], tuned)[part] - scores["motion"][part]
     print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
 
+# %% [markdown]
+# FINETUNE
+#
+# ### Against forgetting
+#
+# The new patients show nothing that would keep the old skill alive. So let old patients take part: four of each, and half as many epochs, so that the number of steps stays the same.
+
+# %% nbval_tolerance=0.1
+old = [make_patient(0, index=int(name[1:]) - 1) for name in data.train.patients[:4]]
+mixed = replace(few, train=subset_of_patients(new[:4] + old))
+keras.utils.set_random_seed(0)
+both = load_checkpoint()
+adapt(both, 1e-3, mixed, epochs=5)
+transfer.loc["fine-tuned, mixed"] = here_and_there(both)
+transfer.round(2)
+
 # %% tags=["remove-cell"]
-assert abs(gains["lung"].mean()) < 0.05
+assert (
+    transfer.loc["fine-tuned, mixed", ("standard scans", "lung")]
+    > transfer.loc["fine-tuned", ("standard scans", "lung")]
+)
 
 # %% [markdown]
-# The lung lost about a hundredth, and its interval ends below zero, if not by much; for the nodule the interval includes zero, and a loss of nearly a fifth. Fine-tuning is no gain by itself: on four patients, a network that does well already can lose as easily as gain, and only a measurement on other patients tells. Here it is a reason to outline more patients.
+# MIXED
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
@@ -603,24 +672,47 @@ trainable = sum(int(np.prod(weight.shape)) for weight in half.trainable_weights)
 print(f"{trainable:,} of {half.count_params():,} parameters can still change")
 
 # %% [markdown]
-# Most of the parameters lie in the bottleneck and the expanding path, so freezing the contracting path fixes the smaller part. It saves time, since no gradients are needed there, and it may save some forgetting. Keras does one thing more: a frozen `BatchNormalization` uses its stored averages instead of those of the batch. (A network that is already compiled may go on as before when `trainable` changes, so compile it again. `train` does that for you; `fit` does not.)
+# Most of the parameters lie in the bottleneck and the expanding path. Freezing the rest saves time, since no gradients are needed there, and may save some forgetting. `train` compiles the network again each time. With plain Keras that is yours to do, and nothing reminds you. Which layers does a `fit` change?
+
+# %%
+tiny = UNet((32, 32, 1), 2, base_filters=2, depth=1)
+pixels, labels = few.train.images[:8, 48:80, 48:80], few.train.masks[:8, 48:80, 48:80] > 0
+
+
+def fit_changes():
+    before = {layer.name: layer.get_weights() for layer in tiny.layers}
+    tiny.fit(pixels, keras.utils.to_categorical(labels, 2), verbose=0)
+    return [
+        name for name, old in before.items() if not all(map(np.array_equal, old, tiny.get_layer(name).get_weights()))
+    ]
+
+
+tiny.compile("adam", "categorical_crossentropy")
+fit_changes()
+freeze(tiny)
+print("frozen after compile:", *fit_changes()[:4])
+tiny.compile("adam", "categorical_crossentropy")
+print("compiled once more:", *fit_changes()[:4])
+
+# %% [markdown]
+# The step that `fit` runs was built before the freezing, and goes on changing the layers called `down`. Only a new `compile` builds another step. From then on even the batch normalization (`bn`) of the frozen part stands still: in Keras, a frozen `BatchNormalization` runs as in prediction, whatever the call says, so it uses its stored averages and does not update them. Now the same fine-tuning, half frozen:
 
 # %% nbval_tolerance=0.1
 keras.utils.set_random_seed(0)
-before = half.get_layer("down1_conv1").get_weights()[0].copy()
-adapt(half, 5e-4)
-there, here = (dice_per_patient(subset, half).mean() for subset in (archive, reference))
-transfer.loc["contracting path frozen"] = [there["lung"], there["nodule"], here["lung"], here["nodule"]]
+adapt(half, 1e-3)
+transfer.loc["contracting path frozen"] = here_and_there(half)
 transfer.round(2)
 
-# %%
-assert (half.get_layer("down1_conv1").get_weights()[0] == before).all()
-assert (
-    transfer.loc["contracting path frozen", ("archive", "lung")] > transfer.loc["as it is", ("archive", "lung")] - 0.03
+# %% tags=["remove-cell"]
+kept = [name for name in ("down1_conv1", "down4_bn2")]
+assert all(
+    np.array_equal(a, b)
+    for name in kept
+    for a, b in zip(half.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True)
 )
 
 # %% [markdown]
-# The first layer is untouched to the last bit (the `assert` says so), and the result is much the same as without freezing, in this one run. A likely reason is that the two kinds of images are so alike that what the contracting path has learned fits already. The usual advice follows from that: the more a new task or a new kind of image differs, the fewer layers to freeze.
+# FROZEN
 
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
