@@ -444,9 +444,9 @@ assert (table.loc["standard"] > 0.9).all()
 assert table.loc["other window", "gray values"] > table.loc["other window", "none"]
 
 # %% [markdown]
-# Read the row of the other window first: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. On the standard scans the price is small. Motion is where it was; brightness and contrast do not imitate double contours. Nor did the wide field get better, and one would not expect it to: a change of gray values has nothing to do with size.
+# Read the row of the other window: without augmentation several hundredths are lost, and with varied gray values a good part of them is back. Against motion and the wide field brightness and contrast do nothing, and one would not expect them to.
 #
-# One run each is an anecdote, as the next table will show: over three seeds, and with 15 epochs in place of 10, the loss in the other window is about twice as large. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, and tests each of the twelve networks on all scans. What it measured is in a file of the book:
+# One run each is an anecdote. `benchmarks/domain_shift.py` trains all four recipes with three seeds each, for 15 epochs in place of 10, and tests the twelve networks on all scans. What it measured is in a file of the book:
 
 # %%
 import json
@@ -478,7 +478,7 @@ differences
 # %% [markdown]
 # - **Other window**: without augmentation nearly a tenth is lost. Both changes together bring back about seven tenths of it, gray values alone about a third, geometry alone nothing.
 # - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
-# - **Standard**: every recipe costs a little, and both together most, seven thousandths. All had the same number of steps, and it may be that more variety needs more of them.
+# - **Standard**: every recipe costs a little, and both together most, seven thousandths.
 # - **Archive**: every interval includes zero. A change of brightness does not put gas into a bowel.
 #
 # These intervals are over patients and say nothing of the seeds. The figure shows both:
@@ -629,12 +629,12 @@ assert (
 )
 
 # %% [markdown]
-# Most of what was forgotten is kept, and on the scans with motion about half of the gain for the lung is left. That is often the better bargain, and one that needs the old data: keep them.
+# Most of what was forgotten is kept, and a good part of the gain on the scans with motion is left. It takes the old data, so keep them.
 
 # %% [markdown]
 # ### How many patients?
 #
-# `benchmarks/fine_tuning.py` has made such trainings with one, four and sixteen new patients and three seeds, which draw their own patients; all take 128 steps. The table gives the gain over the network as it is, with its interval over the test patients.
+# `benchmarks/fine_tuning.py` has made such trainings with one, four and sixteen new patients and three seeds, which draw their own patients; all take 128 steps. The table gives what is gained over the network as it is, with its interval over the test patients.
 
 # %%
 rows = json.loads((RESULTS / "fine_tuning.json").read_text(encoding="utf-8"))["results"]["rows"]
@@ -663,10 +663,10 @@ with plotting.figure(1, 3, panel=2.8, height=2.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# - **One patient** is enough for the lung: a fine-tuned network gains three hundredths with one, four or sixteen. What motion does to an outline is the same in everybody.
-# - **For the nodule** more patients help: only with sixteen does the interval of fine-tuning alone exclude zero. With old patients among the new it does so with one already, by little.
-# - **The price** of fine-tuning alone is three hundredths of the lung on standard scans, whatever the number. The mix pays one, and has two thirds of the gain.
-# - **From scratch** is never better, at this budget.
+# - **One patient** is enough for the lung: a fine-tuned network gains three hundredths with one, four or sixteen. Motion seems to do the same to everybody's outline.
+# - **For the nodule** fine-tuning alone needs more: with one patient the interval includes zero, with four it ends there, and with sixteen it lies just above. With old patients among the new it lies just above each time.
+# - **The price** of fine-tuning alone is three hundredths of the lung on standard scans, whatever the number. The mix pays one, and keeps about two thirds of the gain.
+# - **From scratch** no network reaches the fine-tuned ones, at this budget.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
@@ -759,7 +759,7 @@ assert all(
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
 #
-# So far the new patients were synthetic too. The question that matters is whether what a network learns on synthetic patients helps with *real* ones. That takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
+# Does what a network learns on synthetic patients help with *real* ones? To find out takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
 #
 # All networks get the same number of steps on the real patients. One kind starts from random weights; the other has first been trained on crops of synthetic patients.
 
@@ -834,7 +834,7 @@ counts = {"U-Net of this series": model, "U-Net on MobileNetV2": hybrid, "U-Net 
 pd.Series({name: f"{network.count_params():,}" for name, network in counts.items()}, name="parameters").to_frame()
 
 # %% [markdown]
-# A U-Net on MobileNetV2 has several times as many parameters as the small network of this series, and a small part of those of the original U-Net. To get the photographs' weights on a machine with internet access, write `weights="imagenet"`; Keras downloads about 9 MB once.
+# To get the photographs' weights on a machine with internet access, write `weights="imagenet"`; Keras downloads about 9 MB once.
 #
 # Does it help? A careful study on photographs of the retina and X-rays of the chest found that training was *faster*, with little gain in the final result, and less the more data there were; much of what helped was the scale of the first layers' weights {cite:p}`raghu2019transfusion`. Features of the first layers carry over well, while those of the last layers are made for the old task {cite:p}`yosinski2014transferable`. So treat it like any other choice: compare with the same budget, several seeds and your validation patients.
 
