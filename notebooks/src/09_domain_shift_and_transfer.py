@@ -481,7 +481,7 @@ differences
 # - **Standard**: every recipe costs a little, and both together most, seven thousandths.
 # - **Archive**: every interval includes zero. A change of brightness does not put gas into a bowel.
 #
-# These intervals are over patients and say nothing of the seeds. The figure shows both:
+# The intervals say nothing of the seeds. The figure shows both:
 
 # %% mystnb={"figure": {"caption": "Lung Dice by recipe. Diamond and bar: mean over the seeds and its 95 % interval over patients (Student's t); dots: the three seeds."}, "image": {"alt": "Three panels with lung Dice for four recipes, each a diamond with an interval and three dots. Standard: all close together near the top. Other window: none and geometry lie low, gray values higher, both highest; for gray values two dots lie at the height of both recipes together and the third far below, where the lowest dot without augmentation lies. Archive patients: intervals that overlap for all four recipes."}}
 with plotting.figure(1, 3, panel=2.6, height=2.8, sharey=True) as (fig, axes):
@@ -537,7 +537,7 @@ assert abs(gained["motion"]["lung"].mean()) < 0.01
 # %% [markdown]
 # ## Fourth remedy: a few patients from there
 #
-# No remedy so far has helped against motion. Then someone has to outline patients. Suppose the new hospital has a slow scanner, on which everybody moves as in our motion scans, and **four** of its patients have been outlined. What is the best use of them: a network trained on these four from scratch, or the old network, trained a little more?
+# No remedy so far has helped against motion. Then someone has to outline patients. Suppose the new hospital has a slow scanner, on which everybody moves as in our motion scans, and **four** of its patients have been outlined. Which is better: a network trained on these four from scratch, or the old one, trained a little more?
 #
 # To go on training a network on new data is called **fine-tuning**, and to use what it brings along is called **transfer**. The four are people whom no network here has seen. The test remains the seven patients, with motion and without.
 
@@ -605,13 +605,13 @@ for part in ("lung", "nodule"):
     print(part, f"{gain.mean():+.2f}", "interval", *(f"{end:+.2f}" for end in bootstrap_interval(gain)))
 
 # %% [markdown]
-# - **From scratch**, four patients teach the network enough to outline lungs in these scans better than the network that has never seen motion.
+# - **From scratch**, four patients are enough to outline lungs in these scans better than the network that never saw motion.
 # - **Fine-tuned**, it does better still: three of the nearly four hundredths that motion costs the lung are back, in every patient, so that both ends of the interval are +0.03. For the nodule the interval includes zero.
-# - **The standard scans** show the price. The same network has lost there what it gained here. With new patients alone, a network **forgets** what only the old ones showed; where the old scanner stays in use, this exchange is no gain.
+# - **The standard scans** show the price. The same network has lost there what it gained here. With new patients alone, a network **forgets** what only the old ones showed.
 #
 # ### Against forgetting
 #
-# The new patients show nothing that would keep the old skill alive. So let old patients take part: four of each, and half as many epochs, so that the number of steps stays the same.
+# Let old patients take part: four of each, and half as many epochs, so that the number of steps stays the same.
 
 # %% tags=["nbval-ignore-output"]
 old = [make_patient(0, index=int(name[1:]) - 1) for name in data.train.patients[:4]]
@@ -649,7 +649,7 @@ pd.DataFrame(
     index=parts_shown,
 ).T
 
-# %% mystnb={"figure": {"caption": "Mean Dice of the test patients, a dot per seed. Dashed: the network as it is."}, "image": {"alt": "Three panels over 1, 4 and 16 new patients, three dots for each way of training. Lung with motion: the fine-tuned dots lie highest, at 0.98 for every number of patients, those of the mix at 0.97, those from scratch around the dashed line at 0.95. Nodule with motion: the dots are spread widely; from scratch they lie low with one patient, and fine-tuned highest with sixteen. Lung on standard scans: the mix lies a hundredth below the dashed line, fine-tuned three hundredths, from scratch further down."}}
+# %% mystnb={"figure": {"caption": "Mean Dice of the test patients, a dot per seed. Dashed: the network as it is."}, "image": {"alt": "Three panels over 1, 4 and 16 new patients, three dots for each way of training. Lung with motion: the fine-tuned dots lie highest, at 0.98 for every number of patients, those of the mix at 0.97, those from scratch between 0.94 and 0.97, most above the dashed line at 0.95. Nodule with motion: the dots are spread widely; from scratch they lie low with one patient, and fine-tuned highest with sixteen. Lung on standard scans: the mix lies a hundredth below the dashed line, fine-tuned three hundredths, from scratch further down."}}
 with plotting.figure(1, 3, panel=2.8, height=2.8) as (fig, axes):
     for ax, part in zip(axes.flat, parts_shown[:3], strict=True):
         for shift, start in enumerate(("scratch", "fine-tuned", "fine-tuned, mixed")):
