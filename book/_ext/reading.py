@@ -62,6 +62,8 @@ def mended(body, size_of=lambda source: None):
         image["loading"], image["decoding"] = "lazy", "async"
         image["width"], image["height"] = (str(side) for side in size)
         image["src"] = re.sub(r"\.png$", ".webp", image["src"])
+        if (link := image.find_parent("a", href=True)) and Path(link["href"]).stem == Path(image["src"]).stem:
+            link["href"] = image["src"]
     return str(soup)
 
 

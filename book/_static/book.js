@@ -35,6 +35,9 @@
     for (const button of document.querySelectorAll(".theme-switch-button[aria-label]")) {
       button.setAttribute("aria-label", "Color mode: Light Dark System Settings");  // the titles of its icons
     }
+    for (const button of document.querySelectorAll(".search-button-field[aria-label]")) {
+      button.removeAttribute("aria-label");  // it says what it is, and its key
+    }
     for (const fold of document.querySelectorAll(".bd-sidebar-primary summary")) {
       const page = fold.closest("li")?.querySelector("a")?.textContent.trim();
       fold.setAttribute("aria-label", page ? `Pages below ${page}` : "More pages");
@@ -46,7 +49,7 @@
 
   /* What scrolls can be scrolled by keyboard; the theme looks once, and a phone is turned. */
   function reach() {
-    for (const text of document.querySelectorAll("article pre, article .cell_output")) {
+    for (const text of document.querySelectorAll("article :is(pre, .cell_output, .output, .pst-scrollable-table-container)")) {
       if (text.scrollWidth > text.clientWidth) text.tabIndex = 0;
     }
   }

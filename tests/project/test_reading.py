@@ -34,6 +34,11 @@ def test_a_figure_of_known_size_keeps_its_place_and_waits_until_it_comes_near():
     assert second == '<img alt="A logo" src="b.svg"'
 
 
+def test_a_link_to_a_figure_in_full_size_leads_to_what_is_there():
+    body = '<a href="../_images/a.png"><img alt="A slice" src="../_images/a.png"/></a>'
+    assert 'href="../_images/a.webp"' in reading.mended(body, {"../_images/a.png": (640, 480)}.get)
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
