@@ -55,7 +55,7 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 # </div>
 
 # %% [markdown]
-# Here are eight pairs. One is as it should be, six have visibly gone wrong, and the last has gone wrong although it looks right. None of the eight pipelines raised an error, and with all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing fails.**
+# Here are eight pairs. One is as it should be, six have visibly gone wrong, and the last has gone wrong although it looks right. None of the eight pipelines raised an error, and with all of them `fit` runs to its end. That is what the mistakes of this notebook have in common: **nothing fails.** Before you read on, guess for each of the seven what its code does wrong. The rooms print the few lines that do it.
 #
 # They are not invented. Mistakes like these were collected from repositories, forums and interviews {cite:p}`humbatova2020faults`, and some have reached published work {cite:p}`kapoor2023leakage`. Here each is an exhibit: a few lines of code, on a task so small that we can afford to go wrong a hundred times.
 
@@ -142,7 +142,15 @@ def kept_by_swapping(one):
 # %% [markdown]
 # ### Augmented apart
 #
-# Here images and masks are turned and shifted at random, by two separate random generators. In old Keras code these were two `ImageDataGenerator`s with different seeds.
+# To augment, images and masks are turned and shifted at random. Where in these lines is the mistake?
+
+# %%
+import inspect
+
+print(inspect.getsource(museum.augment_apart))
+
+# %% [markdown]
+# It is the `+ 1`: image and mask have random generators with different seeds. In old Keras code these were two `ImageDataGenerator`s with different seeds.
 
 # %%
 cost("image and mask augmented apart")
@@ -194,7 +202,7 @@ check.turn_together(mirror_at_random)
 # %% [markdown]
 # ### Labels inverted
 #
-# The person who drew the masks painted the lungs black.
+# The person who drew the masks painted the lungs black, and nobody asked. In the museum it is `1 - masks`, for all three subsets.
 
 # %%
 cost("labels inverted")
@@ -213,7 +221,7 @@ cost("labels inverted")
 #
 # ### A class between two classes
 #
-# In this exhibit 0 is background, 1 is nodule and 2 is lung (in the other notebooks 1 is lung and 2 is nodule). The masks are halved with `skimage.transform.resize`, with its default settings, and then cut to whole numbers. The mean of 0 and 2 is 1.
+# In this exhibit 0 is background, 1 is nodule and 2 is lung (in the other notebooks 1 is lung and 2 is nodule). The masks are halved. Below is a mask halved by a vote of four pixels, and one halved by the exhibit. What may its code look like?
 
 # %% mystnb={"figure": {"caption": "A mask halved by a vote of four pixels (left), and by `resize` with its defaults (right). Blue: class 1, nodule; orange: class 2, lung."}, "image": {"alt": "Two masks of the same slice. Left, halved by a vote: two lungs in one color and a small nodule in another. Right, halved by resize with its defaults: both lungs are surrounded by a rim in the color of the nodule."}}
 voted, resized = museum.three_class_task(museum.museum_patients()).train, bugs["interpolated"].train
@@ -221,6 +229,12 @@ k = int((voted.masks == 1).sum(axis=(1, 2)).argmax())
 plotting.show_images(
     [voted.images[k]] * 2, ["by a vote", "by resize"], [voted.masks[k], resized.masks[k]], ("", "nodule", "lung")
 )
+
+# %%
+print(inspect.getsource(museum.resize_masks_with_defaults))
+
+# %% [markdown]
+# By default, `skimage.transform.resize` smooths and interpolates, as is right for images; then `astype` cuts to whole numbers. The mean of 0 and 2 is 1. For labels the call needs `order=0` and `anti_aliasing=False`, which take one of the pixels instead of a mean.
 
 # %%
 cost("masks resized with interpolation")
@@ -301,7 +315,10 @@ y, p = 255, np.array([0.1, 0.5, 0.9])
 # %% [markdown]
 # ### Two scales
 #
-# Somebody divides the training images by 255, and forgets to do the same with the validation images, and later with those of new patients.
+# Somebody divides the training images by 255, and forgets to do the same with the validation images, and later with those of new patients. (The phantom's images already lie between 0 and 1, so the exhibit does it the other way round.)
+
+# %%
+print(inspect.getsource(museum.scale_training_only))
 
 # %%
 cost("training and validation scaled differently")
@@ -314,6 +331,12 @@ cost("training and validation scaled differently")
 #
 # ### A softmax over one channel
 #
+# Somebody puts the last layer of a network with two maps on a network with one:
+
+# %%
+print(inspect.getsource(museum.build_softmax_over_one))
+
+# %% [markdown]
 # [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1 everywhere. Keras warns of it once, in a log that few people read. We silence the warning, train all the same, and look at the loss.
 
 # %% nbval_tolerance=0.01
@@ -398,6 +421,8 @@ cost("softmax over one channel")
 
 # %% [markdown]
 # ### A U without its bridges
+#
+# The U-Net is built with `skip_connections=False`, and nothing is concatenated.
 
 # %%
 cost("skip connections left out")
@@ -480,6 +505,15 @@ def normalize(train, other):
 check.normalize_by_training(normalize)
 
 # %% [markdown]
+# The exhibit does it with these lines. Is it the first call of `normalize` or the second that is wrong?
+
+# %%
+print(inspect.getsource(museum.normalize_each_subset))
+print(inspect.getsource(museum.normalize_by_training))
+
+# %% [markdown]
+# The first: there `part` is its own reference. The second is the repair: all subsets are normalized by `data.train`.
+#
 # Why bother, if it costs nothing? It costs nothing here because all images came from one scanner, with one window. Now the same five networks are asked about patients whose images were exported with another window:
 
 # %%
@@ -493,7 +527,13 @@ for label, key in (("honest Dice", "other_scanner_honest"), ("reported too much"
 # %% [markdown]
 # ### Batches
 #
-# The Dice function that is copied from repository to repository computes the Dice of one batch, and adds a 1, called `smooth`, above and below the line, so that an empty batch does not lead to a division by zero: $(2\,|A \cap B| + 1) / (|A| + |B| + 1)$. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. We take the trained network that comes with the series, the nodules of the validation patients, and batches of different sizes.
+# This Dice function is copied from repository to repository:
+
+# %%
+print(inspect.getsource(museum.dice_coefficient))
+
+# %% [markdown]
+# It computes the Dice of one batch, and adds a 1, called `smooth`, above and below the line, so that an empty batch does not lead to a division by zero. Keras then takes the mean over the batches. For lungs that hardly matters. For nodules, which most slices do not have, it does. We take the trained network that comes with the series, the nodules of the validation patients, and batches of different sizes.
 
 # %% nbval_tolerance=0.02
 from unet_helpers import load_checkpoint, load_dataset, predict_masks
