@@ -234,7 +234,7 @@ plotting.show_images(
 print(inspect.getsource(museum.resize_masks_with_defaults))
 
 # %% [markdown]
-# By default, `skimage.transform.resize` smooths and interpolates, as is right for images; then `astype` cuts to whole numbers. The mean of 0 and 2 is 1. For labels the call needs `order=0` and `anti_aliasing=False`, which take one of the pixels instead of a mean.
+# By default, `skimage.transform.resize` smooths and interpolates, as is right for images; then `astype` cuts to whole numbers. The mean of 0 and 2 is 1.
 
 # %%
 cost("masks resized with interpolation")
@@ -286,6 +286,8 @@ def halve(mask):
 check.halve(halve)
 
 # %% [markdown]
+# `skimage.transform.resize` does the same for labels if it is called with `order=0` and `anti_aliasing=False`.
+#
 # ### Fractions at the edges
 #
 # With *two* classes the same interpolation gives values between 0 and 1, and many people leave them there.
@@ -464,12 +466,12 @@ print(f"accuracy of 'no lung anywhere': {(data.validation.masks == 0).mean():.2f
 # Only one of the five can be shown to cost something *here*, and that has to be said as clearly as a cost. Line by line:
 #
 # - **Accuracy:** it reports one to two hundredths too much, a real difference, and an answer of "no lung anywhere" would already score the number in the last line. The smaller the object, the closer that number is to 1.
-# - **Patients on both sides:** the interval includes zero. (The reported number is the validation Dice, the honest one is the Dice of new patients. Their difference in a run *split by patient* is subtracted, because some patients are easier than others.) The network does not need to know a patient to find a lung. With few patients and hard objects, where learning patients by heart helps, leakage does cost, and much has been published on it {cite:p}`kapoor2023leakage,roberts2021pitfalls`.
+# - **Patients on both sides:** the interval includes zero. (The reported number is the validation Dice, the honest one is the Dice of new patients. Their difference in a run *split by patient* is subtracted, because some patients are easier than others.) The network does not need to know a patient to find a lung. The last exhibit of this room shows when it costs something.
 # - **Each subset by itself:** the interval includes zero, because all subsets come from one scanner and have nearly the same mean anyway.
 # - **Selection on the test set:** it is zero to every digit shown. There were thirty candidates, six epochs with five thresholds each, and the Dice of one half of the patients chose among them; whichever half chose, the choice was the same. A test set wears out when many candidates are *nearly equal*, so that luck decides.
 # - **Average over batches:** it is zero to every digit shown, but by accident! Each patient of the phantom has eight slices, the slices stand in order, and a batch has eight. So a batch *is* a patient. With another batch size this would not be so, as we are about to see.
 #
-# None of them is therefore right. They are bugs that wait for other data. And an interval without width, from five equal numbers, proves nothing either.
+# What the four have in common: something leaks through, but it does not help with the answer. The patient does not help to find a lung, the statistics are those of all patients, and the choice is the same without looking. None of them is therefore right. They are bugs that wait for other data. And an interval without width, from five equal numbers, proves nothing either.
 
 # %% [markdown]
 # ### Exercise 16.4: whose mean, whose deviation?
@@ -595,6 +597,50 @@ def dice_of_batches(batches):
 check.dice_of_batches(dice_of_batches)
 
 # %% [markdown]
+# ### A leak that costs
+#
+# "Then we may split by slice after all?" The exhibit above made it easy for itself: lungs are easy, there are two dozen patients to learn from, and their slices lie more than two centimeters apart. Now all three are turned round. The object is the **nodule**, the slices lie **4 mm apart** as in real CT, and there are **six patients**. These are the lines that deal out the slices. Which one is the mistake?
+
+# %%
+print(inspect.getsource(museum.split_by_slice))
+
+# %% [markdown]
+# It is the one with `permutation`: it shuffles slices, and nobody asks for `pool.patient_ids`. These are neighbors of one patient, as such a split may deal them:
+
+# %% mystnb={"figure": {"caption": "Crops of one patient, 4 mm apart, with the mask of the nodule in blue."}, "image": {"alt": "ALT"}}
+from unet_helpers.data import nodule_crops, subset_of_patients
+from unet_helpers.phantom import make_patient
+
+crops = nodule_crops(subset_of_patients([make_patient(10, index=0, slices=48)]))
+crops = crops[crops.masks.any(axis=(1, 2))][:4]
+dealt = ["learned", "tested", "learned", "learned"]
+plotting.show_images(crops.images, dealt, crops.masks, ("", "nodule"), panel=1.75)
+
+# %% [markdown]
+# `benchmarks/museum.py` has taken eight times six patients, and all their crops that show a nodule. Each six were split twice, **by slice** and **by patient**: two thirds to learn from, one third to test on. The network is the small U-Net of this museum, with a loss for small objects (Dice and cross-entropy, [notebook 07](07_losses_and_imbalance.ipynb)). After the training it was asked three times: about the crops that it had *learned* from, about the test crops of its split, which is the score that would be *reported*, and about patients of whom no network has seen a slice, which is the *honest* score. How far will reported and honest be apart? Guess for each split before you run the next cell.
+
+# %%
+leak = json.loads((RESULTS / "leak.json").read_text(encoding="utf-8"))["results"]
+print(f"mean Dice of eight runs; honest: {leak['unseen_patients']} patients")
+for split, row in leak["splits"].items():
+    scores = ", ".join(f"{key} {row[key]:.2f}" for key in ("learned", "reported", "honest"))
+    too_much = f"{row['effect']:+.2f}, interval {row['effect_low']:+.2f} to {row['effect_high']:+.2f}"
+    print(f"{split:<11} {scores}; reported − honest {too_much}")
+
+# %% tags=["remove-cell"]
+by_slice, by_patient = leak["splits"]["by slice"], leak["splits"]["by patient"]
+assert by_slice["effect_low"] > 0.1
+assert min(by_slice["effect_seeds"]) > 0
+assert by_patient["effect_low"] < 0 < by_patient["effect_high"]
+
+# %% mystnb={"figure": {"caption": "CAPTION"}, "image": {"alt": "ALT"}}
+asked = {"reported": "reported", "honest": "honest", "reported − honest": "effect"}
+plotting.show_estimates(leak["splits"], {title: key for title, key in asked.items()}, panel=2.5)
+
+# %% [markdown]
+# READING
+
+# %% [markdown]
 # ## The whole museum
 #
 # Here are all sixteen costs in one picture; the sixteenth exhibit, noise in place of the data, has the next section to itself. The axis is stretched around zero, so that a thousandth can be seen beside a whole.
@@ -608,7 +654,13 @@ plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.i
 # %% [markdown]
 # ## The run that stood at 50 %
 #
-# [Notebook 06](06_failure_analysis.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left. But a number is not yet a *curve*. So here are eight explanations and a run without a bug, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three). The table gives the share of foreground, and the lowest and highest *training* accuracy over all epochs and seeds, in percent.
+# [Notebook 06](06_failure_analysis.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left: lines that stand in for the data until they arrive, and that nobody removed.
+
+# %%
+print(inspect.getsource(museum.use_placeholders))
+
+# %% [markdown]
+# But a number is not yet a *curve*. So here are eight explanations and a run without a bug, each trained for the whole 50 epochs with five seeds (the two on 256 slices of noise with three). The table gives the share of foreground, and the lowest and highest *training* accuracy over all epochs and seeds, in percent.
 
 # %%
 import pandas as pd
@@ -804,6 +856,7 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 # - No mistake of this notebook raises an error. Nearly all show up in a one-minute check: ten masks over their images, `np.unique`, the minimum and maximum of both subsets, the patients of both subsets.
 # - A validation set that went through the same pipeline has the same bug, and its score says nothing about it.
 # - A bug in the measuring leaves the network as good as it was, and makes the number false. If it costs nothing here, it may cost much elsewhere.
+# - A leak costs something where it helps with the answer: TAKE
 # - Know the score of knowing nothing: that of the best constant, and of the average mask.
 # - Predict the number of each explanation, then the *curve*, then find the experiment on which they differ.
 # - A program can ask these questions every time. It has to say what it cannot see.
