@@ -317,7 +317,7 @@ y, p = 255, np.array([0.1, 0.5, 0.9])
 # %% [markdown]
 # ### Two scales
 #
-# Somebody divides the training images by 255, and forgets to do the same with the validation images, and later with those of new patients. (The phantom's images already lie between 0 and 1, so the exhibit does it the other way round.)
+# Somebody divides the training images by 255, and forgets to do the same with the validation images, and later with those of new patients. (The phantom's images already lie between 0 and 1, so the exhibit does it the other way round; `_parts(data)[1:]` are validation and test.)
 
 # %%
 print(inspect.getsource(museum.scale_training_only))
@@ -507,7 +507,7 @@ def normalize(train, other):
 check.normalize_by_training(normalize)
 
 # %% [markdown]
-# The exhibit does it with these lines. Is it the first call of `normalize` or the second that is wrong?
+# The exhibit normalizes with these lines, in which `_each` changes every subset. Is it the first call of `normalize` or the second that is wrong?
 
 # %%
 print(inspect.getsource(museum.normalize_each_subset))
@@ -552,7 +552,7 @@ def mean_over_batches(size):
 {size: round(float(mean_over_batches(size)), 2) for size in (1, 4, 8, 16, len(truth))}
 
 # %% [markdown]
-# The predictions are the same, and yet the Dice goes from below one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch, most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
+# The predictions are the same, and yet the Dice goes from about one half to above 0.8, by the batch size alone. A batch without nodules in which none was found counts as 1 (that is what `smooth` does), and with one slice per batch, most batches are of this kind. Larger batches have fewer of them; and a batch with one pixel of nodule still counts as much as one with a hundred. Even all slices in one batch do not give what should be reported, the mean over patients of [notebook 05](05_evaluation.ipynb):
 
 # %% nbval_tolerance=0.02
 round(average(dice_by_patient(2 * found, whole, 2, made_up=0)).value, 2)
@@ -636,10 +636,10 @@ assert by_patient["effect_low"] < 0 < by_patient["effect_high"]
 
 # %% mystnb={"figure": {"caption": "Mean Dice per patient. Each circle is one run, with six patients of its own; diamond and gray bar: the mean and its 95 % interval. Hollow: the interval includes 0."}, "image": {"alt": "Three panels with a row for each split. Reported: by slice the circles lie from 0.5 to 0.8, by patient they scatter from 0 to 0.7. Honest: by slice from 0.2 to 0.5, by patient from 0 to 0.45. Reported minus honest: by slice all circles lie right of zero, from 0.14 to 0.47, and so does the interval; by patient they scatter from -0.4 to 0.3 around zero, and the mean is hollow."}}
 columns = {"reported": "reported", "honest": "honest", "reported minus honest": "effect"}
-plotting.show_estimates(leak["splits"], columns, mark=0, panel=2.4)
+plotting.show_estimates(leak["splits"], columns, limits=(-0.45, 0.85), mark=0, panel=2.4)
 
 # %% [markdown]
-# All networks know their own crops nearly by heart. Split **by slice**, they are reported to find nodules with a Dice of two thirds. On new patients it is one third: **three tenths too much**, and too much in each of the eight runs. For four of five test crops, the slice directly above or below is among the learned ones, mostly with the same nodule at the same place, and memory counts as skill. Split **by patient**, the reported score is about the honest one on average. But it scatters widely, because each run tests only two patients, and the interval of the difference reaches from almost two tenths below zero to more than one above. So this split is honest but not precise; more patients help, or a cross-validation over patients ([notebook 05b](05b_comparison.ipynb)).
+# All networks know their own crops nearly by heart. Split **by slice**, they are reported to find nodules with a Dice of two thirds. On new patients it is one third: **three tenths too much**, and too much in each of the eight runs. For four of five test crops, the slice directly above or below is among the learned ones, mostly with the same nodule at the same place, and memory counts as skill. Split **by patient**, the reported score is about the honest one on average. But it scatters widely, because each run tests only two patients, and the interval of the difference reaches from almost two tenths below zero to more than one tenth above. So this split is honest but not precise; more patients help, or a cross-validation over patients ([notebook 05b](05b_comparison.ipynb)).
 #
 # (Is the split by slice at least good for the network, whose honest score is the higher one? It has learned from all patients with a nodule, five or six, and the other from three or four. Once the score is known from an honest split, the final network may learn from all patients as well.)
 #
