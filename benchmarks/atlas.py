@@ -5,7 +5,7 @@ has seen, and trains nothing. *atlas*: errors planted into true masks, one of a 
 errors where the phantom knows a cause; Dice by difficulty; risk over coverage. The one number of the rules that is
 chosen (which contrast is low) is chosen on development patients, and all figures are those of others. *robustness*:
 Dice under growing disturbances of the image, and of the scanner's dose. Writes ``book/results/atlas.json`` and
-``book/results/robustness.json``; three minutes on two cores.
+``book/results/robustness.json``; twenty minutes on two cores.
 """
 
 import os
@@ -27,6 +27,7 @@ SLICES = {"thin": 32, "archive": 12}
 TIGHT = 3  # every third patient is scanned with a field of view that cuts the lungs
 CONTRASTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)  # of which one is chosen on development patients
 LEAST = 4  # pixels of a piece that is scored
+SHOWN = 4  # patients with a difficulty; with fewer it is left out
 PLANTED = 24  # cases of each kind
 NO_CAUSE = "another kind"
 DOSES = (1e5, 1e4, 3e3, 1e3, 3e2)
@@ -263,9 +264,14 @@ def dice_of_slices(patients, predictions, index):
     return pd.DataFrame(rows, columns=["patient", "slice", "dice"])
 
 
-def by_difficulty(patients, slices, least=4):
-    """Lung Dice of the slices with each difficulty, and of those without; at least ``least`` patients must have it."""
+def by_difficulty(patients, slices, least=SHOWN):
+    """Lung Dice of the slices with each difficulty, and of those without; at least ``least`` patients must have it.
+
+    ``low`` and ``high`` are the ends of an interval; with fewer than five patients, too few for one, those of the
+    range of the patients' means: ``ends`` says which.
+    """
     from unet_helpers import bootstrap_interval
+    from unet_helpers.evaluation.intervals import FEWEST_PATIENTS
 
     slices = slices.dropna()
     of = {patient.name: patient.difficulties for patient in patients}
@@ -275,9 +281,12 @@ def by_difficulty(patients, slices, least=4):
         row = {"difficulty": name, "patients": int(slices["patient"][has].nunique()), "slices": int(has.sum())}
         if row["patients"] < least:
             continue
+        row["ends"] = "interval" if row["patients"] >= FEWEST_PATIENTS else "range"
         for key, part in (("dice", slices[has]), ("without", slices[~has])):
-            low, high = bootstrap_interval(part["dice"], part["patient"], method="t")
-            values = {key: part["dice"].mean(), f"{key}_low": low, f"{key}_high": high}
+            means = part.groupby("patient")["dice"].mean()
+            few = len(means) < FEWEST_PATIENTS
+            ends = (means.min(), means.max()) if few else bootstrap_interval(part["dice"], part["patient"])
+            values = dict(zip((key, f"{key}_low", f"{key}_high"), (part["dice"].mean(), *ends), strict=True))
             row |= {label: round(float(value), 3) for label, value in values.items()}
         found.append(row)
     return sorted(found, key=lambda row: row["dice"])

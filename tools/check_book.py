@@ -248,7 +248,7 @@ class Browser:
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             "--proxy-server=127.0.0.1:9",
             "--remote-debugging-port=0",
             "--remote-allow-origins=*",
@@ -298,9 +298,9 @@ class Browser:
         return answer["result"].get("value")
 
     def open(self, path):
-        """Open a file and wait until it has loaded."""
+        """Open a file, or an address of this machine, and wait until it has loaded."""
         self.events = []
-        address = Path(path).resolve().as_uri()
+        address = path if str(path).startswith("http://127.0.0.1:") else Path(path).resolve().as_uri()
         self.call("Page.navigate", url=address)
         here = f"location.href.split('#')[0] === {json.dumps(address)}"
         self.wait_for(f"document.readyState === 'complete' && {here}", seconds=60)
@@ -371,6 +371,8 @@ WIDGETS_MISSING = """[...document.querySelectorAll('script[type="application/vnd
     .filter(s => !s.parentElement.querySelector('.jupyter-widgets, .lm-Widget')).length"""
 SHOWN_IMAGES = """[...document.querySelectorAll('.widget-image, img.widget-image')]
     .filter(i => i.offsetParent).map(i => i.src || i.querySelector('img')?.src).join(' ')"""
+LOAD_ALL_IMAGES = "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
+IMAGES_ARE_THERE = "[...document.images].every(i => i.complete)"
 IMAGES_BROKEN = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).map(i => i.alt || i.src)"
 
 
@@ -388,6 +390,46 @@ def slider_problems(browser):
     yield "moving the slider does not change the picture"
 
 
+#: axe-core, the rules by which a page is held to WCAG 2.2 A and AA and to good practice
+AXE = build_book.ROOT / "tests" / "vendor" / "axe.min.js"
+AXE_RUN = """Promise.race([
+    Promise.all(document.getAnimations().map(one => one.finished.catch(() => 0))),  // what fades in is pale
+    new Promise(done => setTimeout(done, 2000)),
+]).then(() => axe.run(document, {
+    preload: false,
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    rules: {'label-content-name-mismatch': {enabled: true}},
+    resultTypes: ['violations'],
+})).then(found => found.violations.map(
+    v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`))"""
+PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
+OPEN_FOLDS = "document.querySelectorAll('details').forEach(d => d.open = true)"
+TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+def accessibility_problems(browser, dark):
+    """What axe-core finds in the page that is open, all folds open: in light at a desk, in the dark on a phone."""
+    browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **(PHONE if dark else DESK))
+    browser.value(f"document.documentElement.dataset.theme = '{'dark' if dark else 'light'}'")
+    browser.value(OPEN_FOLDS)
+    if not browser.value("Boolean(window.axe)"):
+        browser.value(AXE.read_text(encoding="utf-8") + "; 0")
+    if (wide := browser.value(TOO_WIDE)) > 0:
+        yield f"the page is {wide} pixels wider than the screen"
+    yield from browser.value(AXE_RUN)
+
+
+def live_problems(browser):
+    """The live piece of the start page comes into sight; it must compute a picture."""
+    live = "document.querySelector('.live')"
+    if browser.value(f"Boolean({live})"):
+        browser.value(f"{live}.scrollIntoView()")
+        computed = f"Boolean({live}.dataset.pictures)"
+        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
+        if not browser.value(computed):
+            yield "the network does not run in the page"
+
+
 def browser_page_problems(browser, path):
     browser.open(path)
     found = []
@@ -401,8 +443,14 @@ def browser_page_problems(browser, path):
     if not browser.wait_for(f"({WIDGETS_MISSING}) === 0", seconds=10):
         found.append("a widget is not drawn")
     found += slider_problems(browser)
+    browser.value(LOAD_ALL_IMAGES)
+    browser.wait_for(IMAGES_ARE_THERE, seconds=10)
+    found += live_problems(browser)
     found += [f"image not shown: {shortened(name)}" for name in browser.value(IMAGES_BROKEN)]
-    return [*found, *event_problems(browser.events)]
+    found += event_problems(browser.events)
+    for dark in (False, True):
+        found += [f"{'dark' if dark else 'light'}: {problem}" for problem in accessibility_problems(browser, dark)]
+    return found
 
 
 def browser_problems(site, program):

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "atlas": ("atlas", ["atlas"], None),
     "robustness": ("atlas", ["robustness"], None),
     "domain_shift": ("domain_shift", [], None),
+    "fine_tuning": ("fine_tuning", [], None),
     "interval_coverage": ("interval_coverage", [], None),
     "losses": ("losses", [], None),
     "uncertainty": ("uncertainty", [], LIDC),
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "scaling": ("scaling", [], None),
     "scale": ("scale", [], None),
     "memory": ("memory", [], None),
+    "browser_engines": ("browser_engines", [], None),
 }
 
 

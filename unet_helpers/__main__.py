@@ -1,4 +1,6 @@
-"""Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``."""
+"""Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``,
+``… export-browser FILE.keras OUT.js``.
+"""
 
 import sys
 
@@ -14,7 +16,14 @@ def predict(arguments):
     main(arguments)
 
 
-COMMANDS = {"export": export, "deidentify": deidentify, "predict": predict}
+def export_browser(arguments):
+    """Loaded when it is asked for, too."""
+    from .teaching.browser import main
+
+    main(arguments)
+
+
+COMMANDS = {"export": export, "deidentify": deidentify, "predict": predict, "export-browser": export_browser}
 
 
 def main():

@@ -34,7 +34,7 @@ INDEX = {
         "oneDNN": "the-kernels-of-the-processor",
     },
     "notebooks/05b_comparison": {"cross-validation": "", "power": "", "confidence interval": ""},
-    "notebooks/06_failure_analysis": {"all black": "my-mask-is-all-black", "black mask": "my-mask-is-all-black"},
+    "notebooks/06b_black_masks": {"all black": "", "black mask": "", "accuracy of 50 %": "a-run-that-stands-at-50"},
     "notebooks/15_your_own_data": {"my own data": "", "own data": ""},
 }
 #: what the theme brings and no page of this book loads
@@ -62,6 +62,8 @@ def mended(body, size_of=lambda source: None):
         image["loading"], image["decoding"] = "lazy", "async"
         image["width"], image["height"] = (str(side) for side in size)
         image["src"] = re.sub(r"\.png$", ".webp", image["src"])
+        if (link := image.find_parent("a", href=True)) and Path(link["href"]).stem == Path(image["src"]).stem:
+            link["href"] = image["src"]
     return str(soup)
 
 

@@ -30,12 +30,31 @@
     name(document);
   });
 
-  /* Its icons have become pictures with titles by then; the name of a button has to hold what it shows. */
-  window.addEventListener("load", () => {
+  /* What the theme leaves without a name, or without a landmark around it. */
+  document.addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll(".theme-switch-button[aria-label]")) {
-      button.setAttribute("aria-label", `Color mode: ${button.textContent.trim().replace(/\s+/g, " ")}`);
+      button.setAttribute("aria-label", "Color mode: Light Dark System Settings");  // the titles of its icons
     }
+    for (const button of document.querySelectorAll(".search-button-field[aria-label]")) {
+      button.removeAttribute("aria-label");  // it says what it is, and its key
+    }
+    for (const fold of document.querySelectorAll(".bd-sidebar-primary summary")) {
+      const page = fold.closest("li")?.querySelector("a")?.textContent.trim();
+      fold.setAttribute("aria-label", page ? `Pages below ${page}` : "More pages");
+    }
+    const sidebar = document.querySelector(".bd-sidebar-primary");
+    sidebar?.setAttribute("role", "navigation");
+    sidebar?.setAttribute("aria-label", "The book");
   });
+
+  /* What scrolls can be scrolled by keyboard; the theme looks once, and a phone is turned. */
+  function reach() {
+    for (const text of document.querySelectorAll("article :is(pre, .cell_output, .output, .pst-scrollable-table-container)")) {
+      if (text.scrollWidth > text.clientWidth) text.tabIndex = 0;
+    }
+  }
+  window.addEventListener("load", () => setTimeout(reach));
+  window.addEventListener("resize", reach);
 
   let closed = [];
   window.addEventListener("beforeprint", () => {

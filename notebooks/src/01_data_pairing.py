@@ -416,7 +416,7 @@ print(f"right pairs: {paired.min():.0f} to {paired.max():.0f}; shuffled pairs ab
 # %% [markdown]
 # Most of them, but not all: some wrong masks happen to lie inside the lungs. The number judges a *folder* well and a single pair badly.
 #
-# And there is a mistake that it hardly shows: the mask of a *neighboring* slice. Move the slider: the image stays, and the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT. (`window` turns the numbers of the scanner into grays from 0, black, to 1, white; [notebook 02](02_preprocessing.ipynb) takes it apart.)
+# And there is a mistake that it hardly shows: the mask of a *neighboring* slice. Move the slider: the image stays, and the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT. (`window` turns the numbers of the scanner into grays from 0, black, to 1, white; [notebook 02](02_preprocessing.ipynb) takes it apart. The spacing of a volume has three numbers, the distance between slices first.)
 
 # %%
 from unet_helpers import window
@@ -671,6 +671,7 @@ for split in (split_by_slice, split_by_patient):
 # # five splits, in which every patient is tested once: cross-validation
 # folds = list(GroupKFold(n_splits=5).split(ids, groups=ids))
 # # the same, with about as many slices with a nodule in each test set
+# has_nodule = (truth == 2).any(axis=(1, 2))
 # folds = list(StratifiedGroupKFold(n_splits=5).split(ids, has_nodule, groups=ids))
 # ```
 #

@@ -20,9 +20,9 @@
 #
 # **After this notebook you can**
 #
-# - say what each of six losses sees, pixel by pixel, and draw it,
-# - write a Dice loss, and set the weights of a Tversky loss,
-# - test any loss with four pixels before you train with it,
+# - say what each of seven losses sees, pixel by pixel, and draw it,
+# - write a loss of your own and compile a network with it, once four pixels have tested it,
+# - choose between a weight in the loss and more crops that hold the object,
 # - tell apart what a loss has changed and what another threshold would have changed,
 # - see whether a learning rate is too high or too low, and what L2 and dropout did.
 #
@@ -76,7 +76,7 @@ plotting.show_pulls(image, truth, belief, pulls)
 # %% [markdown]
 # The probabilities in the second panel are made by hand: they stand for a network that has found one half of the nodule and missed the other, and that raises a false alarm on vessels further down. The missed half has probability 0.05, and all other background 0.02. What happens in the next step? The **gradient of the loss** decides: one number per pixel, which says how the loss changes with the output before the sigmoid (the *logit*). The maps show minus the gradient, the **pull**: whether this output should go up or down, and how hard the loss pulls. The six losses are explained one by one below.
 #
-# All pull the missed half up (red) and the false alarm down (blue). They differ in *what else* they pull, and how hard:
+# All pull the missed half up (red) and the false alarm down (blue). They differ in what else they pull, and how hard:
 #
 # - **Cross-entropy** also pulls at thousands of background pixels that are nearly right already. Each of them gets little, but together with the false alarm they get most of the pull, and the nodule is left with a sixth.
 # - A **weight** of 10 on the nodule pixels gives two thirds of the pull to the nodule.
@@ -112,9 +112,9 @@ rows = {"cross-entropy": -np.log(p_t), "focal": -((1 - p_t) ** 2) * np.log(p_t)}
 pd.DataFrame(rows, index=["sure and right", "right", "undecided", "sure and wrong"]).map("{:.2g}".format)
 
 # %% [markdown]
-# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions. So thousands of easy background pixels weigh next to nothing in the focal loss.
+# From the last row to the first, cross-entropy falls by a factor of three hundred, and focal by a factor of millions: thousands of easy background pixels weigh next to nothing in the focal loss.
 #
-# And how hard does each loss pull at a *nodule* pixel to which the network gives probability $p$?
+# How hard does each loss pull at a *nodule* pixel to which the network gives probability $p$?
 
 # %% mystnb={"figure": {"caption": "Pull on a nodule pixel, relative to each loss's strongest, by the probability it has now."}, "image": {"alt": "Three curves over the probability that a nodule pixel is given, from 0 to 1, each scaled to its own maximum. Cross-entropy falls in a straight line from 1 to 0. Focal starts a little below 1, has its maximum near 0.06 and then falls faster. Dice starts at 0, rises to its maximum in the middle and falls to 0 again."}}
 p = np.linspace(0.005, 0.995, 45)
@@ -123,7 +123,7 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. That is what the first figure showed, and it means that a nodule has no voice once the network has ruled it out. It is one reason for adding cross-entropy to Dice.
+# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #
@@ -212,9 +212,67 @@ explore_two(frames, (list(losses)[:5], list(states)), ("loss", "state"), start=(
 # %% [markdown]
 # Each loss has one scale for all four states. Choose *Dice* and *nodule lost*: the map is almost white, although all of the nodule is missing. In the same state, cross-entropy is at its reddest.
 #
-# ## Is the loss right? Four pixels will tell
+# ## How far off? The boundary loss
 #
-# A loss is a few lines of code, and a mistake in it raises no error. The training runs, the loss falls, and the network learns something else. So test a loss before you use it, on pixels that you can count on your fingers: one false positive, then one false negative.
+# None of these losses asks *where* a false pixel lies: one beside the nodule costs as much as one at the far end of the lung. A **boundary loss** {cite:p}`kervadec2021boundary` multiplies each probability by the distance $\phi$ of its pixel from the true boundary, counted negative inside the nodule, and takes the mean: $\frac1N\sum \phi\,p$. The distances are computed from the masks before the training, and the loss gets them in place of the masks.
+
+# %% mystnb={"figure": {"caption": "The same probabilities as in the first figure, and where the Dice loss and the boundary loss pull."}, "image": {"alt": "Four panels. A crop of a lung with an outlined nodule; the probabilities; the pull of Dice: the nodule is red, the background evenly pale blue, the spot a little bluer; the pull of the boundary loss: the nodule is pale red, the background blue, the more so the further away from the nodule, and the spot by far the bluest."}}
+from keras import ops
+from scipy.ndimage import distance_transform_edt
+
+
+def signed_distance(mask):
+    return distance_transform_edt(1 - mask) - distance_transform_edt(mask)
+
+
+def boundary_loss(distance, p):
+    return ops.mean(distance * p)
+
+
+distance = signed_distance(truth)
+pulls = {"Dice": pulls["Dice"], "boundary": pull(boundary_loss, distance, belief)}
+plotting.show_pulls(image, truth, belief, pulls)
+
+# %%
+on_alarm = {name: round(1000 * float(np.abs(one[belief == 0.7]).mean()), 2) for name, one in pulls.items()}
+print("pull on a pixel of the false alarm, in thousandths:", on_alarm)
+costs = [float(boundary_loss(distance, mask)) for mask in (0 * truth, truth)]
+print("boundary loss of an empty mask {:.3f}, of the right one {:.3f}".format(*costs))
+
+# %% [markdown]
+# At the false alarm, some 30 pixels away, the boundary loss pulls five times as hard as Dice. To the nodule, which is less than four pixels deep, it adds little. By itself it hardly tells the right mask from an empty one. So it is *added* to Dice, and its authors keep its weight constant or raise it during the training. A crop without a nodule has no boundary; there the term is left out.
+#
+# ## A loss of your own, and four pixels to test it
+#
+# For Keras a loss is a function of truth and prediction, written with `keras.ops` so that it has a gradient. This is the Tversky loss with $\alpha=0.2$ and $\beta=0.8$, line by line from the formula:
+
+
+# %%
+def my_tversky(y_true, y_pred):
+    tp = ops.sum(y_true * y_pred)
+    fp = ops.sum((1 - y_true) * y_pred)
+    fn = ops.sum(y_true * (1 - y_pred))
+    return 1 - tp / (tp + 0.2 * fp + 0.8 * fn)
+
+
+# %% [markdown]
+# That is all that `compile` needs. Four steps with it, and a comparison with the loss of this series (without smoothing):
+
+# %%
+from unet_helpers import UNet
+from unet_helpers.training import make_targets
+
+keras.utils.set_random_seed(0)
+network = UNet((64, 64, 1), num_classes=1, base_filters=8, depth=3)
+network.compile(optimizer="adam", loss=my_tversky)
+
+images, targets = data.train.images[:64], make_targets(data.train.masks[:64], 1)
+network.fit(images, targets, batch_size=16, verbose=0)
+output = network(images)
+bool(np.isclose(my_tversky(targets, output), TverskyLoss(0.2, 0.8, smooth=0)(targets, output)))
+
+# %% [markdown]
+# A mistake in such a function raises no error. The training runs, the loss falls, and the network learns something else. So test a loss before you use it, on pixels that you can count on your fingers: one false positive, then one false negative.
 
 
 # %%
@@ -226,10 +284,10 @@ y = pixels(1, 1, 0, 0)
 cases = {"one too many": pixels(1, 1, 1, 0), "one too few": pixels(1, 0, 0, 0)}
 
 # %% [markdown]
-# With $\alpha=0.2$ and $\beta=0.8$, by hand: one too many is TP 2, FP 1, so $1 - 2/2.2 \approx 0.09$; one too few is TP 1, FN 1, so $1 - 1/1.8 \approx 0.44$. Here are the loss of this series (without smoothing) and the one that comes with Keras:
+# On paper: one too many is TP 2, FP 1, so $1 - 2/2.2 \approx 0.09$; one too few is TP 1, FN 1, so $1 - 1/1.8 \approx 0.44$. Here are our own function and the loss that comes with Keras:
 
 # %%
-tversky = {"ours": TverskyLoss(0.2, 0.8, smooth=0), "Keras": keras.losses.Tversky(alpha=0.2, beta=0.8)}
+tversky = {"my_tversky": my_tversky, "Keras": keras.losses.Tversky(alpha=0.2, beta=0.8)}
 pd.DataFrame({name: [float(loss(y, p)) for p in cases.values()] for name, loss in tversky.items()}, cases).round(2)
 
 # %% [markdown]
@@ -244,9 +302,9 @@ answers = {name: [float(loss(empty, p)) for p in (empty, alarm)] for name, loss 
 pd.DataFrame(answers, ["left empty", "false alarm"]).round(2)
 
 # %% [markdown]
-# `keras.losses.Dice` gives 1 for both. The perfect answer gets the worst value, and, worse for learning, the gradient is zero: from a batch without a nodule the network learns nothing, whatever it predicts. The smoothing of exercise 07.1 repairs this.
+# `keras.losses.Dice` gives 1 for both. The perfect answer gets the worst value, and the gradient is zero: from a batch without a nodule the network learns nothing. The smoothing of exercise 07.1 repairs this.
 #
-# What about the others? Keras's cross-entropy and focal cross-entropy agree with ours, which follow the formulas above:
+# Keras's cross-entropy and focal cross-entropy agree with ours, which follow the formulas above:
 
 # %%
 q = pixels(0.9, 0.3, 0.6, 0.1)
@@ -255,7 +313,7 @@ plain = FocalCrossEntropy(gamma=0)(y, q), keras.losses.BinaryCrossentropy()(y, q
 np.allclose(*focal), np.allclose(*plain)
 
 # %% [markdown]
-# One caution about the focal loss of Keras: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background. Do not read it as "a quarter is foreground".
+# One caution about the focal loss of Keras: its option `alpha=0.25`, the value of the paper (used only with `apply_class_balancing=True`), makes the *foreground* count less than the background, because $\gamma$ has already silenced the easy background.
 #
 # ### Exercise 07.3: two suspects
 #
@@ -291,12 +349,34 @@ wrong = "A"  # by hand, with the smoothing: 1 - 2.5 / (2.5 + 0.2), which is B
 check.four_pixels(my_truth, my_prediction, wrong)
 
 # %% [markdown]
-# ## What each of them learns
+# ## Or change the batches: foreground sampling
 #
-# Now let networks learn with these losses. The small U-Net, the crops, the number of steps and the seed are the same; only the loss differs. We train with two of the losses here; the others come from a recorded experiment below.
+# A weight changes what a pixel counts. **Foreground sampling** changes which pixels the network gets to see: nnU-Net places a third of the patches around a pixel of the foreground {cite:p}`isensee2021nnunet`. For whole slices, `draw_crops(..., around=1, share=1/3)` does so ([notebook 04](04_gpu_training.ipynb)). Our crops are cut already, and three lines of NumPy draw half of them from those with a nodule:
 
 # %%
-from unet_helpers import UNet, predict_masks, start_at_class_shares, train
+masks, rng = data.train.masks, np.random.default_rng(0)
+with_nodule = np.flatnonzero(masks.any(axis=(1, 2)))
+anywhere = rng.integers(len(masks), size=4000)
+half = np.where(rng.random(4000) < 0.5, rng.choice(with_nodule, 4000), anywhere)
+
+drawn = {"every crop alike": anywhere, "half with a nodule": half}
+rows = {name: (masks[k].any(axis=(1, 2)).mean(), masks[k].mean()) for name, k in drawn.items()}
+pd.DataFrame(rows, index=["crops with a nodule", "pixels of nodule"]).T.map("{:.2%}".format)
+
+# %% [markdown]
+# Each nodule pixel now comes up three to four times as often. Is that the same as a weight of 3.5? Not quite:
+#
+# - A weight raises the nodule pixels only. Sampling also brings their *surroundings* more often, and crops without a nodule, in which false alarms are unlearned, half as often.
+# - A weight can only multiply what is in the batch. One crop in six holds a nodule here; in a volume it may be one patch in a hundred, and then most batches have nothing to multiply. Sampling puts something into every batch.
+# - The same few nodules come round more often, so the network may know them by heart sooner.
+
+# %% [markdown]
+# ## What each of them learns
+#
+# The small U-Net, the crops, the number of steps and the seed are the same; only the loss differs. We train with two of the losses here; the others come from a recorded experiment below.
+
+# %%
+from unet_helpers import predict_masks, start_at_class_shares, train
 
 
 def learn(loss):
@@ -327,7 +407,7 @@ titles = [*["ground truth"] * 5, *["cross-entropy"] * 5, *["weighted"] * 5]
 plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m in masks], columns=5, panel=1.5)
 
 # %% [markdown]
-# Both networks have learned to find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide; plain cross-entropy marks what it is sure of.
+# Both networks find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide.
 #
 # One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
 
@@ -441,7 +521,7 @@ table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.va
 table.sort_values("cross-entropy × 1000").round(2)
 
 # %% [markdown]
-# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. (Its cross-entropy of 0.1 says that a background pixel still gets probability 0.1 on average: the six epochs ended on the way down from one half.) A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
 #
 # ## Learning rate: too low, right, too high
 #
@@ -460,12 +540,12 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 # Five shapes to recognize:
 #
 # - **3e-05, far too low**: nothing moves. More steps could help; a better loss could not.
-# - **0.0003, low**: it is on its way, but the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
+# - **0.0003, low**: the budget ends before it arrives. If your curve still climbs at the last epoch, try a higher rate before a longer training.
 # - **0.003, right**: it climbs steadily, and then flattens.
-# - **0.03, high**: it has the fastest first epoch and then falls behind its neighbor; the steps seem too long to settle. On other patients it is nevertheless as good, with the one seed it has. (The rate falls along a cosine toward the end of every run, which may be what helps the high one.)
+# - **0.03, high**: it is the fastest in the first epoch and then falls behind. On other patients it is as good, with its one seed. (In every run the rate falls along a cosine, which may help the high one.)
 # - **0.3, far too high**: it finds something, and loses it for good.
 #
-# Ten times the right rate costs nothing here. A tenth of it costs two fifths of the Dice (one seed each), which is more than the losses of this notebook differ by, the bad start aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and again for each loss: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# A tenth of the right rate costs two fifths of the Dice (one seed each), more than any two losses of this page differ by, the bad start aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and again for each loss: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
 #
 # ## L2 and dropout: when the training set is small
 #
@@ -473,18 +553,15 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 #
 # $$\text{loss} + \lambda \sum w^2$$
 #
-# so that a weight must earn its size. In Keras this penalty belongs to the variables:
+# so that a weight must earn its size. In Keras it is an argument of the layer, `kernel_regularizer`:
 
 # %%
-keras.utils.set_random_seed(0)
-network = UNet((64, 64, 1), num_classes=1, base_filters=8, depth=3, dropout=0)
-for variable in network.trainable_variables:
-    if variable.name == "kernel":
-        variable.regularizer = keras.regularizers.L2(1e-3)
-print(f"{len(network.losses)} kernels, penalty before the training {float(sum(network.losses)):.1f}")
+layer = keras.layers.Conv2D(8, 3, kernel_regularizer=keras.regularizers.L2(1e-3))
+one_layer = keras.Sequential([keras.Input((64, 64, 1)), layer])
+bool(np.isclose(sum(one_layer.losses), 1e-3 * ops.sum(layer.kernel**2)))
 
 # %% [markdown]
-# `fit` adds `network.losses` to the loss by itself. (And the printed training loss then contains the penalty: another reason not to compare losses of different trainings.)
+# `fit` adds `losses` to the loss by itself. (And the printed training loss then contains the penalty: another reason not to compare losses of different trainings.) For a network that is built already, as our `UNet`, set `kernel.regularizer` of each convolution.
 #
 # The recorded experiment has six training patients in place of 34, more epochs, and no augmentation: a setting made for learning by heart.
 
@@ -496,16 +573,16 @@ quantities = {"training Dice": "training_dice", "Dice, others": "dice", "own thr
 plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 
 # %% [markdown]
-# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (A part of the gap comes from the averaging, over pixels in the first panel and over patients in the second.) At a threshold of its own, each network gets much of this back: it had become too cautious rather than blind.
+# The gap between the first panel and the second is mostly **overfitting**: with six patients the training crops are learned nearly by heart, and at 0.5 a third to a half of what 34 patients taught is missing. (The first panel averages over pixels and the second over patients, a part of the gap.) At a threshold of its own, each network gets much of this back: it had become too cautious rather than blind.
 #
-# Dropout lowers the training Dice a little (which is measured while it is switched on). Whether dropout or L2 helps on other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
+# Whether dropout or L2 helps on other patients, three seeds cannot say: at 0.5 L2 is ahead, in the last panel dropout is. Either moves the Dice less than the choice of a threshold, and no row with six patients reaches the one with 34.
 #
-# Little is to be expected of L2 in a network with batch normalization. The normalization rescales what comes out of each convolution, so that a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try L2 and dropout when the curves show overfitting, after augmentation, and believe in them only after several seeds.
+# Expect little of L2 in a network with batch normalization, which rescales what comes out of each convolution: a smaller kernel gives the same output, and L2 acts mostly like a change of the learning rate {cite:p}`laarhoven2017l2`. (With Adam, L2 in the loss is also not the same as *weight decay*, `keras.optimizers.AdamW` {cite:p}`loshchilov2019adamw`.) Try L2 and dropout when the curves show overfitting, after augmentation, and believe in them only after several seeds.
 
 # %% [markdown]
 # <div class="alert alert-warning">
 #
-# These are small networks, few steps, synthetic patients and one kind of object. With your data another loss may come first, and there as well the *start*, the *threshold* and the *learning rate* can matter as much as the loss. Nothing here is a clinical tool.
+# These are small networks, few steps, synthetic patients and one kind of object. With your data another loss may come first, and there too the start, the threshold and the learning rate can matter as much as the loss. Nothing here is a clinical tool.
 #
 # </div>
 
@@ -515,6 +592,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 # - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap, and hardly about an object that the network has ruled out.
 # - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
 # - A class weight acts like a lower threshold. Compare losses at thresholds of their own, and with enough seeds: three could not tell the losses of this page apart by Dice.
+# - A weight changes what a pixel counts, foreground sampling which pixels are seen, and a boundary loss what a false pixel costs far from the object.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
 # - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
 # - Train with a loss, and decide with a metric: compare two trainings by Dice, recall and precision, with seeds and intervals.
@@ -529,7 +607,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # </details>
 #
-# 2. You set `keras.losses.Tversky(alpha=0.1, beta=0.9)` in Keras 3.15.1 in order to find more nodules, and the network becomes more cautious. Why, and what would have shown it in a minute?
+# 2. You set `keras.losses.Tversky(alpha=0.3, beta=0.7)` in Keras 3.15.1 in order to find more nodules, and the network becomes more cautious. Why, and what would have shown it in a minute?
 #
 # <details><summary>Answer</summary>
 #
@@ -564,6 +642,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 # %% [markdown]
 # ## Read more
 #
+# - Kervadec and others (2021) {cite:p}`kervadec2021boundary`: the boundary loss, and where it comes from.
 # - Lin and others (2017) {cite:p}`lin2017focal`: the focal loss, and the start at the class shares (section 3.3).
 # - Salehi, Erdogmus and Gholipour (2017) {cite:p}`salehi2017tversky`: the Tversky loss, for lesions of multiple sclerosis.
 # - Sudre and others (2017) {cite:p}`sudre2017dice`: a Dice loss that weighs classes by their size, and how it depends on the learning rate.

@@ -183,7 +183,30 @@ print(recipe)
 # *Center crop* is the side of the central square that the network sees. Here it is the whole slice.
 # In a folder of small pictures that were cut out around a finding, such as the LIDC nodule slices, it is the central square that holds nearly all object pixels of the training patients. The network then sees only the middle and trains several times faster, but it has learned *where somebody had already looked*. Say so in the report, and do not use such a network on whole slices.
 #
-# *Base filters* is the number of channels on the top level of the U-Net. *One map* is true if there is a single foreground class: one sigmoid then takes the place of the softmax. *All orientations* (pictures are flipped and turned) and *soft readers* (the network learns how many readers marked a pixel) are for pictures around a finding that several readers outlined. *Members* is the number of networks whose probabilities are averaged.
+# *Base filters* is the number of channels on the top level of the U-Net. *One map* is true if there is a single foreground class: one sigmoid then takes the place of the softmax. *All orientations* (pictures are flipped and turned) and *soft readers* (the network learns how many readers marked a pixel) are for pictures around a finding that several readers outlined. *Members* is the number of networks whose probabilities are averaged. *Precision* is the type of number in which they compute ([notebook 04](04_gpu_training.ipynb)).
+#
+# All other words of the recipe are those of notebook 04, and so is what `train_recipe` does with them. For this folder it comes down to these lines, with the same weights at the end:
+#
+# ```python
+# import keras
+#
+# from unet_helpers import UNet, start_at_class_shares, train
+# from unet_helpers.data import make_augmenter
+# from unet_helpers.training import DiceCrossEntropy
+#
+# keras.utils.set_random_seed(0)
+# model = UNet(data.train.images.shape[1:], data.num_classes, base_filters=8)
+# start_at_class_shares(model, data.train.masks)
+# history = train(
+#     model,
+#     data,
+#     epochs=45,
+#     batch_size=8,
+#     learning_rate=2e-3,
+#     loss=DiceCrossEntropy(class_weights=[1, 1, 10]),  # 10 for a class of fewer than one pixel in a hundred
+#     augment=make_augmenter(brightness=0.05, contrast=0.1),
+# )
+# ```
 
 # %% nbval_tolerance=0
 from unet_helpers.teaching import runs
@@ -325,6 +348,23 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 # ```
 #
 # It is for teaching and research. Software that is meant to help in diagnosing or treating patients is a medical device, with all that the law asks of one ([Ethics](../book/ethics_and_model_card.md#regulation)).
+
+# %% [markdown]
+# ## What stands behind the calls
+#
+# The helpers of this page choose by rule, so that it works for any folder. Once you know your folder, you can leave them out and write what they chose:
+#
+# | here | for the folder of the series the same as | where it is explained |
+# |---|---|---|
+# | `default_options` | `load_dataset(folder, fractions=…, problems="leave_out", mask_values=…, class_names=…)` | [01](01_data_pairing.ipynb) |
+# | `class_shares` | `np.bincount(data.train.masks.ravel()) / data.train.masks.size` | [01](01_data_pairing.ipynb) |
+# | `train_recipe` | the lines before the training | [04](04_gpu_training.ipynb) |
+# | `choose_point` | nothing, as the most probable class wins; a search over both thresholds where there is one map | above |
+# | `predict` | `predict_masks(model, data.test.images)` | [04](04_gpu_training.ipynb) |
+# | `evaluate_test` | `evaluate(model, data.test, data.class_names, by="patient")` | [05](05_evaluation.ipynb) |
+# | `describe_slices` | the Dice of each slice, and the slices without the class counted apart | [05](05_evaluation.ipynb) |
+# | `worst_slices` | `np.argsort(-(data.test.masks != predictions).sum(axis=(1, 2)))` | [06](06_failure_analysis.ipynb) |
+# | `runs.keep_run` | `model.save(…)`, and a text file with the scaling, size, thresholds and class names | above |
 
 # %% [markdown]
 # ## Take-aways

@@ -68,7 +68,7 @@ def test_synthetic_crops_are_48_pixels_in_0_1_and_some_hold_a_nodule_in_the_midd
         assert image[mask].mean() > np.median(image[around]) + 0.05
 
 
-def test_the_3d_benchmark_measures_a_patient_whole_and_by_slice():
+def test_the_3d_benchmark_measures_a_patient_whole():
     module = script("volumes_3d")
     truth = np.zeros((4, 8, 8), np.uint8)
     truth[:, 2:6, 2:6] = 1
@@ -80,11 +80,8 @@ def test_the_3d_benchmark_measures_a_patient_whole_and_by_slice():
     assert measured["lung_ml"][0] == pytest.approx(65 * 10 / 1000)  # nodules are part of the lung
     assert measured["nodule_ml"][0] == pytest.approx(5 * 10 / 1000)
     assert measured["nodule_dice"][0] == pytest.approx(2 * 4 / (8 + 5))
-    assert measured["nodule_slice_dice"][0] == pytest.approx((0 + 1 + 0) / 3)
     assert [measured[name][0] for name in ("nodules", "nodules_found", "false_objects")] == [1, 1, 1]
-    summary = module.summarize([module.measures([found] * 2, [truth] * 2, [(5.0, 1.0, 2.0)] * 2)] * 3)
-    assert summary["nodule_dice_by_patient"] == dict.fromkeys(("P025", "P026"), pytest.approx(8 / 13, abs=1e-3))
-    assert list(summary["nodule_ml_by_seed"]) == ["seed 0", "seed 1", "seed 2"]
+    assert module.MEASURES.keys() <= measured.keys()
 
 
 @pytest.mark.parametrize("kind", ["2D", "2.5D", "3D"])
@@ -111,30 +108,68 @@ def test_scores_of_losses_count_patients_with_a_nodule_and_the_threshold_is_the_
     probabilities = np.where(masks, 0.15, 0.01)
     probabilities[2, 0, 0] = 0.9  # a false alarm in the patient without a nodule
     at_half = module.scores(probabilities, subset, 0.5)
-    assert at_half["dice"].to_dict() == {"A": 0, "B": 0}
-    assert (at_half["recall"], at_half["precision"]) == (0, 0)
+    assert at_half["dice"].tolist() == [0, 0]
+    assert (at_half["recall"], at_half["precision"], at_half["found"]) == (0, 0, 0)
+    assert at_half["false_objects"] == pytest.approx(1 / 1.5)  # three crops are one slice and a half
     chosen = module.best_threshold(probabilities, subset)
     assert 0.01 < chosen <= 0.15
-    assert module.scores(probabilities, subset, chosen)["dice"].to_dict() == {"A": 1, "B": 1}
-    assert module.scores(probabilities, subset, chosen)["precision"] == pytest.approx(8 / 9)
+    best = module.scores(probabilities, subset, chosen)
+    assert best["dice"].tolist() == [1, 1]
+    assert (best["precision"], best["found"]) == (pytest.approx(8 / 9), 1)
     by_hand = -(8 * np.log(0.15) + 183 * np.log(0.99) + np.log(0.1)) / 192
     assert module.crossentropy(probabilities, masks) == pytest.approx(by_hand)
 
 
-def test_losses_are_summed_up_over_seeds_first_and_a_seed_without_a_value_is_none():
+def test_losses_keep_dice_per_seed_and_patient_and_differences_are_of_the_same_patients():
     module = script("losses")
-    shared = {"crossentropy": 0.01, "accuracy": 0.999, "recall": 0.5, "chosen_threshold": 0.5}
-    runs = [
-        {"dice": pd.Series(dice), "dice_at_chosen": pd.Series(dice), "precision": precision, **shared}
-        | {"training_curve": [0.1, dice[0]]}
-        for dice, precision in (([0.2, 0.4, 0.9, 0.5, 0.5], np.nan), ([0.4, 0.6, 0.9, 0.5, 0.5], 0.8))
-    ]
-    row = module.summarize(runs)
+    shared = {"crossentropy": 0.01, "accuracy": 0.999, "recall": 0.5, "chosen_threshold": 0.5, "found": 0.5}
+    shared |= dict.fromkeys(("found_at_chosen", "false_objects", "false_objects_at_chosen"), 0.25)
+
+    def runs_of(*tables):
+        for dice, precision in tables:
+            dice = np.array(dice)
+            yield {"dice": dice, "dice_at_chosen": dice, "precision": precision, **shared} | {
+                "training_curve": [0.1, dice[0]]
+            }
+
+    tables = ([0.2, 0.4, 0.9, 0.5, 0.5], np.nan), ([0.4, 0.6, 0.9, 0.5, 0.5], 0.8)
+    row = module.summarize(list(runs_of(*tables)))
     assert row["dice"] == pytest.approx(np.mean([0.3, 0.5, 0.9, 0.5, 0.5]), abs=1e-3)
-    assert row["dice_seeds"] == [0.5, 0.58]
+    assert (row["dice_seeds"], row["dice_by_seed"]) == ([0.5, 0.58], [dice for dice, _ in tables])
     assert row["dice_low"] < row["dice"] < row["dice_high"]
-    assert row["precision_seeds"] == [None, 0.8]
+    assert (row["precision_seeds"], row["false_objects_seeds"]) == ([None, 0.8], [0.25, 0.25])
     assert row["training_curve"] == [0.1, 0.3]
+
+    better = module.summarize(list(runs_of(*[([one + 0.1 for one in dice], 0.8) for dice, _ in tables])))
+    rows = {"plain": row, "better": better}
+    module.add_gains(rows, "plain")
+    assert "dice_gain" not in row
+    assert better["dice_gain"] == pytest.approx(0.1, abs=1e-3)
+    # patients differ by far more, and drop out of the difference; seeds, drawn for each on its own, do not
+    width = better["dice_gain_high"] - better["dice_gain_low"]
+    assert 0 < width < 0.6 * (row["dice_high"] - row["dice_low"])
+
+
+def test_targets_of_the_boundary_loss_are_pixels_inside_and_outside():
+    module = script("losses")
+    masks = np.zeros((2, 5, 7), np.uint8)
+    masks[0, 1:4, 1:4] = 1
+    depth = module.signed_depth(masks)[..., 0]
+    assert depth[0, 2].tolist() == [-1, 1, 2, 1, -1, -2, -3]
+    assert not depth[1].any()
+    nothing, all_of_it = np.zeros((2, 5, 7, 1), np.float32), np.float32(masks[..., None])
+    perfect = float(module.dice_boundary(depth[..., None], all_of_it))
+    assert perfect == pytest.approx(-10 / 70)  # eight pixels of depth 1 and one of depth 2
+    assert perfect < float(module.dice_boundary(depth[..., None], nothing)) == pytest.approx(1 - 1 / 10)
+
+
+def test_half_of_the_crops_are_drawn_from_those_with_a_nodule():
+    module = script("losses")
+    masks = np.zeros((10, 4, 4), np.uint8)
+    masks[3, 1, 1] = 1
+    drawn = module.pick_crops(masks, 4000, 0.5, seed=0)
+    assert np.mean(drawn == 3) == pytest.approx(0.5 + 0.5 / 10, abs=0.03)
+    assert set(drawn.tolist()) == set(range(10))
 
 
 def three_patients():
@@ -386,6 +421,19 @@ def test_difficulties_of_few_patients_are_left_out():
     assert (row["difficulty"], row["patients"], row["slices"]) == ("thin", 3, 6)
     assert row["dice"] == pytest.approx(2 / 3, abs=1e-3)
     assert row["without"] == 1
+
+
+def test_a_difficulty_of_four_patients_has_the_range_of_their_means_and_one_of_five_an_interval():
+    module = script("atlas")
+    names = [f"archive {n}" for n in range(10)]
+    has = [{"movement": (0, 1)} if n < 4 else {"thin": (0, 1)} if n < 9 else {} for n in range(10)]
+    patients = [module.Known(name, *(None,) * 5, (), one) for name, one in zip(names, has, strict=True)]
+    dice = np.array([0.2, 0.5, 0.6, 0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 0.9])
+    slices = pd.DataFrame({"patient": np.repeat(names, 2), "slice": [0, 1] * 10, "dice": np.repeat(dice, 2)})
+    movement, thin = module.by_difficulty(patients, slices)
+    assert (movement["ends"], movement["dice_low"], movement["dice_high"]) == ("range", 0.2, 0.8)
+    assert thin["ends"] == "interval"
+    assert 0.65 < thin["dice_low"] < 0.7 < 0.9 < thin["dice_high"] < 0.95
 
 
 def test_robustness_is_written_as_one_list_per_quantity():

@@ -62,8 +62,8 @@ MASKS[:, 2:5, 2:6] = 1
 IMAGES = (0.1 + 0.8 * MASKS[..., None]).astype(np.float32)
 
 
-def suspects(model, images=IMAGES, masks=MASKS, displayed=None):
-    return [f.question for f in why_black(model, images, masks, displayed) if f.suspicious]
+def suspects(model, images=IMAGES, masks=MASKS, **shown):
+    return [f.question for f in why_black(model, images, masks, **shown) if f.suspicious]
 
 
 @pytest.mark.parametrize("num_classes", [1, 2])
@@ -71,6 +71,37 @@ def test_a_healthy_model_raises_no_suspicion(num_classes):
     assert suspects(Fixed(num_classes=num_classes)) == []
     assert suspects(Fixed(num_classes=num_classes), displayed=MASKS[0] * 255) == []
     assert suspects(Fixed(num_classes=num_classes), displayed=IMAGES[0]) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"displayed": MASKS[0], "vmax": 1},
+        {"displayed": 2 * MASKS[0], "vmax": MASKS.max() * 2},
+        {"displayed": 7 * MASKS[0].astype(int), "vmax": 20},
+        {"displayed": MASKS[0] > 0},
+        {"displayed": MASKS[0].astype(float)},
+        {"displayed": 127 * MASKS[0]},
+        {"displayed": 60_000 * MASKS[0].astype(np.uint16)},
+        {"displayed": 0 * MASKS[0]},  # empty, which is no matter of the display
+    ],
+)
+def test_a_mask_that_is_shown_well_is_not_suspicious(shown):
+    assert suspects(Fixed(), **shown) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"displayed": 2 * MASKS[0]},
+        {"displayed": 2 * MASKS[0].astype(np.int64)},
+        {"displayed": MASKS[0], "vmax": 255},
+        {"displayed": MASKS[0] / 255},
+        {"displayed": 255 * MASKS[0].astype(np.uint16)},
+    ],
+)
+def test_a_mask_far_below_white_is_suspicious(shown):
+    assert suspects(Fixed(), **shown) == ["Is it only the display?"]
 
 
 @pytest.mark.parametrize(

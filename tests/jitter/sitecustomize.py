@@ -3,7 +3,8 @@
 Python runs a module of this name at its start when its folder is on ``PYTHONPATH``; ``make portable`` puts it
 there, so that only tests, and the kernels and workers that tests start, obey it. ``UNET_JITTER=1e-5:2`` multiplies
 the weights of the shipped checkpoint, and the random first weights of every network, by 1 + 1e-5 · noise of
-seed 2. The same weights get the same noise, so that what is repeatable stays repeatable.
+seed 2. The same weights get the same noise, so that what is repeatable stays repeatable. ``UNET_JITTER_MOVED`` names
+a file that gets the name of each unit test in which weights are moved.
 """
 
 import importlib.abc
@@ -15,10 +16,16 @@ import zlib
 import numpy as np
 
 SCALE, _, SEED = os.environ.get("UNET_JITTER", "").partition(":")
+MOVED = os.environ.get("UNET_JITTER_MOVED")
 
 
 def jittered(values):
     """The values times 1 + noise, in their own dtype; the noise depends on the values and the seed alone."""
+    if MOVED:
+        # pytest says there which test runs, and the processes that the test starts inherit it
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").split("[")[0].split()
+        with open(MOVED, "a", encoding="utf-8") as file:
+            file.writelines(f"{name}\n" for name in test[:1])
     exact = np.asarray(values)
     noise = np.random.default_rng([int(SEED or 0), zlib.crc32(exact.tobytes())]).standard_normal(exact.shape)
     return (exact * (1 + float(SCALE) * noise)).astype(exact.dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from mutants import Answers, Exercise
+from mutants import Exercise
 from unet_helpers.failures import ATLAS
 from unet_helpers.teaching.checks import failure_analysis as check
 
@@ -89,12 +89,6 @@ def balanced_in_place(matrix):
 def shares(matrix):
     return np.diag(matrix) / matrix.sum(axis=1)
 
-
-def best(share):
-    return max(share, 1 - share)
-
-
-WINDOW = (-600, 1500)
 
 EXERCISES = [
     Exercise(
@@ -222,75 +216,6 @@ EXERCISES = [
             "percent": (lambda m: 100 * balanced(m), "Divide the diagonal"),
             "text": (lambda m: str(balanced(m)), "a number was expected"),
             "in place": (balanced_in_place, "changes what it is given"),
-        },
-    ),
-    Exercise(
-        "06.4",
-        check.cause_and_repair,
-        right={
-            "one of the two": Answers((4, [WINDOW])),
-            "a tuple": Answers((4, (WINDOW,))),
-            "lists of floats": Answers((4.0, [[-600.0, 1500.0]])),
-            "an array": Answers((np.int64(4), np.array([WINDOW]))),
-        },
-        wrong={
-            "nothing": (Answers((..., ...)), "Not yet"),
-            "only the question": (Answers((4, ...)), "Not yet"),
-            "only the steps": (Answers((..., [WINDOW])), "Not yet"),
-            "the display": (Answers((1, [WINDOW])), "asks about the display"),
-            "the values of the mask": (Answers((2, [WINDOW])), "mask values"),
-            "counted from 0": (Answers((3, [WINDOW])), "from 1"),
-            "a consequence": (Answers((5, [WINDOW])), "consequence"),
-            "another consequence": (Answers((6, [WINDOW])), "consequence"),
-            "no question": (Answers((0, [WINDOW])), "no number of a question"),
-            "a seventh": (Answers((7, [WINDOW])), "no number of a question"),
-            "a text": (Answers(("4", [WINDOW])), "a number was expected, not '4'"),
-            "all suspicious ones": (Answers(([4, 5], [WINDOW])), "one number was expected"),
-            "truth": (Answers((True, [WINDOW])), "a number was expected"),
-            "no window": (Answers((4, [])), "gets HU"),
-            "both windows": (Answers((4, [WINDOW] * 2)), "too many"),
-            "three": (Answers((4, [WINDOW] * 3)), "too many"),
-            "the window itself": (Answers((4, WINDOW)), "a list of windows"),
-            "a set": (Answers((4, {WINDOW})), "a list of windows"),
-            "how many": (Answers((4, 1)), "a list of windows"),
-            "a text for the steps": (Answers((4, "[(-600, 1500)]")), "a list of windows"),
-            "exchanged": (Answers((4, [(1500, -600)])), "the level comes first"),
-            "another window": (Answers((4, [(50, 350)])), "trained with level -600"),
-            "its ends": (Answers((4, [(-1350, 150)])), "trained with level -600"),
-            "the sign": (Answers((4, [(600, 1500)])), "trained with level -600"),
-            "texts": (Answers((4, [("-600", "1500")])), "a number was expected"),
-        },
-    ),
-    Exercise(
-        "06.5",
-        check.best_constant,
-        right={
-            "the larger": best,
-            "by distance from one half": lambda share: 0.5 + abs(share - 0.5),
-            "an array": lambda share: np.max([share, 1 - share]),
-            "a branch": lambda share: 1 - share if share < 0.5 else share,
-        },
-        wrong={
-            "background": (lambda share: 1 - share, "more foreground than background"),
-            "foreground": (lambda share: share, "right on every background pixel"),
-            "the smaller": (lambda share: min(share, 1 - share), "the better of the two"),
-            "one half": (lambda share: 0.5, "classes balance"),
-            "the example": (lambda share: 0.75, "0.02 it gives 0.75"),
-            "another constant": (lambda share: 0.3, "all pixels of one class"),
-            "cut at three quarters": (lambda share: 1 - share if share < 0.75 else share, "more foreground"),
-            "cut at 0.6": (lambda share: 1 - share if share < 0.6 else share, "more foreground"),
-            "cut at 0.4": (lambda share: 1 - share if share < 0.4 else share, "right on every background pixel"),
-            "no other branch": (lambda share: 1 - share if share <= 0.5 else None, "0.9 it returns nothing"),
-            "guessing": (lambda share: share**2 + (1 - share) ** 2, "guessing"),
-            "at least 0.75": (lambda share: max(share, 1 - share, 0.75), "the better of the two"),
-            "nothing at one half": (lambda share: best(share) if share != 0.5 else 0, "0.5 it gives"),
-            "all of it": (lambda share: 1.0, "all pixels of one class"),
-            "both": (lambda share: (1 - share, share), "one number"),
-            "a whole number": (lambda share: round(best(share)), "It is rounded"),
-            "two digits": (lambda share: round(best(share), 2), "rounding is for print"),
-            "percent": (lambda share: 100 * best(share), "not percent"),
-            "text": (lambda share: f"{best(share)}", "a number was expected"),
-            "1 for nothing": (lambda share: best(share) if 0 < share < 1 else 0.5, "One half"),
         },
     ),
 ]

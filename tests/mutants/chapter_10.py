@@ -71,6 +71,33 @@ def sum_of_steps(factors, spacing):
     return (1 + sum(4 * step for step in steps) + steps[-1] - 1) * spacing
 
 
+def there(affine, other, voxel):
+    return (np.linalg.inv(other) @ affine @ [*voxel, 1])[:3]
+
+
+def solved(affine, other, voxel):
+    return np.linalg.solve(other, affine.dot(np.append(voxel, 1)))[:3]
+
+
+def by_parts(affine, other, voxel):
+    """Directions and origins apart; a list of three."""
+    mm = [sum(row[axis] * voxel[axis] for axis in range(3)) + row[3] for row in affine[:3]]
+    return list(np.linalg.inv(other[:3, :3]) @ (np.array(mm) - other[:3, 3]))
+
+
+def placed(turn):
+    return lambda affine, other, voxel: turn(affine, np.linalg.inv(other), np.array([*voxel, 1.0]))[:3]
+
+
+def moves_the_scan(affine, other, voxel):
+    affine[:3, 3] -= other[:3, 3]
+    return np.linalg.inv(other[:3, :3]) @ (affine @ [*voxel, 1])[:3]
+
+
+def lengths(affine):
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
 def share(patch, border):
     return 2 * border / patch
 
@@ -134,6 +161,65 @@ EXERCISES = [
     ),
     Exercise(
         "10.2",
+        check.same_place,
+        right={"inverse and product": there, "solved": solved, "by parts": by_parts},
+        wrong={
+            "mm": (lambda affine, other, voxel: (affine @ [*voxel, 1])[:3], "the place in mm"),
+            "mm of the other scan": (lambda affine, other, voxel: (other @ [*voxel, 1])[:3], "From the voxel to mm"),
+            "no inverse": (lambda affine, other, voxel: (other @ affine @ [*voxel, 1])[:3], "you need its inverse"),
+            "transposed for inverse": (
+                lambda affine, other, voxel: (other.T @ affine @ [*voxel, 1])[:3],
+                "you need its inverse",
+            ),
+            "from second to first": (lambda a, o, v: there(o, a, v), "from the second scan to the first"),
+            "0 for 1": (lambda affine, other, voxel: (np.linalg.inv(other) @ affine @ [*voxel, 0])[:3], "1 is missing"),
+            "directions only": (
+                lambda affine, other, voxel: np.linalg.inv(other[:3, :3]) @ affine[:3, :3] @ voxel,
+                "1 is missing",
+            ),
+            "origin of the second forgotten": (
+                lambda affine, other, voxel: np.linalg.inv(other[:3, :3]) @ (affine @ [*voxel, 1])[:3],
+                "Where the scans begin",
+            ),
+            "origin of the first forgotten": (
+                lambda a, o, v: np.linalg.inv(o[:3, :3]) @ (a[:3, :3] @ v - o[:3, 3]),
+                "Where the scans begin",
+            ),
+            "spacings": (lambda a, o, v: v * lengths(a) / lengths(o), "Only the lengths"),
+            "spacings multiplied": (lambda a, o, v: v * lengths(a) * lengths(o), "Only the lengths"),
+            "the other order": (placed(lambda affine, back, place: affine @ back @ place), "acts first"),
+            "the voxel before": (placed(lambda affine, back, place: place @ affine @ back), "stands before the voxel"),
+            "the voxel before, turned": (
+                placed(lambda affine, back, place: place @ back @ affine),
+                "stands before the voxel",
+            ),
+            "first affine transposed": (
+                placed(lambda affine, back, place: back @ affine.T @ place),
+                "stands before the voxel",
+            ),
+            "inverse transposed": (placed(lambda affine, back, place: back.T @ affine @ place), "for its columns"),
+            "the same voxel": (lambda affine, other, voxel: voxel, "the voxel that was given"),
+            "column, row, slice": (lambda *given: there(*given)[::-1], "slice, row, column"),
+            "four numbers": (
+                lambda affine, other, voxel: np.linalg.inv(other) @ affine @ [*voxel, 1],
+                "without the 1",
+            ),
+            "whole voxels": (lambda *given: there(*given).round(), "rounded"),
+            "cut to whole voxels": (lambda *given: there(*given).astype(int), "rounded"),
+            "rounded down": (lambda *given: np.floor(there(*given)), "rounded"),
+            "one digit": (lambda *given: there(*given).round(1), "rounded"),
+            "no negative index": (lambda *given: there(*given).clip(0), "may lie outside"),
+            "absolute": (lambda *given: abs(there(*given)), "may lie outside"),
+            "first number only": (lambda *given: there(*given)[0], "without the 1"),
+            "a set": (lambda *given: set(there(*given)), "a set"),
+            "as text": (lambda *given: str(there(*given)), "numbers were expected"),
+            "in place": (moves_the_scan, "changes what it is given"),
+            "a constant": (lambda *given: np.array([12.0, 80.0, 30.0]), "the same in all cases"),
+            "no 1 at all": (lambda affine, other, voxel: (np.linalg.inv(other) @ affine @ voxel)[:3], "ValueError"),
+        },
+    ),
+    Exercise(
+        "10.3",
         check.overlap,
         right={
             "two borders": share,
@@ -170,7 +256,7 @@ EXERCISES = [
         },
     ),
     Exercise(
-        "10.3",
+        "10.4",
         check.receptive_field,
         right={"walked down": field(), "walked up": from_below, "a sum over the steps": sum_of_steps},
         wrong={

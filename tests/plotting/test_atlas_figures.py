@@ -40,6 +40,14 @@ def test_with_and_without_stand_in_one_row_and_intervals_end_at_0_and_1():
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["without it", "with it"]
 
 
+def test_a_range_of_few_patients_is_dotted_and_an_interval_is_not():
+    row = {"name": "thin", "dice": 0.8, "dice_low": 0.7, "dice_high": 0.9, "ends": "interval"}
+    row |= {"without": 0.9, "without_low": 0.85, "without_high": 0.95}
+    fig = errors.show_with_and_without([row, row | {"name": "movement", "ends": "range"}], "Dice")
+    lines = [line for line in fig.axes[0].lines if list(line.get_xdata()) == [0.7, 0.9]]
+    assert [line.get_linestyle() for line in lines] == ["-", ":"]
+
+
 def test_bands_have_a_panel_each_and_a_band_where_there_is_an_interval():
     y = np.array([0.9, 0.8, 0.5])
     panels = {

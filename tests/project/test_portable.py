@@ -63,11 +63,13 @@ def ran(monkeypatch, tmp_path):
         path = Path(command[-1].partition("=")[2])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(REPORT.format(*ran_with))
+        if "UNET_JITTER_MOVED" in env:
+            Path(env["UNET_JITTER_MOVED"]).write_text("tests/a.py::test_a\ntests/b.py::test_b\ntests/a.py::test_c\n")
         return subprocess.CompletedProcess(command, 0)
 
     ran_with = [5, 0, 0]
     monkeypatch.setattr(portable, "KEPT", tmp_path)
-    for name in ("UNET_JITTER", "TF_ENABLE_ONEDNN_OPTS"):  # make portable runs this test, too
+    for name in ("UNET_JITTER", "UNET_JITTER_MOVED", "TF_ENABLE_ONEDNN_OPTS"):  # make portable runs this test, too
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(portable.subprocess, "run", run)
     monkeypatch.setattr(sys, "argv", ["portable.py", "seed 2", "off"])
@@ -90,3 +92,17 @@ def test_each_setting_is_run_once_at_a_commit_and_its_failures_decide(ran, capsy
     assert len(calls) == 9
     ran_with[:] = [0, 0, 0]
     assert portable.main() == 1, "no test is no success"
+
+
+def test_after_the_first_jitter_only_the_files_are_run_in_which_weights_were_moved(ran):
+    calls, _ = ran
+    portable.main()
+    unit = [command[3 : command.index("-n")] for command, _ in calls if command[-1].endswith("-unit.xml")]
+    assert unit == [["tests"], ["tests"], ["tests/a.py", "tests/b.py"]]
+
+
+def test_jitter_notes_the_test_in_which_weights_were_moved(monkeypatch, tmp_path):
+    monkeypatch.setenv("UNET_JITTER_MOVED", str(tmp_path / "moved.txt"))
+    weights("1e-3:1")
+    noted = set((tmp_path / "moved.txt").read_text().split())
+    assert noted == {"tests/project/test_portable.py::test_jitter_notes_the_test_in_which_weights_were_moved"}

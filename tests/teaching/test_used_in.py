@@ -13,8 +13,8 @@ def claims():
     for path in sorted((ROOT / "unet_helpers").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                for said in re.findall(r"Used in (\d[\d, and]*)", ast.get_docstring(node) or ""):
-                    yield from ((node.name, number) for number in re.findall(r"\d+", said))
+                for said in re.findall(r"Used in (\d[\d, a-z]*)", ast.get_docstring(node) or ""):
+                    yield from ((node.name, number) for number in re.findall(r"\b\d\d[a-z]?\b", said))
 
 
 @pytest.mark.parametrize(("name", "number"), list(claims()))

@@ -6,6 +6,7 @@ import numpy as np
 
 FLAT = 0.02  #: an output that varies by less is the same for every pixel
 MANY = 20  #: larger numbers are gray values, not classes
+DARK = 0.1  #: of the white of a picture; what stays below it looks black
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def spread_of(probabilities):
     return float(np.ptp(probabilities, axis=(1, 2)).max())  # not the deviation: a small object moves few pixels
 
 
-def why_black(model, images, masks, displayed=None):
-    """The decision tree for "my mask is all black": asked in order, the cheapest first. Used in 06.
+def why_black(model, images, masks, displayed=None, vmax=None):
+    """The decision tree for "my mask is all black": asked in order, the cheapest first. Used in 06b.
 
     Parameters
     ----------
@@ -46,6 +47,9 @@ def why_black(model, images, masks, displayed=None):
     masks : ``(N, H, W)`` as used for training
     displayed : array, optional
         What was handed to the picture viewer, if that is where black was seen.
+    vmax : float, optional
+        The value that the picture shows as white. Default: what a viewer or a file takes for white, 65,535 for uint16,
+        255 for other integers, 1 for float and bool. Matplotlib without limits takes ``displayed.max()``.
 
     Returns
     -------
@@ -53,7 +57,12 @@ def why_black(model, images, masks, displayed=None):
         Print them one a line; those that are suspicious carry a remedy.
     """
     images, masks = np.asarray(images, dtype=np.float32), np.asarray(masks)
-    findings = [_ask_display(displayed), _ask_mask_values(masks), _ask_empty_masks(masks), _ask_image_range(images)]
+    findings = [
+        _ask_display(displayed, vmax),
+        _ask_mask_values(masks),
+        _ask_empty_masks(masks),
+        _ask_image_range(images),
+    ]
     if findings[1].suspicious:
         return findings  # the questions below need class indices
     probabilities = np.asarray(model.predict(images, verbose=0))
@@ -61,14 +70,17 @@ def why_black(model, images, masks, displayed=None):
     return findings
 
 
-def _ask_display(displayed):
+def _ask_display(displayed, vmax):
     question = "Is it only the display?"
     if displayed is None:
         return Finding(question, False, "nothing handed over to look at", "")
+    displayed = np.asarray(displayed)
+    if vmax is None:
+        vmax = 1 if displayed.dtype.kind in "fb" else 65535 if displayed.dtype == np.uint16 else 255
     top = float(np.max(displayed))
-    hidden = 0 < top <= MANY and np.issubdtype(np.asarray(displayed).dtype, np.integer)
+    evidence = f"values reach {top:g}, and white is {vmax:g}"
     remedy = "class indices 1, 2 look black beside 255: show them with vmax=num_classes - 1"
-    return Finding(question, bool(hidden), f"values reach {top:g}", remedy)
+    return Finding(question, bool(0 < top < DARK * vmax), evidence, remedy)
 
 
 def _ask_mask_values(masks):

@@ -51,7 +51,8 @@ def show_with_and_without(rows, xlabel):
     Parameters
     ----------
     rows : list of dict
-        ``name``, ``dice``, ``dice_low``, ``dice_high``, and the same three for ``without``.
+        ``name``, ``dice``, ``dice_low``, ``dice_high``, and the same three for ``without``. Where ``ends`` is
+        ``"range"``, because there are too few patients for an interval, the line of ``dice`` is dotted.
     xlabel : str
     """
     with chart(width=6.5, height=0.3 * len(rows) + 1) as (fig, axes):
@@ -61,6 +62,9 @@ def show_with_and_without(rows, xlabel):
             for key, offset, color, fill, label in looks:
                 ends = np.clip((row[f"{key}_low"], row[f"{key}_high"]), 0, 1)
                 look = {"color": color, "markerfacecolor": fill, "label": None if y else label}
+                if key == "dice" and row.get("ends") == "range":
+                    ax.plot(ends, [y + offset] * 2, color=color, linestyle=":", linewidth=1.5)
+                    ends = (None, None)
                 draw_mean(ax, y + offset, row[key], *ends, **look)
         ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
         ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
@@ -111,7 +115,7 @@ def show_bands(panels, ylabel, columns=4, limits=None, panel=2.3):
 
 def show_findings(findings):
     """The answers of :func:`unet_helpers.failures.why_black` as a tree: down where all is well, right to the remedy.
-    Used in 06.
+    Used in 06b.
 
     Questions that were not asked any more, because an earlier answer made them meaningless, are not drawn.
     """

@@ -5,6 +5,7 @@
 ``your_data``    the steps of notebook 15
 ``runs``         the folder of a run, and what is kept of it
 ``segment``      a kept run on new images
+``browser``      a network for the engine that runs in a browser
 ``report``       an evaluation as a folder of files
 ``workers``      training on several processes
 ``all_reduce``   what adding up gradients costs
@@ -14,8 +15,8 @@
 ``cells``        a scene of cells
 ``coarse_maps``  what a coarse map can say
 
-``checks``, ``museum``, ``your_data``, ``runs``, ``segment``, ``report``, ``step_cost`` and ``jax_worker`` are imported
-as modules: they load figures and widgets, or run as programs.
+``checks``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and ``jax_worker``
+are imported as modules: they load figures and widgets, or run as programs.
 """
 
 from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds

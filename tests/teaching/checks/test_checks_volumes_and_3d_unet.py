@@ -1,4 +1,4 @@
-"""What exercise 10.3 calls right is true; the answers to the exercises are in tests/mutants."""
+"""What exercise 10.4 calls right is true; the answers to the exercises are in tests/mutants."""
 
 import numpy as np
 

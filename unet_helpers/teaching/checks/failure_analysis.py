@@ -1,14 +1,11 @@
 """Self-checks of notebook 06, failure analysis, and the riddles that they ask about."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
-from ...data.preprocessing import window
 from ...failures.atlas import ATLAS
 from ._numbers import compare, first_hint
-from ._verdict import Wrong, call, exercise, match_answers, number
+from ._verdict import Wrong, call, exercise, match_answers
 
 
 def riddles():
@@ -171,75 +168,3 @@ def balanced_accuracy(function):
         several="take their mean",
     )
     return "Each kind counts the same, however rare it is."
-
-
-@dataclass
-class Pipeline:
-    """Images on their way into the network: HU, then one step after the other; ``masks`` beside them."""
-
-    hu: np.ndarray
-    masks: np.ndarray
-    steps: list
-
-    @property
-    def images(self):
-        """What the network gets."""
-        images = self.hu
-        for level, width in self.steps:
-            images = window(images, level, width)
-        return images
-
-
-def broken_pipeline(hu, masks):
-    """A pipeline with a fault; ``steps`` lists its windows as (level, width). Used in 06."""
-    return Pipeline(hu, masks, [(-600, 1500), (-600, 1500)])
-
-
-@exercise
-def cause_and_repair(question, steps):
-    """The number of the question, counted from 1, that is suspicious, and the steps as they should be."""
-    question = number(question)
-    if question != 4:
-        asked = {1: "the display", 2: "the mask values", 3: "empty masks", 5: "a constant output", 6: "the threshold"}
-        if question not in asked:
-            raise Wrong(f"{question} is no number of a question; count the lines of the findings from 1 to 6.")
-        more = " That one is a consequence: the first suspicious line is the cause." if question in (5, 6) else ""
-        more = " Count the lines from 1." if question == 3 else more
-        raise Wrong(f"question {question} asks about {asked[question]}; the cause stands in another line.{more}")
-    if not isinstance(steps, (list, tuple, np.ndarray)) or any(np.shape(step) != (2,) for step in steps):
-        raise Wrong(f"steps is a list of windows, each (level, width), as in pipeline.steps, and not {steps!r}.")
-    steps = [tuple(number(end) for end in step) for step in steps]
-    if not steps:
-        raise Wrong("without any window the network gets HU, which is as far from its training as before.")
-    if len(steps) > 1:
-        raise Wrong(f"{len(steps)} windows are too many: the second takes values from 0 to 1 for HU.")
-    if steps == [(1500, -600)]:
-        raise Wrong("level and width are exchanged: the level comes first.")
-    if steps != [(-600, 1500)]:
-        raise Wrong(f"the network was trained with level -600 and width 1500, not {steps[0]}.")
-    return "One window, the one of training."
-
-
-def _wrong_constants(share):
-    return {
-        "With more foreground than background, 'all foreground' is the better constant.": 1 - share,
-        "'All background' is right on every background pixel.": share,
-        "One half is right only if the classes balance.": 0.5,
-        "That is what guessing reaches, each class as often as it occurs; a constant does better.": (
-            share**2 + (1 - share) ** 2
-        ),
-        "Return a share, from 0 to 1, not percent.": 100 * max(share, 1 - share),
-    }
-
-
-@exercise
-def best_constant(function):
-    """A function of the share of foreground that gives the accuracy of the best constant answer."""
-    compare(
-        function,
-        lambda share: max(share, 1 - share),
-        {f"for a share of {share}": (share,) for share in (0.25, 0.02, 0.5, 0.9, 0.55, 0.7, 0.3, 0.45, 0.801, 0, 1)},
-        _wrong_constants,
-        "A constant is right on all pixels of one class and wrong on all others; the better of the two counts.",
-    )
-    return "0.75 for a quarter of foreground: what a network has to beat."

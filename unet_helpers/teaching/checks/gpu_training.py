@@ -1,16 +1,17 @@
 """Self-checks of notebook 04, training."""
 
 import functools
-import math
 
 import numpy as np
 
 from ...data import load_dataset
-from ._numbers import compare
-from ._verdict import Wrong, call, exercise, match_answers
+from ._numbers import first_hint
+from ._verdict import NotYet, Wrong, call, exercise, is_open
 
 ACTIVATIONS = ("sigmoid", "softmax")
 LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+#: of each training of 04.4
+EPOCHS = 6
 
 
 @exercise
@@ -40,36 +41,44 @@ def output_and_loss(answer):
     return "The decision hangs on the number of maps, not on the number of things you want to find."
 
 
-def _wrong_steps(slices, size):
-    down = "You rounded down: the last, smaller batch is a step too."
+def _wrong_biases(shares):
     return {
-        down: [slices // size, max(1, slices // size)],
-        "There are no fractions of a step: round up.": slices / size,
-        "You rounded to the nearest: however small the last batch, it counts.": [
-            round(slices / size),
-            int(slices / size + 0.5),
+        "These are the shares themselves. Softmax raises e to the power of each number: what undoes that?": shares,
+        "The sign is turned: the rarest class comes out as the most frequent.": -np.log(shares),
+        "The logarithm of base 10 does not undo a power of e.": np.log10(shares),
+        "The logarithm of base 2 does not undo a power of e.": np.log2(shares),
+        "log1p is the logarithm of 1 + share.": np.log1p(shares),
+        "e to the power of a share goes the wrong way: look for what undoes a power of e.": np.exp(shares),
+        "That undoes a sigmoid, which has one map; here softmax divides by the sum over the classes.": np.log(
+            shares / (1 - shares)
+        ),
+        "The logarithm is right, but do not divide by anything after it: that changes the differences.": [
+            np.log(shares) / len(shares),
+            np.log(shares) / np.log(shares).sum(),
+            np.log(shares) / np.abs(np.log(shares)).max(),
         ],
-        "One slice left makes a step too, however large the batch.": [int(slices / size + d) for d in (0.9, 0.99)],
-        "Divide: a larger batch makes fewer steps.": slices * size,
-        "When the slices divide evenly, no rest is left for one step more.": slices // size + 1,
-        "The batch size is an argument, and need not be 16.": math.ceil(slices / 16),
-        "It is upside down: divide the slices by the batch size.": math.ceil(size / slices),
-        "That is how many slices are left for the last batch.": slices % size,
+        "The numbers are in another order than the shares.": [np.log(np.sort(shares)), np.log(shares)[::-1]],
     }
 
 
 @exercise
-def steps_per_epoch(function):
-    """A function of (slices, batch_size) that gives the number of updates in one epoch."""
-    epochs = [(272, 16), (100, 16), (5, 8), (33, 4), (33, 16), (100001, 100000), (127, 64), (7, 1), (50, 20)]
-    compare(
-        function,
-        lambda slices, size: -(-slices // size),
-        {f"for {slices} slices in batches of {size}": (slices, size) for slices, size in epochs},
-        _wrong_steps,
-        "Divide the slices by the batch size and round up.",
-    )
-    return "272 slices in batches of 16 are 17 steps, so 10 epochs are 170 updates."
+def start_bias(function):
+    """A function of the shares of the classes that gives biases which softmax turns into these shares."""
+    for shares in ((0.8780, 0.1215, 0.0005), (0.6, 0.4), (0.1, 0.7, 0.05, 0.15), (0.002, 0.998)):
+        shares, said = np.array(shares), ", ".join(map(str, shares))
+        given = call(function, shares)
+        given = np.asarray(given)
+        if given.dtype.kind not in "fiu":
+            raise Wrong(f"for the shares {said} it gives {given.tolist()!r}; return one number for each class.")
+        if given.shape != shares.shape:
+            raise Wrong(f"for {len(shares)} shares it gives the shape {given.shape}; return one number for each class.")
+        if not np.isfinite(given).all():
+            raise Wrong(f"for the shares {said} it gives {given}; every bias must be a finite number.")
+        found = np.exp(given - given.max()) / np.exp(given - given.max()).sum()
+        if not np.allclose(found, shares, rtol=0.02):
+            hint = first_hint(given, _wrong_biases(shares), "Which function undoes a power of e?")
+            raise Wrong(f"softmax makes {', '.join(f'{p:.3g}' for p in found)} of it, not {said}. {hint}")
+    return "Any constant may be added to all of them: softmax sees only differences."
 
 
 @functools.cache
@@ -108,13 +117,33 @@ def repaired_targets(given):
 
 
 @exercise
-def which_curve(answer):
-    """A dict that says which of the trainings A, B, C is 'healthy', 'overfits' or 'too slow'."""
-    right = {"A": "too slow", "B": "overfits", "C": "healthy"}
-    why = {
-        "A": "both of its curves have hardly moved: the steps are too small.",
-        "B": "its training loss goes on falling while its validation loss does not.",
-        "C": "its training and validation loss fall together and level off.",
-    }
-    match_answers(answer, right, why, todo="replace each ... by 'healthy', 'overfits' or 'too slow'.")
-    return "One remedy each: a higher learning rate for A, more patients or augmentation for B, nothing for C."
+def mended(answer):
+    """Curves of the trainings A and B, trained again with one number changed: their last validation loss is low."""
+    if not isinstance(answer, dict) or set(answer) != {"A", "B"}:
+        raise Wrong("keep the dictionary with the keys 'A' and 'B', and replace the ... only.")
+    if still := [name for name in "AB" if is_open(answer[name])]:
+        raise NotYet(f"replace the ... of {' and '.join(still)} by train_small with two numbers.")
+    for name in "AB":
+        _check_mended(name, answer[name])
+    more = "steps of another size would not have shown it another lung."
+    return f"A needed larger steps, and B more to learn from: {more}"
+
+
+def _check_mended(name, history):
+    try:
+        loss, validation = (np.asarray(history[curve], dtype=float) for curve in ("loss", "val_loss"))
+    except (TypeError, KeyError, IndexError, ValueError):
+        raise Wrong(f"{name!r} holds no curves; it is to be what train_small(...) returns.") from None
+    if not len(loss) == len(validation) == EPOCHS:
+        raise Wrong(f"{name!r} has {len(loss)} epochs; leave train_small as it is, with {EPOCHS}.")
+    seen = f"the training loss of {name!r} goes from {loss[0]:.2f} to {loss[-1]:.2f}, its validation loss ends at "
+    seen += f"{validation[-1]:.2f}. "
+    if validation[-1] < 0.2:
+        return
+    if not np.isfinite(validation[-1]) or validation.max() > 20:
+        raise Wrong(seen + "On the way they jumped: the learning rate is too high.")
+    if loss[-1] > 0.8 * loss[0]:
+        raise Wrong(seen + "Not even the training loss falls much: the steps are too small.")
+    if validation[-1] > 2 * loss[-1]:
+        raise Wrong(seen + "It learns its slices by heart: what does it need to see?")
+    raise Wrong(seen + "Both fall together, but slowly: the steps are still too small.")

@@ -53,6 +53,75 @@ def _wrong_volumes(mask, spacing):
     }
 
 
+def _affine(*rows):
+    return np.array([*rows, (0, 0, 0, 1)], float)
+
+
+SCANS = {
+    "head first": _affine((0, 0, -0.8, 150), (0, -0.7, 0, 140), (-5, 0, 0, 90)),  # slice, row, column to x, y, z
+    "RAS": _affine((0.9, 0, 0, -160), (0, 0.6, 0, -150), (0, 0, 2.5, -70)),
+    "tilted": _affine((0, 0.1, 0.75, -130), (0.8, 0.72, -0.1, -110), (2.9, -0.2, 0.05, -300)),
+    "shifted": _affine((0, 0, -0.8, 137), (0, -0.7, 0, 154), (-5, 0, 0, 105)),
+}
+
+
+@exercise
+def same_place(function):
+    """A function of two affines and a voxel of the first scan, that gives the voxel of the second at the same place."""
+    compare(
+        function,
+        lambda affine, other, voxel: (np.linalg.inv(other) @ affine @ [*voxel, 1])[:3],
+        {
+            f"for voxel {voxel}, from {one!r} to {other!r},": (SCANS[one], SCANS[other], voxel)
+            for one, other, voxel in (
+                ("head first", "RAS", (7, 100, 90)),
+                ("RAS", "tilted", (120, 200, 13)),
+                ("tilted", "head first", (40, 60, 155)),
+                ("head first", "shifted", (6, 31, 12)),
+                ("shifted", "RAS", (0, 0, 0)),
+            )
+        },
+        _wrong_places,
+        "From the voxel to mm by the first affine, and back by the inverse of the second.",
+        several="return slice, row and column, without the 1",
+    )
+    return "Scan and mask may be compared voxel by voxel only if their affines agree; if not, this is the way between."
+
+
+def _wrong_places(affine, other, voxel):
+    place, point, back = [*voxel, 1], affine @ [*voxel, 1], np.linalg.inv(other)
+    sides, others = (np.linalg.norm(one[:3, :3], axis=0) for one in (affine, other))
+    right = (back @ point)[:3]
+    wrong = {
+        "That is the place in mm; the voxel of the other scan is still to be found.": point,
+        "The second affine, too, leads from voxels to mm; you need its inverse.": [other @ point, other.T @ point],
+        "That is the way from the second scan to the first.": np.linalg.inv(affine) @ other @ place,
+        "The 1 is missing: it adds the last column, which says where the scan begins.": back @ affine @ [*voxel, 0],
+        "Where the scans begin counts as well: the last column of each affine.": [
+            back[:3, :3] @ point[:3],
+            np.linalg.solve(other[:3, :3], (affine @ [*voxel, 0])[:3] - other[:3, 3]),
+        ],
+        "Only the lengths were used; the axes may point elsewhere, and the scans begin elsewhere.": [
+            voxel * sides / others,
+            voxel * sides * others,
+        ],
+        "The matrix that stands next to the voxel acts first.": affine @ back @ place,
+        "An affine stands before the voxel: affine @ voxel.": [
+            place @ affine @ back,
+            place @ back @ affine,
+            back @ (place @ affine),
+        ],
+        "The rows of an affine were taken for its columns.": [back.T @ point, back @ affine.T @ place],
+        "That is the voxel that was given; in another scan it has other indices.": np.array(place),
+        "The order is slice, row, column, as the other affine has it.": right[::-1],
+        "Negative numbers stay as they are: a place may lie outside of the other scan.": [abs(right), right.clip(0)],
+    }
+    return {
+        hint: [np.ravel(one)[:3] for one in (given if isinstance(given, list) else [given])]
+        for hint, given in wrong.items()
+    } | {ROUNDED: [turn(right) for turn in (np.floor, np.trunc, np.round, np.ceil)]}
+
+
 @exercise
 def receptive_field(function):
     """A function of pool sizes along one axis, and the spacing there, that gives the receptive field in mm."""

@@ -1,0 +1,241 @@
+"""The live piece of the start page, driven by real events: what a reader does changes what the network sees."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import build_book
+import check_book
+import make_live
+import numpy as np
+import pytest
+
+from unet_helpers import load_checkpoint, predict_masks
+from unet_helpers.data import split_by_patient, subset_of_patients, window
+from unet_helpers.failures import disturb
+from unet_helpers.phantom import make_patient
+
+ROOT = Path(__file__).resolve().parents[2]
+DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+PAGE = f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>live</title></head><body><p style="height: 3000px">Far above</p>
+<div class="live"><figure><img alt="in place of it" src="{DOT}"></figure>
+<script defer src="live/live.js"></script></div></body></html>"""
+SCROLL = "document.querySelector('.live').scrollIntoView()"
+RUNS = "Number(document.querySelector('.live').dataset.pictures) > 0"
+SAID = "document.querySelector('.live-says').textContent"
+PLACE = """(() => { const box = document.querySelector('.live canvas').getBoundingClientRect();
+    return [box.x, box.y, box.width]; })()"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("live")
+    shutil.copytree(ROOT / "book" / "_static" / "live", folder / "live")
+    make_live.make(folder / "live")
+    (folder / "page.html").write_text(PAGE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = check_book.find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: set CHROMIUM or put one into PATH")
+    with check_book.Browser(program) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, folder):
+    """The page from the disk, with the piece in sight and the first picture computed."""
+    browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.open(folder / "page.html")
+    browser.value(SCROLL)
+    assert browser.wait_for(RUNS)
+    browser.value(SCROLL)  # it has grown
+    return browser
+
+
+def counts(browser):
+    """Pixels of lung and of nodule, when nothing is left to compute and the sentence says so."""
+    assert browser.wait_for("document.querySelector('.live').dataset.resting === 'yes'")
+    return [int(browser.value(f"document.querySelector('.live').dataset.{name}")) for name in ("lung", "nodule")]
+
+
+def choose(browser, selector, value):
+    """Give a control a value, as a reader does it."""
+    member = "selectedIndex" if selector == "select" else "value"
+    name = "change" if selector == "select" else "input"
+    find = f"const it = document.querySelector('.live {selector}')"
+    browser.value(f"{{{find}; it.{member} = {value}; it.dispatchEvent(new Event('{name}', {{bubbles: true}}));}}")
+
+
+def take(browser, tool):
+    browser.value(f"document.querySelector('.live input[value={tool}]').click()")
+
+
+def to_window(browser, column, row):
+    left, top, width = browser.value(PLACE)
+    return {"x": left + (column + 0.5) / 128 * width, "y": top + (row + 0.5) / 128 * width}
+
+
+def drag(browser, *points):
+    for kind, at in zip(["mousePressed", *["mouseMoved"] * len(points)], [points[0], *points], strict=True):
+        browser.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **to_window(browser, *at))
+    at = to_window(browser, *points[-1])
+    browser.call("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **at)
+
+
+def validation_slice(index, z):
+    """Slice z of a patient as a subset in HU."""
+    return subset_of_patients([make_patient(0, index=index)], window=None)[[z]]
+
+
+def test_the_slices_are_of_patients_whom_the_network_has_not_seen():
+    ids = np.array([f"P{index + 1:03d}" for index in range(48)])
+    validation = set(ids[split_by_patient(ids)[1]].tolist())
+    assert {f"P{index + 1:03d}" for index, _ in make_live.SLICES} <= validation
+
+
+def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
+    browser.open(folder / "page.html")
+    scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
+    browser.value("new Promise((resolve) => setTimeout(resolve, 500))")
+    assert browser.value(scripts) == ["live.js"]
+    assert (folder / "live" / "live.js").stat().st_size < 30_000
+    assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
+    browser.value(SCROLL)
+    assert browser.wait_for(RUNS)
+    assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js"}
+    assert browser.value("document.querySelector('.live figure').offsetHeight") == 0
+    assert [*check_book.live_problems(browser), *check_book.event_problems(browser.events)] == []
+
+
+def test_the_reader_sees_what_the_network_of_the_package_predicts(page):
+    cases = [(0, "blur", 0), (1, "blur", 0), (2, "blur", 0), (3, "blur", 0), (0, "blur", 4), (1, "blur", 2)]
+    parts = [validation_slice(*make_live.SLICES[number]) for number in range(4)]
+    parts = [disturb(parts[number], name, strength) for number, name, strength in cases]
+    images = np.concatenate([window(part.images, -600, 1500) for part in parts])
+    masks = predict_masks(load_checkpoint(), images)
+    for (number, name, strength), mask in zip(cases, masks, strict=True):
+        choose(page, "select", number)
+        choose(page, f"#live-{name}", strength)
+        assert np.abs(np.subtract(counts(page), [(mask == 1).sum(), (mask == 2).sum()])).max() <= 3
+
+
+def test_a_planted_nodule_is_seen_and_painting_it_over_takes_it_away(page):
+    choose(page, "select", 3)
+    assert counts(page)[1] == 0
+    assert "There is no nodule in the picture, and it draws none." in page.value(SAID)
+    choose(page, "#live-size", 16)
+    drag(page, (90, 60))
+    assert counts(page)[1] > 10
+    assert "The nodule of 16 mm is found, and drawn" in page.value(SAID)
+    take(page, "air")
+    drag(page, (86, 60), (94, 60), (94, 62), (86, 58))
+    assert counts(page)[1] == 0
+    assert "There is no nodule in the picture" in page.value(SAID)
+    take(page, "tissue")
+    lung = counts(page)[0]
+    choose(page, "#live-size", 30)
+    drag(page, (30, 50), (40, 80))
+    assert counts(page)[0] < lung - 100
+
+
+def test_noise_and_the_window_hide_the_nodule_and_start_again_brings_it_back(page):
+    _, found = counts(page)
+    assert found > 20
+    choose(page, "#live-level", 40)
+    assert counts(page)[1] < found / 4
+    assert "is not found: it is hidden" in page.value(SAID)
+    page.value("document.querySelector('.live button').click()")
+    assert counts(page)[1] == found
+    choose(page, "#live-noise", 400)
+    assert counts(page)[1] < found
+    assert page.value("document.querySelector('#live-noise').getAttribute('aria-valuetext')") == "400 HU"
+
+
+def test_the_keyboard_plants_where_the_circle_is(page):
+    choose(page, "select", 3)
+    page.value("document.querySelector('.live canvas').focus()")
+    for _ in range(26):  # from the middle into the left lung
+        page.press("ArrowRight", 39)
+    for _ in range(4):
+        page.press("ArrowUp", 38)
+    scrolled = page.value("scrollY")
+    page.press("Enter", 13)
+    assert counts(page)[1] > 5
+    assert page.value("scrollY") == scrolled
+    page.press("Tab", 9)
+    assert page.value("document.activeElement.tagName") == "SELECT"
+
+
+def test_a_phone_is_wide_enough_and_takes_a_tap(browser, folder):
+    browser.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    browser.open(folder / "page.html")
+    browser.value(SCROLL)
+    assert browser.wait_for(RUNS)
+    browser.value(SCROLL)
+    assert browser.value("document.documentElement.scrollWidth") <= 390
+    choose(browser, "select", 3)
+    assert counts(browser)[1] == 0
+    at = to_window(browser, 90, 60)
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[at])
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert counts(browser)[1] > 5
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def test_every_control_has_a_name(page):
+    page.call("Accessibility.enable")
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    roles = {"slider", "radio", "button", "combobox", "application"}
+    controls = [node for node in nodes if node.get("role", {}).get("value") in roles and not node["ignored"]]
+    assert len(controls) == 6 + 3 + 1 + 1 + 1
+    assert all(node["name"]["value"].strip() for node in controls)
+    names = [node["name"]["value"] for node in controls]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("gone", ["network.js", "kernel"])
+def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_the_work(
+    browser, folder, tmp_path, gone
+):
+    shutil.copytree(folder, tmp_path / "site")
+    if gone == "kernel":  # as in a browser without SIMD
+        (tmp_path / "site" / "live" / "kernel.js").write_text('self.unetKernel = "AGFzbQ=="', encoding="utf-8")
+    else:
+        (tmp_path / "site" / "live" / gone).unlink()
+    browser.open(tmp_path / "site" / "page.html")
+    browser.value(SCROLL)
+    if gone == "kernel":
+        assert browser.wait_for("document.querySelector('.live-speed')?.textContent.includes('by JavaScript')")
+        assert counts(browser)[1] > 20
+    else:
+        assert browser.wait_for("Boolean(document.querySelector('.live-failed'))")
+        assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
+        assert list(check_book.live_problems(browser)) == ["the network does not run in the page"]
+
+
+def test_a_server_shows_the_same(page, folder):
+    from_disk = counts(page)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.open(f"http://127.0.0.1:{server.server_port}/page.html")
+        page.value(SCROLL)
+        assert page.wait_for(RUNS)
+        assert counts(page) == from_disk
+        server.shutdown()
+
+
+def test_the_start_page_shows_the_piece_with_a_picture_in_its_place():
+    start = (ROOT / f"{build_book.pages()[0]}.md").read_text(encoding="utf-8")
+    piece = start.partition("::::{div} live\n")[2].partition("\n::::\n")[0]
+    assert "{figure} figures/cover.png" in piece
+    assert 'classList.add("live-waits")' in piece
+    assert '<script defer src="../_static/live/live.js"></script>' in piece

@@ -1,0 +1,99 @@
+"""Pages for everybody: what the extension ``book/_ext/reading.py`` mends in them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
+
+import reading
+
+
+def test_an_empty_heading_of_a_table_becomes_a_cell_and_others_stay():
+    page = reading.mended("<table><tr><th></th><th>Dice</th></tr><tr><th>lung</th><td>.98</td></tr></table>")
+    assert page == "<table><tr><td></td><th>Dice</th></tr><tr><th>lung</th><td>.98</td></tr></table>"
+
+
+def test_references_and_folds_lose_what_only_confuses_a_screen_reader():
+    page = reading.mended(
+        '<div class="citation-list" role="list"><div class="citation" role="doc-biblioentry">Dice 1945</div></div>'
+        '<details><summary aria-label="Toggle hidden content">Show the solution</summary></details>'
+    )
+    assert "role" not in page
+    assert "aria-label" not in page
+
+
+def test_a_figure_of_known_size_keeps_its_place_and_waits_until_it_comes_near():
+    sizes = {"../_images/a.png": (640, 480)}
+    page = reading.mended('<img alt="A slice" src="../_images/a.png"/><img alt="A logo" src="b.svg"/>', sizes.get)
+    first, second = page.split("/>")[:2]
+    for part in ('src="../_images/a.webp"', 'width="640"', 'height="480"', 'loading="lazy"', 'alt="A slice"'):
+        assert part in first
+    assert second == '<img alt="A logo" src="b.svg"'
+
+
+def test_a_link_to_a_figure_in_full_size_leads_to_what_is_there():
+    body = '<a href="../_images/a.png"><img alt="A slice" src="../_images/a.png"/></a>'
+    assert 'href="../_images/a.webp"' in reading.mended(body, {"../_images/a.png": (640, 480)}.get)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<h1>T</h1><p>What do\nthe <em>gray values</em> mean?</p><p>More</p>", "What do the gray values mean?"),
+        ("<h1>T</h1>", ""),
+    ],
+)
+def test_the_first_paragraph_describes_a_page(body, expected):
+    assert reading.description_of(body) == expected
+
+
+def test_a_long_description_ends_with_a_whole_word():
+    text = reading.description_of(f"<p>{'segmentation ' * 40}</p>")
+    assert len(text) < 162
+    assert text.endswith("segmentation …")
+
+
+def test_a_notebook_to_download_has_code_and_text_and_nothing_that_was_computed():
+    cells = [
+        {"cell_type": "markdown", "source": "# 01", "metadata": {}},
+        {"cell_type": "code", "source": "1 + 1", "metadata": {}, "outputs": [{"text": "2"}], "execution_count": 3},
+    ]
+    notebook = {"cells": cells, "metadata": {"widgets": {"state": 1}, "kernelspec": {"name": "python3"}}, "nbformat": 4}
+    fresh = reading.without_outputs(notebook)
+    assert fresh["cells"][0] == cells[0]
+    assert fresh["cells"][1] == cells[1] | {"outputs": [], "execution_count": None}
+    assert fresh["metadata"] == {"kernelspec": {"name": "python3"}}
+    assert cells[1]["outputs"], "the notebook that was given stays as it is"
+
+
+class Built:
+    """As much of Sphinx as the end of a build needs."""
+
+    class builder:
+        name = "html"
+
+    def __init__(self, folder):
+        self.outdir = folder
+
+
+def test_after_a_build_figures_are_the_same_pixels_in_webp_and_unused_files_are_gone(tmp_path):
+    for folder in ("_images", "_sources", "_static/locales/de"):
+        (tmp_path / folder).mkdir(parents=True)
+    picture = Image.effect_noise((40, 30), 50).convert("RGB")
+    picture.save(tmp_path / "_images" / "a.png")
+    (tmp_path / "_static" / "theme.js.map").write_text("{}")
+    (tmp_path / "_static" / "locales" / "de" / "x.js").write_text("")
+    reading.finish(Built(tmp_path), None)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.webp"]
+    with Image.open(tmp_path / "_images" / "a.webp") as image:
+        assert image.convert("RGB").tobytes() == picture.tobytes()
+
+
+def test_a_build_that_failed_is_left_as_it_is(tmp_path):
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "a.png").write_bytes(b"cut")
+    reading.finish(Built(tmp_path), RuntimeError("a warning"))
+    assert (tmp_path / "_images" / "a.png").is_file()

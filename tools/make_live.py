@@ -1,0 +1,71 @@
+"""Write what the live piece of the start page needs beside its scripts: the shipped network, the kernel, four slices.
+
+    python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
+
+The files are scripts, because a page that was opened from the disk may load nothing else. They are made for each build
+and not kept, so that they always belong to the network and the phantom of the package.
+"""
+
+import argparse
+import base64
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+ROOT = Path(__file__).resolve().parents[1]
+KERNEL = ROOT / "book" / "_static" / "live" / "kernel.wasm"
+#: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
+SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    make(parser.parse_args().folder)
+
+
+def make(folder):
+    """Write ``network.js``, ``kernel.js`` and ``slices.js`` into a folder."""
+    from unet_helpers import load_checkpoint
+    from unet_helpers.teaching.browser import write_browser_network
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_browser_network(load_checkpoint(), folder / "network.js")
+    write_kernel(folder / "kernel.js")
+    slices = json.dumps([one_slice(*where) for where in SLICES], separators=(",", ":"))
+    (folder / "slices.js").write_text(f"self.unetSlices = {slices};\n", encoding="utf-8")
+
+
+def write_kernel(path):
+    """Write the WebAssembly of the engine as a script that sets ``unetKernel``."""
+    path.write_text(f'self.unetKernel = "{as_base64(KERNEL.read_bytes())}";\n', encoding="utf-8")
+
+
+def one_slice(index, z):
+    """Hounsfield units of a slice as 16-bit numbers, and its nodules: row, column and diameter in mm."""
+    from unet_helpers.phantom import make_patient
+
+    patient = make_patient(0, index=index)
+    spacing = patient.spacing[1]
+    labels, count = ndimage.label(patient.masks[z] == 2, np.ones((3, 3)))
+    nodules = []
+    for label in range(1, count + 1):
+        row, column = ndimage.center_of_mass(labels == label)
+        nodules.append([row, column, 2 * spacing * ((labels == label).sum() / np.pi) ** 0.5])
+    return {
+        "name": f"patient {patient.patient_id}, slice {z + 1} of {len(patient.volume)}",
+        "spacing": spacing,
+        "nodules": np.round(nodules, 1).tolist(),
+        "hu": as_base64(patient.volume[z].astype("<i2").tobytes()),
+    }
+
+
+def as_base64(content):
+    return base64.b64encode(content).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
