@@ -6,8 +6,9 @@ every run and about twenty healthy runs of other kinds. Intervals are t interval
 seeds.
 
 ``python benchmarks/museum.py half`` trains for fifty epochs under each explanation of a run that stood at 50.05 to
-50.2 % accuracy. Without a word it does both. Writes ``book/results/museum.json`` and ``museum_half.json`` and takes
-about half an hour on two cores.
+50.2 % accuracy. ``python benchmarks/museum.py leak`` splits the nodules of a few patients, in thin slices, by slice and
+by patient, and measures each network on patients that it has not seen. Without a word it does all three. Writes
+``museum.json``, ``museum_half.json`` and ``leak.json`` into ``book/results`` and takes about 40 minutes on two cores.
 """
 
 import os
@@ -22,6 +23,8 @@ HELD_OUT = range(48, 72)
 OTHER_WINDOW = (-400, 2200)
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 HALF_EPOCHS, RANGE = 50, (0.5005, 0.502)
+LEAK_SEEDS, UNSEEN_FAMILY = range(10, 18), 100  # each seed is also a family of patients
+LEAK_PATIENTS, LEAK_UNSEEN, LEAK_SLICES, LEAK_STEPS = 6, 24, 48, 250
 
 
 def main():
@@ -29,18 +32,24 @@ def main():
 
     from unet_helpers.teaching.museum import EPOCHS
 
-    began, world = time.perf_counter(), make_world()
-    if sys.argv[1:] != ["half"]:
+    began, chosen = time.perf_counter(), sys.argv[1:] or ["bugs", "half", "leak"]
+
+    def write(name, what, results, seeds=SEEDS):
+        path = write_results(name, what, results, seed=list(seeds))
+        print(f"written: {path.name}, {time.perf_counter() - began:.0f} s", flush=True)
+
+    if "leak" in chosen:
+        what = "Nodules of few patients in thin slices, split by slice and by patient: reported and honest Dice"
+        write("leak", what, measure_leak(LEAK_SEEDS), LEAK_SEEDS)
+    world = make_world() if {"bugs", "half"} & set(chosen) else None
+    if "bugs" in chosen:
         results = {"epochs": EPOCHS, "held_out_patients": len(world["lung held out"].patients)}
         results |= measure_bugs(world, SEEDS)
         results |= ask_healthy_runs(world)
-        what = "Sixteen bugs: what each costs, which a doctor names, and its false alarms"
-        path = write_results("museum", what, results, seed=list(SEEDS))
-        print(f"written: {path.name}, {time.perf_counter() - began:.0f} s", flush=True)
-    if sys.argv[1:] != ["bugs"]:
+        write("museum", "Sixteen bugs: what each costs, which a doctor names, and its false alarms", results)
+    if "half" in chosen:
         what = "Fifty epochs under each explanation of a run that stood at 50.05 to 50.2 % accuracy"
-        path = write_results("museum_half", what, reproduce_half(world, SEEDS), seed=list(SEEDS))
-        print(f"written: {path.name}, {time.perf_counter() - began:.0f} s", flush=True)
+        write("museum_half", what, reproduce_half(world, SEEDS))
 
 
 def make_world():
@@ -407,6 +416,93 @@ def fifty_epochs(data, build, learning_rate, seed):
     options = {"loss": "binary_crossentropy", "learning_rate": learning_rate, "epochs": HALF_EPOCHS, "batch_size": 16}
     key = "half", build.__name__, data.train.images.shape[1:]
     return train(key, data, seed, build=build, metrics=metrics, **options).history
+
+
+# --- a leak that costs -------------------------------------------------------------------------
+
+
+def measure_leak(seeds):
+    """Six patients of its own for each seed, whose crops are split by slice and by patient: a network for each split.
+
+    ``reported`` is the mean Dice of the patients in the test crops of that split, ``honest`` that of the same network
+    in the patients of one more family, who are the same for every network. A training whose first weights were so
+    unlucky that it finds nothing in the crops that it learned from is begun again with others.
+    """
+    from unet_helpers.evaluation import average, dice_by_patient
+    from unet_helpers.evaluation.prediction import predict_masks
+    from unet_helpers.teaching.museum import mean_dice
+
+    unseen = nodules_in_thin_slices(UNSEEN_FAMILY, LEAK_UNSEEN)
+    runs = {"by slice": [], "by patient": []}
+    for seed in seeds:
+        pool = nodules_in_thin_slices(seed, LEAK_PATIENTS)
+        for how, done in runs.items():
+            began, data = time.perf_counter(), split_in_two(pool, how, seed)
+            model, restarts = learn_nodules(data, seed)
+            patients = dice_by_patient(predict_masks(model, unseen.images), unseen, 1, made_up=0)
+            learned, reported = (mean_dice(model, part) for part in (data.train, data.test))
+            honest = average(patients).value
+            done.append({"learned": learned, "reported": reported, "honest": honest, "effect": reported - honest})
+            seconds = f"{time.perf_counter() - began:.0f} s, {restarts} restarts"
+            print(seed, how, rounded(done[-1].values(), 3), seconds, flush=True)
+            done[-1] |= {"patients": patients, "restarts": restarts, "with_nodule": len(pool.patients)}
+            done[-1] |= {"crops": len(data.train), "tested": len(data.test)}
+    rows = {}
+    for how, done in runs.items():
+        rows[how] = {key: [one[key] for one in done] for key in ("with_nodule", "crops", "tested", "restarts")}
+        for key in ("learned", "reported", "honest", "effect"):
+            values = [one[key] for one in done]
+            rows[how] |= interval(key, values) | {f"{key}_seeds": rounded(values)}
+        over_patients = np.mean([one["patients"] for one in done], axis=0)
+        rows[how] |= interval("honest_patients", over_patients) | {"honest_each_patient": rounded(over_patients)}
+    sizes = {"patients": LEAK_PATIENTS, "unseen_patients": len(unseen.patients), "unseen_crops": len(unseen)}
+    return sizes | {"slices": LEAK_SLICES, "steps": LEAK_STEPS, "splits": rows}
+
+
+def learn_nodules(data, seed, batch_size=8):
+    """A network trained for ``LEAK_STEPS`` steps, and how often it had to begin again."""
+    from unet_helpers.teaching.museum import mean_dice
+    from unet_helpers.training.losses import DiceCrossEntropy
+
+    epochs = round(LEAK_STEPS / np.ceil(len(data.train) / batch_size))
+    options = {"build": build_for_nodules, "loss": DiceCrossEntropy(class_weights=(1, 10)), "epochs": epochs}
+    for restarts in range(5):
+        start = seed + 1000 * restarts
+        model = train("leak", data, start, batch_size=batch_size, validation_freq=epochs, **options).model
+        if mean_dice(model, data.train) > 0.5:
+            return model, restarts
+    raise SystemExit(f"seed {seed}: five trainings have not learned their own crops")
+
+
+def build_for_nodules(data):
+    """The U-Net of the museum that begins with the share of the nodules, or it would never find one."""
+    from unet_helpers import start_at_class_shares
+    from unet_helpers.teaching.museum import build_small_unet
+
+    network = build_small_unet(data)
+    start_at_class_shares(network, data.train.masks)
+    return network
+
+
+def nodules_in_thin_slices(family, patients):
+    """The crops that show a nodule, of patients in slices about 4 mm apart."""
+    from unet_helpers import load_dataset
+    from unet_helpers.data import nodule_crops
+    from unet_helpers.data.subsets import join
+
+    data = load_dataset("phantom", seed=family, patients=patients, slices=LEAK_SLICES)
+    crops = nodule_crops(join(list(data.subsets.values())))
+    return crops[crops.masks.any(axis=(1, 2))]
+
+
+def split_in_two(pool, how, seed):
+    """Two thirds to train on and one third to test on: of the crops, or of the patients."""
+    from unet_helpers import Dataset
+
+    units = pool.patient_ids if how == "by patient" else pool.case_ids
+    dealt = np.random.default_rng(seed).permutation(np.unique(units))
+    learned = np.isin(units, dealt[: round(len(dealt) * 2 / 3)])
+    return Dataset(f"nodules, split {how}", ("background", "nodule"), pool[learned], pool[~learned], pool[~learned])
 
 
 # --- help -------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "architectures": ("architectures", [], None),
     "museum": ("museum", ["bugs"], None),
     "museum_half": ("museum", ["half"], None),
+    "leak": ("museum", ["leak"], None),
     "volumes_3d": ("volumes_3d", [], None),
     "phantom_to_display": ("train_on_phantom", [], None),
     "phantom_vs_lidc": ("compare_with_lidc", [], LIDC),

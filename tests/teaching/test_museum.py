@@ -193,3 +193,21 @@ def test_the_choice_on_a_test_set_is_scored_on_the_other_half(benchmark_script):
     perfect = [part.masks.astype(float)] * 2
     same = benchmark_script.select_on_test({"epochs": perfect, "named": []}, part, seed=0)
     assert same["honest"] == same["reference"] == 1
+
+
+def test_the_leak_is_split_by_slice_or_by_patient_and_loses_no_crop(data, benchmark_script):
+    pool = data.train
+    for how, shares in (("by slice", True), ("by patient", False)):
+        split = benchmark_script.split_in_two(pool, how, 3)
+        assert bool(set(split.train.patients) & set(split.test.patients)) == shares
+        assert sorted([*split.train.case_ids, *split.test.case_ids]) == sorted(pool.case_ids)
+        assert len(split.train) == pytest.approx(2 * len(split.test), abs=2)
+
+
+def test_every_crop_of_the_leak_shows_a_nodule(benchmark_script, monkeypatch, tmp_path):
+    monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(benchmark_script, "LEAK_SLICES", 6)
+    crops = benchmark_script.nodules_in_thin_slices(10, 3)
+    assert len(crops)
+    assert crops.masks.any(axis=(1, 2)).all()
+    assert crops.images.shape[1:] == (64, 64, 1)

@@ -182,8 +182,9 @@ def keep_255(data, seed=0):
     return _each(data, lambda part: replace(part, masks=part.masks * np.uint8(255)))
 
 
+# image and mask get random numbers of their own; notebook 16 prints the function and asks, so it does not say so
 def augment_apart(data, seed=0):
-    """Training images and masks are turned and shifted at random, each with random numbers of its own."""
+    """Training images and masks are turned and shifted at random."""
     images = move_at_random(data.train.images[..., 0], np.random.default_rng(2 * seed), order=1)
     masks = move_at_random(data.train.masks, np.random.default_rng(2 * seed + 1), order=0)
     return replace(data, train=replace(data.train, images=images[..., None], masks=masks))
@@ -205,8 +206,9 @@ def move_at_random(pictures, random, order):
     return np.stack(moved)
 
 
+# whoever the slices belong to; notebook 16 prints the function and asks, so it does not say so
 def split_by_slice(data, seed=0):
-    """Slices are shuffled and dealt out, whoever they belong to."""
+    """Slices are shuffled and dealt out to train, validation and test."""
     pool, sizes = join([part for _, part in _parts(data)]), [len(part) for _, part in _parts(data)]
     order = np.random.default_rng(seed).permutation(len(pool))
     train, validation, test = (pool[index] for index in np.split(order, np.cumsum(sizes)[:-1]))
