@@ -719,7 +719,7 @@ cases = [case for subset in lung_data.subsets.values() for case in subset.case_i
 # %% [markdown]
 # The PNG of patient 5 is in the data with its mask, and so is the first of the two equal slices of patient 2; its copy is not.
 #
-# The file names gave the patient ids, and no patient is in two subsets. But two validation patients and two test patients are very few: one unusual chest is half of the result, and a choice among models hangs on two people. That is enough to practice on, and too few to judge a model. With 16 patients of your own, test each of them once, in five folds as above; [notebook 05](05_evaluation.ipynb) shows how uncertain a result from few patients is.
+# The file names gave the patient ids, and no patient is in two subsets. But two validation patients and two test patients are very few: one unusual chest is half of the result, and a choice among models hangs on two people. That is enough to practice on, and too few to judge a model. With 16 patients of your own, test each of them once, in five folds as above; [notebook 05b](05b_comparison.ipynb) shows how uncertain a result from few patients is.
 #
 # The images are already scaled to 0–1; what that means and what may be changed in them is the subject of [notebook 02](02_preprocessing.ipynb).
 

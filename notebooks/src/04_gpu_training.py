@@ -743,7 +743,7 @@ measured = table.dropna()
 assert len(measured) and (measured["first (s)"] > measured["step (s)"]).all() and (measured["step (s)"] > 0).all()
 
 # %% [markdown]
-# Read it row by row. The stored numbers come from two cores without a GPU that other programs used at the same time, so small differences mean nothing; your own replace them when you run it.
+# Read it row by row. The stored numbers come from two cores without a GPU, on which small differences mean nothing; your own replace them when you run it.
 #
 # - **`first` against `step`.** The first step builds the computation and takes many times as long. Never judge a training by its first step, and do not build a new model inside a loop unless you must.
 # - **Batch size.** `per image` (first row = 1) says what a slice costs. On a CPU a batch larger than 16 gains little, because a few slices keep two cores busy; if the row says otherwise, measure again. A GPU has thousands of cores, and small batches leave most of them idle.

@@ -53,7 +53,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 # - find the flaw in a published comparison,
 # - name tasks for which a U-Net is not the right choice.
 #
-# **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and the bootstrap ([notebook 05](05_evaluation.ipynb)).
+# **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient, and intervals of differences (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)).
 #
 # **Minutes:** 45 to read, with five exercises, 2 to run on two cores.
 #

@@ -58,7 +58,7 @@ plotting.show_images(images * 2, [*shown, *["predicted"] * 5], truths + found, d
 # - fine-tune a trained network on a few new patients, freeze a part of it, and see what it forgets,
 # - put a network made for photographs into the contracting path of a U-Net.
 #
-# **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
+# **You need before:** Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
 # **Minutes:** 55 to read, with four exercises, 4 to run on two cores.
 #
@@ -74,7 +74,7 @@ plotting.show_images(images * 2, [*shown, *["predicted"] * 5], truths + found, d
 # %% [markdown]
 # ## The fall, cause by cause
 #
-# The network is the small U-Net that comes with this series. The patients are the seven **test** patients. [Notebook 05](05_evaluation.ipynb) opened them to judge this network, and here they are used to judge it again, on other scanners; nothing is chosen by what we see.
+# The network is the small U-Net that comes with this series. The patients are the seven **test** patients. [Notebook 05b](05b_comparison.ipynb) opened them to judge this network, and here they are used to judge it again, on other scanners; nothing is chosen by what we see.
 #
 # First, every patient is scanned in one standard way: a standard dose (100,000 photons per detector element and angle), a soft reconstruction kernel, slices of 3 mm, and a field of view that fits the chest.
 
@@ -189,7 +189,7 @@ mean, (low, high) = paired(scores["standard"]["nodule"], scores["motion"]["nodul
 print(f"motion, nodule: {mean:.2f}, interval {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# The interval of the *differences* is far narrower. The two intervals said nothing; from the same numbers, the pairs say: motion cost these patients' nodules 0.12 on average, and over all such patients the mean may be anything between a loss of 0.24 and none. Zero is in the interval, if only just: a loss is likely, but not shown. (The percentile bootstrap, which [notebook 05](05_evaluation.ipynb) found too narrow for so few patients, would have ended below zero, and we would have been surer than seven patients allow.) Now for all causes:
+# The interval of the *differences* is far narrower. The two intervals said nothing; from the same numbers, the pairs say: motion cost these patients' nodules 0.12 on average, and over all such patients the mean may be anything between a loss of 0.24 and none. Zero is in the interval, if only just: a loss is likely, but not shown. (The percentile bootstrap, which [notebook 05b](05b_comparison.ipynb) found too narrow for so few patients, would have ended below zero, and we would have been surer than seven patients allow.) Now for all causes:
 
 # %% mystnb={"figure": {"caption": "Dice of the same patients, changed scan minus standard scan. Dots: patients. Diamond and bar: mean and 95 % interval over patients (Student's t); hollow where the interval includes 0. *6 of 7*: the other one has no Dice in one of the two scans."}, "image": {"alt": "Two panels, lung and nodule, one row per cause, with a dot for the difference in Dice of each patient and a diamond with a bar for the mean and its interval. Lung: all causes lie within a hundredth of zero except motion and, further below, the other window. Nodule: all diamonds are hollow. Motion and wide field lie furthest below zero, and the interval of motion ends at zero; in the other window one patient lies far above zero and three far below, and the interval is the widest."}}
 lost = {

@@ -49,7 +49,7 @@ plotting.show_images([close_up(place) for place in places.values()], list(places
 # - work out what a 3D network costs in memory, and fit its pooling and kernels to the slice distance,
 # - decide between 2D, 2.5D and 3D by a fair comparison.
 #
-# **You need before:** the U-Net ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
+# **You need before:** the U-Net ([notebook 03](03_unet_architecture.ipynb)); Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)).
 #
 # **Minutes:** 75 to read, with four exercises, 2 to run on two cores.
 #

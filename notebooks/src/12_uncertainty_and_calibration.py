@@ -56,7 +56,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 # - give an interval that keeps a promise over patients (conformal prediction), and say what the promise leaves out,
 # - say what none of this can show.
 #
-# **You need before:** Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
+# **You need before:** Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
 # **Minutes:** 70 to read, with five exercises, 3 to run on two cores.
 #
@@ -159,7 +159,7 @@ from unet_helpers.plotting import show_reliability
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
 # %% [markdown]
-# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third seems to lie far on the orange side nearly everywhere. But look at the histograms, whose axis is logarithmic: most pixels are in the last bin, so most points of a curve stand for few pixels, many of them neighbors in one nodule. (So do the two points at the left end of the first two diagrams.) How much do the points between 0.6 and 0.9 say? As in [notebook 05](05_evaluation.ipynb), we ask for an interval over *patients*, and with so few of them take Student's t.
+# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third seems to lie far on the orange side nearly everywhere. But look at the histograms, whose axis is logarithmic: most pixels are in the last bin, so most points of a curve stand for few pixels, many of them neighbors in one nodule. (So do the two points at the left end of the first two diagrams.) How much do the points between 0.6 and 0.9 say? As in [notebook 05b](05b_comparison.ipynb), we ask for an interval over *patients*, and with so few of them take Student's t.
 
 # %% nbval_tolerance=0.05
 from unet_helpers import bootstrap_interval
@@ -689,7 +689,7 @@ pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round
 #
 # A map is for looking at. In daily work there is often one question per case: may this one pass, or should a person look? So each patient needs one number. Two such numbers need nothing but masks and probabilities:
 #
-# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask ([notebook 06](06_failure_analysis.ipynb)), subtracted from 1; where the mask is empty, the highest probability of nodule,
+# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask (twice the sum of the probabilities inside the mask, over the sum of all of them plus the size of the mask), subtracted from 1; where the mask is empty, the highest probability of nodule,
 # - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
 #
 # Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** is the mean error of those, here 1 − Dice of the nodules of a patient (for a patient without a nodule: 0 if none is marked, else 1). In the benchmark every patient has a nodule.
@@ -951,7 +951,7 @@ table = pd.DataFrame(rows, index=["forecast", "the fourth marked it"]).T
 table.assign(forecast=table["forecast"].astype(float).round(2))
 
 # %% [markdown]
-# The fourth always marks less than the forecast. Three people who mark the same pixel agree partly by luck, and a fourth need not share their opinion; sometimes the fourth outlined nothing at all ([notebook 05](05_evaluation.ipynb)). Even unanimity of three is not 0.99.
+# The fourth always marks less than the forecast. Three people who mark the same pixel agree partly by luck, and a fourth need not share their opinion; sometimes the fourth outlined nothing at all ([notebook 05b](05b_comparison.ipynb)). Even unanimity of three is not 0.99.
 #
 # This is aleatoric uncertainty, which no number of training patients removes: a network that says 0.99 in such a band is wrong to be so sure, even if the one mask it was trained on agrees with it. One can train on the share of readers who marked a pixel in place of one mask (`targets=make_soft_targets(data.train)` in `train`, [notebook 15](15_your_own_data.ipynb)). And it should not count against a network that it is unsure where four radiologists differ.
 

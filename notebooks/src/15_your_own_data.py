@@ -37,7 +37,7 @@ your_data.show_examples(data, count=4)
 # - open the test patients once, and hand over a report that says what limits the result,
 # - keep the network with all it needs, and segment new images without masks.
 #
-# **You need before:** pairs and patients ([notebook 01](01_data_pairing.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)); Dice per patient and its interval ([notebook 05](05_evaluation.ipynb)).
+# **You need before:** pairs and patients ([notebook 01](01_data_pairing.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)); Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)).
 #
 # **Minutes:** 30 to read, 2 to run on two cores with the folder of the series; yours may take longer.
 #
@@ -225,7 +225,7 @@ assert max(histories[0]["val_dice"]) > 0.3 or "UNET_DATA" in os.environ
 plotting.show_curves(histories[0])
 
 # %% [markdown]
-# Read them in this order. Does the training loss fall? If not, [notebook 06](06_failure_analysis.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs may help. Does it fall while the training loss falls? Then the network overfits: the folder is too small for it.
+# Read them in this order. Does the training loss fall? If not, [notebook 06b](06b_black_masks.ipynb) helps. Does the validation Dice still rise at the end? Then more epochs may help. Does it fall while the training loss falls? Then the network overfits: the folder is too small for it.
 # In the folder of the series, Dice is a mean over lung and nodule. It stays near one half for a while before it rises again: the lungs are found first, the nodules later or not at all. The patient with 255 is one of the three validation patients, so part of the gap between training and validation may come from these masks: another reason to know your values.
 #
 # ## Choose thresholds, on validation patients

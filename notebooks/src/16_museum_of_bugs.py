@@ -339,7 +339,7 @@ cost("training and validation scaled differently")
 print(inspect.getsource(museum.build_softmax_over_one))
 
 # %% [markdown]
-# [Notebook 06](06_failure_analysis.ipynb) has computed what comes out: 1 everywhere. Keras warns of it once, in a log that few people read. We silence the warning, train all the same, and look at the loss.
+# [Notebook 06b](06b_black_masks.ipynb) has computed what comes out: 1 everywhere. Keras warns of it once, in a log that few people read. We silence the warning, train all the same, and look at the loss.
 
 # %% nbval_tolerance=0.01
 import warnings
@@ -659,7 +659,7 @@ plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.i
 # %% [markdown]
 # ## The run that stood at 50 %
 #
-# [Notebook 06](06_failure_analysis.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left: lines that stand in for the data until they arrive, and that nobody removed.
+# [Notebook 06b](06b_black_masks.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left: lines that stand in for the data until they arrive, and that nobody removed.
 
 # %%
 print(inspect.getsource(museum.use_placeholders))
