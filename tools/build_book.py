@@ -151,8 +151,28 @@ def build(root=ROOT, fresh=False):
             print(result.stderr, file=sys.stderr)
             print("The network of the start page could not be written; tools/make_live.py does that.", file=sys.stderr)
             return 1
+    write_first_page(root)
     stamp.write_text(json.dumps(now), encoding="utf-8")
     return 0
+
+
+def write_first_page(root):
+    """The page at the address of the site: it leads on to the introduction, by itself or by a link."""
+    first, title = pages(root)[0], yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["title"]
+    (root / SITE / "index.html").write_text(
+        f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta http-equiv="Refresh" content="0; url={first}.html" />
+<title>{title}</title>
+</head>
+<body><main><h1>{title}</h1><p><a href="{first}.html">To the first page</a></p></main></body>
+</html>
+""",
+        encoding="utf-8",
+    )
 
 
 def without_colors(text):

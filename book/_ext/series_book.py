@@ -19,6 +19,8 @@ import statistics
 import sys
 from pathlib import Path
 
+import yaml
+
 MAX_ROWS_OF_ONE_GROUP = 12
 MINUTES = re.compile(r"\*\*Minutes\W+\D{0,20}?(\d+)[^\n]*?to read[^\n]*?(\d+)\D{0,20}?to run")
 LINE_OF_THE_LIST = re.compile(r"^``(\w+)``  +")
@@ -187,7 +189,11 @@ def substitutions(folder):
         if name in results:
             tables[name] = made(results[name])
     elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS, "museum", "museum_half")
-    others = [f"**{name.replace('_', ' ')}**\n\n{text}" for name, text in tables.items() if name not in elsewhere]
+    others = [
+        f":::{{dropdown}} {name.replace('_', ' ')}\n{text}\n:::"
+        for name, text in tables.items()
+        if name not in elsewhere
+    ]
     for name in WITH_A_HEADING:
         missing = f"`book/results/{name}.json` is not in this copy of the repository, so there is no number to show."
         tables.setdefault(name, missing)
@@ -229,7 +235,19 @@ def configure(app, config):
     for key in ("repository_url", "repository_branch", "path_to_docs"):
         options.pop(key, None)  # Jupyter Book fills in its own repository
     options["navbar_persistent"] = []  # the sidebar has a search field already
+    options["extra_footer"] = options.get("extra_footer", "") + citation(Path(app.srcdir) / "CITATION.cff")
     config.html_theme_options = {**options, **launch_options(os.environ)}
+
+
+def citation(path):
+    """How to cite the series, for the foot of every page; nothing where there is no such file."""
+    if not path.is_file():
+        return ""
+    work = yaml.safe_load(path.read_text(encoding="utf-8"))
+    authors = ", ".join(
+        author.get("name") or f"{author['given-names']} {author['family-names']}" for author in work["authors"]
+    )
+    return f"<p>Version {work['version']}. Cite as: {', '.join(names)}. <cite>{work['title']}</cite>, version {work['version']}.</p>"
 
 
 def shape_docstring(app, what, name, obj, options, lines):

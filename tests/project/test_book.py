@@ -289,7 +289,7 @@ def test_a_missing_result_file_is_said_and_others_are_listed(tmp_path):
     write_results(tmp_path, "gpu_speed", {"seconds_per_step": 0.013})
     given = series_book.substitutions(tmp_path)
     assert "lidc.json` is not in this copy" in given["table"]["lidc"]
-    assert "**gpu speed**" in given["other_results"]
+    assert ":::{dropdown} gpu speed\n" in given["other_results"]
     assert "| seconds per step | 0.013 |" in given["other_results"]
 
 
