@@ -244,10 +244,9 @@ def citation(path):
     if not path.is_file():
         return ""
     work = yaml.safe_load(path.read_text(encoding="utf-8"))
-    authors = ", ".join(
-        author.get("name") or f"{author['given-names']} {author['family-names']}" for author in work["authors"]
-    )
-    return f"<p>Version {work['version']}. Cite as: {', '.join(names)}. <cite>{work['title']}</cite>, version {work['version']}.</p>"
+    authors = ", ".join(one.get("name") or f"{one['given-names']} {one['family-names']}" for one in work["authors"])
+    title, version = work["title"], work["version"]
+    return f"<p>Version {version}. Cite as: {authors}. <cite>{title}</cite>, version {version}.</p>"
 
 
 def shape_docstring(app, what, name, obj, options, lines):
