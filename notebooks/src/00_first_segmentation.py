@@ -21,11 +21,11 @@
 #
 # - go from a folder of images and masks to masks on patients that the network has never seen,
 # - do it in plain Keras, with every line of network and training in view,
-# - explain how a network can get 99 % of the pixels right and still find nothing that matters.
+# - explain how a network can get 99 % of the pixels right and still find not one nodule.
 #
 # **You need before:** a little Python and NumPy. You need not understand everything here: each step names the notebook that explains and questions it.
 #
-# **Minutes:** 10 to read, 1 to run on two cores; the very first run also makes the synthetic patients, which takes another minute.
+# **Minutes:** 15 to read, 1 to run on two cores; the very first run also makes the synthetic patients, which takes another minute.
 #
 # **The misconception it removes:** "The accuracy is 99 %, so the network works."
 #
@@ -81,7 +81,7 @@ x.shape, y.shape, np.unique(y).tolist()
 # %% [markdown]
 # That is 256 slices of 128×128 pixels with one channel, and masks of the same size that hold only 0, 1 and 2.
 #
-# We put the last six patients aside, numbers 27 to 32: in training the network must not see a single slice of theirs. (`~unseen` means: not unseen.) *Why whole patients, and what it costs to split by slice: [01](01_data_pairing.ipynb). Why a third set is needed as soon as you compare anything: [05](05_evaluation.ipynb).*
+# We put the last six patients aside, numbers 27 to 32: in training the network must not see a single slice of theirs. Slices of one patient resemble each other, so one of them would give away part of the answer for the next. (`~unseen` means: not unseen.) *Why whole patients, and what it costs to split by slice: [01](01_data_pairing.ipynb). Why a third set is needed as soon as you compare anything: [05](05_evaluation.ipynb).*
 
 # %%
 patient = np.array([key(image)[0] for image, _ in pairs])
@@ -95,7 +95,7 @@ x[~unseen].shape, x[unseen].shape
 #
 # A layer turns its input into a stack of pictures, called **maps**; `filters` says how many. A `block` below is three layers, twice over: a convolution with learned 3×3 kernels, a normalization, and a ReLU, which turns negative numbers into 0.
 #
-# The network halves the picture three times and doubles it three times. On the way down it learns *what* is there, and on the way up *where*. At each size the maps from the way down are also handed straight across to the way up: that is a **skip connection**. *Each of these lines, and what happens without it: [03](03_unet_architecture.ipynb).*
+# The network halves the picture three times (`MaxPooling2D`) and doubles it three times (`UpSampling2D`). On the way down it learns *what* is there, and on the way up *where*. At each size the maps from the way down are also handed straight across to the way up, where `Concatenate` puts them beside the maps that are there: that is a **skip connection**. *Each of these lines, and what happens without it: [03](03_unet_architecture.ipynb).*
 
 # %%
 import keras
@@ -198,7 +198,7 @@ plotting.show_images(
 # %% [markdown]
 # The lungs are found, in patients the network has never seen, by code that fits on two screens.
 #
-# Now look for the orange nodules in the lower row.
+# These are the three slices with the most nodule pixels. Now look for the nodules in the lower row: none is filled, and the few orange pixels are specks on edges.
 #
 # ## One number
 
@@ -206,12 +206,12 @@ plotting.show_images(
 print(f"accuracy {(found == truth).mean():.3f}")
 
 # %% [markdown]
-# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule. We need a number that looks at one class.
+# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule: missing them all costs 0.0005, and most of what is missing to 1 here are other pixels. We need a number that looks at one class.
 
 # %% [markdown]
 # ### Exercise 00.2: overlap
 #
-# `truth` and `found` are arrays with `True` or `False` for each pixel: is it a nodule? The **Dice** coefficient is twice the number of pixels that are `True` in both, divided by the number that are `True` in `truth` plus the number that are `True` in `found`. Write it.
+# Inside the function, `truth` and `found` are not the masks from above, but arrays with `True` or `False` for each pixel: is it of the class in question (for example `truth == 2`)? The **Dice** coefficient is twice the number of pixels that are `True` in both, divided by the number that are `True` in `truth` plus the number that are `True` in `found`. Write it.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -26,7 +26,7 @@
 #
 # **You need before:** a little Python and NumPy. No medical knowledge, no deep learning.
 #
-# **Minutes:** 45 to read, 2 to run on two cores; the very first run makes the synthetic patients, which takes one or two more.
+# **Minutes:** 60 to read, 2 to run on two cores; the very first run makes the synthetic patients, which takes one or two more.
 #
 # **The misconception it removes:** "Both folders are sorted and have about the same number of files, so file *k* of one belongs to file *k* of the other."
 #
@@ -203,7 +203,7 @@ by_key = [(image, mask_of[key(image)]) for image in images if key(image) in mask
 sum(key(image) != key(mask) for image, mask in by_key), len(by_key)
 
 # %% [markdown]
-# No pair is wrong. But these two lines hide three things: an image without a mask is skipped silently, a mask without an image is never mentioned, and if two images have the same key, both get the same mask.
+# No pair is wrong, as it must be: we paired by the key. But these two lines hide four things: an image without a mask is skipped silently, a mask without an image is never mentioned, if two images have the same key, both get the same mask, and if two masks have the same key, the later one takes the place of the earlier.
 
 # %%
 from collections import Counter
@@ -290,7 +290,7 @@ print(pairing)
 # %% [markdown]
 # Most files are in good pairs. For the rest, nothing was guessed: each line of the report needs a look and a decision. Let us take them in turn.
 #
-# **A mask of another size.** Four rows are missing. Which ones? Put the mask back at the top and at the bottom, and look.
+# **A mask of another size.** Four rows are missing. Which ones? Add four empty rows at the bottom, then at the top, and look.
 
 # %%
 mask = read_mask(folder / "2d_masks" / "ID_0006_Z_0008.png")
@@ -316,7 +316,7 @@ def same_pixels(first, second):
 same_pixels("ID_5_Z_9.png", "ID_5_Z_9.tif"), same_pixels("ID_0002_Z_0006.png", "ID_0002_Z_0060.png")
 
 # %% [markdown]
-# Each of these two pairs of files holds one picture twice, so either file will do. The second case matters more than it seems: the copy has a mask and a name of its own, and could end up in the training data while the original is in the test data.
+# Each of these two pairs of files holds one picture twice, and PNG or TIFF makes no difference. The second case matters more than it seems: the copy has a mask and a name of its own, and could end up in the training data while the original is in the test data.
 #
 # **A truncated file.** Reading it fails, and the message names the file:
 
@@ -336,7 +336,7 @@ other_tool, ours = (read_mask(folder / "2d_masks" / f"ID_000{k}_Z_0008.png") for
 np.unique(other_tool).tolist(), np.unique(ours).tolist()
 
 # %% [markdown]
-# 255 is the brightest value of an 8-bit picture, and many tools write it for "foreground". It is not class 255, and no program can know what it means. The tool had one label, so its 255 is lung *and* nodule together. For the question "lung or not?" these masks can be used; for "where is a nodule?" they cannot, because they hide the nodules.
+# 255 is the brightest value of an 8-bit picture, and many tools write it for "foreground". It is not class 255, and no program can know what it means. We asked the people who drew these masks: their tool had one label, so its 255 is lung *and* nodule together. For the question "lung or not?" these masks can be used; for "where is a nodule?" they cannot, because they hide the nodules.
 #
 # Here are our decisions, one line each. Further down, a file beside the data will say the same, and the data will be read by it.
 #
@@ -414,7 +414,7 @@ share = (shuffled > paired.max()).mean()
 print(f"right pairs: {paired.min():.0f} to {paired.max():.0f}; shuffled pairs above that: {share:.0%}")
 
 # %% [markdown]
-# Most of them, but not all: some wrong masks happen to lie inside the lungs. The number judges a *folder* well and a single pair badly.
+# Most of them, but not all: some wrong masks happen to lie inside the lungs. A low number is a reason to open the pair, and a normal one proves nothing: the number judges a *folder* well and a single pair badly.
 #
 # And there is a mistake that it hardly shows: the mask of a *neighboring* slice. Move the slider: the image stays, and the mask comes from another slice of the same patient. The slices here lie about 4 mm apart, as is common in chest CT. (`window` turns the numbers of the scanner into grays from 0, black, to 1, white; [notebook 02](02_preprocessing.ipynb) takes it apart. The spacing of a volume has three numbers, the distance between slices first.)
 
@@ -485,7 +485,7 @@ with plotting.figure(width=6, height=1.8) as (fig, axes):
 fig
 
 # %% [markdown]
-# This is **class imbalance**, and we will meet it again throughout the series. Look closely at the table: a program that answers "background" for every pixel is right in nearly nine pixels of ten, and one that never finds a nodule is wrong in fewer than one in a thousand. So accuracy tells us nothing here ([notebook 05](05_evaluation.ipynb)), and the loss has to be chosen with care ([notebook 07](07_losses_and_imbalance.ipynb)).
+# This is **class imbalance**, and we will meet it again throughout the series. Look closely at the table: a program that answers "background" for every pixel is right in nearly nine pixels of ten, and one that gets everything right but the nodules is wrong in fewer than one in a thousand. So accuracy hardly notices the nodules ([notebook 05](05_evaluation.ipynb)), and the loss has to be chosen with care ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
 # The patients differ as well:
 
@@ -552,7 +552,7 @@ def split_by_hand(ids, seed):
 [np.unique(ids[part]).tolist() for part in split_by_hand(ids, seed=0)[1:]]
 
 # %% [markdown]
-# These are the validation and the test patients. `split_by_patient` in the package does the same, and makes sure that no side stays empty; from here on we use it. What does the copying model find?
+# These are the validation and the test patients. `split_by_patient` in the package does nearly the same, and makes sure that no side stays empty; from here on we use it. What does the copying model find?
 
 # %% mystnb={"figure": {"caption": "A test slice with a nodule (left) and its most similar training slice when slices are shuffled (middle) and when patients are split (right)."}, "image": {"alt": "Three slices: a test slice, and the most similar training slice under each split. Under the shuffle of slices the training slice is nearly the same picture, with a nodule in the same place; under the split by patient it is another chest, without that nodule."}}
 from unet_helpers import split_by_patient

@@ -38,7 +38,7 @@ plotting.show_predictions(validation.images[at], validation.masks[at], predictio
 #
 # **You need before** [notebook 01](01_data_pairing.ipynb) (cases and patients) and [notebook 04](04_gpu_training.ipynb) (where the trained network comes from).
 #
-# **Minutes:** 50 to read, with five exercises, 1 to run on two cores.
+# **Minutes:** 65 to read, with five exercises, 1 to run on two cores.
 #
 # **It removes a misconception:** "the score of a model is one number". It is a number *of* something: a metric, a class, and a way of averaging. ([Notebook 05b](05b_comparison.ipynb) asks how sure it is.)
 #
@@ -138,7 +138,7 @@ check.dice_from_counts(dice_of)
 # %% [markdown]
 # ## One table, six numbers
 #
-# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted. All the usual metrics are ratios in this one table. `confusion_counts` makes the table, and its properties are the ratios.
+# The four counts form a **confusion matrix**: rows say what is there, columns what was predicted. Here the rows are 4 and 3 (object: found, missed), and 1 and 8 (background: marked, left alone). All the usual metrics are ratios of these four numbers. `confusion_counts` makes the table, and its properties are the ratios.
 
 # %%
 import pandas as pd
@@ -204,7 +204,7 @@ def accuracy_of_nothing(mask, index):
 check.accuracy_of_nothing(accuracy_of_nothing)
 
 # %% [markdown]
-# On the validation patients, for the nodules:
+# On the validation patients, for the nodules (this cell, and a later one, use your function: solve the exercise or run its solution first):
 
 # %%
 print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.masks, 2):.4f}")
@@ -220,7 +220,7 @@ print(f"accuracy of never predicting a nodule: {accuracy_of_nothing(validation.m
 # $$\text{Dice} = \frac{2\,\text{IoU}}{1 + \text{IoU}}, \qquad \text{IoU} = \frac{\text{Dice}}{2 - \text{Dice}}$$
 
 #
-# So they rank two predictions of one case alike. For *averages* the formula fails. Take a good case and a poor one:
+# So they rank two predictions of one case alike. For *averages* the formula fails. Take a good case with an IoU of 0.82 and a poor one with 0.05:
 
 # %%
 good, poor = 0.82, 0.05
@@ -244,7 +244,7 @@ print(f"harmonic mean of precision and recall: {2 * precision * recall / (precis
 # The F1 is the harmonic mean of precision and recall, as it must be if all come from one table of counts. (It would also be if precision and recall were averaged over images, and the F1 computed from the averages; the report does not say.) *Suppose* that they come from one table. Then the numbers say what the report does not: how much lung was in the pictures.
 #
 # Let $s$ be the share of foreground, and measure all counts in shares of the pixels. Of the foreground, the share $r$, the recall, is found: $TP = s \cdot r$. The rest is missed: $FN = s\,(1-r)$.
-# Precision $p$ gives the false positives: $FP = TP\,(1-p)/p$. All wrong pixels together are what accuracy $a$ leaves of 1:
+# Precision is $p = TP/(TP+FP)$, so $FP = TP\,(1-p)/p$. Accuracy $a$ is the share of right pixels, so $1-a$ is the share of wrong ones, FN and FP together:
 #
 # $$1 - a = FN + FP = s\left[(1 - r) + r\,\frac{1-p}{p}\right]$$
 
@@ -291,7 +291,7 @@ share = share_of_foreground(accuracy, precision, recall)
 print(f"foreground {share:.3f}; accuracy of 'all background' {1 - share:.3f}; IoU {f1 / (2 - f1):.3f}")
 
 # %% [markdown]
-# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, neither the quarter nor the 0.75 follows.)
+# If all four come from one table, a quarter of the pixels is lung. Then a program that paints everything black already has an accuracy of 0.75, and the network adds eleven points to that. Its IoU is about one half, and four in ten lung pixels are missed. (If they are averages over images, nothing of this follows: not the quarter, not the 0.75, and not the IoU.)
 #
 # What does such a mask *look* like? Let us make two. In a picture of which a quarter is lung, we spoil the ground truth in two ways, with numbers chosen so that precision and recall come close to those of the report: shrink the lungs and shift them; or keep one lung, a little too thick, and lose most of the other.
 
@@ -335,7 +335,7 @@ matrix = np.bincount((3 * true + predicted).ravel(), minlength=9).reshape(3, 3)
 plotting.show_confusion_matrix(matrix, data.class_names)
 
 # %% [markdown]
-# The percentages along the diagonal are the recall of each class. The nodule's row is the poor one: a good part of its pixels was taken for lung. Background and lung hold tens of thousands of pixels, and the nodule about a hundred, so an average over *pixels* will not see it.
+# The percentages along the diagonal are the recall of each class. The nodule's row is the poor one: a good part of its pixels was taken for lung. Background and lung hold nearly all pixels, and the nodule about a hundred, so an average over *pixels* will not see it.
 #
 # For one class against the rest, the table holds the four counts: TP on the diagonal, FN in the rest of the row, FP in the rest of the column. So there is one Dice per class. Some libraries report their mean. What would a network score that predicts *nothing*?
 
@@ -487,7 +487,7 @@ rows = {name: {"dice": dice(square, mask)} | boundary_metrics(square, mask, (1, 
 pd.DataFrame(rows).T[["dice", "hd", "hd95", "asd", "surface_dice"]].round(2)
 
 # %% [markdown]
-# - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes the 95th percentile of each direction and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
+# - **hd**, the Hausdorff distance, is the largest of all. One stray pixel decides it. So one usually takes in each direction the distance that 95 % of the boundary pixels do not exceed, the 95th percentile, and then the larger of the two: **hd95**. Both tell the island from the shifted boundary.
 # - **asd**, the average surface distance, is the mean: the island raises it, but far less than hd.
 # - **surface Dice** is the share of both boundaries that lies within a **tolerance**, here one millimeter, of the other boundary. It forgives so small an error altogether.
 #
@@ -507,7 +507,7 @@ distances.round(2)
 # %% [markdown]
 # Dice knows no millimeters. HD95 grows with the pixel, and where rows and columns have different spacings (last row: a volume cut from the side, its slices 5 mm apart), "one pixel off" means 0.7 mm in one direction and 5 mm in the other.
 #
-# Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over the slices in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
+# Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over those slices of a patient in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
 # %% [markdown]
 # ### Which metric for which target?
@@ -615,7 +615,7 @@ curves = {name: [getattr(counts, name) for counts in sweep] for name in ("precis
 plotting.show_lines(thresholds, curves, "threshold", mark=0.5, limits=(0, 1))
 
 # %% [markdown]
-# Dice hardly moves over most of the range. What the threshold buys is easier to see in *objects*. An object is a connected piece of a mask; a true one is found if at least one pixel of it is predicted, and a predicted one is false if it holds no true pixel.
+# Dice hardly moves over most of the range. What the threshold buys is easier to see in *objects*. An object is here a connected piece of the mask *of one slice*, so a nodule that is seen in two slices counts twice; a true one is found if at least one pixel of it is predicted, and a predicted one is false if it holds no true pixel.
 
 # %% nbval_tolerance=0.02
 from unet_helpers.evaluation import detect_objects
@@ -625,11 +625,11 @@ found = [sum(detect_objects(m == 2, p >= t) for m, p in zip(validation.masks, pr
 pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", "false"]]
 
 # %% [markdown]
-# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right; if nobody looks, the fourth is better. And even the lowest threshold leaves nodules unfound.
+# A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right. If nobody looks, a false alarm is as bad as a miss, and the rows from the second on are about equal: what separates them is one object. And even the lowest threshold leaves pieces unfound.
 #
 # A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: on the test patients it would be fitted to them, and its score too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
 #
-# Is the rule from 0.1 on better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).
+# Is the rule *nodule from a probability of 0.1 on* better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).
 
 # %% [markdown]
 

@@ -45,7 +45,7 @@ fig
 #
 # **You need before** [notebook 05](05_evaluation.ipynb) (Dice per patient, undefined cases, thresholds) and [notebook 01](01_data_pairing.ipynb) (splitting by patient).
 #
-# **Minutes:** 60 to read, with three exercises, 1 to run on two cores. (The exercises go on counting from notebook 05.)
+# **Minutes:** 65 to read, with three exercises, 1 to run on two cores. (The exercises go on counting from notebook 05.)
 #
 # **It removes a misconception:** "A has the higher mean, so A is better". With other patients B might have had it.
 #
@@ -86,7 +86,7 @@ print(f"t by hand: {values.mean() - reach:.2f} to {values.mean() + reach:.2f}")
 print("package: {:.2f} to {:.2f}".format(*bootstrap_interval(values)))
 
 # %% [markdown]
-# It is a good deal wider. Which is right?
+# The package does the same: in spite of its name, `bootstrap_interval` gives Student's t unless you write `method="percentile"`, which gives the bootstrap. The interval by Student's t is a good deal wider than the one by the bootstrap. Which is right?
 #
 # ### Does it keep its promise?
 #
@@ -110,7 +110,7 @@ plotting.show_lines(coverage.index.astype(int), curves, "patients", "holds the t
 #
 # ### Why patients and not slices?
 #
-# If slices are drawn, the interval in the figure is wrong half of the time, and more patients do not mend it. The slices of one patient share one anatomy, one scan, one level of noise: they are not independent witnesses. See it on seven more patients, in 48 thin slices each:
+# If slices are drawn, the interval in the figure is wrong half of the time, and more patients do not mend it. The slices of one patient share one anatomy, one scan, one level of noise: they are not independent witnesses. See it on seven more patients, in 48 thin slices each, with the bootstrap on both sides, so that only what is drawn differs:
 
 # %% nbval_tolerance=0.03
 from unet_helpers import predict_masks
@@ -133,7 +133,7 @@ assert np.diff(by_slice) < 0.8 * np.diff(by_patient)
 #
 # ### Exercise 05.6: an interval over patients
 #
-# Write `interval(values, patients)`: 1000 or more times, draw as many patients as there are, with replacement, take *all* values of each drawn patient, and average. Return the 2.5th and the 97.5th percentile of these means.
+# Write `interval(values, patients)`: 1000 or more times, draw as many patients as there are, with replacement, take *all* values of each drawn patient, and average them all together. Return the 2.5th and the 97.5th percentile of these means.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -218,7 +218,7 @@ compared["with mirror image"].left_out
 # %% [markdown]
 # Here neither side marked anything in the patient without a nodule. Had the mirror image marked a speck there, the pair would be left out as well, since the plain rule has no value, and the false alarm would cost nothing. The table would then say "false alarm of the second". Count such false alarms separately.
 #
-# We keep the plain rule. What counts is that the choice is made here, on validation patients.
+# We keep the plain rule: it is the simplest, and no other has been shown to be better. That is a choice, not a proof. What counts is that it is made here, on validation patients.
 #
 # ## How many patients would tell?
 #
@@ -226,7 +226,7 @@ compared["with mirror image"].left_out
 #
 # ### Exercise 05.7: power
 #
-# Write `power(differences, patients)`: 2000 times, draw `patients` values from the differences, with replacement. Return the share of the draws whose 95 % interval by Student's t does *not* hold 0. `reach` says how many standard deviations of the draw its interval reaches to each side of its mean.
+# Write `power(differences, patients)`: 2000 times, draw `patients` values from the differences, with replacement. Return the share of the draws whose 95 % interval by Student's t does *not* hold 0. The interval reaches `reach` times the standard deviation of the draw (`ddof=1`) to each side of its mean.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -261,7 +261,7 @@ def power(differences, patients):
 check.power(power)
 
 # %% [markdown]
-# Three curves: for the measured differences, for differences half as spread out, and without pairs, as if each rule had been tried on patients of its own.
+# Three curves: for the measured differences, for differences half as spread out, and without pairs, as if each rule had been tried on patients of its own (the axis then counts the patients of *one* rule, and the study needs twice as many).
 
 # %% mystnb={"figure": {"caption": "Share of simulated studies that show a true difference of 0.05, over the number of patients (on a logarithmic axis). Half the spread needs a quarter of the patients; without pairs it takes far more."}, "image": {"alt": "Three rising curves of power over 6 to 400 patients, with a horizontal line at 0.8. With half the measured spread the curve crosses 0.8 at 12 patients, with the measured spread at about 50; not paired, it rises to little more than 0.5 at 400 patients."}}
 measured = differences["nodule from 0.1 on"]["nodule"].dropna().to_numpy()
@@ -364,7 +364,7 @@ by_patient.round(2)
 # %% [markdown]
 # The two zeros have two reasons. Precision 0/0: every nodule was missed, and nothing was marked. Both 0: something else was marked. The row of `NaN` is the patient without a nodule, in whom none was marked either.
 #
-# HD95 exists only where something was found; the two patients with Dice 0 have dropped out of its mean. That is why it is never reported alone. A person who has to look at every mark would rather hear this:
+# HD95 needs both outlines in the same slice, and the two patients with Dice 0 have dropped out of its mean. That is why it is never reported alone. A person who has to look at every mark would rather hear this:
 
 # %% nbval_tolerance=0.01
 from unet_helpers.evaluation import detect_objects
@@ -378,7 +378,7 @@ print(f"{nodules.found} of {nodules.true} found, {nodules.false} false in {len(p
 #
 # ## Cross-validation: every patient tested once
 #
-# An interval that covers most of what a mean could be answers nothing, and new patients are dear. But 41 patients were used for training and validation. They can be tested on as well, one part after the other. Divide them into five **folds**. Train on four folds, test on the fifth, and do this five times with another fold for the test. Then every patient has been tested once, by a model that has never seen that patient.
+# An interval that covers most of what a mean could be answers nothing, and new patients are costly. But 41 patients were used for training and validation. They can be tested on as well, one part after the other. Divide them into five **folds**. Train on four folds, test on the fifth, and do this five times with another fold for the test. Then every patient has been tested once, by a model that has never seen that patient.
 #
 # ### Exercise 05.8: folds by patient
 #
@@ -421,7 +421,7 @@ check.folds(folds)
 #     ...  # the numbers of the slices to train on and to test on
 # ```
 #
-# Five networks would take five trainings. To watch cross-validation itself, take something that is trained in a second: a weighted sum of smoothed versions of the picture that should be 1 in the lung and 0 elsewhere. It is a poor segmenter, and knows no nodules.
+# Five networks would take five trainings. To watch cross-validation itself, take something that is trained in a second: a weighted sum of smoothed versions of the picture that should be 1 in the lung and 0 elsewhere. You need not follow each line of the next cell: `fit(rows)` looks for the weights with the smallest squared error on its patients, and `score(weights, patient)` tests them on one. It is a poor segmenter, and knows no nodules.
 
 # %%
 from scipy import ndimage
@@ -484,7 +484,7 @@ assert np.ptp(all_folds) < 0.3 * np.ptp(single)
 # %% [markdown]
 # With one split, luck decides which patients are tested. Cross-validation has tested all 41, so this luck is gone. The luck that remains is that *these* 41 were found: the interval above is about that, and dealing them again does not make it smaller.
 #
-# For the nodule it would pay. With the standard deviation of our test patients, Student's t would reach so far to each side:
+# For the nodule it would pay (all but one of the 41 have one). With the standard deviation of our test patients, Student's t would reach so far to each side:
 
 # %% nbval_tolerance=0.02
 deviation = by_patient["dice"].std()
@@ -495,7 +495,7 @@ print(", ".join(f"{n} patients: ± {reach:.2f}" for n, reach in reaches.items())
 # Four things to say beside a cross-validated number:
 #
 # - **It estimates a way of training, not a network.** Five networks were tested, each trained on four fifths of the patients. The network you hand over is trained on all of them, is probably a little better, and has not been tested.
-# - **The folds are not independent.** Any two of the five networks share three quarters of their training patients, and each patient is test patient once and teacher four times. So the interval is somewhat too narrow, and no formula mends that in general (Bengio and Grandvalet 2004, below). Still less are the five means of the folds five studies.
+# - **The folds are not independent.** Any two of the five networks share three quarters of their training patients, and each patient is test patient once and teacher four times. So the interval is somewhat too narrow, and no formula mends that in general (Bengio and Grandvalet 2004, below). And the five means of the folds are not five studies.
 # - **Every choice belongs inside.** Epoch, threshold, learning rate: choose them on a part of the training folds, in each of the five rounds anew.
 # - **It replaces no test on other patients.** All folds come from one source.
 #
@@ -559,11 +559,11 @@ assert own["dice_missed_is_0"] < network["dice_mean"] < np.interp(network["false
 print(f"nodules whose masks are numbered without a gap: {readers['numbered_from_the_first']:.0%}")
 
 # %% [markdown]
-# The four points look like a curve over thresholds, from strict on the left to lenient on the right. **The network lies a little under this curve**: at as many empty slices marked, the line is two hundredths of Dice higher. And it lies above the diamond, a reader picked at random. Which of the two is the human?
+# The four points look like a curve over thresholds, from strict on the left (the fourth masks) to lenient on the right (the first masks). **The network lies a little under this curve**: at as many empty slices marked, the line is two hundredths of Dice higher. And it lies above the diamond, a reader picked at random. Line or diamond: which of the two shows how well a human reads?
 #
-# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the points are no four persons. The "second reader" marks the nodules that *at least two* readers outlined, and colleagues make up the reference. No person in front of a scan knows what they will say. So the curve flatters the readers. A mask drawn by lot has been told nothing: had the masks been shuffled, all four points would lie at the diamond.
+# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the points are no four persons. The "second reader" marks the nodules that *at least two* readers outlined, and colleagues make up the reference. No person in front of a scan knows what the colleagues will say. So the curve flatters the readers. A mask drawn by lot has been told nothing: had the masks been shuffled, all four points would lie at the diamond.
 #
-# So may we say that the network beats the readers? No:
+# So may we at least say that the network beats a reader picked at random? No:
 #
 # - **Few patients.** The bars of the right panel reach about a tenth of Dice to each side. That is far more than lies between network and curve, and not much less than between network and diamond.
 # - **Another reference.** That of a reader is what two of *three* others outlined, that of the network what two of four did. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.

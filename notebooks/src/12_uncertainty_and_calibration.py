@@ -58,7 +58,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 #
 # **You need before:** Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
-# **Minutes:** 70 to read, with five exercises, 3 to run on two cores.
+# **Minutes:** 100 to read, with five exercises, 3 to run on two cores.
 #
 # **The misconception it removes:** "A softmax of 0.99 means it is right 99 times of 100."
 #
@@ -159,7 +159,7 @@ from unet_helpers.plotting import show_reliability
 show_reliability({name: reliability(probabilities, more.masks, where=where) for name, where in regions.items()})
 
 # %% [markdown]
-# The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third seems to lie far on the orange side nearly everywhere. But look at the histograms, whose axis is logarithmic: most pixels are in the last bin, so most points of a curve stand for few pixels, many of them neighbors in one nodule. (So do the two points at the left end of the first two diagrams.) How much do the points between 0.6 and 0.9 say? As in [notebook 05b](05b_comparison.ipynb), we ask for an interval over *patients*, and with so few of them take Student's t.
+# The bars show the gap: blue where more pixels were right than promised, orange where fewer. (With three classes the highest probability is at least a third, so the bins on the left are empty.) The first two diagrams lie on the blue side: a pixel at 0.8 is right more often than that. The third seems to lie far on the orange side nearly everywhere. But look at the histograms, whose axis is logarithmic: most pixels are in the last bin, so most points of a curve stand for few pixels, many of them neighbors in one nodule. (So do the two points at the left end of the first two diagrams.) How much do the points between 0.6 and 0.9 say? As in [notebook 05b](05b_comparison.ipynb), we ask for an interval over *patients*, and with so few of them take Student's t.
 
 # %% nbval_tolerance=0.05
 from unet_helpers import bootstrap_interval
@@ -221,7 +221,7 @@ for name, where in regions.items():
 pd.DataFrame(rows, index=["calibration error", "confidence − accuracy", "low", "high"]).T.round(3)
 
 # %% [markdown]
-# The error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign. The last two columns are the interval of the sign over patients, by Student's t: over all pixels and near an outline it is settled, among the pixels called nodule the interval only just leaves out 0.
+# The error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign. The third number, confidence minus accuracy, is the **signed gap**, and the last two columns are its interval over patients, by Student's t: over all pixels and near an outline its sign is settled, among the pixels called nodule the interval only just leaves out 0.
 #
 # The error of a small region has another weakness: it is **too large on average**. The gap of a bin counts without its sign, so chance cannot cancel out. How much does chance alone make here? Keep the confidences of the pixels called nodule, and let a coin decide whether each is right, exactly as often as was promised:
 
@@ -248,7 +248,7 @@ show_reliability(
 )
 
 # %% [markdown]
-# Above 0.4 the points lie below the diagonal here as well; they are the same few pixels, with intervals as wide. Two things in its training push that way: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they occur. Both make it find more, and bend its probabilities. (They cannot be the whole reason: below, cross-entropy without weights promises too much for such pixels as well.) The probabilities still put the pixels in an *order*, and an order is all that a threshold needs.
+# Above 0.4 the points lie below the diagonal here as well; they are the same few pixels, with intervals as wide. Two things in its training push that way: in its loss each nodule pixel counts ten times, so that a miss costs more than a false alarm ([notebook 07](07_losses_and_imbalance.ipynb)), and half of its training crops lay around a nodule, so that it met nodules far more often than they occur. Both make it find more, and bend its probabilities. (The weight cannot be the whole reason: below, with crops drawn alike, cross-entropy without weights promises too much for such pixels as well.) The probabilities still put the pixels in an *order*, and an order is all that a threshold needs.
 #
 # ### The Brier score
 #
@@ -308,9 +308,9 @@ table
 # %% [markdown]
 # In brackets, here and below: 95 % intervals of the benchmark over its 24 patients (the percentile bootstrap). They do not include how much the networks of one loss differ among themselves; that is in the column *by seed*.
 #
-# Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. Their loss makes those probabilities honest on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal, as if two opposite faults had partly canceled out.
+# Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. Their loss makes probabilities honest, but only for the images on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal, as if two opposite faults had partly canceled out.
 #
-# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much. One likely reason is the same for all: in the crops of the training nodules were far more frequent than they are. Here the Dice loss has the largest mean error and the cross-entropy, which had the largest near an outline, the smallest. But this order is not settled: the single networks of the Dice loss, or of the sum, differ among themselves by more than a tenth. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful: report a calibration error beside a Dice, never in its place.
+# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much. One likely reason is the same for all: in the crops of the training nodules were far more frequent than they are. Here the Dice loss has the largest mean error and the cross-entropy, which had the largest near an outline, the smallest. But this order is not settled: in this error (which the table does not show by seed, as it does the Dice) the single networks of the Dice loss, or of the sum, differ among themselves by more than a tenth. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful: report a calibration error beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
@@ -507,7 +507,7 @@ scores = {name: [dice(more.masks == c, p.argmax(axis=-1) == c) for c in (1, 2)] 
 pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 
 # %% [markdown]
-# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged as well, although this network was trained without flips. Upside down the lungs lose a little, and with both flips so do the nodules: less than one might fear, for the network has never seen the spine on top, but eight patients are few. Where an answer suffers, it adds to the map not doubt about this patient but surprise at the pose. So **flip only as far as the training did, or as far as you have checked**: from here on, and in the benchmark, left and right alone.
+# Dropout costs little: each sample is nearly as good as the whole network. Left and right can be exchanged at little cost, although this network was trained without flips; upside down the lungs lose a little more, and with both flips the nodules most. In eight patients such differences decide little; what speaks against upside down is that the network has never seen the spine on top. Where an answer suffers, it adds to the map not doubt about this patient but surprise at the pose. So **flip only as far as the training did, or as far as you have checked**: from here on, and in the benchmark, left and right alone.
 
 # %% [markdown]
 # ### What is it unsure about?
@@ -620,7 +620,7 @@ pd.DataFrame(rows, index=list(columns)).T
 #
 # ### 48 more patients, half of them without a nodule
 #
-# For this, and for the rest of the page, eight patients are too few, and one thing is missing: all but one of them have nodules, like each of the benchmark's. The phantom draws no nodule in about one patient of thirteen. We take 24 patients in a row, who all have nodules, and the first 24 after them who have none. (That is a far larger share of healthy patients than the phantom has, and a far smaller one than a screening program sees. Keep the mixture in mind.)
+# For this, and for the rest of the page, eight patients are too few, and one thing is missing: all but one of them have nodules, like each of the benchmark's. The phantom draws no nodule in one patient of about nineteen. We take 24 patients in a row, who all have nodules, and the first 24 after them who have none. (That is a far larger share of healthy patients than the phantom has, and a far smaller one than a screening program sees. Keep the mixture in mind.)
 
 # %%
 healthy = [202, 209, 234, 247, 265, 291, 294, 347, 349, 366, 378, 387, 426, 437, 447, 455, 533, 566, 574, 588, 606, 617]
@@ -689,7 +689,7 @@ pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round
 #
 # A map is for looking at. In daily work there is often one question per case: may this one pass, or should a person look? So each patient needs one number. Two such numbers need nothing but masks and probabilities:
 #
-# - the **expected loss of Dice**: the Dice that the probabilities of the nodule expect of their own mask (twice the sum of the probabilities inside the mask, over the sum of all of them plus the size of the mask), subtracted from 1; where the mask is empty, the highest probability of nodule,
+# - the **expected loss of Dice**: the Dice between the mask and the truth that one would expect if the probabilities of the nodule were right (twice the sum of the probabilities inside the mask, over the sum of all of them plus the size of the mask), subtracted from 1; where the mask is empty, the highest probability of nodule,
 # - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
 #
 # Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** is the mean error of those, here 1 − Dice of the nodules of a patient (for a patient without a nodule: 0 if none is marked, else 1). In the benchmark every patient has a nodule.
@@ -794,7 +794,7 @@ with plotting.figure(1, 2, width=7.4, height=3.6, sharey=True) as (fig, axes):
 fig
 
 # %% [markdown]
-# And in numbers: the mean height of each curve, minus the random order and minus the order *smallest first*. The intervals are over patients. A curve is not a mean over patients. So we leave out each patient once, see how much that changes the height, and take Student's t over these changes (the **jackknife**).
+# And in numbers: the mean height of each curve, minus the random order and minus the order *smallest first*. The intervals are over patients. A curve is not a mean over patients. So we leave out each patient once, compute from the height with and without the patient what this one adds (n times the whole height minus n − 1 times the height without), and take Student's t over these values (the **jackknife**).
 
 
 # %% nbval_tolerance=0.05
@@ -842,7 +842,7 @@ assert (area[~has_nodule] > 0).sum() > 8
 # The two panels tell two stories.
 #
 # - **Every patient has a nodule.** No score of doubt is shown to beat the predicted size. *Smallest first* and the three scores of doubt lie on one another, close to the best order: the differences are 0.00, and their intervals reach 0.03 to either side at most. All four beat a random order, as the scores of doubt do in the benchmark. That small nodules are drawn badly can be read off the mask.
-# - **Half of the patients are healthy.** Now the size fails: *smallest first* is no longer shown to beat even a random order. It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three doubts lie below that of the size, with intervals of the difference below 0. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
+# - **Half of the patients are healthy.** Now *smallest first* fails: it is no longer shown to beat even a random order. (*Largest first* does beat it, but lets the patients pass whose nodule was missed altogether.) It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three doubts lie below that of *smallest first*, with intervals of the difference below 0; against *largest first* they were not compared. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
 # - **Who passes?** In 11 of 24 healthy patients the network marks a nodule. By the softmax eleven healthy patients pass, none of them called ill, and no wholly missed nodule does. Refer the largest areas first, and all three patients pass whose nodules were wholly missed: where nothing is marked, the area is 0.
 #
 # So whether doubt is worth its price depends on who comes. Which of the doubts is best, one network does not tell: with the one trained before this one, on crops filled with 0, the flips had the lowest curve on the right, and the softmax let two wholly missed nodules pass. (And the mixture is of our making, and we looked at all orders on the same patients: choose yours on validation patients.)
@@ -963,7 +963,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 # - The loss bends the probabilities: near outlines the networks of the Dice loss promised too much here and those of the cross-entropy too little. Of the pixels called nodule all promised too much.
 # - A temperature is one number, fitted on validation patients. It takes away what is wrong in the same direction everywhere. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
 # - To draw samples, switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline. Entropy points at outlines; for nodules, a map of where the samples contradict each other was better here, patient by patient.
-# - Compare an order of referral with one by predicted size, and include healthy patients: among patients who all had nodules no doubt beat the size, and among all of them doubt did.
+# - Compare an order of referral with one by predicted size, and include healthy patients: among patients who all had nodules no doubt beat *smallest first*, and among all of them each did.
 # - A conformal interval keeps its promise on average over patients of one mixture. It promises nothing to a group within it, and an honest interval can be too wide to use.
 # - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
 #

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from unet_helpers import pair_files
 from unet_helpers.files import natural_key, pair_suffixes, plain_name, without_leading_zeros
@@ -63,6 +64,15 @@ def test_padded_numbers_meet_unpadded_ones_and_the_report_says_so(folders):
     assert names(pairing.pairs) == [("P1_Z_7.png", "P001_Z_0007.png"), ("P2_Z_0.png", "P2_Z_0.png")]
     assert pairing.matched_by_number == 1
     assert "1 of them after reading 007 and 7 as the same number" in str(pairing)
+
+
+def test_only_pairs_that_stay_are_counted_among_those_of_one_number(folders):
+    images, masks = folders(["P1_Z_7.png", "P1_Z_8.png"], ["P01_Z_7.png", "P01_Z_8.png"])
+    for path in (images / "P1_Z_7.png", masks / "P01_Z_7.png", masks / "P01_Z_8.png"):
+        Image.new("L", (8, 8)).save(path)
+    (images / "P1_Z_8.png").write_bytes(b"cut")
+    report = str(pair_files(images, masks))
+    assert "1 pair matched by name, 1 of them after reading" in report
 
 
 def test_the_exact_name_wins_over_the_same_number(folders):

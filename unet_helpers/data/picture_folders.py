@@ -141,7 +141,6 @@ def _pair_parts(parts, leave_out):
             items.append(Item(f"{part.label}/{name}" if part.label else name, image, masks, part.label))
         for column in ("pairs", "images_without_mask", "masks_without_image", "problems", "left_out"):
             getattr(whole, column).extend(getattr(pairing, column))
-        whole.matched_by_number += pairing.matched_by_number
     look_into(whole)
     return whole, sorted(items, key=lambda item: natural_key(f"{item.label}/{item.image.name}"))
 

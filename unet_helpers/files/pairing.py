@@ -62,8 +62,12 @@ class Pairing:
     masks_without_image: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     left_out: list = field(default_factory=list)  # as was asked for
-    matched_by_number: int = 0
     matched_by: str = "name"  # or "key"
+
+    @property
+    def matched_by_number(self):
+        """How many pairs have one name only after reading 007 and 7 as the same number."""
+        return sum(self.matched_by == "name" and plain_name(image) != plain_name(mask) for image, mask in self.pairs)
 
     def __str__(self):
         lines = [f"{_counted(self.pairs, 'pair')} matched by {self.matched_by}"]
@@ -300,7 +304,6 @@ def _pair(image_folder, images, mask_folder, masks, pairing, key=None):
         )
         for both in groups
     ]
-    pairing.matched_by_number = len(by_number)
     pairs, several = _gather_numbered(by_name + by_number, *rest) if key is None else (by_name, [])
     pairing.problems += [_several(image_folder / image, [mask_folder / mask for mask in own]) for image, own in several]
     pairs.sort(key=lambda pair: natural_key(pair[0]))
