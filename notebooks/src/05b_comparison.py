@@ -261,7 +261,7 @@ def power(differences, patients):
 check.power(power)
 
 # %% [markdown]
-# Three curves: for the measured differences, for differences half as spread out, and without pairs, as if each rule had been tried on patients of its own (the axis then counts the patients of *one* rule, and the study needs twice as many).
+# Three curves, made by your function (or that of the solution, run last): for the measured differences, for differences half as spread out, and without pairs, as if each rule had been tried on patients of its own (the axis then counts the patients of *one* rule, and the study needs twice as many).
 
 # %% mystnb={"figure": {"caption": "Share of simulated studies that show a true difference of 0.05, over the number of patients (on a logarithmic axis). Half the spread needs a quarter of the patients; without pairs it takes far more."}, "image": {"alt": "Three rising curves of power over 6 to 400 patients, with a horizontal line at 0.8. With half the measured spread the curve crosses 0.8 at 12 patients, with the measured spread at about 50; not paired, it rises to little more than 0.5 at 400 patients."}}
 measured = differences["nodule from 0.1 on"]["nodule"].dropna().to_numpy()
