@@ -7,6 +7,7 @@ seed 2. The same weights get the same noise, so that what is repeatable stays re
 a file that gets the name of each unit test in which weights are moved.
 """
 
+import functools
 import importlib.abc
 import importlib.machinery
 import os
@@ -55,6 +56,7 @@ def jitter_checkpoint(module):
     """Wrap ``load_checkpoint``: the model that it gives has jittered weights."""
     load = module.load_checkpoint
 
+    @functools.wraps(load)
     def load_checkpoint(*arguments, **options):
         model = load(*arguments, **options)
         for weight in model.trainable_weights:
