@@ -20,6 +20,26 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a Chromium; the test is skipped where there is none."""
+    import check_book
+
+    program = check_book.find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: set CHROMIUM or put one into PATH")
+    return program
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A Chromium without window and without network, see ``tools/check_book.py``."""
+    import check_book
+
+    with check_book.Browser(chromium) as browser:
+        yield browser
+
+
 @pytest.fixture
 def draw():
     """Turn a drawing into a mask: ``draw(".#", "##")``; a digit is a class, ``#`` is 1, ``.`` is 0."""

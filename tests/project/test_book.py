@@ -523,18 +523,15 @@ def test_without_an_address_there_are_no_launch_buttons(built):
     assert "mybinder" not in text
 
 
-def test_pages_work_in_a_browser_without_network(built):
-    program = check_book.find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: set CHROMIUM or put one into PATH")
+def test_pages_work_in_a_browser_without_network(built, chromium):
     site = built / build_book.SITE
-    assert check_book.browser_problems(site, program) == []
+    assert check_book.browser_problems(site, chromium) == []
 
     text = (site / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
     text = text.replace("mathjax/tex-svg-full.js", "mathjax/gone.js").replace("LinkModel", "BoxModel")
     broken = site / "notebooks" / "broken.html"
     broken.write_text(text, encoding="utf-8")
-    with check_book.Browser(program) as browser:
+    with check_book.Browser(chromium) as browser:
         found = check_book.browser_page_problems(browser, broken)
     broken.unlink()
     assert "MathJax was not loaded" in found

@@ -39,15 +39,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser():
-    program = check_book.find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: set CHROMIUM or put one into PATH")
-    with check_book.Browser(program) as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser, folder):
     """The page from the disk, with the piece in sight and the first picture computed."""

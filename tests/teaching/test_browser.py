@@ -6,7 +6,6 @@ import http.server
 import threading
 
 import browser_engines
-import check_book
 import keras
 import numpy as np
 import pytest
@@ -42,15 +41,6 @@ NETWORKS = {
         input_shape=(32, 80, 1), num_classes=9, base_filters=4, batch_norm=False, skip_connections=False, dropout=0
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = check_book.find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: set CHROMIUM or put one into PATH")
-    with check_book.Browser(program) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
