@@ -17,7 +17,7 @@ def predict(arguments):
 
 
 def export_browser(arguments):
-    """Loaded when it is asked for, too."""
+    """Loaded only when it is asked for."""
     from .teaching.browser import main
 
     main(arguments)

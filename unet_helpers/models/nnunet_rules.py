@@ -1,7 +1,8 @@
 """The rules by which nnU-Net derives a U-Net from a data set, to be read in class.
 
-Written anew from the supplement of Isensee et al. 2021 and from the planner of nnU-Net v2; what they leave out is said
-in the docstrings. They give the numbers of real plans (``tests/models/test_nnunet_rules.py``). Used in 08.
+Written anew from the supplement of Isensee et al. 2021 and from the planner of nnU-Net v2; left out are the stage of
+low resolution, the normalization of gray values and the order of the axes. They give the numbers of real plans
+(``tests/models/test_nnunet_rules.py``). Used in 08.
 """
 
 from dataclasses import dataclass
