@@ -268,7 +268,7 @@ class Browser:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         targets = json.load(opener.open(f"http://127.0.0.1:{port}/json", timeout=20))
         address = next(t["webSocketDebuggerUrl"] for t in targets if t["type"] == "page")
-        self.socket = websocket.create_connection(address, timeout=60, http_no_proxy=["127.0.0.1"])
+        self.socket = websocket.create_connection(address, timeout=300, http_no_proxy=["127.0.0.1"])
         self.number = 0
         self.events = []
         for domain in ("Page", "Runtime", "Log", "Network"):
