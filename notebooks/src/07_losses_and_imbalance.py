@@ -123,7 +123,7 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
+# At the left end the network is sure that the nodule pixel is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #

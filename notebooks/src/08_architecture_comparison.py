@@ -306,16 +306,11 @@ for name in ("U-Net", "FCN-8s"):
         steps.setdefault(name, []).append(trainer.train(5, seed=seed)["steps"])
         masks = predict_masks(trainer.model, validation.images)
         live.setdefault(name, []).append(dice_by_patient(masks, validation, 1))
+live = {name: np.array(runs) for name, runs in live.items()}
 steps
 
 # %% [markdown]
 # Equal seconds do not give equal numbers of steps. How many steps a network makes depends on the machine and on what else it is doing, and so does the result of the comparison. That is the price of measuring what you really pay.
-
-# %%
-live = {name: np.array(runs) for name, runs in live.items()}
-assert all(runs.shape == (2, len(validation.patients)) for runs in live.values())
-enough = min(map(min, steps.values())) >= 40  # a machine that made fewer steps shows nothing
-assert live["U-Net"].mean() > 0.5 or not enough
 
 # %% [markdown]
 # ### Exercise 08.3: the difference of two networks
@@ -364,6 +359,11 @@ for name, runs in live.items():
 gain = gain_per_patient(live["U-Net"], live["FCN-8s"])
 low, high = interval_of_difference(live["U-Net"], live["FCN-8s"])
 print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
+
+# %% tags=["remove-cell"]
+assert all(runs.shape == (2, len(validation.patients)) for runs in live.values())
+enough = min(map(min, steps.values())) >= 40  # a machine that made fewer steps shows nothing
+assert live["U-Net"].mean() > 0.5 or not enough
 assert low > 0 or not enough
 
 # %% [markdown]
@@ -728,14 +728,14 @@ plan = plan_network(train.spacing[0], train.images.shape[1:3], num_classes=3, ca
 print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 
 # %% [markdown]
-# It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan costs more than fifty times one of ours. A GPU with 8 GB does that in passing; the two cores of a class do not, which is why this series does not follow the plan. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
+# It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan costs more than fifty times one of ours. A GPU with 8 GB does that easily; the two cores of a class do not, which is why this series does not follow the plan. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
 
 # %% [markdown]
 # ## When U-Net is not the right choice
 #
 # | the task | why not | what instead |
 # |---|---|---|
-# | one answer per image: is there a nodule? | outlines cost labels and are not asked for | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
+# | one answer per image: is there a nodule? | nobody asked for outlines, and they cost labels | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
 # | *find* tiny objects in large volumes, at few false alarms per scan | Dice and its losses look at pixels, not at objects; a missed small one hardly counts | a detector: boxes and scores {cite:p}`baumgartner2021nndetection` |
 # | a handful of labeled images, common structures | too few to learn from scratch | a large pre-trained encoder, or a model that segments from a prompt {cite:p}`ma2024medsam`; correct what it draws |
 # | touching objects that must be counted | one mask per class cannot tell neighbors apart | what [notebook 11](11_instances.ipynb) does: watershed or a border class; or a network for instances |
