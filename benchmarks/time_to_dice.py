@@ -13,8 +13,8 @@ networks by ours. ``--onednn off`` does all of it without the kernels of oneDNN.
 thing changed at a time, on other patients, and writes ``time_to_dice_recipes.json``.
 
 Some peers need packages that the series does not use and are skipped, with a line that says so, where these are
-missing: keras-unet-collection (``pip install keras-unet-collection``), and PyTorch with MONAI in an environment of
-their own (``--torch-python its/bin/python``).
+missing: keras-unet-collection (``pip install keras-unet-collection``), and PyTorch with MONAI and nnunetv2 in an
+environment of their own (``--torch-python its/bin/python``).
 """
 
 import argparse
@@ -35,7 +35,7 @@ GOALS = {"lung": 0.95, "nodule": 0.5}
 CLASSES = {"lung": 1, "nodule": 2}
 # of the phantom's family 0, of which the data set has the first 48: for the comparison, and for choosing the recipe
 SCORED, TRIED = range(72, 88), range(400, 416)
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it when it is imported; peer_monai.py reads it as well
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it when it is imported; peers on PyTorch read it as well
 
 
 def main():
@@ -96,7 +96,8 @@ def start(name, folder, arguments, seed):
         if not arguments.torch_python:
             print(f"skipped: {name}; name an environment with --torch-python")
             return None
-        command = [arguments.torch_python, str(HERE / "peer_monai.py"), *common, *TORCH[name]]
+        script, *told = TORCH[name]
+        command = [arguments.torch_python, str(HERE / script), *common, *told]
     else:
         command = [sys.executable, str(HERE / "time_to_dice.py"), "--contestant", name, *common]
     (folder / "scores.json").unlink(missing_ok=True)
@@ -382,8 +383,12 @@ CONTESTANTS = {
     "keras.io": keras_io,
 }
 WITH_OUR_RECIPE = "MONAI BasicUNet, our recipe"
-#: contestants that peer_monai.py trains, and what it is told
-TORCH = {"MONAI BasicUNet": (), WITH_OUR_RECIPE: ("--our-recipe",)}
+#: contestants on PyTorch: who trains them, and what that script is told
+TORCH = {
+    "MONAI BasicUNet": ("peer_monai.py",),
+    WITH_OUR_RECIPE: ("peer_monai.py", "--our-recipe"),
+    "nnU-Net v2": ("peer_nnunet.py",),
+}
 
 #: one thing changed at a time
 RECIPES = {

@@ -728,6 +728,8 @@ plan = plan_network(train.spacing[0], train.images.shape[1:3], num_classes=3, ca
 print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 
 # %% [markdown]
+# nnU-Net v2.8.1 itself, given these patients (`benchmarks/peer_nnunet.py`), writes the same patch, batch and channels.
+#
 # It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan takes more than fifty times the multiplications of one of ours. The plan is made for a GPU with 8 GB and is too much for the two cores of a class, which is why this series does not follow it. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
 
 # %% [markdown]
