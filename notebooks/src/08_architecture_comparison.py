@@ -378,7 +378,7 @@ assert low > 0 or not enough
 # %% [markdown]
 # ## The comparison
 #
-# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each of the five networks first tried three learning rates on the validation patients, for a third of the time, because the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network they come from. Then each was trained for the full time, with three seeds:
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. (What a turned or shifted slice shows beyond its border was 0 in these runs, not air.) Each of the five networks first tried three learning rates on the validation patients, for a third of the time, because the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network they come from. Then each was trained for the full time, with three seeds:
 
 # %%
 print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
@@ -543,7 +543,7 @@ print(recorded["held_out_slices_without_nodule"], "slices have no nodule")
 pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 
 # %% [markdown]
-# The first three columns give the share of the nodules of each size that were found, by at least one pixel. The last gives the share of slices without a nodule in which something was marked. All are means of three seeds. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
+# The first three columns give the share of the nodules of each size that were found, by at least one pixel. The last gives the share of slices without a nodule in which something was marked. All are means of three seeds, over few nodules and without an interval. From five pixels on, the networks differ least, and below three most are missed. They differ most in between, where the U-Nets find two of three and FCN-8s one of three.
 #
 # The last column shows the price. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices without a nodule. Part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
@@ -728,7 +728,9 @@ plan = plan_network(train.spacing[0], train.images.shape[1:3], num_classes=3, ca
 print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 
 # %% [markdown]
-# It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan costs more than fifty times one of ours. A GPU with 8 GB does that easily; the two cores of a class do not, which is why this series does not follow the plan. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
+# nnU-Net v2.8.1 itself, given these patients (`benchmarks/peer_nnunet.py`), writes the same patch, batch and channels.
+#
+# The plan takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan takes more than fifty times the multiplications of one of ours. It is made for a GPU with 8 GB and is too much for the two cores of a class, which is why this series does not follow it. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
 
 # %% [markdown]
 # ## When U-Net is not the right choice

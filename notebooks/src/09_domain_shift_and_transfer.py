@@ -479,7 +479,7 @@ differences
 
 # %% [markdown]
 # - **Other window**: without augmentation nearly a tenth is lost. Both changes together bring back about seven tenths of it, gray values alone about a third, geometry alone nothing.
-# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
+# - **Wide field, motion**: no recipe gains more than a thousandth. The random scaling covers most of the wide field, and still there is a small loss; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
 # - **Standard**: every recipe costs a little, and both together most, seven thousandths.
 # - **Archive**: every interval includes zero. A change of brightness does not put gas into a bowel.
 #
@@ -668,7 +668,9 @@ fig
 # - **One patient** is enough for the lung: a fine-tuned network gains three hundredths with one, four or sixteen. Motion seems to do the same to everybody's outline.
 # - **For the nodule** fine-tuning alone needs more: with one patient the interval includes zero, with four it ends there, and with sixteen it lies just above. With old patients among the new it lies just above each time.
 # - **The price** of fine-tuning alone is three hundredths of the lung on standard scans, whatever the number. The mix pays one, and keeps about two thirds of the lung's gain.
-# - **From scratch** no network reaches the fine-tuned ones, at this budget.
+# - **From scratch** no network reaches one that was fine-tuned on new patients alone, at this budget.
+#
+# The table holds 36 intervals of 95 %, so one or two of them can miss the truth by chance: an interval that lies *just* above zero is weak evidence.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
@@ -761,7 +763,7 @@ assert all(
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
 #
-# Does what a network learns on synthetic patients help with *real* ones? To find out takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
+# Does what a network learns on synthetic patients help with *real* ones? To find out takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once (while the code had changes that no commit holds, so it cannot be repeated to the digit). The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
 #
 # All networks get the same number of steps on the real patients. The pre-trained ones have their steps on synthetic crops behind them, so they have trained longer in all: this is the question of somebody who is given such a network, and it does not tell the synthetic patients from the longer training. One kind starts from random weights; the other has first been trained on crops of synthetic patients.
 

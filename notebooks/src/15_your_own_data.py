@@ -207,6 +207,8 @@ print(recipe)
 #     augment=make_augmenter(brightness=0.05, contrast=0.1),
 # )
 # ```
+#
+# `make_augmenter` fills what a turned or shifted picture shows beyond its border with 0, which is black: a recipe for any folder does not know what surrounds your pictures. For CT in the lung window it should be air, `image_fill=0.233`, as in notebook 04.
 
 # %% nbval_tolerance=0
 from unet_helpers.teaching import runs
