@@ -316,14 +316,44 @@ check.claims(claims)
 # ## Questions to test yourself
 #
 # 1. Nodules are about one pixel in two thousand. What accuracy does a network have that finds the lungs perfectly and not a single nodule?
+#
+#    - A. 0 %.
+#    - B. About 50 %.
+#    - C. About 99.95 %.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** It is wrong in one pixel of two thousand, the nodules, and right in the other 1999.
+# - **Not A:** accuracy counts all pixels, and the lungs and the background are right; 0 is the Dice of the nodule.
+# - **Not B:** each pixel counts the same, however many classes there are. One class of three is missed, but it has hardly any pixels.
+#
+# </details>
+#
 # 2. Why were whole patients put aside, and not every fifth slice?
+#
+#    - A. With whole patients, there are more slices to train on.
+#    - B. A slice beside one that the network has seen shows nearly the same, and would be too easy a test.
+#    - C. Each patient has the same number of nodules, so that the classes stay in balance.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Neighboring slices of one patient look alike. A network that has seen one of them has half seen the other, and the result would say little about new patients.
+# - **Not A:** the number of slices is about the same either way. What changes is who is in the test.
+# - **Not C:** nothing gives patients the same number of nodules, and balanced classes would not make an easy test a fair one.
+#
+# </details>
+#
 # 3. What would you look at first if the lungs had a Dice of 0.5?
 #
-# <details><summary>Answers</summary>
+#    - A. A few images with their masks drawn over them.
+#    - B. A larger network.
+#    - C. More epochs.
 #
-# 1. About 1999 in 2000, 99.95 %.
-# 2. Neighboring slices of one patient look alike. A network that has seen one of them has half seen the other, and the result would say little about new patients.
-# 3. At a few pairs of image and mask, one over the other: a wrong pairing can give just such a number. Then at the images as the network gets them.
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A wrong pairing of images and masks can give just such a number. Then look at the images as the network gets them.
+# - **Not B:** lungs are large and easy to see, and this small network finds them. Something is more likely broken than too small.
+# - **Not C:** if the pairs are wrong, a longer training learns wrong pairs. Looking at them takes a minute.
 #
 # </details>
 #

@@ -624,18 +624,66 @@ Markdown(fill_model_card(report, words))
 # ## Questions to test yourself
 #
 # 1. One hundred slices of two patients: how many independent observations do you have?
+#
+#    - A. 100.
+#    - B. 50.
+#    - C. 2.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Slices of one patient resemble each other. An interval should be drawn over two patients, and two are too few for one.
+# - **Not A:** knowing one slice, you know much about its neighbors, so that they are not a hundred new facts.
+# - **Not B:** slices per patient is no number of observations; the patients are.
+#
+# </details>
+#
 # 2. A and B have overlapping intervals. Are they equally good?
+#
+#    - A. Yes, the overlap shows it.
+#    - B. That cannot be seen from the two intervals.
+#    - C. No, the one with the higher mean is better.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Take the difference in each patient, and the interval of these differences.
+# - **Not A:** the spread between patients is in both intervals, and drops out of the differences. B can be better in every patient while the intervals overlap.
+# - **Not C:** the higher mean may be chance. The interval of the differences says how far chance goes.
+#
+# </details>
+#
 # 3. A difference of 0.05 was not significant in ten patients. What do you ask before you drop the idea?
+#
+#    - A. How likely ten patients were to show a difference of 0.05.
+#    - B. Whether `p` was at least near 0.05.
+#    - C. Nothing: not significant means that there is no difference.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** This is the power: with the spread of these differences, how often would ten patients have shown 0.05?
+# - **Not B:** the two 0.05 have nothing to do with each other, and a `p` near a limit is no half proof.
+# - **Not C:** an interval that holds 0 may hold large differences too. Not seen is not the same as not there.
+#
+# </details>
+#
 # 4. Why is the best threshold of the test set not a fair choice?
+#
+#    - A. It was fitted to the test patients.
+#    - B. It is not 0.5.
+#    - C. It should be the best threshold of the training set.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Its score is too good for other patients.
+# - **Not B:** a threshold need not be 0.5. It has to be chosen on other patients than those it is tested on.
+# - **Not C:** the network has learned these by heart in part, and its probabilities there are not those of new patients. Choose on the validation patients.
+#
+# </details>
+#
 # 5. Five folds give five means. Why is an interval from these five numbers not the right one?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Two patients; an interval should be drawn over two, and two are too few for one.
-# 2. That cannot be seen from the two intervals. Take the difference in each patient.
-# 3. How large the power was: with the spread of these differences, how often would ten patients have shown 0.05?
-# 4. It was fitted to these patients, so that its score is too good for others.
-# 5. The five networks share most of their training patients, so that the five means are not five independent studies. The patients are the unit.
+# The five networks share most of their training patients, so that the five means are not five independent studies. The patients are the unit.
 #
 # </details>
 

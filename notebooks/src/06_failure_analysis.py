@@ -539,25 +539,43 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 #
 # 1. A lung model has Dice 0.97, and nearly all wrong pixels lie within one pixel of the boundary. What would you improve next?
 #
+#    - A. The outline, as nearly all of the errors are there.
+#    - B. Nothing, 0.97 is enough.
+#    - C. The few errors far from the boundary, and the classes that are missed.
+#
 # <details><summary>Answer</summary>
 #
-# Probably not the outline: readers may disagree by as much. Look at the few errors far from the boundary, and at the classes that are missed.
+# - **Right: C.** A missing piece of lung matters, and so does a missed class, though they are few pixels.
+# - **Not A:** readers may disagree by as much. Moving the outline within one pixel changes Dice and helps nobody.
+# - **Not B:** one number shows neither the kind of error nor the patients with the worst ones.
 #
 # </details>
 #
 # 2. Why is the Dice of the lung lower at the diaphragm than in the slices just above it, although it has no more errors per boundary pixel?
 #
+#    - A. The area is small there for its long boundary.
+#    - B. The network has seen fewer slices of the diaphragm.
+#    - C. The pictures are noisier there.
+#
 # <details><summary>Answer</summary>
 #
-# Small and thin areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a thin lung.
+# - **Right: A.** Small and thin areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a thin lung.
+# - **Not B:** it would then make more errors per boundary pixel, and it does not.
+# - **Not C:** noise would show in the errors per boundary pixel as well.
 #
 # </details>
 #
-# 3. Patients who were scanned with little dose have a lower recall in your table. What else might explain it, and what would settle it?
+# 3. Patients who were scanned with little dose have a lower recall in your table. What would settle whether the dose is the cause?
+#
+#    - A. A larger table.
+#    - B. The same patients at two doses.
+#    - C. A smaller `p`.
 #
 # <details><summary>Answer</summary>
 #
-# They may differ in size, age, number and size of nodules, slice thickness, scanner. The same patients scanned twice would settle it, or adding noise to their images by computation.
+# - **Right: B.** Scan them twice, or add noise to their images by computation. Otherwise they may differ in size, age, number and size of nodules, slice thickness, or scanner.
+# - **Not A:** with more patients, other differences between the groups remain, and only their estimate becomes more exact.
+# - **Not C:** `p` speaks of chance and not of causes.
 #
 # </details>
 #

@@ -358,33 +358,57 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 #
 # 1. A colleague saves predicted masks as PNG files, and her viewer shows all of them black. `np.unique` of a file gives 0 and 1. Must she train longer?
 #
+#    - A. Yes, the network does not find the object yet.
+#    - B. No, the files hold an object.
+#    - C. No, she must lower the threshold.
+#
 # <details><summary>Answer</summary>
 #
-# No. The files hold an object; its 1 looks black beside 255. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
+# - **Right: B.** Its 1 looks black beside 255. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
+# - **Not A:** the 1 in the files are the pixels that it found.
+# - **Not C:** the threshold has let pixels through. What is wrong is how they are displayed.
 #
 # </details>
 #
 # 2. A two-class run with one-hot masks reports an accuracy of 0.5000 in every epoch. What do you look at first?
 #
+#    - A. At the outputs of the network.
+#    - B. At the share of the foreground, which must be one half.
+#    - C. At the learning curve of a longer training.
+#
 # <details><summary>Answer</summary>
 #
-# At the outputs. If both channels are alike, or all are NaN, binary accuracy is exactly one half whatever the image shows.
+# - **Right: A.** If both channels are alike, or all are NaN, binary accuracy is exactly one half whatever the image shows.
+# - **Not B:** an object that fills just half of all images to four digits would be a great chance, and the one-hot masks give one half without it.
+# - **Not C:** a number that does not change in its fourth digit will not do so later. Find out what it counts.
 #
 # </details>
 #
 # 3. Your network overfits one image to Dice 0.99, but stands at the best constant on the whole training set. Wiring or data?
 #
+#    - A. The wiring: network, loss or optimizer are broken.
+#    - B. The data: the masks may not depend on the images.
+#    - C. Neither, the network is too small for so many images.
+#
 # <details><summary>Answer</summary>
 #
-# The wiring works. Look at the data: are the pairs right, do the masks depend on the images at all? Shuffle the masks and compare.
+# - **Right: B.** The wiring works. Are the pairs right? Shuffle the masks and compare.
+# - **Not A:** network, loss and optimizer have just learned one image.
+# - **Not C:** a small network would be better than a constant, if images and masks had anything to do with each other.
 #
 # </details>
 #
 # 4. `why_black` calls the range of the images suspicious, and also says that a lower threshold would show the object. What do you do?
 #
+#    - A. Lower the threshold, as it is one line.
+#    - B. Train again on images of this range.
+#    - C. Scale the images first, and ask again.
+#
 # <details><summary>Answer</summary>
 #
-# Scale the images first, and ask again. On images of another range the probabilities mean nothing; another threshold would hide the cause.
+# - **Right: C.** The first suspicious answer is the cause to mend.
+# - **Not A:** on images of another range the probabilities mean nothing; another threshold would hide the cause.
+# - **Not B:** it would give a network for this range only. Scaling the images as in the first training takes one line.
 #
 # </details>
 #

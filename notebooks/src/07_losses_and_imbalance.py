@@ -603,9 +603,15 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # 1. A network is trained with focal loss, another with cross-entropy. The first ends at a validation loss of 0.001, the second at 0.003. Which is better?
 #
+#    - A. The first, its loss is a third.
+#    - B. The second, as focal loss makes the network careless.
+#    - C. Nobody can tell from these numbers.
+#
 # <details><summary>Answer</summary>
 #
-# Nobody can tell: the two losses have different scales, and focal multiplies every pixel by a factor below 1. Compare Dice, recall and precision of both, per patient.
+# - **Right: C.** The two losses have different scales. Compare Dice, recall and precision of both, per patient.
+# - **Not A:** focal multiplies every pixel by a factor below 1, so that the same probabilities give a smaller number.
+# - **Not B:** it cares less about pixels that are nearly right. Whether that helps or harms has to be measured with a metric.
 #
 # </details>
 #
@@ -617,19 +623,31 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # </details>
 #
-# 3. With a Dice loss alone, a small class is lost early in the training and never comes back. What is the mechanism, and what helps?
+# 3. With a Dice loss alone, a small class is lost early in the training and never comes back. What is the mechanism?
+#
+#    - A. The Dice loss counts the background, which drowns the small class.
+#    - B. The Dice of an empty class is not defined, so that the loss becomes NaN.
+#    - C. Where the network is sure that nothing is there, the gradient is nearly zero.
 #
 # <details><summary>Answer</summary>
 #
-# The gradient follows p(1 − p): where the network is sure that nothing is there, it is nearly zero. Add cross-entropy, start the output at the shares of the classes, or both.
+# - **Right: C.** The gradient follows p(1 − p). Add cross-entropy, start the output at the shares of the classes, or both.
+# - **Not A:** it has no true negatives, so that any amount of background changes nothing. It is cross-entropy that counts all pixels.
+# - **Not B:** a smoothing term keeps the soft Dice defined, and a NaN would stop all classes and not only a small one.
 #
 # </details>
 #
-# 4. Somebody reports Dice 0.51 with cross-entropy and 0.55 with a weighted loss, both at threshold 0.5. What do you ask?
+# 4. Somebody reports Dice 0.51 with cross-entropy and 0.55 with a weighted loss, both at threshold 0.5. What do you ask first?
+#
+#    - A. What both give at a threshold of their own.
+#    - B. Whether the weight could be larger still.
+#    - C. Which of the two has the smaller loss.
 #
 # <details><summary>Answer</summary>
 #
-# Ask what both give at a threshold of their own, chosen on validation patients; how many seeds there were; and for the interval over patients.
+# - **Right: A.** A class weight acts like a lower threshold. Choose both thresholds on validation patients; then ask how many seeds there were, and for the interval over patients.
+# - **Not B:** a larger weight lowers the threshold further. First find out whether there is a gain at all.
+# - **Not C:** two losses have two scales. Only a metric can compare them.
 #
 # </details>
 #

@@ -760,33 +760,57 @@ print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 #
 # 1. Two networks have the same number of parameters. Must they take the same time?
 #
+#    - A. Yes, each parameter is one multiplication.
+#    - B. No, a weight is used at every place of its map.
+#    - C. Yes, if both run on the same device.
+#
 # <details><summary>Answer</summary>
 #
-# No. A weight is used once at every place of its map: the same layer on a map of twice the side costs four times the multiplications. And equal numbers of multiplications can take different times, because numbers have to be moved as well.
+# - **Right: B.** The same layer on a map of twice the side costs four times the multiplications. And equal numbers of multiplications can take different times, because numbers have to be moved as well.
+# - **Not A:** in a convolution each weight is multiplied once for each position of the map.
+# - **Not C:** the device is the same, and the work is not: it depends on how large the maps are on which the weights are used.
 #
 # </details>
 #
 # 2. A paper compares its network with a U-Net at 100 epochs each. Theirs takes three times as long per epoch. Which comparison is missing?
 #
+#    - A. At equal time, with 300 epochs for the U-Net.
+#    - B. At equal time, with 33 epochs for the U-Net.
+#    - C. None, the number of epochs is the budget.
+#
 # <details><summary>Answer</summary>
 #
-# At equal time (or equal cost): the U-Net with 300 epochs, or wider. And the same search for a learning rate for both.
+# - **Right: A.** Or a wider U-Net of the same cost; and the same search for a learning rate for both.
+# - **Not B:** this gives the U-Net a ninth of the time of the other. It is the faster of the two, so more epochs fit into the same time.
+# - **Not C:** an epoch of theirs costs three times as much, so the U-Net was given a third of the budget.
 #
 # </details>
 #
 # 3. The intervals of two networks overlap widely. Can one still be clearly better than the other?
 #
+#    - A. No, an overlap means that they cannot be told apart.
+#    - B. Yes, if its mean is higher.
+#    - C. Yes, if the paired differences all point the same way.
+#
 # <details><summary>Answer</summary>
 #
-# Yes. The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
+# - **Right: C.** The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
+# - **Not A:** a patient who is hard for one network is mostly hard for the other. This widens both intervals and says nothing about the difference.
+# - **Not B:** one of two means is nearly always higher. Whether it is *clearly* so, the interval of the differences says.
 #
 # </details>
 #
 # 4. Why are the seeds not paired, when the patients are?
 #
+#    - A. Seed 0 of one network and seed 0 of another have nothing in common but the number.
+#    - B. There are fewer seeds than patients.
+#    - C. A pair of seeds would make the difference too large.
+#
 # <details><summary>Answer</summary>
 #
-# Patient 7 is the same patient for both networks. Seed 0 draws different first weights for another network: the two have nothing in common but the number.
+# - **Right: A.** Patient 7 is the same patient for both networks. Seed 0 draws different first weights for another network.
+# - **Not B:** few things can be paired as well as many, if they belong together.
+# - **Not C:** pairing does not change the mean difference. It changes what its interval is computed from.
 #
 # </details>
 #

@@ -893,20 +893,74 @@ signs.round(2) + 0.0  # no -0.0
 # ## Questions to test yourself
 #
 # 1. Lung Dice is 0.98 in hospital A and 0.95 in B, and the two intervals overlap. May you say that the network works as well in B?
+#
+#    - A. No.
+#    - B. Yes, as the intervals overlap.
+#    - C. Yes, if the patients of B are paired with those of A.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Overlapping intervals do not prove equality. Ask how large a difference the interval of the difference allows.
+# - **Not B:** an overlap may only mean that there are too few patients to see the difference.
+# - **Not C:** they are other patients, so there are no pairs.
+#
+# </details>
+#
 # 2. A colleague doubles the training set with further patients of the same scanner. What does that do for a shift to another scanner?
+#
+#    - A. Probably little.
+#    - B. It halves the loss of Dice.
+#    - C. It makes the shift worse, as the network overfits the scanner.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** What never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
+# - **Not B:** no such rule exists, and the new patients show nothing of what the other scanner does.
+# - **Not C:** it does not see the scanner more than before: it never saw another one, in the small set or the large.
+#
+# </details>
+#
 # 3. Pictures from B look grainier than yours. Someone proposes to train with added noise. What do you do first?
+#
+#    - A. Train with noise: it does no harm.
+#    - B. Remove the noise with a filter.
+#    - C. Measure whether noise costs anything.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Measure the Dice there, or on your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
+# - **Not A:** it costs a training and cures what may be no illness. What hurts is not what looks bad.
+# - **Not B:** a filter makes other pictures again, blurred ones, which the network has not seen either.
+#
+# </details>
+#
 # 4. Images arrive as PNG with lung and air both black. Can the window be undone?
+#
+#    - A. Yes, if level and width are known.
+#    - B. No.
+#    - C. Yes, by fine-tuning on a few of these images.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
+# - **Not A:** this undoes the scaling between the two ends. What lay below became one value, and one value cannot become two again.
+# - **Not C:** no network finds in the pixels what is not there. It can only guess the lung from its surroundings.
+#
+# </details>
+#
 # 5. After fine-tuning on five patients of B the score in B rises by 0.04. Which two numbers are still missing?
+#
+# <details><summary>Answer</summary>
+#
+# An interval over patients that were not among the five, and the score in A, which may have fallen.
+#
+# </details>
+#
 # 6. Why do you have to think of batch normalization when you freeze layers?
 #
 # <details><summary>Answer</summary>
 #
-# 1. No. They are other patients, so there are no pairs, and overlapping intervals do not prove equality. Ask how large a difference the interval of the difference allows.
-# 2. Probably little: what never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
-# 3. Measure whether noise costs anything: Dice there, or your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
-# 4. No. Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
-# 5. An interval over patients that were not among the five, and the score in A, which may have fallen.
-# 6. Its moving averages describe the old gray values. Frozen, Keras uses these averages and leaves them as they are; not frozen, they drift with every batch, even where the convolutions are fixed.
+# Its moving averages describe the old gray values. Frozen, Keras uses these averages and leaves them as they are; not frozen, they drift with every batch, even where the convolutions are fixed.
 #
 # </details>
 

@@ -677,22 +677,88 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 # ## Questions to test yourself
 #
 # 1. A network has a Dice of 0.97 on every image. What do you know about its count?
+#
+#    - A. Little.
+#    - B. It is right to about 3 %.
+#    - C. It is too low rather than too high.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Where objects touch, groups may have run together; where they do not, small ones may be missed, which costs Dice little if large ones share the image.
+# - **Not B:** Dice counts pixels. Ten objects that touch in a few pixels can be one piece at this Dice.
+# - **Not C:** merged and missed objects make it too low, split and false ones too high. Dice says nothing of either.
+#
+# </details>
+#
 # 2. A picture has 50 nuclei, and a program counts 50. What may still be wrong?
+#
+#    - A. Nothing, the count is right.
+#    - B. Only the outlines.
+#    - C. As many may be false as are missed, and as many split as merged.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** In a count, errors cancel out. Match the objects before you believe it.
+# - **Not A:** the number is right, and it may be the number of other objects.
+# - **Not B:** a nucleus that was missed and a speck of dirt that was counted also give 50.
+#
+# </details>
+#
 # 3. Ten true objects, eight predicted, six pairs with a mean IoU of 0.8. What is PQ?
+#
+#    - A. 0.8 · 6 / 10 = 0.48.
+#    - B. 0.8 · 6 / 9 = 0.53.
+#    - C. 0.8 · 6 / 8 = 0.60.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, where 2 is half of the four missed and 1 half of the two false.
+# - **Not A:** this takes the recall of the objects, and forgives the two false ones.
+# - **Not C:** this takes their precision, and forgives the four missed ones.
+#
+# </details>
+#
 # 4. Why is one pixel of error in the outline worse for the PQ of nuclei than for that of lungs?
+#
+#    - A. More of a small object's pixels lie at its outline.
+#    - B. There are more nuclei than lungs.
+#    - C. Nuclei touch, and lungs do not.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** The smaller an object, the lower its IoU for the same error; below 0.5 it is no longer found at all.
+# - **Not B:** PQ is a mean over pairs and a share of objects. Their number alone changes neither.
+# - **Not C:** touching leads to merged objects. A pixel at the outline costs a nucleus that stands alone as much.
+#
+# </details>
+#
 # 5. Someone has masks, but no label images, of touching cells. Can a border class be learned?
+#
+# <details><summary>Answer</summary>
+#
+# Not from those masks: where two cells touch, a mask does not say where the border runs.
+#
+# </details>
+#
 # 6. Images are tiles cut from large pictures. What has to stay on one side of the split?
+#
+#    - A. Each tile.
+#    - B. All tiles with touching objects.
+#    - C. All tiles of one picture.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Better still, all pictures of one experiment, or one patient.
+# - **Not A:** neighboring tiles of one picture share its stain, its light and its cells, and stand on both sides then.
+# - **Not B:** the test should have touching objects as often as the training. What must not be divided is the picture.
+#
+# </details>
+#
 # 7. In images with 49 lung nodules a network counts 43. Which two things do you ask before you believe it?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Little. Where objects touch, groups may have run together; where they do not, small ones may be missed, which costs Dice little if large ones share the image.
-# 2. As many may be false as are missed, and as many split as merged. Match them before you believe the count.
-# 3. SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, PQ = 0.53.
-# 4. The smaller an object, the larger the share of its pixels that lie at the outline, and the lower its IoU; below 0.5 it is no longer found at all.
-# 5. Not from those masks: where two cells touch, a mask does not say where the border runs.
-# 6. All tiles of one picture. Better still, all pictures of one experiment, or one patient.
-# 7. How many of the 43 match a nodule, and by which rule; and how large the missed ones are. False ones may stand in for missed ones.
+# How many of the 43 match a nodule, and by which rule; and how large the missed ones are. False ones may stand in for missed ones.
 #
 # </details>
 

@@ -977,41 +977,71 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 1. A nodule network reports a calibration error of 0.002 over all pixels. What do you ask?
 #
+#    - A. What the error is near the nodules, and among the pixels that it calls nodule.
+#    - B. Whether a temperature brings it to 0.001.
+#    - C. Nothing: a probability that is off by 0.002 may be used as it is.
+#
 # <details><summary>Answer</summary>
 #
-# What the error is near the nodules, and among the pixels that it calls nodule. One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+# - **Right: A.** One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+# - **Not B:** the background hides the rest in this number. Making it smaller need not change anything where it counts.
+# - **Not C:** it is off by 0.002 on average over all pixels, and nearly all of them are easy background.
 #
 # </details>
 #
 # 2. You scale the temperature of a network with three classes. How does the Dice change?
 #
+#    - A. It rises, as the probabilities become better.
+#    - B. It falls, as the network becomes less certain.
+#    - C. Not at all.
+#
 # <details><summary>Answer</summary>
 #
-# Not at all: the most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+# - **Right: C.** The most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+# - **Not A:** the probabilities may become more honest. The order of the classes stays, and with it the mask.
+# - **Not B:** less certain does not mean of another opinion: 0.6 is still more than 0.3 and 0.1.
 #
 # </details>
 #
 # 3. Why not fit the temperature on the test patients? It is only one number.
 #
+#    - A. One number cannot overfit, so one may.
+#    - B. Because the masks of the test patients would change.
+#    - C. The calibration error that you report would be the one that this number was chosen to make small.
+#
 # <details><summary>Answer</summary>
 #
-# Because the calibration error that you report would then be the one that this number was chosen to make small. With few patients one number is enough to flatter.
+# - **Right: C.** With few patients one number is enough to flatter.
+# - **Not A:** it fits less than a million numbers do, but it is fitted to the very patients on whom it is judged.
+# - **Not B:** a temperature changes no mask. It is the probabilities that would look better than they are.
 #
 # </details>
 #
 # 4. A colleague samples with `model(images, training=True)`, one image at a time. What goes wrong?
 #
+#    - A. Dropout is switched off, and all samples are equal.
+#    - B. Batch normalization takes its mean and variance from that single image.
+#    - C. The weights are trained further with each call.
+#
 # <details><summary>Answer</summary>
 #
-# Batch normalization takes its mean and variance from that single image, which is not what the network was trained to predict with, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+# - **Right: B.** The network was not trained to predict with these, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+# - **Not A:** `training=True` switches it on. The trouble is what else it switches.
+# - **Not C:** a call computes no gradient, and the weights stay. The averages of batch normalization do move.
 #
 # </details>
 #
 # 5. Five networks agree that a place is plain lung. What is the mutual information, and what does it tell?
 #
+#    - A. Zero; there is no nodule.
+#    - B. One; the networks share all they know.
+#    - C. Zero; they agree.
+#
 # <details><summary>Answer</summary>
 #
-# Zero. It tells that they agree. They were trained on the same patients and may all lack the same kind of nodule.
+# - **Right: C.** They were trained on the same patients and may all lack the same kind of nodule.
+# - **Not A:** no map shows what none of the networks ever suspected.
+# - **Not B:** it measures how far the samples contradict each other, and these do not.
 #
 # </details>
 #
@@ -1025,9 +1055,15 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 7. An interval for the nodule area is right for 90 of 100 patients. Half of the patients are healthy, and all of them are among the 90. What does it promise a patient with a nodule?
 #
+#    - A. 0.9.
+#    - B. 0.8.
+#    - C. 0.4.
+#
 # <details><summary>Answer</summary>
 #
-# 40 of 50, or 0.8. The promise is one over the mixture; the easy patients can keep it for the others. In a clinic with fewer healthy patients it would be broken.
+# - **Right: B.** It is right for 40 of 50. The promise is one over the mixture; the easy patients can keep it for the others. In a clinic with fewer healthy patients it would be broken.
+# - **Not A:** this is the mean over both kinds of patients, and the healthy ones have more than their share of it.
+# - **Not C:** 40 of the 50 patients with a nodule are right, and not 40 of all 100.
 #
 # </details>
 #

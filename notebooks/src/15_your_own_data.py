@@ -385,33 +385,57 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 # 1. Your folder has 1,000 slices of 12 patients. Why does the report give no interval of the test Dice?
 #
+#    - A. Only about two patients are in the test set.
+#    - B. With 1,000 slices the interval is too narrow to be shown.
+#    - C. Because the Dice was computed on slices of different sizes.
+#
 # <details><summary>Answer</summary>
 #
-# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
+# - **Right: A.** Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
+# - **Not B:** it would be narrow only if slices were counted as independent, and they are not.
+# - **Not C:** the size of a slice has nothing to do with it. The number of patients has.
 #
 # </details>
 #
 # 2. After the test you see that a lower threshold would have scored better. May you use it?
 #
+#    - A. Yes, if the report says so.
+#    - B. Yes, a threshold is not a weight of the network.
+#    - C. For the next project, yes, but not in this report.
+#
 # <details><summary>Answer</summary>
 #
-# For the next project, yes. For this report, no: a threshold chosen on the test patients makes their score a training score.
+# - **Right: C.** A threshold chosen on the test patients makes their score a training score.
+# - **Not A:** saying so does not tell anybody what new patients would give, and that is what the report is for.
+# - **Not B:** whatever is chosen by the test result is fitted to the test patients, be it one number or a million.
 #
 # </details>
 #
 # 3. `load_dataset` says "each file counts as one patient". What can go wrong?
 #
+#    - A. Nothing, it only says how it counts.
+#    - B. The intervals become too wide.
+#    - C. The same patient may stand on both sides of the split.
+#
 # <details><summary>Answer</summary>
 #
-# If a patient has several files, the same patient stands on both sides of the split, and the score measures memory. Pass `patient_pattern`.
+# - **Right: C.** If a patient has several files, the score then measures memory. Pass `patient_pattern`.
+# - **Not A:** what it counts is also what it splits by.
+# - **Not B:** with more supposed patients they become too narrow, which is worse.
 #
 # </details>
 #
 # 4. Accuracy is 0.98 and Dice 0.00. What did the network learn?
 #
+#    - A. To find the object nearly always, with a bad outline.
+#    - B. Most likely to answer background everywhere.
+#    - C. To find the object in 98 % of the images.
+#
 # <details><summary>Answer</summary>
 #
-# Most likely to answer background everywhere. Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
+# - **Right: B.** Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
+# - **Not A:** with a bad outline there is still an overlap, and the Dice is well above 0.
+# - **Not C:** accuracy counts pixels. A Dice of 0.00 means that no pixel of the object was found.
 #
 # </details>
 #

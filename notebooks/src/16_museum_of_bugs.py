@@ -870,20 +870,74 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 # ## Questions to test yourself
 #
 # 1. A lung network has 0.93 on the validation set, and an honest 0.72 on new patients of the same scanner. No patient is in two subsets. Which exhibit does this, and how would you find out?
+#
+# <details><summary>Answer</summary>
+#
+# Masks resized with interpolation: the validation masks have the same rim. `np.unique` of a slice without a nodule before and after the resizing, or a picture of each class.
+#
+# </details>
+#
 # 2. The loss is −12 and falling. Good news?
-# 3. The accuracy stands at 0.87 from the first epoch on. Name two numbers to compare it with.
+#
+#    - A. Yes, the smaller the better.
+#    - B. No, the learning rate is too high.
+#    - C. No, the masks hold values that are no probabilities.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
+# - **Not A:** this holds down to 0, which would be a perfect answer. Below it, the loss measures something else.
+# - **Not B:** then the loss would jump, or become NaN. This one falls as it was told to.
+#
+# </details>
+#
+# 3. The accuracy stands at 0.87 from the first epoch on. Which two numbers do you compare it with?
+#
+#    - A. The share of background and the share of foreground.
+#    - B. The accuracy of the training set and that of the test set.
+#    - C. 0.5 and 1, the accuracies of guessing and of a perfect network.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A constant "nothing" scores the first, and a constant "everything" the second, for instance a softmax over one channel. And look at the outputs: are they constant?
+# - **Not B:** a constant answer scores about the same on each of them, so that they agree and show nothing.
+# - **Not C:** guessing scores 0.5 only where both classes have the same number of pixels.
+#
+# </details>
+#
 # 4. For one bug the interval of the cost includes zero. May it stay in the code?
-# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test, and what does it leave untested?
+#
+#    - A. Yes, it costs nothing.
+#    - B. No.
+#    - C. Yes, if the interval is narrow.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** On patients of another scanner, or with more choices made on the test set, it may cost much. The split by slice cost nothing with lungs, and three tenths with nodules.
+# - **Not A:** an interval that includes zero means that this measurement cannot tell, and not that there is no cost.
+# - **Not C:** a narrow interval speaks of this task, these patients and five runs, and of nothing else.
+#
+# </details>
+#
+# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test?
+#
+#    - A. The wiring.
+#    - B. The data.
+#    - C. Both.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** It shows whether the network, the loss and the optimizer can learn.
+# - **Not B:** a network learns noise and wrong masks by heart as well.
+# - **Not C:** it passes on a wrong pair just as on a right one, so it says nothing about the data.
+#
+# </details>
+#
 # 6. The doctor finds nothing. What may still be wrong?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Masks resized with interpolation: the validation masks have the same rim. `np.unique` of a slice without a nodule before and after the resizing, or a picture of each class.
-# 2. No. A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
-# 3. The share of background (a constant "nothing" scores it) and the share of foreground (a constant "everything" scores it, for instance a softmax over one channel). And look at the outputs: are they constant?
-# 4. No. The interval speaks of this task, these patients and five runs. On patients of another scanner, or with more choices made on the test set, it may cost much. The split by slice cost nothing with lungs, and three tenths with nodules.
-# 5. The wiring: whether the network, the loss and the optimizer can learn. A network learns noise and wrong masks by heart as well, so it says nothing about the data.
-# 6. What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible. And every bug that nobody has built into it.
+# What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible. And every bug that nobody has built into it.
 #
 # </details>
 
