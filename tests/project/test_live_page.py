@@ -1,7 +1,9 @@
-"""The live piece of the start page, driven by real events: what a reader does changes what the network sees."""
+"""The live pieces of the book, driven by real events: what a reader does changes what the network sees."""
 
 import functools
 import http.server
+import json
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -12,8 +14,15 @@ import make_live
 import numpy as np
 import pytest
 
-from unet_helpers import load_checkpoint, predict_masks
+from unet_helpers import (
+    confusion_counts,
+    hausdorff95,
+    load_checkpoint,
+    predict_masks,
+    predict_probabilities,
+)
 from unet_helpers.data import split_by_patient, subset_of_patients, window
+from unet_helpers.evaluation import Counts, detect_objects
 from unet_helpers.failures import disturb
 from unet_helpers.phantom import make_patient
 
@@ -96,11 +105,11 @@ def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
     scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
     browser.value("new Promise((resolve) => setTimeout(resolve, 500))")
     assert browser.value(scripts) == ["live.js"]
-    assert (folder / "live" / "live.js").stat().st_size < 30_000
+    assert (folder / "live" / "live.js").stat().st_size < 20_000
     assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
     browser.value(SCROLL)
     assert browser.wait_for(RUNS)
-    assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js"}
+    assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js", "hide.js"}
     assert browser.value("document.querySelector('.live figure').offsetHeight") == 0
     assert [*check_book.live_problems(browser), *check_book.event_problems(browser.events)] == []
 
@@ -230,3 +239,180 @@ def test_the_start_page_shows_the_piece_with_a_picture_in_its_place():
     assert "{figure} figures/cover.png" in piece
     assert 'classList.add("live-waits")' in piece
     assert '<script defer src="../_static/live/live.js"></script>' in piece
+
+
+# --- the pieces of notebook 05 ---
+
+
+@pytest.fixture
+def piece(browser, folder):
+    """Open a page with one piece of the given name, and wait for its first picture."""
+
+    def open_piece(name):
+        (folder / f"{name}.html").write_text(PAGE.replace('class="live"', f'class="live" data-piece="{name}"'), "utf-8")
+        browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=1000, deviceScaleFactor=1, mobile=False)
+        browser.open(folder / f"{name}.html")
+        browser.value(SCROLL)
+        assert browser.wait_for(RUNS)
+        browser.value(SCROLL)
+        return browser
+
+    return open_piece
+
+
+def rested(browser):
+    assert browser.wait_for("document.querySelector('.live').dataset.resting === 'yes'")
+    return browser.value(SAID)
+
+
+def click(browser, selector, draws=True):
+    """Click on a control, and wait until the page has drawn and said what it changed."""
+    pictures = "Number(document.querySelector('.live').dataset.pictures)"
+    before = browser.value(pictures)
+    browser.value(f"document.querySelector({json.dumps('.live ' + selector)}).click()")
+    assert not draws or browser.wait_for(f"{pictures} > {before}")
+    return rested(browser)
+
+
+def assert_numbers_are_those_of_the_package(browser, number, label):
+    """Compare what stands in the table with the package; returns the mask that the reader has drawn."""
+    rested(browser)
+    patient = make_patient(0, index=make_live.SLICES[number][0])
+    truth = patient.masks[make_live.SLICES[number][1]] == label
+    drawn = np.array(browser.value("[...document.querySelector('.live').live.mask]")).reshape(128, 128)
+    expected = confusion_counts(truth, drawn)
+    shown = browser.value("""Object.fromEntries([...document.querySelectorAll('.live [data-number]')].map(
+        (cell) => [cell.dataset.number, cell.textContent]))""")
+    assert [int(shown[name]) for name in ("tp", "fp", "fn", "tn")] == [
+        expected.tp,
+        expected.fp,
+        expected.fn,
+        expected.tn,
+    ]
+    for name, text in (("dice", "{:.3f}"), ("iou", "{:.3f}"), ("hd95", "{:.1f} mm")):
+        number = hausdorff95(truth, drawn, patient.spacing[1:]) if name == "hd95" else getattr(expected, name)
+        said = {"nan": "not defined", "inf": "infinite"}.get(str(float(number)), text.format(number))
+        assert shown[name] == said
+    found = browser.value("String(document.querySelector('.live').live.numbers.hd95)")
+    assert float(found) == pytest.approx(hausdorff95(truth, drawn, patient.spacing[1:]), nan_ok=True)
+    return drawn
+
+
+def test_the_numbers_move_with_the_brush_and_are_those_of_the_package(piece):
+    page = piece("draw")
+    assert_numbers_are_those_of_the_package(page, 0, 2)
+    assert rested(page).startswith("Nothing is drawn: all 21 pixels are missed, Dice is 0")
+    column, row = page.value("(({nodules: [[y, x]]}) => [x, y])(document.querySelector('.live').live.slice)")
+    click(page, "[name=zoom]")
+    drag(page, (column, row), (column + 2, row + 1))
+    drawn = assert_numbers_are_those_of_the_package(page, 0, 2)
+    assert drawn.sum() > 5
+    assert "of 21 pixels found" in rested(page)
+    click(page, "[name=live-brush][value='0']", draws=False)
+    drag(page, (column + 2, row), (column + 2, row + 1))
+    assert assert_numbers_are_those_of_the_package(page, 0, 2).sum() < drawn.sum()
+    assert "Dice" in click(page, "button[value=network]")
+    assert_numbers_are_those_of_the_package(page, 0, 2)
+    click(page, "[name=live-class][value='1']")
+    drag(page, (0, 0), (127, 90))  # over the edge of the picture
+    assert_numbers_are_those_of_the_package(page, 0, 1)
+
+
+def test_what_the_page_says_about_a_dot_far_away_and_about_nothing_is_so(piece):
+    page = piece("draw")
+    click(page, "[name=live-class][value='1']")
+    assert "Dice 1.000, HD95 0.0 mm" in click(page, "button[value=truth]")
+    choose(page, "#live-brush-size", 8)
+    drag(page, (64, 8))
+    dot = assert_numbers_are_those_of_the_package(page, 0, 1)
+    assert "HD95 0.0 mm" in rested(page)
+    assert "Dice 0.99" in rested(page)
+    choose(page, "#live-brush-size", 50)
+    drag(page, (64, 8))
+    assert assert_numbers_are_those_of_the_package(page, 0, 1).sum() > dot.sum() + 50
+    assert float(rested(page).partition("HD95 ")[2].split()[0]) > 20
+    choose(page, "select", 3)
+    click(page, "[name=live-class][value='2']")
+    assert rested(page) == "Nothing is there and nothing is drawn: Dice is 0/0, not defined."
+    assert_numbers_are_those_of_the_package(page, 3, 2)
+    page.value("document.querySelector('.live canvas').focus()")
+    page.press("Enter", 13)
+    assert rested(page).startswith("There is nothing to find: all")
+    assert_numbers_are_those_of_the_package(page, 3, 2)
+
+
+def test_the_threshold_moves_the_operating_point_of_the_package(piece):
+    page = piece("threshold")
+    parts = [validation_slice(*where) for where in make_live.SLICES]
+    truth = np.concatenate([part.masks for part in parts]) == 2
+    images = np.concatenate([window(part.images, -600, 1500) for part in parts])
+    probability = predict_probabilities(load_checkpoint(), images)[..., 2]
+    for threshold in (0.02, 0.5, 0.9):
+        choose(page, "#live-threshold", threshold)
+        said = rested(page)
+        found = page.value("document.querySelector('.live').live.all")
+        expected = confusion_counts(truth, probability >= threshold)
+        near = [abs(found[name] - getattr(expected, name)) for name in ("tp", "fp", "fn", "tn")]
+        assert max(near) <= 2, (threshold, near)
+        counts_of_page = Counts(**{name: found[name] for name in ("tp", "fp", "fn", "tn")})
+        for name in ("precision", "recall", "dice"):
+            assert found[name] == pytest.approx(getattr(counts_of_page, name))
+            shown = page.value(f"document.querySelector('.live [data-all={name}]').textContent")
+            assert shown == f"{found[name]:.2f}"
+        objects = sum(detect_objects(m, p >= threshold) for m, p in zip(truth, probability, strict=True))
+        assert f"{objects.found} of {objects.true} pieces of nodule found and {objects.false} made up" in said
+    points = "[...document.querySelectorAll('.live polyline')].map((line) => line.points.length)"
+    assert min(page.value(points)) > 50
+    page.value("document.querySelector('#live-threshold').focus()")
+    page.press("ArrowLeft", 37)
+    assert rested(page).startswith("From 0.89 on")
+
+
+def test_a_finger_draws_and_the_page_does_not_scroll(piece):
+    page = piece("draw")
+    page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    page.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    page.value(SCROLL)
+    assert page.value("document.documentElement.scrollWidth") <= 390
+    scrolled = page.value("scrollY")
+    for kind, at in (("touchStart", (50, 50)), ("touchMove", (50, 70)), ("touchMove", (60, 90)), ("touchEnd", None)):
+        page.call("Input.dispatchTouchEvent", type=kind, touchPoints=[to_window(page, *at)] if at else [])
+    assert assert_numbers_are_those_of_the_package(page, 0, 2).sum() > 10
+    assert page.value("scrollY") == scrolled
+    page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def test_a_page_of_the_book_loads_the_engine_only_where_a_piece_stands(browser, folder):
+    shutil.copy(ROOT / "book" / "_static" / "book.js", folder)
+    scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
+    for piece in ("", '<div class="live" data-piece="draw"><p>In its place</p></div>'):
+        (folder / "book.html").write_text(f"<!doctype html><script src='book.js'></script>{piece}", encoding="utf-8")
+        browser.open(folder / "book.html")
+        if piece:
+            assert browser.wait_for(RUNS)
+            assert browser.value("document.querySelector('.live > p').offsetHeight") == 0
+            assert set(browser.value(scripts)) == {
+                "book.js",
+                "live.js",
+                "engine.js",
+                "kernel.js",
+                "network.js",
+                "slices.js",
+                "draw.js",
+                "metrics.js",
+            }
+        else:
+            browser.value("new Promise((resolve) => setTimeout(resolve, 300))")
+            assert browser.value(scripts) == ["book.js"]
+
+
+def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a_script():
+    found = []
+    for source in sorted((ROOT / "notebooks" / "src").glob("*.py")):
+        text = source.read_text(encoding="utf-8")
+        pieces = re.findall(r'# <div class="live" data-piece="(\w+)">\n# <p>(.+)</p>\n# </div>\n', text)
+        assert len(pieces) == text.count("data-piece")
+        assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
+        assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
+        found += [name for name, _ in pieces]
+    assert {"draw", "threshold"} <= set(found)
