@@ -1,5 +1,6 @@
 """The live pieces of the book, driven by real events: what a reader does changes what the network sees."""
 
+import base64
 import functools
 import http.server
 import json
@@ -13,9 +14,11 @@ import check_book
 import make_live
 import numpy as np
 import pytest
+from browser_engines import layers_of_keras
 
 from unet_helpers import (
     confusion_counts,
+    dice,
     hausdorff95,
     load_checkpoint,
     predict_masks,
@@ -382,6 +385,127 @@ def test_a_finger_draws_and_the_page_does_not_scroll(piece):
     page.call("Emulation.setTouchEmulationEnabled", enabled=False)
 
 
+# --- the piece of notebook 03 ---
+
+BOXES = ("down1", "down2", "down3", "down4", "bottleneck", "up4", "up3", "up2", "up1")
+AS_TEXT = """((numbers) => {
+    const bytes = new Uint8Array(numbers.buffer), text = [];
+    for (let i = 0; i < bytes.length; i += 30000) text.push(String.fromCharCode(...bytes.subarray(i, i + 30000)));
+    return btoa(text.join(""));
+})"""
+
+
+def floats(browser, numbers):
+    return np.frombuffer(base64.b64decode(browser.value(f"{AS_TEXT}({numbers})")), "<f4")
+
+
+def test_each_box_of_the_u_shows_the_maps_of_keras(piece):
+    page = piece("inside")
+    image = window(validation_slice(*make_live.SLICES[0]).images, -600, 1500)[0]
+    truth = layers_of_keras(load_checkpoint(), [f"{name}_relu2" for name in BOXES] + ["probabilities"], image)
+    for name in (*BOXES, "output"):
+        click(page, f"button[value={name}]", draws=name != "down1")
+        maps = floats(page, "document.querySelector('.live').live.maps")
+        expected = truth["probabilities" if name == "output" else f"{name}_relu2"]
+        assert maps.shape == expected.shape
+        assert np.abs(maps - expected).max() < 0.01 * max(1, expected.max()), name  # weights of 16 bits
+        assert page.value("document.querySelector('.live [aria-pressed=true]').value") == name
+        if name != "output":
+            side = 8 if name == "bottleneck" else 128 >> (int(name[-1]) - 1)
+            said = page.value("document.querySelector('.live-maps-say').textContent")
+            assert said.startswith(f"{name}: {len(maps) // side**2} maps of {side}×{side}, each from black")
+    click(page, "button[value=picture]")
+    np.testing.assert_allclose(floats(page, "document.querySelector('.live').live.maps"), image.ravel(), atol=1e-6)
+
+
+def test_a_skip_connection_is_switched_off_and_on_again(piece):
+    page = piece("inside")
+    click(page, "button[value=output]")
+    labels = "[...document.querySelector('.live').live.labels]"
+    whole, first = page.value(labels), rested(page)
+    masks = [make_patient(0, index=index).masks[z] for index, z in make_live.SLICES]
+
+    def dice_of(number, label):
+        found = np.reshape(page.value(labels), (128, 128))
+        return dice(masks[number] == label, found == label)
+
+    said = click(page, "input[value=skip1]")
+    assert f"Without skip1 the Dice of the lungs is {dice_of(0, 1):.2f} (with all" in said
+    assert f"of the nodule {dice_of(0, 2):.2f} (" in said
+    assert dice_of(0, 1) < 0.85
+    click(page, "input[value=skip1]")
+    assert page.value(labels) == whole
+    assert rested(page) == first
+    nodule = dice_of(0, 2)
+    click(page, "input[value=skip3]")
+    assert dice_of(0, 2) > nodule + 0.05
+    click(page, "input[value=skip3]")
+    click(page, "input[value=skip4]")
+    assert dice_of(0, 1) < 0.9
+    for name in ("skip1", "skip2", "skip3"):
+        said = click(page, f"input[value={name}]")
+    assert "Without skip1, skip2, skip3, skip4 the Dice of the lungs is 0.0" in said
+    choose(page, "select", 1)
+    rested(page)
+    for name in ("skip1", "skip2", "skip4"):
+        click(page, f"input[value={name}]")
+    without = dice_of(1, 2)
+    click(page, "input[value=skip3]")
+    assert dice_of(1, 2) > without + 0.1
+
+
+def test_the_receptive_field_is_that_of_the_notebook_and_nothing_outside_of_it_matters(piece):
+    page = piece("inside")
+
+    def reach(pixel, depth=4):  # as in notebook 03
+        first, last = pixel, pixel
+        for _ in range(depth):
+            first, last = (first - 2) // 2, (last + 2) // 2
+        first, last = first - 2, last + 2
+        for _ in range(depth):
+            first, last = 2 * first - 2, 2 * last + 1 + 2
+        return [first, last]
+
+    found = page.value("""Array.from({length: 32}, (_, pixel) =>
+        document.querySelector('.live').live.reach(pixel, {level: 1, up: true}))""")
+    assert found == [reach(pixel) for pixel in range(32)]
+    changed = """(async ({reach, gray}) => {
+        const boxes = {
+            down1: [1, 60], down2: [2, 30], down3: [3, 20], down4: [4, 3], bottleneck: [5, 0], up4: [4, 0, true],
+        };
+        const differ = {};
+        for (const [name, [level, place, up]] of Object.entries(boxes)) {
+            const [first, last] = reach(place, {level, up}), layer = `${name}_relu2`, side = 128 >> (level - 1);
+            const answers = [];
+            for (const margin of [0, 1]) {  // outside all is changed; then also the outermost pixels inside
+                const within = (k) => k >= first + margin && k <= last - margin;
+                const other = gray.map((value, at) =>
+                    within(at % 128) && within(Math.floor(at / 128)) ? value : 1 - value);
+                for (const image of [gray, other]) {
+                    const numbers = (await unetLive.ask({image, side: 128, layers: [layer]})).maps[layer];
+                    const count = numbers.length / side ** 2, at = (place * side + place) * count;
+                    answers.push(numbers.slice(at, at + count).join());
+                }
+            }
+            differ[name] = [answers[0] !== answers[1], answers[2] !== answers[3]];
+        }
+        return differ;
+    })(document.querySelector('.live').live)"""
+    differ = page.value(changed)
+    assert all(outside is False for outside, _ in differ.values()), differ
+    assert all(edge for _, edge in differ.values()), differ
+
+
+def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
+    page = piece("inside")
+    drag(page, (40, 50))
+    assert rested(page).startswith("Column 40, row 50 of down1 depends on 5×5 pixels: columns 38 to 42, rows 48 to 52.")
+    page.value("document.querySelector('.live canvas').focus()")
+    page.press("ArrowRight", 39)
+    assert rested(page).startswith("Column 41, row 50 of down1")
+    assert "of bottleneck depends on 140×140 pixels" in click(page, "button[value=bottleneck]")
+
+
 def test_a_page_of_the_book_loads_the_engine_only_where_a_piece_stands(browser, folder):
     shutil.copy(ROOT / "book" / "_static" / "book.js", folder)
     scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
@@ -415,4 +539,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold"} <= set(found)
+    assert {"draw", "threshold", "inside"} <= set(found)
