@@ -431,12 +431,12 @@ def accessibility_problems(browser, dark):
 
 
 def live_problems(browser):
-    """The live piece of the start page comes into sight; it must compute a picture."""
-    live = "document.querySelector('.live')"
-    if browser.value(f"Boolean({live})"):
+    """Each live piece comes into sight; it must compute a picture."""
+    for number in range(browser.value("document.querySelectorAll('.live').length")):
+        live = f"document.querySelectorAll('.live')[{number}]"
         browser.value(f"{live}.scrollIntoView()")
         computed = f"Boolean({live}.dataset.pictures)"
-        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
+        browser.wait_for(f"{computed} || Boolean({live}.querySelector('.live-failed'))")
         if not browser.value(computed):
             yield "the network does not run in the page"
 
