@@ -1,0 +1,81 @@
+"""The pages for lecturers: plans that add up, and tables that name only what exists."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "book" / "_ext")]
+
+import course  # noqa: E402
+import series_book  # noqa: E402
+
+MINUTES = series_book.lesson_minutes(ROOT / "notebooks")
+PLANS = course.read_syllabi(ROOT / "book" / "syllabi.yml", MINUTES)
+LINKS = course.notebook_links(ROOT / "notebooks")
+SESSIONS = [(key, number, session) for key, plan in PLANS.items() for number, session in enumerate(plan["sessions"])]
+
+
+@pytest.mark.parametrize(("key", "number", "session"), SESSIONS)
+def test_each_session_fits_its_hours_with_breaks(key, number, session):
+    plan = PLANS[key]
+    assert sum(one.minutes for one in session) <= plan["minutes"] <= 8 * 60
+    assert any(one.pause for one in session), "a session without a break"
+
+
+@pytest.mark.parametrize(("key", "number", "session"), SESSIONS)
+def test_nobody_works_for_more_than_two_hours_without_a_break(key, number, session):
+    stretch = 0
+    for one in session:
+        stretch = 0 if one.pause and "inside" not in one.name else stretch + one.minutes * (not one.pause)
+        inside = any(f"inside {part.notebook}" in other.name for part in session for other in session if part.notebook)
+        assert stretch <= 120 or inside
+
+
+def test_plans_say_the_hours_that_their_titles_promise():
+    promised = {"one_day": (1, 480), "two_days": (2, 480), "radiology": (1, 240), "two_hours": (1, 120)}
+    promised |= {"seven_weeks": (7, 180), "fourteen_weeks": (14, 150)}
+    assert {key: (len(plan["sessions"]), plan["minutes"]) for key, plan in PLANS.items()} == promised
+
+
+def test_every_notebook_is_in_a_session_of_some_plan():
+    assert [name for name in LINKS if not course.used_in(PLANS, name)] == []
+
+
+@pytest.mark.parametrize("key", PLANS)
+def test_what_a_notebook_needs_comes_before_it(key):
+    seen = set()
+    for session in PLANS[key]["sessions"]:
+        for one in session:
+            if one.notebook:
+                page = next((ROOT / "notebooks" / "src").glob(f"{one.notebook}_*.py")).read_text(encoding="utf-8")
+                line = next(line for line in page.splitlines() if "**You need before" in line)
+                # 02 explains the images of 03, and 06 sends people to 06b: neither is needed
+                needed = set(re.findall(r"\((\d\db?)_", re.sub(r"If your network.*|\[Notebook 02.*", "", line)))
+                helpful = {"06"} if one.notebook == "16" else set()
+                assert needed - seen - helpful <= set(), f"{one.notebook} in {key}"
+                seen.add(one.notebook)
+            else:
+                seen |= set(re.findall(r"\b\d\db?\b", one.name))  # told in words
+
+
+def test_the_sums_on_the_page_are_the_sums_of_the_minutes():
+    for plan in PLANS.values():
+        text = course.syllabus(plan, LINKS)
+        whole = sum(one.minutes for session in plan["sessions"] for one in session)
+        if "start" in plan:
+            shown = [int(number) for number in re.findall(r"\*\*(\d+)\*\* \|$", text, re.MULTILINE)]
+        else:
+            shown = [int(re.search(r"^\| all .*\*\*(\d+)\*\* \|$", text, re.MULTILINE)[1])]
+        assert sum(shown) == whole
+
+
+def test_a_plan_with_an_unknown_notebook_or_without_minutes_is_refused():
+    with pytest.raises(ValueError, match="names notebook 99"):
+        course.part("99", MINUTES)
+    with pytest.raises(ValueError, match="does not end with its minutes"):
+        course.part("a long talk", MINUTES)
+    shown = course.part("04 shown", {"nb04": {"read": 61, "run": 4, "plan": 95}})
+    assert (shown.minutes, shown.notebook, shown.shown, shown.pause) == (65, "04", True, False)
