@@ -1,9 +1,11 @@
-"""What a lecturer uses, made from data files: the plans of ``book/syllabi.yml`` as tables with their sums.
+"""What a lecturer uses, made from data files.
 
-The minutes of a notebook are those that ``series_book.lesson_minutes`` reads from its first box: with its exercises
-(``plan``), or read and run without them where the lecturer shows it.
+``book/syllabi.yml`` holds the plans, ``book/questions.yml`` the bank of questions, and ``book/outcomes.yml`` says which
+outcome each exercise practices. The minutes of a notebook are those that ``series_book.lesson_minutes`` reads from its
+first box: with its exercises (``plan``), or read and run without them where the lecturer shows it.
 """
 
+import json
 import re
 from collections import namedtuple
 from pathlib import Path
@@ -13,6 +15,9 @@ import yaml
 Part = namedtuple("Part", "name minutes notebook shown pause")
 NOTEBOOK = re.compile(r"(\d\db?)( shown)?")
 OTHER = re.compile(r"(.*\S) (\d+)")
+LEVELS = ("recall", "apply", "judge")
+OUTCOMES = re.compile(r"\*\*After this notebook you can\*\*\n\n((?:- .*\n)+)")
+EXERCISE = re.compile(r"^### Exercise (\d\db?\.\d+): (.*)$", re.MULTILINE)
 
 
 def to_five(minutes):
@@ -121,11 +126,79 @@ def coverage(plans, links):
     return "\n".join(lines)
 
 
+def markdown_of(path):
+    """All Markdown of a notebook, cell after cell."""
+    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def read_boxes(folder):
+    """What each notebook promises and asks: its outcomes in order, and its exercises with their titles."""
+    boxes = {}
+    for path in sorted(Path(folder).glob("[0-9]*.ipynb")):
+        text = markdown_of(path)
+        promised = OUTCOMES.search(text)
+        outcomes = [line[2:].rstrip(",.") for line in promised[1].splitlines()] if promised else []
+        boxes[path.name.split("_")[0]] = {"outcomes": outcomes, "exercises": dict(EXERCISE.findall(text))}
+    return boxes
+
+
+def read_questions(path):
+    """The bank, each question with its name: ``Q01.3`` is the third of notebook 01."""
+    bank = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return {
+        notebook: [{"name": f"Q{notebook}.{number}", **one} for number, one in enumerate(questions, start=1)]
+        for notebook, questions in bank.items()
+    }
+
+
+def questions_of(questions):
+    """The questions of one notebook as Markdown, each answer folded."""
+    parts = []
+    for one in questions:
+        marks = f"{one['marks']} mark" + "s" * (one["marks"] > 1)
+        parts.append(f"**{one['name']}** ({one['level']}, {marks}) {one['ask']}")
+        parts.append(f":::{{dropdown}} Answer to {one['name']}\n{one['answer']}\n:::")
+    return "\n\n".join(parts)
+
+
+def bank_table(bank, links):
+    """How many questions and marks there are, by notebook and level."""
+    lines = ["| notebook | " + " | ".join(LEVELS) + " | questions | marks |", "|---|" + "---|" * (len(LEVELS) + 2)]
+
+    def row(name, questions):
+        counts = [sum(one["level"] == level for one in questions) for level in LEVELS]
+        marks = sum(one["marks"] for one in questions)
+        return f"| {name} | " + " | ".join(map(str, [*counts, len(questions), marks])) + " |"
+
+    lines += [row(f"[{name}]({links[name]})", questions) for name, questions in bank.items()]
+    return "\n".join([*lines, row("**all**", [one for questions in bank.values() for one in questions])])
+
+
+def outcomes_table(boxes, practiced, bank, links):
+    """What a class can do after each notebook, and by which exercises and questions that shows."""
+    lines = ["| notebook | after it, a learner can | exercises | questions |", "|---|---|---|---|"]
+    for name, box in boxes.items():
+        of_number = {number: text for number, text in enumerate(box["outcomes"], start=1)}
+        beyond = {text: text for text in practiced[name].values() if isinstance(text, str)}
+        for key, text in (of_number | beyond).items():
+            exercises = ", ".join(one for one, outcome in practiced[name].items() if outcome == key)
+            questions = ", ".join(one["name"] for one in bank[name] if one["outcome"] == key)
+            lines.append(f"| [{name}]({links[name]}) | {text} | {exercises} | {questions} |")
+    return "\n".join(lines)
+
+
 def substitutions(root, minutes):
     """The tables of the pages for lecturers."""
-    links = notebook_links(Path(root) / "notebooks")
-    plans = read_syllabi(Path(root) / "book" / "syllabi.yml", minutes)
+    book, notebooks = Path(root) / "book", Path(root) / "notebooks"
+    links = notebook_links(notebooks)
+    plans = read_syllabi(book / "syllabi.yml", minutes)
+    bank = read_questions(book / "questions.yml")
+    practiced = yaml.safe_load((book / "outcomes.yml").read_text(encoding="utf-8"))
     return {
         "syllabus": {key: syllabus(plan, links) for key, plan in plans.items()},
         "coverage": coverage(plans, links),
+        "outcomes": outcomes_table(read_boxes(notebooks), practiced, bank, links),
+        "bank": bank_table(bank, links),
+        "questions": {f"nb{name}": questions_of(questions) for name, questions in bank.items()},
     }

@@ -1,10 +1,12 @@
 """The pages for lecturers: plans that add up, and tables that name only what exists."""
 
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "book" / "_ext")]
@@ -15,6 +17,10 @@ import series_book  # noqa: E402
 MINUTES = series_book.lesson_minutes(ROOT / "notebooks")
 PLANS = course.read_syllabi(ROOT / "book" / "syllabi.yml", MINUTES)
 LINKS = course.notebook_links(ROOT / "notebooks")
+BOXES = course.read_boxes(ROOT / "notebooks")
+BANK = course.read_questions(ROOT / "book" / "questions.yml")
+QUESTIONS = [(notebook, one) for notebook, questions in BANK.items() for one in questions]
+PRACTICED = yaml.safe_load((ROOT / "book" / "outcomes.yml").read_text(encoding="utf-8"))
 SESSIONS = [(key, number, session) for key, plan in PLANS.items() for number, session in enumerate(plan["sessions"])]
 
 
@@ -79,3 +85,77 @@ def test_a_plan_with_an_unknown_notebook_or_without_minutes_is_refused():
         course.part("a long talk", MINUTES)
     shown = course.part("04 shown", {"nb04": {"read": 61, "run": 4, "plan": 95}})
     assert (shown.minutes, shown.notebook, shown.shown, shown.pause) == (65, "04", True, False)
+
+
+def test_each_exercise_practices_an_outcome_of_its_box_and_each_named_one_exists():
+    assert {name: list(box["exercises"]) for name, box in BOXES.items()} == {
+        name: list(exercises) for name, exercises in PRACTICED.items()
+    }
+    for name, exercises in PRACTICED.items():
+        for outcome in exercises.values():
+            assert isinstance(outcome, str) or 1 <= outcome <= len(BOXES[name]["outcomes"])
+
+
+def test_each_outcome_is_asked_for_by_an_exercise_or_a_question():
+    for name, box in BOXES.items():
+        asked = set(PRACTICED[name].values()) | {one["outcome"] for one in BANK[name]}
+        assert box["outcomes"]
+        assert [number for number in range(1, len(box["outcomes"]) + 1) if number not in asked] == [], name
+        assert {one["outcome"] for one in BANK[name]} <= set(range(1, len(box["outcomes"]) + 1)), name
+
+
+def test_the_table_of_outcomes_names_every_exercise_and_every_question():
+    table = course.outcomes_table(BOXES, PRACTICED, BANK, LINKS)
+    for name in [*(one for box in BOXES.values() for one in box["exercises"]), *(one["name"] for _, one in QUESTIONS)]:
+        assert re.search(rf"[ ,]{re.escape(name)}[ ,]", table), name
+
+
+def test_the_bank_has_eighty_questions_of_all_levels_in_every_notebook():
+    assert len(QUESTIONS) >= 80
+    assert {one["level"] for _, one in QUESTIONS} == set(course.LEVELS)
+    assert BANK.keys() == BOXES.keys()
+    for name, questions in BANK.items():
+        assert {one["level"] for one in questions} == set(course.LEVELS), name
+    page = (ROOT / "book" / "question_bank.md").read_text(encoding="utf-8")
+    assert [name for name in BANK if f"course.questions.nb{name} " not in page] == []
+
+
+def one_line(text):
+    """Text with each run of blanks and line breaks as one blank."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("notebook", BANK)
+def test_what_an_answer_rests_on_is_in_the_notebook(notebook):
+    path = next((ROOT / "notebooks").glob(f"{notebook}_*.ipynb"))
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        parts.append("".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            parts += ["".join(output.get("text", [])), "".join(output.get("data", {}).get("text/plain", []))]
+    shown = one_line(" ".join(parts))
+    for one in BANK[notebook]:
+        assert one["rests"], one["name"]
+        assert [words for words in one["rests"] if one_line(words) not in shown] == [], one["name"]
+
+
+@pytest.mark.parametrize(("notebook", "one"), QUESTIONS, ids=[one["name"] for _, one in QUESTIONS])
+def test_the_marks_in_an_answer_add_up(notebook, one):
+    assert sum(map(int, re.findall(r"\((\d) marks?\b", one["answer"]))) == one["marks"]
+
+
+def test_no_question_is_asked_twice_or_stands_at_the_end_of_a_notebook():
+    def words(text):
+        return set(re.findall(r"[a-z]{4,}|\d[\d.]*", text.lower()))
+
+    texts = {one["name"]: words(one["ask"]) for _, one in QUESTIONS}
+    for name in BANK:
+        end = course.markdown_of(ROOT / "notebooks" / Path(LINKS[name]).name).split("## Questions to test yourself")[1]
+        texts |= {f"{name} {text}": words(text) for text in re.findall(r"^\d\. (.*)$", end, re.MULTILINE)}
+    alike = [
+        (first, second)
+        for first in texts
+        for second in texts
+        if first < second and len(texts[first] & texts[second]) > 0.6 * min(len(texts[first]), len(texts[second]))
+    ]
+    assert [pair for pair in alike if min(len(texts[one]) for one in pair) >= 8] == []
