@@ -177,14 +177,14 @@ def bank_table(bank, links):
 
 def outcomes_table(boxes, practiced, bank, links):
     """What a class can do after each notebook, and by which exercises and questions that shows."""
-    lines = ["| notebook | after it, a learner can | exercises | questions |", "|---|---|---|---|"]
+    lines = ["| notebook | after it, a learner can | exercises and questions |", "|---|---|---|"]
     for name, box in boxes.items():
         of_number = {number: text for number, text in enumerate(box["outcomes"], start=1)}
         beyond = {text: text for text in practiced[name].values() if isinstance(text, str)}
         for key, text in (of_number | beyond).items():
-            exercises = ", ".join(one for one, outcome in practiced[name].items() if outcome == key)
-            questions = ", ".join(one["name"] for one in bank[name] if one["outcome"] == key)
-            lines.append(f"| [{name}]({links[name]}) | {text} | {exercises} | {questions} |")
+            shown_by = [one for one, outcome in practiced[name].items() if outcome == key]
+            shown_by += [one["name"] for one in bank[name] if one["outcome"] == key]
+            lines.append(f"| [{name}]({links[name]}) | {text} | {', '.join(shown_by)} |")
     return "\n".join(lines)
 
 

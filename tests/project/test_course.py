@@ -1,5 +1,6 @@
 """The pages for lecturers: plans that add up, and tables that name only what exists."""
 
+import functools
 import json
 import re
 import sys
@@ -125,15 +126,21 @@ def one_line(text):
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("notebook", BANK)
-def test_what_an_answer_rests_on_is_in_the_notebook(notebook):
+@functools.cache
+def shown_in(notebook):
+    """All that a notebook shows, text and outputs, as one line."""
     path = next((ROOT / "notebooks").glob(f"{notebook}_*.ipynb"))
     parts = []
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         parts.append("".join(cell["source"]))
         for output in cell.get("outputs", []):
             parts += ["".join(output.get("text", [])), "".join(output.get("data", {}).get("text/plain", []))]
-    shown = one_line(" ".join(parts))
+    return one_line(" ".join(parts))
+
+
+@pytest.mark.parametrize("notebook", BANK)
+def test_what_an_answer_rests_on_is_in_the_notebook(notebook):
+    shown = shown_in(notebook)
     for one in BANK[notebook]:
         assert one["rests"], one["name"]
         assert [words for words in one["rests"] if one_line(words) not in shown] == [], one["name"]
@@ -159,3 +166,30 @@ def test_no_question_is_asked_twice_or_stands_at_the_end_of_a_notebook():
         if first < second and len(texts[first] & texts[second]) > 0.6 * min(len(texts[first]), len(texts[second]))
     ]
     assert [pair for pair in alike if min(len(texts[one]) for one in pair) >= 8] == []
+
+
+REPORTS = re.split(r"^## Report ", (ROOT / "book" / "project.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=[report[0] for report in REPORTS])
+def test_the_numbers_of_an_example_report_are_numbers_of_the_book(report):
+    rows = re.findall(r"^\|.*?\| (\d\db?): (.*) \|$", report, re.MULTILINE)
+    printed = [(notebook, words) for notebook, cell in rows for words in re.findall(r"`(.*?)`", cell)]
+    assert printed
+    for notebook, words in printed:
+        assert one_line(words.replace("\\|", "|")) in shown_in(notebook), words
+    told = re.sub(r"\{\{.*?\}\}", "", "".join(line for line in report.splitlines() if line.startswith(">")))
+    numbers = set(re.findall(r"\d*\.\d+", told))
+    assert numbers <= set(re.findall(r"\d*\.\d+", " ".join(words for _, words in printed)))
+
+
+def test_the_rubric_gives_thirty_marks_and_the_reports_their_sum():
+    rubric = (ROOT / "book" / "project.md").read_text(encoding="utf-8").split("## The rubric")[1].split("## Report")[0]
+    assert sum(map(int, re.findall(r"^\|[^|]*\| (\d) \|", rubric, re.MULTILINE))) == 30
+    for report in REPORTS:
+        whole = int(re.search(r"\*\*(\d+) of 30\.\*\*", report)[1])
+        parts = [
+            re.search(rf"{part}:? (\d+)\b", report, re.IGNORECASE)[1]
+            for part in ("data", "result", "failures and limits")
+        ]
+        assert sum(map(int, parts)) == whole
