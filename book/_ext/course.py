@@ -189,8 +189,10 @@ def outcomes_table(boxes, practiced, bank, links):
 
 
 def substitutions(root, minutes):
-    """The tables of the pages for lecturers."""
+    """The tables of the pages for lecturers; none for a book without plans."""
     book, notebooks = Path(root) / "book", Path(root) / "notebooks"
+    if not (book / "syllabi.yml").is_file():
+        return {}
     links = notebook_links(notebooks)
     plans = read_syllabi(book / "syllabi.yml", minutes)
     bank = read_questions(book / "questions.yml")
