@@ -127,10 +127,17 @@ def outputs_not_fit(soup):
             yield f"the page shows {kind}: {text}"
 
 
-def anchors_of(soup):
+@functools.lru_cache(maxsize=256)
+def read_anchors(path, _changed):
+    soup = soup_of(path)
     return {element["id"] for element in soup.find_all(id=True)} | {
         a["name"] for a in soup.find_all("a", attrs={"name": True})
     }
+
+
+def anchors_of(path):
+    """Collect the anchors of an HTML file once, and again when it has changed."""
+    return read_anchors(path, path.stat().st_mtime_ns)
 
 
 def broken_links(path, site, soup):
@@ -153,7 +160,7 @@ def broken_links(path, site, soup):
                     yield f"{shortened(address)} leads to a file that does not exist"
                     continue
             fragment = unquote(parts.fragment)
-            if tag == "a" and fragment and target.suffix == ".html" and fragment not in anchors_of(soup_of(target)):
+            if tag == "a" and fragment and target.suffix == ".html" and fragment not in anchors_of(target):
                 yield f"{shortened(address)} leads to an anchor that does not exist"
 
 
