@@ -27,6 +27,7 @@ from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import build_book
+import site_licenses
 
 MIN_ALT = 15
 MAX_IMAGE_KB = 150
@@ -487,7 +488,7 @@ def main():
     if not site.is_dir():
         print("There is no book in _build/html; run tools/build_book.py first.", file=sys.stderr)
         return 1
-    problems = site_problems(site, expected=build_book.pages())
+    problems = site_problems(site, expected=build_book.pages()) + site_licenses.problems(site)
     program = find_chromium()
     if options.no_browser or program is None:
         print("Checks in the browser are left out" + ("." if options.no_browser else ": no Chromium found."))

@@ -2,8 +2,8 @@
 
 Numbers. A Markdown page writes ``{{ results.lidc.results.dice_mean }}`` for one value, ``{{ table.lidc }}`` for
 everything that ``book/results/lidc.json`` holds, ``{{ made.lidc }}`` for when and how it was measured, and
-``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what the first box of notebook 01 states. A value that is not
-there fails the build.
+``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what the first box of notebook 01 states. ``{{ course... }}`` are the
+tables of the pages for lecturers, see ``course.py``. A value that is not there fails the build.
 
 Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
 to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
@@ -20,6 +20,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import course
 import yaml
 
 MAX_ROWS_OF_ONE_GROUP = 12
@@ -231,10 +232,12 @@ def launch_options(environment):
 
 def configure(app, config):
     """Fill in what depends on files and environment before any page is read."""
+    minutes = lesson_minutes(Path(app.srcdir) / "notebooks")
     config.myst_substitutions = {
         **(config.myst_substitutions or {}),
         **substitutions(Path(app.srcdir) / "book" / "results"),
-        "minutes": lesson_minutes(Path(app.srcdir) / "notebooks"),
+        "minutes": minutes,
+        "course": course.substitutions(app.srcdir, minutes),
     }
     options = dict(config.html_theme_options)
     for key in ("repository_url", "repository_branch", "path_to_docs"):
