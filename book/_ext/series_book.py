@@ -2,8 +2,8 @@
 
 Numbers. A Markdown page writes ``{{ results.lidc.results.dice_mean }}`` for one value, ``{{ table.lidc }}`` for
 everything that ``book/results/lidc.json`` holds, ``{{ made.lidc }}`` for when and how it was measured, and
-``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what the first box of notebook 01 states. ``{{ course... }}`` are the
-tables of the pages for lecturers, see ``course.py``. A value that is not there fails the build.
+``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what the first box of notebook 01 states. ``{{ course... }}`` are
+the tables of the pages for lecturers, see ``course.py``. A value that is not there fails the build.
 
 Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
 to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
