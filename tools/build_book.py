@@ -23,6 +23,9 @@ from pathlib import Path
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import site_licenses
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path("_build")
 SITE = BUILD / "html"
@@ -155,6 +158,7 @@ def build(root=ROOT, fresh=False):
     address = os.environ.get("BOOK_ADDRESS", "")
     write_page_of_what_is_not_there(address, root)
     write_sitemap(address, root)
+    site_licenses.write(root, root / SITE)
     stamp.write_text(json.dumps(now), encoding="utf-8")
     return 0
 

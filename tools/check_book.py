@@ -27,6 +27,7 @@ from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import build_book
+import site_licenses
 
 MIN_ALT = 15
 MAX_IMAGE_KB = 150
@@ -126,10 +127,17 @@ def outputs_not_fit(soup):
             yield f"the page shows {kind}: {text}"
 
 
-def anchors_of(soup):
+@functools.lru_cache(maxsize=256)
+def read_anchors(path, _changed):
+    soup = soup_of(path)
     return {element["id"] for element in soup.find_all(id=True)} | {
         a["name"] for a in soup.find_all("a", attrs={"name": True})
     }
+
+
+def anchors_of(path):
+    """Collect the anchors of an HTML file once, and again when it has changed."""
+    return read_anchors(path, path.stat().st_mtime_ns)
 
 
 def broken_links(path, site, soup):
@@ -152,7 +160,7 @@ def broken_links(path, site, soup):
                     yield f"{shortened(address)} leads to a file that does not exist"
                     continue
             fragment = unquote(parts.fragment)
-            if tag == "a" and fragment and target.suffix == ".html" and fragment not in anchors_of(soup_of(target)):
+            if tag == "a" and fragment and target.suffix == ".html" and fragment not in anchors_of(target):
                 yield f"{shortened(address)} leads to an anchor that does not exist"
 
 
@@ -261,7 +269,7 @@ class Browser:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         targets = json.load(opener.open(f"http://127.0.0.1:{port}/json", timeout=20))
         address = next(t["webSocketDebuggerUrl"] for t in targets if t["type"] == "page")
-        self.socket = websocket.create_connection(address, timeout=60, http_no_proxy=["127.0.0.1"])
+        self.socket = websocket.create_connection(address, timeout=300, http_no_proxy=["127.0.0.1"])
         self.number = 0
         self.events = []
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -424,12 +432,12 @@ def accessibility_problems(browser, dark):
 
 
 def live_problems(browser):
-    """The live piece of the start page comes into sight; it must compute a picture."""
-    live = "document.querySelector('.live')"
-    if browser.value(f"Boolean({live})"):
+    """Each live piece comes into sight; it must compute a picture."""
+    for number in range(browser.value("document.querySelectorAll('.live').length")):
+        live = f"document.querySelectorAll('.live')[{number}]"
         browser.value(f"{live}.scrollIntoView()")
         computed = f"Boolean({live}.dataset.pictures)"
-        browser.wait_for(f"{computed} || Boolean(document.querySelector('.live-failed'))")
+        browser.wait_for(f"{computed} || Boolean({live}.querySelector('.live-failed'))")
         if not browser.value(computed):
             yield "the network does not run in the page"
 
@@ -480,7 +488,7 @@ def main():
     if not site.is_dir():
         print("There is no book in _build/html; run tools/build_book.py first.", file=sys.stderr)
         return 1
-    problems = site_problems(site, expected=build_book.pages())
+    problems = site_problems(site, expected=build_book.pages()) + site_licenses.problems(site)
     program = find_chromium()
     if options.no_browser or program is None:
         print("Checks in the browser are left out" + ("." if options.no_browser else ": no Chromium found."))

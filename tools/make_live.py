@@ -1,4 +1,4 @@
-"""Write what the live piece of the start page needs beside its scripts: the shipped network, the kernel, four slices.
+"""Write what the live pieces of the book need beside their scripts: the shipped network, the kernel, four slices.
 
     python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
 
@@ -45,7 +45,7 @@ def write_kernel(path):
 
 
 def one_slice(index, z):
-    """Hounsfield units of a slice as 16-bit numbers, and its nodules: row, column and diameter in mm."""
+    """Hounsfield units of a slice as 16-bit numbers, its mask, and its nodules: row, column and diameter in mm."""
     from unet_helpers.phantom import make_patient
 
     patient = make_patient(0, index=index)
@@ -60,6 +60,7 @@ def one_slice(index, z):
         "spacing": spacing,
         "nodules": np.round(nodules, 1).tolist(),
         "hu": as_base64(patient.volume[z].astype("<i2").tobytes()),
+        "mask": as_base64(patient.masks[z].astype("u1").tobytes()),
     }
 
 

@@ -47,6 +47,15 @@
     sidebar?.setAttribute("aria-label", "The book");
   });
 
+  /* Where a live piece stands in a notebook, it is started and finds room; other pages load nothing of it. */
+  const live = new URL("live/live.js", document.currentScript.src).href;
+  document.addEventListener("DOMContentLoaded", () => {
+    const places = document.querySelectorAll(".live[data-piece]");
+    if (!places.length) return;
+    for (const place of places) place.classList.add("live-waits");
+    document.head.append(Object.assign(document.createElement("script"), { src: live }));
+  });
+
   /* What scrolls can be scrolled by keyboard; the theme looks once, and a phone is turned. */
   function reach() {
     for (const text of document.querySelectorAll("article :is(pre, .cell_output, .output, .pst-scrollable-table-container)")) {

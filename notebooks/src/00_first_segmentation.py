@@ -21,7 +21,7 @@
 #
 # - go from a folder of images and masks to masks on patients that the network has never seen,
 # - do it in plain Keras, with every line of network and training in view,
-# - explain how a network can get 99 % of the pixels right and still find not one nodule.
+# - explain how a network can get 99 % of the pixels right and still not find a single nodule.
 #
 # **You need before:** a little Python and NumPy. You need not understand everything here: each step names the notebook that explains and questions it.
 #
@@ -129,7 +129,7 @@ model = keras.Model(inputs, layers.Conv2D(3, 1, activation="softmax")(maps))
 #
 # ## Training
 #
-# The **loss** is one number that says how wrong the probabilities are. `fit` shows the network 16 slices at a time and changes its weights, the numbers in its kernels, a little each time, so that the loss falls. The learning rate, here 0.003, sets the size of the changes; the optimizer, here Adam, computes them. An **epoch** is once through all slices. (`say` prints one line after each.) *What a loss sees and what it overlooks: [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb).*
+# The **loss** is one number that says how wrong the probabilities are. `fit` shows the network 16 slices at a time and changes its weights, the numbers in its kernels, a little each time, so that the loss falls. The learning rate, here 0.003, sets the size of the changes; the optimizer, here Adam, computes them. An **epoch** is one pass through all slices. (`say` prints one line after each.) *What a loss sees and what it overlooks: [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb).*
 
 # %% nbval_tolerance=0.1
 model.compile(keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -206,7 +206,7 @@ plotting.show_images(
 print(f"accuracy {(found == truth).mean():.3f}")
 
 # %% [markdown]
-# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule: missing them all costs 0.0005, and most of what is missing to 1 here are other pixels. We need a number that looks at one class.
+# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule. Missing them all costs 0.0005; most of the pixels that are wrong here are not nodule at all. We need a number that looks at one class.
 
 # %% [markdown]
 # ### Exercise 00.2: overlap

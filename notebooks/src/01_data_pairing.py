@@ -41,7 +41,7 @@ masks = list((folder / "2d_masks").iterdir())
 naive = list(zip(sorted(images), sorted(masks)))
 
 # %% [markdown]
-# Two folders hold the images and the masks, and the last line stands in many tutorials: sort both, zip them. It raises no error and no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
+# Two folders hold the images and the masks, and the last line is in many tutorials: sort both, zip them. It raises no error and no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
 
 # %% mystnb={"figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}, "image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}}
 from unet_helpers import plotting

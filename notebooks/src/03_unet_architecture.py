@@ -789,6 +789,15 @@ plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, 
 # One caution: this network was trained with all its arrows. A network that is *trained* without them (`UNet(skip_connections=False)`) can make up for much of the loss in the lung; [notebook 08](08_architecture_comparison.ipynb) measures whether it can for the nodule.
 
 # %% [markdown]
+# ### Look inside yourself
+#
+# <div class="live" data-piece="inside">
+# <p>In the book, you can click on any box of the U here and see its feature maps for a validation slice, switch skip connections off, and see how far a pixel sees. This needs a browser that runs JavaScript. In JupyterLab, the pictures and the slider above show the same for other slices.</p>
+# </div>
+#
+# The network computes in your browser. Walk down the left arm: the maps become coarser, and the yellow square, the receptive field of the chosen pixel, grows from 5×5 pixels at `down1` to 140×140 at the `bottleneck`. Then switch skip connections off. What comes in their place is zeros: without `skip1` or without `skip4` the outline of the lungs goes astray, and without all four nothing is found. Look at the nodule on more than one slice: on the first one its Dice rises without `skip3`, and on the second one it falls. What one slice shows is not what the table above says about all of them.
+
+# %% [markdown]
 # ## Take-aways
 #
 # - The contracting path and the bottleneck answer *what*, on small maps with many channels; the expanding path and the skip connections answer *where*, on large maps with few. A skip connection can also carry *what*: in this network the nodule came mostly over `skip2` and `skip3`.

@@ -52,7 +52,7 @@ plotting.show_images([case.images[0]] * 4, ["slice", "untrained", "trained", "gr
 # %% [markdown]
 # ## Which device is there?
 #
-# TensorFlow lists the devices that it can compute on. Behind the list we print the name of the GPU, if there is one, and the cores of the processor:
+# TensorFlow lists the devices that it can compute on. After the list we print the name of the GPU, if there is one, and the cores of the processor:
 
 # %% tags=["nbval-ignore-output"]
 import tensorflow as tf
@@ -321,7 +321,7 @@ for p in sure.values():
 #
 # ### Exercise 04.3: a start at the shares
 #
-# An untrained network gives every class some probability, whatever its share. Its first steps then teach nothing but that nodules are rare, and it may never find one again. So the last layer gets a **bias** for each class. Suppose that its inputs were all 0: softmax would see only the biases $b_k$, and give class $k$ the probability $e^{b_k} / \sum_j e^{b_j}$. Which biases make these probabilities equal to the shares? Write a function of the shares, an array that adds to 1.
+# An untrained network gives every class some probability, whatever its share. Its first steps then teach it only that nodules are rare, and afterward it may never find one. So the last layer gets a **bias** for each class. Suppose that its inputs were all 0: softmax would see only the biases $b_k$, and give class $k$ the probability $e^{b_k} / \sum_j e^{b_j}$. Which biases make these probabilities equal to the shares? Write a function of the shares, an array that adds to 1.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -510,6 +510,15 @@ distances.round(2)
 # Distances also have gaps. If one mask is empty there is no boundary, and no distance: `hausdorff95` gives infinity if only one is empty and `nan` if both are. `evaluate` averages HD95 over those slices of a patient in which both have the class, so a missed nodule does *not* appear in it. Read HD95 beside recall, never alone.
 
 # %% [markdown]
+# ### Draw a mask yourself
+#
+# <div class="live" data-piece="draw">
+# <p>In the book, you can paint a mask over a validation slice here, and the four counts, Dice, IoU and HD95 move with the brush. This needs a browser that runs JavaScript. In JupyterLab, change a mask in a cell above and run it again.</p>
+# </div>
+#
+# Outline the nodule as well as you can: how much Dice does one pixel cost? Then do the same with the lungs. Next, copy the ground truth of the lungs, and paint one dot of 8 mm far outside of them: Dice stays at 0.99, and HD95 at 0, because the dot is less than a twentieth of your mask's boundary. Paint a larger dot, and HD95 jumps. Last, take the slice of patient P039, which shows no nodule, and draw nothing.
+
+# %% [markdown]
 # ### Which metric for which target?
 #
 # Draw disks of growing size, and shift each by one pixel: the same small error of the boundary.
@@ -628,6 +637,10 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 # A threshold together with its misses and false alarms is an **operating point**. Where it should lie depends on what a miss costs and what a false alarm costs, and that is not for the network to say: if a person looks at every mark, the second row may be right. If nobody looks, a false alarm is as bad as a miss, and the rows from the second on are about equal: what separates them is one object. And even the lowest threshold leaves pieces unfound.
 #
 # A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: on the test patients it would be fitted to them, and its score too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
+#
+# <div class="live" data-piece="threshold">
+# <p>In the book, you can move the threshold over four of the validation slices here, and the network computes in your browser what is found, missed and made up. This needs a browser that runs JavaScript. In JupyterLab, the slider above and the table of objects show the same for all validation slices.</p>
+# </div>
 #
 # Is the rule *nodule from a probability of 0.1 on* better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).
 

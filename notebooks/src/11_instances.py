@@ -64,7 +64,7 @@ plotting.show_images([image, image], ["60 nuclei", f"{pieces.max()} pieces"], ma
 # %% [markdown]
 # Every pixel is right, Dice cannot be better, and fewer than half of the nuclei are counted. Nothing is wrong with the mask; it simply does not hold the answer.
 #
-# What hangs together is a matter of definition: do two pixels belong together that meet only at a corner? A pixel has 4 neighbors across its edges, and 8 if corners count. Libraries disagree about the default (SciPy takes 4, scikit-image 8), so say which one you took.
+# What hangs together is a matter of definition: do two pixels that meet only at a corner belong together? A pixel has 4 neighbors across its edges, and 8 if corners count. Libraries disagree about the default (SciPy takes 4, scikit-image 8), so say which one you took.
 
 # %%
 import numpy as np
@@ -518,7 +518,7 @@ shown = {name: ways[name][1] for name in ("pieces", "watershed, chosen neck", "b
 plotting.show_matches(test.images[1, ..., 0], test.instances[1], shown, 2.5)
 
 # %% [markdown]
-# Dice is close to 1 for every way and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei **touch**, the watershed at the chosen neck gets the mean count nearly right, and in PQ the border class is better by only 0.03, with an interval that reaches 0. Where they **overlap**, the watershed counts about a fifth too few and the border class about a tenth, and in PQ the border class is better by 0.13, with an interval well above 0. Against the neck of 0.5 the gain would have been 0.22: **two fifths of it came from a rival that nobody had tuned**.
+# Dice is close to 1 for every way and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei **touch**, the watershed at the chosen neck gets the mean count nearly right, and in PQ the border class is better by only 0.03, with an interval that reaches 0. Where they **overlap**, the watershed counts about a fifth too few and the border class about a tenth, and in PQ the border class is better by 0.13, with an interval well above 0. Against the neck of 0.5 the gain would have been 0.22: **two fifths of that would have been there only because nobody had tuned the rival**.
 #
 # And the cause? Read the last two rows of each kind. Where nuclei overlap, the watershed reaches a PQ of 0.73 even on the true mask: what the outline does not show, no neck brings back. The true border gives 0.97. With the network's masks the watershed gets 0.64, and even a perfect mask would not lift it to the border class (0.77), which in turn is limited by how well its network draws the border. The intervals are over pictures; they say nothing about another training, and each network was trained once.
 #

@@ -1,7 +1,10 @@
-"""The live piece of the start page, driven by real events: what a reader does changes what the network sees."""
+"""The live pieces of the book, driven by real events: what a reader does changes what the network sees."""
 
+import base64
 import functools
 import http.server
+import json
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -11,9 +14,18 @@ import check_book
 import make_live
 import numpy as np
 import pytest
+from browser_engines import layers_of_keras
 
-from unet_helpers import load_checkpoint, predict_masks
+from unet_helpers import (
+    confusion_counts,
+    dice,
+    hausdorff95,
+    load_checkpoint,
+    predict_masks,
+    predict_probabilities,
+)
 from unet_helpers.data import split_by_patient, subset_of_patients, window
+from unet_helpers.evaluation import Counts, detect_objects
 from unet_helpers.failures import disturb
 from unet_helpers.phantom import make_patient
 
@@ -96,11 +108,11 @@ def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
     scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
     browser.value("new Promise((resolve) => setTimeout(resolve, 500))")
     assert browser.value(scripts) == ["live.js"]
-    assert (folder / "live" / "live.js").stat().st_size < 30_000
+    assert (folder / "live" / "live.js").stat().st_size < 20_000
     assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
     browser.value(SCROLL)
     assert browser.wait_for(RUNS)
-    assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js"}
+    assert set(browser.value(scripts)) >= {"engine.js", "network.js", "kernel.js", "slices.js", "hide.js"}
     assert browser.value("document.querySelector('.live figure').offsetHeight") == 0
     assert [*check_book.live_problems(browser), *check_book.event_problems(browser.events)] == []
 
@@ -230,3 +242,301 @@ def test_the_start_page_shows_the_piece_with_a_picture_in_its_place():
     assert "{figure} figures/cover.png" in piece
     assert 'classList.add("live-waits")' in piece
     assert '<script defer src="../_static/live/live.js"></script>' in piece
+
+
+# --- the pieces of notebook 05 ---
+
+
+@pytest.fixture
+def piece(browser, folder):
+    """Open a page with one piece of the given name, and wait for its first picture."""
+
+    def open_piece(name):
+        (folder / f"{name}.html").write_text(PAGE.replace('class="live"', f'class="live" data-piece="{name}"'), "utf-8")
+        browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=1000, deviceScaleFactor=1, mobile=False)
+        browser.open(folder / f"{name}.html")
+        browser.value(SCROLL)
+        assert browser.wait_for(RUNS)
+        browser.value(SCROLL)
+        return browser
+
+    return open_piece
+
+
+def rested(browser):
+    assert browser.wait_for("document.querySelector('.live').dataset.resting === 'yes'")
+    return browser.value(SAID)
+
+
+def click(browser, selector, draws=True):
+    """Click on a control, and wait until the page has drawn and said what it changed."""
+    pictures = "Number(document.querySelector('.live').dataset.pictures)"
+    before = browser.value(pictures)
+    browser.value(f"document.querySelector({json.dumps('.live ' + selector)}).click()")
+    assert not draws or browser.wait_for(f"{pictures} > {before}")
+    return rested(browser)
+
+
+def assert_numbers_are_those_of_the_package(browser, number, label):
+    """Compare what stands in the table with the package; returns the mask that the reader has drawn."""
+    rested(browser)
+    patient = make_patient(0, index=make_live.SLICES[number][0])
+    truth = patient.masks[make_live.SLICES[number][1]] == label
+    drawn = np.array(browser.value("[...document.querySelector('.live').live.mask]")).reshape(128, 128)
+    expected = confusion_counts(truth, drawn)
+    shown = browser.value("""Object.fromEntries([...document.querySelectorAll('.live [data-number]')].map(
+        (cell) => [cell.dataset.number, cell.textContent]))""")
+    assert [int(shown[name]) for name in ("tp", "fp", "fn", "tn")] == [
+        expected.tp,
+        expected.fp,
+        expected.fn,
+        expected.tn,
+    ]
+    for name, text in (("dice", "{:.3f}"), ("iou", "{:.3f}"), ("hd95", "{:.1f} mm")):
+        number = hausdorff95(truth, drawn, patient.spacing[1:]) if name == "hd95" else getattr(expected, name)
+        said = {"nan": "not defined", "inf": "infinite"}.get(str(float(number)), text.format(number))
+        assert shown[name] == said
+    found = browser.value("String(document.querySelector('.live').live.numbers.hd95)")
+    assert float(found) == pytest.approx(hausdorff95(truth, drawn, patient.spacing[1:]), nan_ok=True)
+    return drawn
+
+
+def test_the_numbers_move_with_the_brush_and_are_those_of_the_package(piece):
+    page = piece("draw")
+    assert_numbers_are_those_of_the_package(page, 0, 2)
+    assert rested(page).startswith("Nothing is drawn: all 21 pixels are missed, Dice is 0")
+    column, row = page.value("(({nodules: [[y, x]]}) => [x, y])(document.querySelector('.live').live.slice)")
+    click(page, "[name=zoom]")
+    drag(page, (column, row), (column + 2, row + 1))
+    drawn = assert_numbers_are_those_of_the_package(page, 0, 2)
+    assert drawn.sum() > 5
+    assert "of 21 pixels found" in rested(page)
+    click(page, "[name=live-brush][value='0']", draws=False)
+    drag(page, (column + 2, row), (column + 2, row + 1))
+    assert assert_numbers_are_those_of_the_package(page, 0, 2).sum() < drawn.sum()
+    assert "Dice" in click(page, "button[value=network]")
+    assert_numbers_are_those_of_the_package(page, 0, 2)
+    click(page, "[name=live-class][value='1']")
+    drag(page, (0, 0), (127, 90))  # over the edge of the picture
+    assert_numbers_are_those_of_the_package(page, 0, 1)
+
+
+def test_what_the_page_says_about_a_dot_far_away_and_about_nothing_is_so(piece):
+    page = piece("draw")
+    click(page, "[name=live-class][value='1']")
+    assert "Dice 1.000, HD95 0.0 mm" in click(page, "button[value=truth]")
+    choose(page, "#live-brush-size", 8)
+    drag(page, (64, 8))
+    dot = assert_numbers_are_those_of_the_package(page, 0, 1)
+    assert "HD95 0.0 mm" in rested(page)
+    assert "Dice 0.99" in rested(page)
+    choose(page, "#live-brush-size", 50)
+    drag(page, (64, 8))
+    assert assert_numbers_are_those_of_the_package(page, 0, 1).sum() > dot.sum() + 50
+    assert float(rested(page).partition("HD95 ")[2].split()[0]) > 20
+    choose(page, "select", 3)
+    click(page, "[name=live-class][value='2']")
+    assert rested(page) == "Nothing is there and nothing is drawn: Dice is 0/0, not defined."
+    assert_numbers_are_those_of_the_package(page, 3, 2)
+    page.value("document.querySelector('.live canvas').focus()")
+    page.press("Enter", 13)
+    assert rested(page).startswith("There is nothing to find: all")
+    assert_numbers_are_those_of_the_package(page, 3, 2)
+
+
+def test_the_threshold_moves_the_operating_point_of_the_package(piece):
+    page = piece("threshold")
+    parts = [validation_slice(*where) for where in make_live.SLICES]
+    truth = np.concatenate([part.masks for part in parts]) == 2
+    images = np.concatenate([window(part.images, -600, 1500) for part in parts])
+    probability = predict_probabilities(load_checkpoint(), images)[..., 2]
+    for threshold in (0.02, 0.5, 0.9):
+        choose(page, "#live-threshold", threshold)
+        said = rested(page)
+        found = page.value("document.querySelector('.live').live.all")
+        expected = confusion_counts(truth, probability >= threshold)
+        near = [abs(found[name] - getattr(expected, name)) for name in ("tp", "fp", "fn", "tn")]
+        assert max(near) <= 2, (threshold, near)
+        counts_of_page = Counts(**{name: found[name] for name in ("tp", "fp", "fn", "tn")})
+        for name in ("precision", "recall", "dice"):
+            assert found[name] == pytest.approx(getattr(counts_of_page, name))
+            shown = page.value(f"document.querySelector('.live [data-all={name}]').textContent")
+            assert shown == f"{found[name]:.2f}"
+        objects = sum(detect_objects(m, p >= threshold) for m, p in zip(truth, probability, strict=True))
+        assert f"{objects.found} of {objects.true} pieces of nodule found and {objects.false} made up" in said
+    points = "[...document.querySelectorAll('.live polyline')].map((line) => line.points.length)"
+    assert min(page.value(points)) > 50
+    page.value("document.querySelector('#live-threshold').focus()")
+    page.press("ArrowLeft", 37)
+    assert rested(page).startswith("From 0.89 on")
+
+
+def test_a_finger_draws_and_the_page_does_not_scroll(piece):
+    page = piece("draw")
+    page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    page.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    page.value(SCROLL)
+    assert page.value("document.documentElement.scrollWidth") <= 390
+    scrolled = page.value("scrollY")
+    for kind, at in (("touchStart", (50, 50)), ("touchMove", (50, 70)), ("touchMove", (60, 90)), ("touchEnd", None)):
+        page.call("Input.dispatchTouchEvent", type=kind, touchPoints=[to_window(page, *at)] if at else [])
+    assert assert_numbers_are_those_of_the_package(page, 0, 2).sum() > 10
+    assert page.value("scrollY") == scrolled
+    page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+# --- the piece of notebook 03 ---
+
+BOXES = ("down1", "down2", "down3", "down4", "bottleneck", "up4", "up3", "up2", "up1")
+AS_TEXT = """((numbers) => {
+    const bytes = new Uint8Array(numbers.buffer), text = [];
+    for (let i = 0; i < bytes.length; i += 30000) text.push(String.fromCharCode(...bytes.subarray(i, i + 30000)));
+    return btoa(text.join(""));
+})"""
+
+
+def floats(browser, numbers):
+    return np.frombuffer(base64.b64decode(browser.value(f"{AS_TEXT}({numbers})")), "<f4")
+
+
+def test_each_box_of_the_u_shows_the_maps_of_keras(piece):
+    page = piece("inside")
+    image = window(validation_slice(*make_live.SLICES[0]).images, -600, 1500)[0]
+    truth = layers_of_keras(load_checkpoint(), [f"{name}_relu2" for name in BOXES] + ["probabilities"], image)
+    for name in (*BOXES, "output"):
+        click(page, f"button[value={name}]", draws=name != "down1")
+        maps = floats(page, "document.querySelector('.live').live.maps")
+        expected = truth["probabilities" if name == "output" else f"{name}_relu2"]
+        assert maps.shape == expected.shape
+        assert np.abs(maps - expected).max() < 0.01 * max(1, expected.max()), name  # weights of 16 bits
+        assert page.value("document.querySelector('.live [aria-pressed=true]').value") == name
+        if name != "output":
+            side = 8 if name == "bottleneck" else 128 >> (int(name[-1]) - 1)
+            said = page.value("document.querySelector('.live-maps-say').textContent")
+            assert said.startswith(f"{name}: {len(maps) // side**2} maps of {side}×{side}, each from black")
+    click(page, "button[value=picture]")
+    np.testing.assert_allclose(floats(page, "document.querySelector('.live').live.maps"), image.ravel(), atol=1e-6)
+
+
+def test_a_skip_connection_is_switched_off_and_on_again(piece):
+    page = piece("inside")
+    click(page, "button[value=output]")
+    labels = "[...document.querySelector('.live').live.labels]"
+    whole, first = page.value(labels), rested(page)
+    masks = [make_patient(0, index=index).masks[z] for index, z in make_live.SLICES]
+
+    def dice_of(number, label):
+        found = np.reshape(page.value(labels), (128, 128))
+        return dice(masks[number] == label, found == label)
+
+    said = click(page, "input[value=skip1]")
+    assert f"Without skip1 the Dice of the lungs is {dice_of(0, 1):.2f} (with all" in said
+    assert f"of the nodule {dice_of(0, 2):.2f} (" in said
+    assert dice_of(0, 1) < 0.85
+    click(page, "input[value=skip1]")
+    assert page.value(labels) == whole
+    assert rested(page) == first
+    nodule = dice_of(0, 2)
+    click(page, "input[value=skip3]")
+    assert dice_of(0, 2) > nodule + 0.05
+    click(page, "input[value=skip3]")
+    click(page, "input[value=skip4]")
+    assert dice_of(0, 1) < 0.9
+    for name in ("skip1", "skip2", "skip3"):
+        said = click(page, f"input[value={name}]")
+    assert "Without skip1, skip2, skip3, skip4 the Dice of the lungs is 0.0" in said
+    choose(page, "select", 1)
+    rested(page)
+    for name in ("skip1", "skip2", "skip4"):
+        click(page, f"input[value={name}]")
+    without = dice_of(1, 2)
+    click(page, "input[value=skip3]")
+    assert dice_of(1, 2) > without + 0.1
+
+
+def test_the_receptive_field_is_that_of_the_notebook_and_nothing_outside_of_it_matters(piece):
+    page = piece("inside")
+
+    def reach(pixel, depth=4):  # as in notebook 03
+        first, last = pixel, pixel
+        for _ in range(depth):
+            first, last = (first - 2) // 2, (last + 2) // 2
+        first, last = first - 2, last + 2
+        for _ in range(depth):
+            first, last = 2 * first - 2, 2 * last + 1 + 2
+        return [first, last]
+
+    found = page.value("""Array.from({length: 32}, (_, pixel) =>
+        document.querySelector('.live').live.reach(pixel, {level: 1, up: true}))""")
+    assert found == [reach(pixel) for pixel in range(32)]
+    changed = """(async ({reach, gray}) => {
+        const boxes = {
+            down1: [1, 60], down2: [2, 30], down3: [3, 20], down4: [4, 3], bottleneck: [5, 0], up4: [4, 0, true],
+        };
+        const differ = {};
+        for (const [name, [level, place, up]] of Object.entries(boxes)) {
+            const [first, last] = reach(place, {level, up}), layer = `${name}_relu2`, side = 128 >> (level - 1);
+            const answers = [];
+            for (const margin of [0, 1]) {  // outside all is changed; then also the outermost pixels inside
+                const within = (k) => k >= first + margin && k <= last - margin;
+                const other = gray.map((value, at) =>
+                    within(at % 128) && within(Math.floor(at / 128)) ? value : 1 - value);
+                for (const image of [gray, other]) {
+                    const numbers = (await unetLive.ask({image, side: 128, layers: [layer]})).maps[layer];
+                    const count = numbers.length / side ** 2, at = (place * side + place) * count;
+                    answers.push(numbers.slice(at, at + count).join());
+                }
+            }
+            differ[name] = [answers[0] !== answers[1], answers[2] !== answers[3]];
+        }
+        return differ;
+    })(document.querySelector('.live').live)"""
+    differ = page.value(changed)
+    assert all(outside is False for outside, _ in differ.values()), differ
+    assert all(edge for _, edge in differ.values()), differ
+
+
+def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
+    page = piece("inside")
+    drag(page, (40, 50))
+    assert rested(page).startswith("Column 40, row 50 of down1 depends on 5×5 pixels: columns 38 to 42, rows 48 to 52.")
+    page.value("document.querySelector('.live canvas').focus()")
+    page.press("ArrowRight", 39)
+    assert rested(page).startswith("Column 41, row 50 of down1")
+    assert "of bottleneck depends on 140×140 pixels" in click(page, "button[value=bottleneck]")
+
+
+def test_a_page_of_the_book_loads_the_engine_only_where_a_piece_stands(browser, folder):
+    shutil.copy(ROOT / "book" / "_static" / "book.js", folder)
+    scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
+    for piece in ("", '<div class="live" data-piece="draw"><p>In its place</p></div>'):
+        (folder / "book.html").write_text(f"<!doctype html><script src='book.js'></script>{piece}", encoding="utf-8")
+        browser.open(folder / "book.html")
+        if piece:
+            assert browser.wait_for(RUNS)
+            assert browser.value("document.querySelector('.live > p').offsetHeight") == 0
+            assert set(browser.value(scripts)) == {
+                "book.js",
+                "live.js",
+                "engine.js",
+                "kernel.js",
+                "network.js",
+                "slices.js",
+                "draw.js",
+                "metrics.js",
+            }
+        else:
+            browser.value("new Promise((resolve) => setTimeout(resolve, 300))")
+            assert browser.value(scripts) == ["book.js"]
+
+
+def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a_script():
+    found = []
+    for source in sorted((ROOT / "notebooks" / "src").glob("*.py")):
+        text = source.read_text(encoding="utf-8")
+        pieces = re.findall(r'# <div class="live" data-piece="(\w+)">\n# <p>(.+)</p>\n# </div>\n', text)
+        assert len(pieces) == text.count("data-piece")
+        assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
+        assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
+        found += [name for name, _ in pieces]
+    assert {"draw", "threshold", "inside"} <= set(found)

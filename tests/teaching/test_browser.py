@@ -75,6 +75,34 @@ def test_every_layer_is_that_of_keras(name, browser, folder):
         assert max(differences.values()) < 1e-4, differences
 
 
+def test_a_skip_connection_that_is_off_passes_on_zeros_as_in_keras(browser, folder):
+    model = load_checkpoint()
+    image = np.random.default_rng(3).random((32, 80, 1), np.float32)
+    browser.open(browser_engines.write_page(folder, model, "float32"))
+    for kernel, (fast, _) in browser_engines.KERNELS.items():
+        assert browser_engines.start(browser, fast) == kernel
+        whole = browser_engines.layers_of_browser(browser, image)
+        for off in (["skip1"], ["skip2", "skip4"]):
+            found = browser_engines.layers_of_browser(browser, image, off)
+            truth = browser_engines.layers_of_keras(without_skips(model, off), list(found), image)
+            for name, numbers in found.items():
+                np.testing.assert_allclose(numbers, truth[name], atol=1e-4 * max(1, truth[name].max()), err_msg=name)
+            assert np.abs(found["probabilities"] - whole["probabilities"]).max() > 0.1
+        again = browser_engines.layers_of_browser(browser, image)
+        np.testing.assert_array_equal(again["probabilities"], whole["probabilities"])
+
+
+def without_skips(model, names):
+    """The network with zeros in place of what comes over these skip connections, as notebook 03 makes it."""
+
+    def call(layer, inputs, **options):
+        return layer([0 * inputs[0], inputs[1]] if layer.name in names else inputs, **options)
+
+    copy = keras.models.clone_model(model, call_function=call)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def test_a_server_and_the_disk_give_the_same_and_16_bits_change_no_probability_by_a_hundredth(browser, folder, server):
     model = load_checkpoint()
     page = browser_engines.write_page(folder, model, "int16")

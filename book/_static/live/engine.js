@@ -135,7 +135,7 @@ function unetEngine(network, wasm) {
     maps = made;
   }
 
-  function compute(layer) {
+  function compute(layer, off) {
     const to = maps[layer.name], from = layer.from.map((name) => maps[name]), x = from[0];
     if (layer.kind === "conv") {
       const at = layer.side === 3 ? corner(x) : first(x);
@@ -151,8 +151,9 @@ function unetEngine(network, wasm) {
       kernel.pool(first(x), x.channels, row(x), first(to), row(to), to.height, to.width);
     } else {
       let y = first(to);
+      if (off) memory.fill(0, y >> 2, (to.address + 4 * padded(to)) >> 2);
       for (const map of from) {
-        kernel.join(first(map), map.channels, row(map), y, row(to), to.channels, map.height, map.width);
+        if (!off || map !== x) kernel.join(first(map), map.channels, row(map), y, row(to), to.channels, map.height, map.width);
         y += 4 * map.channels;
       }
     }
@@ -182,8 +183,9 @@ function unetEngine(network, wasm) {
     return scores;
   }
 
-  /* Probabilities of a picture, (height, width, classes) in a row. `image` are its gray values from 0 to 1. */
-  function run(image, height, width) {
+  /* Probabilities of a picture, (height, width, classes) in a row. `image` are its gray values from 0 to 1; `off` names
+     joints of two maps whose first map, the skip connection, is replaced by zeros. */
+  function run(image, height, width, off = []) {
     if (height % network.multiple || width % network.multiple) {
       throw new Error(`height and width must be multiples of ${network.multiple}, not ${height} and ${width}`);
     }
@@ -192,7 +194,7 @@ function unetEngine(network, wasm) {
     for (let y = 0; y < height; y++) {
       memory.set(image.subarray(y * length, (y + 1) * length), (first(maps.image) >> 2) + y * row(maps.image));
     }
-    layers.forEach(compute);
+    layers.forEach((layer) => compute(layer, off.includes(layer.name)));
     const last = layers[layers.length - 1].name;
     return probabilities(layer(last), maps[last].channels);
   }

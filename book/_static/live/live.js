@@ -1,61 +1,21 @@
-/* The live piece of the start page: a CT slice that the reader changes, and what the network finds in it.
+/* Starts the live pieces of a page, and has what they share.
 
-   It stands in an element of class "live", in place of the picture there, which stays where something fails. Nothing is
-   loaded before the piece comes near the window. What it then loads are scripts, because a page from the disk may load
-   nothing else: engine.js, and what tools/make_live.py writes. */
+   A piece stands in an element of class "live", in place of the text or picture there, which stays where something
+   fails; data-piece says which it is, and without it, it is the one of the start page. Nothing is loaded before a piece
+   comes near the window. What it then loads are scripts, because a page from the disk may load nothing else: its own,
+   which adds itself to unetLive.pieces, engine.js, and what tools/make_live.py writes. */
 
-(() => {
+self.unetLive = self.unetLive || (() => {
   "use strict";
-  const place = document.querySelector(".live");
   const folder = new URL(".", document.currentScript.src).href;
-  const SIDE = 128, ZOOM = 4, TISSUE = 40, AIR = -850;
-  const LUNG_COLOR = "#56B4E9", NODULE_COLOR = "#E69F00", TRUTH_COLOR = "#F0E442"; // as in unet_helpers.plotting
-
-  const SLIDERS = {
-    size: ["diameter of nodule or brush", "mm", 4, 30, 1, 12],
-    density: ["density of a new nodule", "HU", -800, 100, 10, 30],
-    noise: ["noise (standard deviation)", "HU", 0, 400, 10, 0],
-    blur: ["blur (standard deviation)", "mm", 0, 8, 0.5, 0],
-    level: ["window level", "HU", -1000, 200, 10, -600],
-    width: ["window width", "HU", 100, 3000, 50, 1500],
+  const SIDE = 128, CANVAS = 512, WHOLE = { left: 0, top: 0, side: SIDE };
+  const COLORS = { // as in unet_helpers.plotting
+    lung: "#56B4E9", nodule: "#E69F00", truth: "#F0E442", tp: "#009E73", fp: "#D55E00", fn: "#0072B2",
   };
-  const slider = (id) => {
-    const [name, , low, high, step, value] = SLIDERS[id];
-    return `<div class="live-slider"><label for="live-${id}">${name}</label><span aria-hidden="true"></span>
-      <input type="range" id="live-${id}" min="${low}" max="${high}" step="${step}" value="${value}"></div>`;
-  };
-  const signed = (number) => String(number).replace("-", "−");
-  const tool = (value, text, more = "") =>
-    `<label><input type="radio" name="live-tool" value="${value}" ${more}> ${text}</label>`;
-  const APP = `
-    <div class="live-picture">
-      <canvas width="${SIDE * ZOOM}" height="${SIDE * ZOOM}" tabindex="0" role="application"
-        aria-label="CT slice with the outlines that the network draws" aria-describedby="live-keys"></canvas>
-      <p class="live-legend" aria-hidden="true"><span style="border-color:${LUNG_COLOR}">lung</span>
-        <span style="border-color:${NODULE_COLOR}">nodule</span>
-        <span style="border-color:${TRUTH_COLOR}; border-left-style:dotted">missed nodule</span></p>
-      <p class="live-says" role="status" aria-live="polite"></p>
-    </div>
-    <div class="live-controls">
-      <label>Slice <select></select></label>
-      <fieldset><legend>A click in the picture</legend>
-        ${tool("nodule", "plants a nodule", "checked")} ${tool("air", `paints lung, ${signed(AIR)} HU`)}
-        ${tool("tissue", `paints tissue, ${TISSUE} HU`)}
-        ${slider("size")} ${slider("density")}
-      </fieldset>
-      <fieldset><legend>The scanner</legend> ${slider("noise")} ${slider("blur")}</fieldset>
-      <fieldset><legend>The display</legend> ${slider("level")} ${slider("width")}</fieldset>
-      <button type="button">Start again</button>
-      <p id="live-keys">With the keyboard: the arrow keys move the circle in the picture, five times as far with Shift;
-        Enter plants or paints.</p>
-      <p class="live-speed"></p>
-    </div>`;
-
-  const state = { cursor: { x: 64, y: 64 }, pointing: false, labels: new Uint8Array(SIDE * SIDE) };
-  let app, canvas, context, small, worker, computing = false, changed = false, saying;
+  const pieces = {}, loaded = {}, running = [];
 
   function load(name) {
-    return new Promise((resolve, reject) => {
+    return loaded[name] ??= new Promise((resolve, reject) => {
       const element = document.createElement(name.endsWith(".css") ? "link" : "script");
       element.onload = resolve;
       element.onerror = () => reject(new Error(`${name} cannot be loaded`));
@@ -65,9 +25,9 @@
     });
   }
 
-  function bytesOf(text) {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  }
+  const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+  /* --- the network, in one worker for all pieces of a page --- */
 
   /* In the worker: what comes in is a network or a picture. */
   function work(unetEngine) {
@@ -80,87 +40,141 @@
           return;
         }
         const began = performance.now();
-        const found = engine.run(data.image, data.side, data.side), labels = new Uint8Array(data.side ** 2);
+        const found = engine.run(data.image, data.side, data.side, data.off), labels = new Uint8Array(data.side ** 2);
         const classes = found.length / labels.length;
         for (let i = 0; i < labels.length; i++) {
           for (let k = 1; k < classes; k++) if (found[i * classes + k] > found[i * classes + labels[i]]) labels[i] = k;
         }
-        self.postMessage({ labels, milliseconds: performance.now() - began });
+        const milliseconds = performance.now() - began;
+        const maps = Object.fromEntries((data.layers || []).map((name) => [name, engine.layer(name)]));
+        self.postMessage({ labels, probabilities: found, classes, maps, milliseconds });
       } catch (error) {
         self.postMessage({ error: String(error) });
       }
     };
   }
 
-  async function start() {
-    const style = load("live.css"); // beside the others: every script is there before the first picture
-    await Promise.all(["engine.js", "kernel.js", "network.js", "slices.js"].map(load).concat(style));
-    const source = new Blob([`(${work})(${unetEngine})`], { type: "text/javascript" });
-    worker = new Worker(URL.createObjectURL(source));
-    const ready = new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
-      worker.onerror = (event) => reject(new Error(event.message || "the worker does not start"));
-    });
-    worker.postMessage({ network: unetNetwork, kernel: bytesOf(unetKernel) });
-    state.kernel = (await ready).kernel;
-    worker.onmessage = ({ data }) => (data.error ? fail(new Error(data.error)) : receive(data));
-    worker.onerror = () => fail(new Error("the worker has stopped"));
-    build();
-    reset();
+  let worker, starting;
+  const waiting = []; // the worker answers in order
+
+  /* What the network finds: {image, side}, and if wanted the names of `layers` whose maps are to come back too, and
+     of skip connections that are `off`. */
+  function ask(question) {
+    worker.postMessage(question);
+    return new Promise((resolve) => waiting.push(resolve));
   }
 
-  function fail(error) {
+  function startWorker() {
+    return starting ??= Promise.all(["engine.js", "kernel.js", "network.js"].map(load)).then(() => {
+      const source = new Blob([`(${work})(${unetEngine})`], { type: "text/javascript" });
+      worker = new Worker(URL.createObjectURL(source));
+      return new Promise((resolve, reject) => {
+        const stop = (error) => { reject(error); running.forEach((piece) => fail(piece, error)); };
+        worker.onmessage = ({ data }) => (data.error ? stop(new Error(data.error)) : waiting.shift()(data));
+        worker.onerror = (event) => stop(new Error(event.message || "the worker does not start"));
+        ask({ network: unetNetwork, kernel: bytesOf(unetKernel) }).then(resolve);
+      });
+    });
+  }
+
+  /* Ask after each change; while the worker computes, changes wait, and only the last one is computed. */
+  function latest(question, answer) {
+    let computing = false, changed = false;
+    return async () => {
+      changed = true;
+      if (computing) return;
+      computing = true;
+      while (changed) {
+        changed = false;
+        const found = await ask(question());
+        answer(found, changed);
+      }
+      computing = false;
+    };
+  }
+
+  async function start(place) {
+    const name = place.dataset.piece || "hide";
+    const style = load("live.css"); // beside the others: every script is there before the first picture
+    const [engine] = await Promise.all([startWorker(), load("slices.js"), load(`${name}.js`), style]);
+    const piece = pieces[name], app = document.createElement("div");
+    await Promise.all((piece.needs || []).map(load));
+    app.className = `live-app live-${name}`;
+    app.setAttribute("role", "group");
+    app.setAttribute("aria-label", piece.title);
+    app.innerHTML = piece.html;
+    place.append(app);
+    running.push(place);
+    await piece.start(place, app, engine);
+    place.classList.replace("live-waits", "live-runs") || place.classList.add("live-runs");
+  }
+
+  function fail(place, error) {
+    if (place.querySelector(".live-failed")) return;
     console.warn(`The live piece: ${error.message}`);
-    worker?.terminate();
-    app?.remove();
+    place.querySelector(".live-app")?.remove();
     place.classList.remove("live-runs", "live-waits");
     const words = document.createElement("p");
     words.className = "live-failed";
-    words.textContent = "The network could not be started in this browser; the picture shows what it draws.";
+    words.textContent = `The network could not be started in this browser; ${place.querySelector("img")
+      ? "the picture shows what it draws." : "the page does without it."}`;
     place.append(words);
   }
 
-  function build() {
-    app = document.createElement("div");
-    app.className = "live-app";
-    app.setAttribute("role", "group");
-    app.setAttribute("aria-label", "Try to hide the nodule from the network");
-    app.innerHTML = APP;
-    canvas = app.querySelector("canvas");
-    context = canvas.getContext("2d");
-    small = document.createElement("canvas");
-    small.width = small.height = SIDE;
-    const select = app.querySelector("select");
-    unetSlices.forEach((each) => select.add(new Option(each.name)));
-    select.addEventListener("change", takeSlice);
-    app.querySelector("button").addEventListener("click", reset);
-    app.querySelectorAll("input").forEach((input) => input.addEventListener("input", change));
-    listen();
-    place.append(app);
-    place.classList.add("live-runs");
+  /* --- controls --- */
+
+  const signed = (number) => String(number).replace("-", "−");
+
+  function slider(id, [name, unit, low, high, step, value]) {
+    return `<div class="live-slider"><label for="live-${id}">${name}</label><span aria-hidden="true"></span>
+      <input type="range" id="live-${id}" data-unit="${unit}" min="${low}" max="${high}" step="${step}"
+        value="${value}"></div>`;
   }
 
-  const value = (id) => Number(app.querySelector(`#live-${id}`).value);
-  const chosenTool = () => app.querySelector("input[name=live-tool]:checked").value;
-
-  function reset() {
-    for (const [id, [, , , , , initial]] of Object.entries(SLIDERS)) app.querySelector(`#live-${id}`).value = initial;
-    takeSlice();
+  function showValues(app) {
+    for (const input of app.querySelectorAll("input[type=range]")) {
+      const text = `${signed(input.value)} ${input.dataset.unit}`.trim();
+      input.setAttribute("aria-valuetext", text);
+      input.previousElementSibling.textContent = text;
+    }
   }
 
-  function takeSlice() {
-    const slice = unetSlices[app.querySelector("select").selectedIndex];
-    state.spacing = slice.spacing;
-    state.hu = Float32Array.from(new Int16Array(bytesOf(slice.hu).buffer));
-    state.painted = new Uint8Array(SIDE * SIDE);
-    state.nodules = slice.nodules.map(([y, x, diameter]) => ({ x, y, diameter, pixels: disk(x, y, diameter) }));
-    change();
+  const choice = (name, value, text, more = "") =>
+    `<label><input type="radio" name="live-${name}" value="${value}" ${more}> ${text}</label>`;
+
+  /* A picture that the reader can use, if the element with the id `keys` says how, or only look at. */
+  const canvasHtml = (label, keys) => `<canvas width="${CANVAS}" height="${CANVAS}" aria-label="${label}"
+    ${keys ? `role="application" tabindex="0" aria-describedby="${keys}"` : 'role="img"'}></canvas>`;
+
+  const legend = (entries) => `<p class="live-legend" aria-hidden="true">${Object.entries(entries).map(([text, color]) =>
+    `<span style="border-color:${color}${text.startsWith("missed") ? "; border-left-style:dotted" : ""}">${text}</span>`,
+  ).join(" ")}</p>`;
+
+  /* A screen reader reads every change of a sentence: say only what has come to rest. */
+  function resting(place, say) {
+    let timer;
+    return {
+      moved() { clearTimeout(timer); place.dataset.resting = "no"; },
+      rests() {
+        clearTimeout(timer);
+        timer = setTimeout(() => { say(); place.dataset.resting = "yes"; }, 400);
+      },
+    };
   }
 
-  /* --- the reader changes the picture --- */
+  /* --- slices --- */
 
-  function disk(x, y, diameter, margin = 0) {
-    const radius = diameter / 2 / state.spacing + margin, pixels = [];
+  function slice(number) {
+    const { spacing, nodules, hu, mask } = unetSlices[number];
+    return { spacing, nodules, hu: Float32Array.from(new Int16Array(bytesOf(hu).buffer)), mask: bytesOf(mask) };
+  }
+
+  function fillSlices(select) { unetSlices.forEach(({ name }) => select.add(new Option(name))); }
+
+  const grays = (hu, level, width) => hu.map((number) => Math.min(1, Math.max(0, (number - level + width / 2) / width)));
+
+  function disk(x, y, diameter, spacing, margin = 0) {
+    const radius = diameter / 2 / spacing + margin, pixels = [];
     for (let row = Math.max(0, Math.ceil(y - radius)); row <= Math.min(SIDE - 1, y + radius); row++) {
       for (let column = Math.max(0, Math.ceil(x - radius)); column <= Math.min(SIDE - 1, x + radius); column++) {
         if (Math.hypot(row - y, column - x) <= radius) pixels.push(row * SIDE + column);
@@ -169,227 +183,25 @@
     return pixels;
   }
 
-  function plant(x, y) {
-    const diameter = value("size"), radius = diameter / 2 / state.spacing;
-    for (const at of disk(x, y, diameter, 1)) { // its edge is as soft as the scanner makes it: two pixels
-      const inside = Math.min(1, Math.max(0, (radius - Math.hypot(at % SIDE - x, Math.floor(at / SIDE) - y)) / 2 + 0.5));
-      state.hu[at] += inside * (value("density") - state.hu[at]);
-    }
-    const pixels = disk(x, y, diameter);
-    pixels.forEach((at) => { state.painted[at] = 0; });
-    state.nodules.push({ x, y, diameter, pixels });
-    change();
+  /* Let the view show `side` pixels around the first nodule of a slice, or around its middle. */
+  function look(view, slice, side) {
+    const corner = (middle) => Math.min(SIDE - side, Math.max(0, Math.round(middle - side / 2)));
+    const [top, left] = (slice.nodules[0] || [SIDE / 2, SIDE / 2]).map(corner);
+    Object.assign(view, { top, left, side });
   }
 
-  function paint(x, y) {
-    for (const at of disk(x, y, value("size"))) {
-      state.hu[at] = chosenTool() === "air" ? AIR : TISSUE;
-      state.painted[at] = 1;
-    }
-    const left = ({ pixels }) => pixels.filter((at) => !state.painted[at]).length > pixels.length / 2;
-    state.nodules = state.nodules.filter(left);
-    change();
-  }
-
-  const use = (x, y) => (chosenTool() === "nodule" ? plant : paint)(x, y);
-
-  function listen() {
-    const at = (event) => {
-      const box = canvas.getBoundingClientRect();
-      state.cursor = {
-        x: ((event.clientX - box.left) / box.width) * SIDE - 0.5,
-        y: ((event.clientY - box.top) / box.height) * SIDE - 0.5,
-      };
-      return state.cursor;
-    };
-    let last = null; // where the brush was
-    canvas.addEventListener("pointerdown", (event) => {
-      const { x, y } = at(event);
-      last = { x, y };
-      if (chosenTool() !== "nodule") {
-        canvas.setPointerCapture(event.pointerId);
-        paint(x, y);
-      }
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      state.pointing = true;
-      const { x, y } = at(event);
-      if (last && chosenTool() !== "nodule") {
-        const steps = Math.ceil(Math.hypot(x - last.x, y - last.y));
-        for (let i = 1; i <= steps; i++) paint(last.x + ((x - last.x) * i) / steps, last.y + ((y - last.y) * i) / steps);
-        last = { x, y };
-      }
-      draw();
-    });
-    canvas.addEventListener("pointerup", (event) => {
-      const { x, y } = at(event);
-      if (last && chosenTool() === "nodule" && Math.hypot(x - last.x, y - last.y) < 4) plant(x, y);
-      last = null;
-    });
-    for (const name of ["pointercancel", "pointerleave"]) {
-      canvas.addEventListener(name, () => { last = null; state.pointing = false; draw(); });
-    }
-    for (const name of ["focus", "blur"]) canvas.addEventListener(name, draw);
-    canvas.addEventListener("keydown", (event) => {
-      const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      const { x, y } = state.cursor;
-      if (move) {
-        const far = event.shiftKey ? 5 : 1, inside = (place) => Math.min(SIDE - 1, Math.max(0, Math.round(place)));
-        state.cursor = { x: inside(x + far * move[0]), y: inside(y + far * move[1]) };
-        draw();
-      } else if (event.key === "Enter" || event.key === " ") {
-        use(x, y);
-      } else {
-        return;
-      }
-      event.preventDefault();
-    });
-  }
-
-  /* --- from Hounsfield units to what the network sees; noise and blur as in notebook 06 --- */
-
-  function blurred(hu, deviation) {
-    if (!deviation) return hu;
-    const reach = Math.round(4 * deviation), weights = [];
-    for (let k = -reach; k <= reach; k++) weights.push(Math.exp(-0.5 * (k / deviation) ** 2));
-    const sum = weights.reduce((a, b) => a + b);
-    const mirror = (i) => { // the picture goes on as its own mirror image
-      const j = ((i % (2 * SIDE)) + 2 * SIDE) % (2 * SIDE);
-      return j < SIDE ? j : 2 * SIDE - 1 - j;
-    };
-    const along = (numbers, step, other) => {
-      const out = new Float32Array(numbers.length);
-      for (let line = 0; line < SIDE; line++) for (let i = 0; i < SIDE; i++) {
-        let total = 0;
-        for (let k = -reach; k <= reach; k++) total += weights[k + reach] * numbers[line * other + mirror(i + k) * step];
-        out[line * other + i * step] = total / sum;
-      }
-      return out;
-    };
-    return along(along(hu, 1, SIDE), SIDE, 1);
-  }
-
-  const NOISE = (() => { // the same for every picture: Box and Muller, from a small generator with a seed
-    let seed = 1;
-    const uniform = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return (seed + 0.5) / 2 ** 32; };
-    return Float32Array.from({ length: SIDE * SIDE }, () =>
-      Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
-  })();
-
-  function grays() {
-    const hu = blurred(state.hu, value("blur") / state.spacing), noise = value("noise");
-    const low = value("level") - value("width") / 2, width = value("width");
-    return hu.map((number, i) => Math.min(1, Math.max(0, (number + noise * NOISE[i] - low) / width)));
-  }
-
-  function change() {
-    for (const [id, [, unit]] of Object.entries(SLIDERS)) {
-      const input = app.querySelector(`#live-${id}`), text = `${signed(input.value)} ${unit}`;
-      input.setAttribute("aria-valuetext", text);
-      input.previousElementSibling.textContent = text;
-    }
-    canvas.style.touchAction = chosenTool() === "nodule" ? "pan-y pinch-zoom" : "none"; // a brush must not scroll
-    changed = true;
-    place.dataset.resting = "no";
-    clearTimeout(saying);
-    if (!computing) compute();
-  }
-
-  function compute() {
-    computing = true;
-    changed = false;
-    state.grays = grays();
-    draw();
-    worker.postMessage({ image: state.grays, side: SIDE });
-  }
-
-  function receive({ labels, milliseconds }) {
-    computing = false;
-    state.labels = labels;
-    state.milliseconds = Math.min(milliseconds, state.milliseconds || Infinity);
-    place.dataset.lung = labels.filter((label) => label === 1).length;
-    place.dataset.nodule = labels.filter((label) => label === 2).length;
-    place.dataset.pictures = Number(place.dataset.pictures || 0) + 1;
-    draw();
-    if (changed) compute();
-    clearTimeout(saying);
-    if (!computing) saying = setTimeout(say, 400); // a screen reader reads every change: only what has come to rest
-  }
-
-  /* --- what the reader sees and hears --- */
-
-  const isFound = ({ pixels }) => pixels.some((at) => state.labels[at] === 2);
-
-  function outline(inside, color, width) {
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.beginPath();
-    for (let y = 0; y < SIDE; y++) for (let x = 0; x < SIDE; x++) {
-      const here = inside(state.labels[y * SIDE + x]);
-      if (x && here !== inside(state.labels[y * SIDE + x - 1])) {
-        context.moveTo(x * ZOOM, y * ZOOM);
-        context.lineTo(x * ZOOM, (y + 1) * ZOOM);
-      }
-      if (y && here !== inside(state.labels[(y - 1) * SIDE + x])) {
-        context.moveTo(x * ZOOM, y * ZOOM);
-        context.lineTo((x + 1) * ZOOM, y * ZOOM);
-      }
-    }
-    context.stroke();
-  }
-
-  function circle(x, y, diameter, color, width, dashes = []) {
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.setLineDash(dashes);
-    context.beginPath();
-    context.arc((x + 0.5) * ZOOM, (y + 0.5) * ZOOM, (diameter / 2 / state.spacing) * ZOOM, 0, 2 * Math.PI);
-    context.stroke();
-    context.setLineDash([]);
-  }
-
-  function draw() {
-    const picture = new ImageData(SIDE, SIDE);
-    state.grays.forEach((gray, i) => picture.data.fill(Math.round(255 * gray), 4 * i, 4 * i + 3));
-    for (let i = 3; i < picture.data.length; i += 4) picture.data[i] = 255;
-    small.getContext("2d").putImageData(picture, 0, 0);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    outline((label) => label > 0, LUNG_COLOR, 2);
-    context.fillStyle = `${NODULE_COLOR}55`;
-    state.labels.forEach((label, i) => {
-      if (label === 2) context.fillRect((i % SIDE) * ZOOM, Math.floor(i / SIDE) * ZOOM, ZOOM, ZOOM);
-    });
-    outline((label) => label === 2, NODULE_COLOR, 4);
-    for (const nodule of state.nodules) {
-      if (!isFound(nodule)) circle(nodule.x, nodule.y, nodule.diameter + 8, TRUTH_COLOR, 3, [6, 6]);
-    }
-
-    const length = (50 / state.spacing) * ZOOM, end = canvas.width - 12, base = canvas.height - 14;
-    context.fillStyle = "#fff";
-    context.font = "16px sans-serif";
-    context.textAlign = "center";
-    context.fillRect(end - length, base, length, 4);
-    context.fillText("50 mm", end - length / 2, base - 6);
-    if (state.pointing || document.activeElement === canvas) {
-      const { x, y } = state.cursor;
-      circle(x, y, value("size"), "#000", 4);
-      circle(x, y, value("size"), "#fff", 2);
-    }
-  }
-
-  /* Groups of nodule pixels that touch, also at a corner. */
-  function groups() {
+  /* Groups of pixels that touch, also at a corner. */
+  function groups(inside) {
     const left = new Set(), found = [];
-    state.labels.forEach((label, at) => { if (label === 2) left.add(at); });
+    for (let at = 0; at < SIDE * SIDE; at++) if (inside(at)) left.add(at);
     for (const first of left) {
-      const group = [], waiting = [first];
+      const group = [], waitingPixels = [first];
       left.delete(first);
-      while (waiting.length) {
-        const at = waiting.pop();
+      while (waitingPixels.length) {
+        const at = waitingPixels.pop(), column = at % SIDE;
         group.push(at);
         for (const dy of [-SIDE, 0, SIDE]) for (const dx of [-1, 0, 1]) {
-          if (left.delete(at + dy + dx)) waiting.push(at + dy + dx);
+          if (column + dx >= 0 && column + dx < SIDE && left.delete(at + dy + dx)) waitingPixels.push(at + dy + dx);
         }
       }
       found.push(group);
@@ -397,36 +209,138 @@
     return found;
   }
 
-  function say() {
-    const { labels, nodules, spacing } = state, drawn = groups();
-    const wide = (count) => `${Math.round(2 * spacing * Math.sqrt(count / Math.PI))} mm`;
-    const found = nodules.filter(isFound).length;
-    const known = new Set(nodules.flatMap(({ pixels }) => pixels));
-    const made = drawn.filter((group) => !group.some((at) => known.has(at))).length;
-    const lung = Math.round((100 * labels.filter((label) => label > 0).length) / labels.length);
-    const words = [`The network sees lung in ${lung} % of the picture.`];
-    if (nodules.length === 1) {
-      const own = drawn.filter((group) => group.some((at) => known.has(at))).flat();
-      const name = `The nodule of ${Math.round(nodules[0].diameter)} mm is`;
-      words.push(found ? `${name} found, and drawn ${wide(own.length)} wide.` : `${name} not found: it is hidden.`);
-    } else if (nodules.length) {
-      words.push(`It finds ${found} of the ${nodules.length} nodules.`);
-    } else {
-      words.push(`There is no nodule in the picture${made ? "." : ", and it draws none."}`);
-    }
-    if (made) words.push(`It draws ${made === 1 ? "a nodule" : `${made} nodules`} where there is none.`);
-    app.querySelector(".live-says").textContent = words.join(" ");
-    const speed = `Computed in this browser by ${state.kernel}, at best in ${Math.ceil(state.milliseconds)} ms.`;
-    app.querySelector(".live-speed").textContent = speed;
-    place.dataset.resting = "yes";
+  /* --- drawing --- */
+
+  /* Gray values from 0 to 1 as a picture of their own size. */
+  function pictureOf(gray, width, height) {
+    const canvas = document.createElement("canvas"), picture = new ImageData(width, height);
+    canvas.width = width;
+    canvas.height = height;
+    gray.forEach((value, i) => picture.data.fill(Math.round(255 * value), 4 * i, 4 * i + 3));
+    for (let i = 3; i < picture.data.length; i += 4) picture.data[i] = 255;
+    canvas.getContext("2d").putImageData(picture, 0, 0);
+    return canvas;
   }
 
-  if (place) {
+  /* Draws the part `view` of a slice into a canvas. Places are in pixels of the slice, line widths in those of the canvas. */
+  function easel(canvas, view = WHOLE) {
+    const context = canvas.getContext("2d"), zoom = () => canvas.width / view.side;
+    const line = (color, width) => {
+      context.strokeStyle = color;
+      context.lineWidth = width / zoom();
+      context.beginPath();
+    };
+    return {
+      context,
+      line,
+      picture(gray) {
+        context.setTransform(zoom(), 0, 0, zoom(), -view.left * zoom(), -view.top * zoom());
+        context.imageSmoothingEnabled = false;
+        context.drawImage(pictureOf(gray, SIDE, SIDE), 0, 0);
+      },
+      fill(inside, color) {
+        context.fillStyle = color;
+        for (let at = 0; at < SIDE * SIDE; at++) if (inside(at)) context.fillRect(at % SIDE, Math.floor(at / SIDE), 1, 1);
+      },
+      outline(inside, color, width) {
+        line(color, width);
+        for (let y = 0; y < SIDE; y++) for (let x = 0; x < SIDE; x++) {
+          const here = inside(y * SIDE + x);
+          if (x && here !== inside(y * SIDE + x - 1)) {
+            context.moveTo(x, y);
+            context.lineTo(x, y + 1);
+          }
+          if (y && here !== inside((y - 1) * SIDE + x)) {
+            context.moveTo(x, y);
+            context.lineTo(x + 1, y);
+          }
+        }
+        context.stroke();
+      },
+      circle({ x, y }, pixels, color, width, dashes = []) {
+        line(color, width);
+        context.setLineDash(dashes.map((dash) => dash / zoom()));
+        context.arc(x + 0.5, y + 0.5, pixels / 2, 0, 2 * Math.PI);
+        context.stroke();
+        context.setLineDash([]);
+      },
+      scale(spacing) {
+        const mm = view.side < SIDE ? 10 : 50, length = (mm / spacing) * zoom();
+        const end = canvas.width - 12, base = canvas.height - 14;
+        context.setTransform(1, 0, 0, 1, 0, 0);
+        context.fillStyle = "#fff";
+        context.font = "16px sans-serif";
+        context.textAlign = "center";
+        context.fillRect(end - length, base, length, 4);
+        context.fillText(`${mm} mm`, end - length / 2, base - 6);
+        context.setTransform(zoom(), 0, 0, zoom(), -view.left * zoom(), -view.top * zoom());
+      },
+    };
+  }
+
+  /* A place in the picture that mouse, finger and arrow keys move. use(x, y) is called by a click, a tap and Enter; where
+     paints() is true also all along the way of a pointer that is held down. Tells draw() when the place has moved. */
+  function hand(canvas, { use, draw, paints, view = WHOLE }) {
+    const at = { x: 64, y: 64, pointing: false, get seen() { return this.pointing || document.activeElement === canvas; } };
+    let last = null; // where the brush was
+    const follow = (event) => {
+      const box = canvas.getBoundingClientRect();
+      at.x = view.left + ((event.clientX - box.left) / box.width) * view.side - 0.5;
+      at.y = view.top + ((event.clientY - box.top) / box.height) * view.side - 0.5;
+      return { x: at.x, y: at.y };
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      last = follow(event);
+      if (paints()) {
+        canvas.setPointerCapture(event.pointerId);
+        use(last.x, last.y);
+      }
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      at.pointing = true;
+      const { x, y } = follow(event);
+      if (last && paints()) {
+        const steps = Math.ceil(Math.hypot(x - last.x, y - last.y));
+        for (let i = 1; i <= steps; i++) use(last.x + ((x - last.x) * i) / steps, last.y + ((y - last.y) * i) / steps);
+        last = { x, y };
+      }
+      draw();
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      const { x, y } = follow(event);
+      if (last && !paints() && Math.hypot(x - last.x, y - last.y) < 4) use(x, y);
+      last = null;
+    });
+    for (const name of ["pointercancel", "pointerleave"]) {
+      canvas.addEventListener(name, () => { last = null; at.pointing = false; draw(); });
+    }
+    for (const name of ["focus", "blur"]) canvas.addEventListener(name, draw);
+    canvas.addEventListener("keydown", (event) => {
+      const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (move) {
+        const far = event.shiftKey ? 5 : 1;
+        const inside = (place, low) => Math.min(low + view.side - 1, Math.max(low, Math.round(place)));
+        at.x = inside(at.x + far * move[0], view.left);
+        at.y = inside(at.y + far * move[1], view.top);
+        draw();
+      } else if (event.key === "Enter" || event.key === " ") {
+        use(at.x, at.y);
+      } else {
+        return;
+      }
+      event.preventDefault();
+    });
+    return at;
+  }
+
+  /* --- start --- */
+
+  for (const place of document.querySelectorAll(".live")) {
     let begun = false;
     const begin = () => {
       if (begun) return;
       begun = true;
-      start().catch(fail);
+      start(place).catch((error) => fail(place, error));
     };
     place.addEventListener("pointerdown", begin);
     if ("IntersectionObserver" in window) {
@@ -438,4 +352,9 @@
       watch.observe(place);
     }
   }
+
+  return {
+    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, slice,
+    fillSlices, grays, disk, look, groups, pictureOf, easel, hand,
+  };
 })();
