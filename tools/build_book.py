@@ -6,7 +6,7 @@
 
 Before the build, each notebook in `_toc.yml` must have been run completely and without an error; the build itself
 would not notice. `BOOK_REPOSITORY_URL` and `BOOK_BRANCH` in the environment add launch buttons, see
-`book/_ext/series_book.py`.
+`book/_ext/series_book.py`; `BOOK_ADDRESS`, where the site will stand, adds a sitemap for search engines.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def fingerprint(root=ROOT):
     sources += [root / f"{name}.ipynb" for name in notebooks(root)]
     sources += sorted((root / "unet_helpers").rglob("*.py"))  # pages are made from their docstrings
     sources += [root / CHECKPOINT, root / "tools" / "make_live.py"]
-    address = [os.environ.get(name, "") for name in ("BOOK_REPOSITORY_URL", "BOOK_BRANCH")]
+    address = [os.environ.get(name, "") for name in ("BOOK_REPOSITORY_URL", "BOOK_BRANCH", "BOOK_ADDRESS")]
 
     def state(paths):
         found = [(p.relative_to(root).as_posix(), p.stat().st_size, p.stat().st_mtime_ns) for p in paths if p.is_file()]
@@ -155,6 +155,9 @@ def build(root=ROOT, fresh=False):
             print("The network of the start page could not be written; tools/make_live.py does that.", file=sys.stderr)
             return 1
     write_first_page(root)
+    address = os.environ.get("BOOK_ADDRESS", "")
+    write_page_of_what_is_not_there(address, root)
+    write_sitemap(address, root)
     site_licenses.write(root, root / SITE)
     stamp.write_text(json.dumps(now), encoding="utf-8")
     return 0
@@ -177,6 +180,59 @@ def write_first_page(root):
 """,
         encoding="utf-8",
     )
+
+
+def write_page_of_what_is_not_there(address, root=ROOT):
+    """The page that a server shows, at any depth, in place of one that is not there.
+
+    Its links start from the address of the site; where that is not known, a script finds the root of the site.
+    """
+    title = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["title"]
+    base = f'<base href="{address.strip().rstrip("/")}/" />' if address.strip() else ""
+    script = r"""<script>
+const root = location.pathname.replace(/(\/)(?:book|notebooks)\/.*$/, "$1").replace(/[^/]*$/, "");
+for (const link of document.links) link.pathname = root + link.getAttribute("href");
+</script>"""
+    (root / SITE / "404.html").write_text(
+        f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="color-scheme" content="light dark" />
+<meta name="robots" content="noindex" />
+{base}
+<title>This page is not there – {title}</title>
+<style>body {{ font: 1.1rem/1.6 sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}</style>
+</head>
+<body><main>
+<h1>This page is not there</h1>
+<p>It may have been moved, or the address has a mistake.</p>
+<ul>
+<li><a href="{pages(root)[0]}.html">To the first page of {title}</a></li>
+<li><a href="search.html">Search the book</a></li>
+</ul>
+</main>
+{"" if base else script}
+</body>
+</html>
+""",
+        encoding="utf-8",
+    )
+
+
+def write_sitemap(address, root=ROOT):
+    """List the pages for search engines, which want full addresses; without an address there is no list."""
+    file = root / SITE / "sitemap.xml"
+    if not address.strip():
+        file.unlink(missing_ok=True)
+        return
+    if not address.strip().startswith("https://"):
+        raise ValueError(f"BOOK_ADDRESS is {address!r}; give an address that starts with https://")
+    base = address.strip().rstrip("/")
+    lines = [f"<url><loc>{base}/{page}.html</loc></url>" for page in pages(root)]
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+    file.write_text("\n".join([head, *lines, "</urlset>\n"]), encoding="utf-8")
 
 
 def without_colors(text):

@@ -48,6 +48,8 @@ OWNERS = {
     "_static/plus.png": "Sphinx",
     # what the series made, and what Sphinx makes of it
     "_static/book.*": "",
+    "_static/meanings.js": "",
+    "_static/questions.js": "",
     "_static/favicon.svg": "",
     "_static/live/*": "",
     "_images/*": "",
@@ -57,6 +59,7 @@ OWNERS = {
     "notebooks/*": "",
     "*.html": "",
     "searchindex.js": "",
+    "sitemap.xml": "",
     "objects.inv": "",
     ".buildinfo": "",
 }

@@ -120,13 +120,14 @@ def with_meaning(soup, said, word, meaning, address):
     return box
 
 
-def has_words(pagename):
-    return pagename.startswith(("notebooks/", "book/")) and not pagename.startswith(NOT_ON)
+def has_words(pagename, env):
+    in_book = pagename.startswith(("notebooks/", "book/")) and not pagename.startswith(NOT_ON)
+    return in_book and GLOSSARY in env.found_docs
 
 
 def explain(app, pagename, templatename, context, doctree):
     """Called by Sphinx before a page is written."""
-    if app.builder.format != "html" or not context.get("body") or not has_words(pagename):
+    if app.builder.format != "html" or not context.get("body") or not has_words(pagename, app.env):
         return
     objects = app.env.get_domain("std").get_objects()
     entries = {word: (docname, anchor) for word, _, kind, docname, anchor, _ in objects if kind == "term"}
@@ -142,7 +143,7 @@ def explain(app, pagename, templatename, context, doctree):
 
 def depend(app, doctree):
     """A page is written again when the glossary has changed."""
-    if has_words(app.env.docname):
+    if has_words(app.env.docname, app.env):
         app.env.note_dependency(app.env.doc2path(GLOSSARY))
 
 

@@ -6,18 +6,21 @@ everything that ``book/results/lidc.json`` holds, ``{{ made.lidc }}`` for when a
 the tables of the pages for lecturers, see ``course.py``. A value that is not there fails the build.
 
 Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
-to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
+to the repository and one to report an error; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there
+are none.
 
 Package. The pages in ``book/api`` are made from the docstrings of ``unet_helpers``. The list of files in a folder's
 docstring becomes links; a name that its folder re-exports leads to the file where it stands; fields and arguments
 that a docstring names without a heading become a list.
 """
 
+import html
 import json
 import os
 import re
 import statistics
 import sys
+import urllib.parse
 from pathlib import Path
 
 import course
@@ -230,6 +233,24 @@ def launch_options(environment):
     }
 
 
+def place_to_report(environment, pagename):
+    """Where a reader says that a page has an error; nothing where the repository is not known."""
+    url = launch_options(environment).get("repository_url")
+    if not url:
+        return None
+    title = urllib.parse.quote(f"Error on the page {pagename}")
+    if url.startswith("https://github.com/"):
+        return f"{url}/issues/new?title={title}"
+    return f"{url}/-/issues/new?issue[title]={title}" if "gitlab" in url else f"{url}/issues"
+
+
+def add_place_to_report(app, pagename, templatename, context, doctree):
+    """Called by Sphinx before a page is written."""
+    if doctree is not None and (address := place_to_report(os.environ, pagename)):
+        link = f'<a href="{html.escape(address)}">Have you found an error on this page?</a>'
+        context["body"] += f'<p class="report">{link}</p>'
+
+
 def configure(app, config):
     """Fill in what depends on files and environment before any page is read."""
     minutes = lesson_minutes(Path(app.srcdir) / "notebooks")
@@ -310,4 +331,5 @@ def setup(app):
     app.connect("autodoc-skip-member", leave_out_fields_of_tuples)
     app.connect("env-updated", add_short_names)
     app.connect("missing-reference", leave_as_text)
+    app.connect("html-page-context", add_place_to_report, priority=910)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -340,6 +341,55 @@ def test_launch_buttons_need_an_address():
 # --- the sources of the book ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("repository", "expected"),
+    [
+        ("https://github.com/a/b", "https://github.com/a/b/issues/new?title=Error%20on%20the%20page%20book/intro"),
+        (
+            "https://gitlab.com/a/b",
+            "https://gitlab.com/a/b/-/issues/new?issue[title]=Error%20on%20the%20page%20book/intro",
+        ),
+        ("https://example.org/a/b", "https://example.org/a/b/issues"),
+        ("", None),
+    ],
+)
+def test_a_reader_reports_an_error_where_the_repository_is_known(repository, expected):
+    assert series_book.place_to_report({"BOOK_REPOSITORY_URL": repository}, "book/intro") == expected
+
+
+def test_a_sitemap_lists_every_page_at_its_address_and_needs_one(tmp_path):
+    (tmp_path / build_book.SITE).mkdir(parents=True)
+    (tmp_path / "_toc.yml").write_text("root: book/intro\nchapters:\n- file: notebooks/01\n", encoding="utf-8")
+    file = tmp_path / build_book.SITE / "sitemap.xml"
+    build_book.write_sitemap("https://a.example/b/", tmp_path)
+    places = [place.text for place in ElementTree.parse(file).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
+    assert places == ["https://a.example/b/book/intro.html", "https://a.example/b/notebooks/01.html"]
+    build_book.write_sitemap("", tmp_path)
+    assert not file.exists()
+    with pytest.raises(ValueError, match="starts with https"):
+        build_book.write_sitemap("a.example", tmp_path)
+
+
+def test_the_page_of_what_is_not_there_leads_back_from_any_depth(browser, tmp_path):
+    root = tmp_path / "site"
+    for folder in (root / build_book.SITE / "notebooks" / "old", root / build_book.SITE / "book"):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text("root: book/intro\n", encoding="utf-8")
+    build_book.write_page_of_what_is_not_there("", root)
+    site = root / build_book.SITE
+    for place in ("404.html", "gone.html", "notebooks/gone.html", "notebooks/old/gone.html"):
+        if place != "404.html":
+            shutil.copy(site / "404.html", site / place)
+        browser.open(site / place)
+        links = browser.value("[...document.links].map((link) => link.href)")
+        assert links == [(site / page).as_uri() for page in ("book/intro.html", "search.html")]
+    build_book.write_page_of_what_is_not_there("https://a.example/book/", root)
+    text = (site / "404.html").read_text(encoding="utf-8")
+    assert '<base href="https://a.example/book/" />' in text
+    assert "<script>" not in text
+
+
 def test_vendored_files_agree_with_their_manifest():
     assert fetch.differences() == []
 
@@ -531,7 +581,7 @@ def test_numbers_in_prose_come_from_the_result_files(built):
 
 def test_every_page_names_both_licenses(built):
     for path in check_book.html_pages(built / build_book.SITE):
-        if path.name != "index.html":  # a redirect without a word
+        if path.name not in ("index.html", "404.html"):  # a redirect without a word, and an error
             names = [link.get_text() for link in check_book.soup_of(path).select("footer a[rel=license]")]
             assert names == ["BSD 3-Clause", "CC BY 4.0"], path.name
 

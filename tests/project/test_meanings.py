@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
@@ -73,6 +74,12 @@ def test_a_page_gets_few_words_those_that_it_says_in_passing():
     assert words(often + rare, meaning) == list(meaning)[4:]
     assert words(rare + often, meaning) == list(meaning)[4:]
     assert len(meaning) - 4 == meanings.AT_MOST
+
+
+def test_a_book_without_a_glossary_has_no_words():
+    assert meanings.has_words("book/intro", SimpleNamespace(found_docs={"book/intro", "book/glossary"}))
+    assert not meanings.has_words("book/glossary", SimpleNamespace(found_docs={"book/glossary"}))
+    assert not meanings.has_words("book/intro", SimpleNamespace(found_docs={"book/intro"}))
 
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>w</title>
