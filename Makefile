@@ -17,12 +17,14 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab book book-serve execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
+.PHONY: help setup lab class-check book book-serve editions execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make class-check say whether this machine is ready for a class"
 	@echo "make book        build the site into _build/html"
 	@echo "make book-serve  build the site and serve it on this machine"
+	@echo "make editions    write the notebooks for a class, without and with the solutions, into _build/editions"
 	@echo "make execute     run every notebook from a fresh kernel and store its outputs"
 	@echo "make test        lint, unit tests, notebooks, book"
 	@echo "make wheel       run every notebook from the built wheel, in a new environment"
@@ -40,11 +42,18 @@ $(READY): requirements.lock pyproject.toml tools/setup_environment.py
 lab: $(READY)
 	$(PY) tools/lab.py
 
+# installs nothing: it has to say what is missing
+class-check:
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) tools/class_check.py
+
 book: $(READY)
 	$(PY) tools/build_book.py
 
 book-serve: $(READY)
 	$(PY) tools/build_book.py --serve
+
+editions: $(READY)
+	$(PY) tools/make_editions.py
 
 execute: $(READY)
 	$(PY) tools/execute_notebooks.py

@@ -27,6 +27,7 @@ HELD_OUT = range(72, 96)  # of the phantom's family 0; the data set has the firs
 BASE_FILTERS = 8  # an eighth of the 64 of the U-Net of 2015
 RECIPE = {"batch_size": 8, "class_weights": (1, 1, 10)}  # whole slices, Dice plus weighted cross-entropy
 AUGMENTATION = {"rotation": 8, "zoom": 0.1, "translation": 0.05, "brightness": 0.05, "contrast": 0.1}
+AUGMENTATION |= {"image_fill": 350 / 1500}  # -1000 HU in the lung window: air enters a picture that is moved
 RATES = (1e-3, 2e-3, 4e-3)
 TUNING_SHARE, TUNING_SEED = 1 / 3, 100
 MEMORY_BATCH = 32

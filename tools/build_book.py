@@ -23,6 +23,9 @@ from pathlib import Path
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import site_licenses
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path("_build")
 SITE = BUILD / "html"
@@ -152,6 +155,7 @@ def build(root=ROOT, fresh=False):
             print("The network of the start page could not be written; tools/make_live.py does that.", file=sys.stderr)
             return 1
     write_first_page(root)
+    site_licenses.write(root, root / SITE)
     stamp.write_text(json.dumps(now), encoding="utf-8")
     return 0
 

@@ -45,9 +45,16 @@ REBUILT = {
 }
 
 
-def read(name):
-    """The results of one file."""
-    return json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8"))["results"]
+def read(name, key="results"):
+    """The results of one file, or another of its entries."""
+    return json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8"))[key]
+
+
+def without_commit(*names):
+    """A sentence where a file was written while the code had changes that no commit holds; else nothing."""
+    if not any(read(name, "commit").endswith("-dirty") for name in names):
+        return ""
+    return " When this was measured, the code had changes that no commit holds."
 
 
 def agreement_table(agreement, rows):
@@ -139,6 +146,8 @@ def page():
         cases=agreed["cases"],
         tolerance=agreed["tolerance_mm"],
         versions=", ".join(f"{name} {agreed['versions'][name]}" for name in LIBRARIES),
+        agreed_without_commit=without_commit("metrics_agreement"),
+        speed_without_commit=without_commit("metrics_speed"),
         empty=empty_table(agreed["empty"]),
         speed=speed_table(speed),
         coverage=coverage_table(coverage),
@@ -170,7 +179,7 @@ boundary_metrics(truth, predicted, spacing=(5, 0.7, 0.7), tolerance=2)   # HD, H
 volume_ml(predicted, spacing=(5, 0.7, 0.7))                     # of volumes, in milliliters
 sum(detect_objects(t, p) for t, p in cases).false_per_case     # lesions
 
-a, b = (evaluate(model, data.test, data.class_names) for model in models)
+a, b = (evaluate(model, data.validation, data.class_names) for model in models)
 show_cases(a, "dice")                                           # per patient, with mean and interval
 print(compare(a, b))                                            # paired by patient: difference, interval, p
 ```
@@ -193,7 +202,7 @@ Two of these definitions, rebuilt from our boundaries and distances, show that n
 
 {rebuilt}
 
-Surface Dice {{cite:p}}`nikolov2021surface` at {tolerance} mm. MONAI gives both kinds, by pixels and, with `use_subvoxels`, by area. Versions: {versions}.
+Surface Dice {{cite:p}}`nikolov2021surface` at {tolerance} mm. MONAI gives both kinds, by pixels and, with `use_subvoxels`, by area. Versions: {versions}.{agreed_without_commit}
 
 ## Empty masks
 
@@ -205,7 +214,7 @@ Our functions decide nothing silently: 0/0 is `nan`, and a distance to nothing i
 
 ## Speed
 
-The table holds seconds on one core. The libraries took turns in one run, and the fastest of three rounds counts.
+The table holds seconds on one core. The libraries took turns in one run, and the fastest of three rounds counts.{speed_without_commit}
 
 {speed}
 

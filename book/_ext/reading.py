@@ -34,7 +34,7 @@ INDEX = {
         "oneDNN": "the-kernels-of-the-processor",
     },
     "notebooks/05b_comparison": {"cross-validation": "", "power": "", "confidence interval": ""},
-    "notebooks/06b_black_masks": {"all black": "", "black mask": "", "accuracy of 50 %": "a-run-that-stands-at-50"},
+    "notebooks/06b_black_masks": {"all black": "", "black mask": "", "accuracy of 50 %": "a-run-that-is-stuck-at-50"},
     "notebooks/15_your_own_data": {"my own data": "", "own data": ""},
 }
 #: what the theme brings and no page of this book loads

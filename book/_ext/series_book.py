@@ -1,8 +1,9 @@
 """Sphinx extension of the book: numbers from files, and the address of the repository.
 
-Numbers. A Markdown page writes ``{{ results.lidc.results.dice_mean }}`` for one value or ``{{ table.lidc }}``
-for everything that ``book/results/lidc.json`` holds, and ``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what
-the first box of notebook 01 states. A value that is not there fails the build.
+Numbers. A Markdown page writes ``{{ results.lidc.results.dice_mean }}`` for one value, ``{{ table.lidc }}`` for
+everything that ``book/results/lidc.json`` holds, ``{{ made.lidc }}`` for when and how it was measured, and
+``{{ minutes.nb01.read }}``, ``.run`` or ``.plan`` for what the first box of notebook 01 states. ``{{ course... }}`` are
+the tables of the pages for lecturers, see ``course.py``. A value that is not there fails the build.
 
 Address. With ``BOOK_REPOSITORY_URL`` set, notebook pages get launch buttons (Colab, Binder) and every page a link
 to the repository; ``BOOK_BRANCH`` names the branch, ``main`` by default. Without it there are none.
@@ -19,12 +20,15 @@ import statistics
 import sys
 from pathlib import Path
 
+import course
 import yaml
 
 MAX_ROWS_OF_ONE_GROUP = 12
 MINUTES = re.compile(r"\*\*Minutes\W+\D{0,20}?(\d+)[^\n]*?to read[^\n]*?(\d+)\D{0,20}?to run")
 LINE_OF_THE_LIST = re.compile(r"^``(\w+)``  +")
 FIELD = re.compile(r"^\w+(, \w+)* : ")
+#: under a table whose file was written while the code had changes that no commit holds
+DIRTY = "When this was measured, the code had changes that no commit holds, so it cannot be repeated to the digit."
 #: how much longer than reading a lesson takes, because of the exercises
 LESSON_FACTOR = 1.5
 #: shown on the results page under a heading of their own; any other file goes to "Other measurements"
@@ -141,7 +145,8 @@ def made_with(content):
         for key in ("data", "seed", "device", "software", "commit", "date")
         if content.get(key) is not None
     ]
-    return ["", "*" + " · ".join(made).replace("*", "\\*") + "*"] if made else []
+    lines = ["", "*" + " · ".join(made).replace("*", "\\*") + "*"] if made else []
+    return [*lines, "", DIRTY] if str(content.get("commit", "")).endswith("-dirty") else lines
 
 
 def bugs_table(content):
@@ -182,7 +187,7 @@ def lesson_minutes(folder):
 
 
 def substitutions(folder):
-    """Tables and values from the result files: ``results`` (raw values) and ``table`` (finished tables)."""
+    """From the result files: ``results`` (raw values), ``table`` (finished) and ``made`` (the lines below a table)."""
     results = read_results(folder)
     tables = {name: table(content) for name, content in results.items()}
     for name, made in (("museum", bugs_table), ("museum_half", half_table)):
@@ -200,6 +205,7 @@ def substitutions(folder):
     return {
         "results": results,
         "table": tables,
+        "made": {name: "\n".join(made_with(content)).strip() for name, content in results.items()},
         "other_results": "\n\n".join(others) or "There are none in this copy of the repository.",
     }
 
@@ -226,10 +232,12 @@ def launch_options(environment):
 
 def configure(app, config):
     """Fill in what depends on files and environment before any page is read."""
+    minutes = lesson_minutes(Path(app.srcdir) / "notebooks")
     config.myst_substitutions = {
         **(config.myst_substitutions or {}),
         **substitutions(Path(app.srcdir) / "book" / "results"),
-        "minutes": lesson_minutes(Path(app.srcdir) / "notebooks"),
+        "minutes": minutes,
+        "course": course.substitutions(app.srcdir, minutes),
     }
     options = dict(config.html_theme_options)
     for key in ("repository_url", "repository_branch", "path_to_docs"):

@@ -21,7 +21,7 @@
 #
 # - go from a folder of images and masks to masks on patients that the network has never seen,
 # - do it in plain Keras, with every line of network and training in view,
-# - explain how a network can get 99 % of the pixels right and still find not one nodule.
+# - explain how a network can get 99 % of the pixels right and still not find a single nodule.
 #
 # **You need before:** a little Python and NumPy. You need not understand everything here: each step names the notebook that explains and questions it.
 #
@@ -129,7 +129,7 @@ model = keras.Model(inputs, layers.Conv2D(3, 1, activation="softmax")(maps))
 #
 # ## Training
 #
-# The **loss** is one number that says how wrong the probabilities are. `fit` shows the network 16 slices at a time and changes its weights, the numbers in its kernels, a little each time, so that the loss falls. The learning rate, here 0.003, sets the size of the changes; the optimizer, here Adam, computes them. An **epoch** is once through all slices. (`say` prints one line after each.) *What a loss sees and what it overlooks: [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb).*
+# The **loss** is one number that says how wrong the probabilities are. `fit` shows the network 16 slices at a time and changes its weights, the numbers in its kernels, a little each time, so that the loss falls. The learning rate, here 0.003, sets the size of the changes; the optimizer, here Adam, computes them. An **epoch** is one pass through all slices. (`say` prints one line after each.) *What a loss sees and what it overlooks: [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb).*
 
 # %% nbval_tolerance=0.1
 model.compile(keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -206,7 +206,7 @@ plotting.show_images(
 print(f"accuracy {(found == truth).mean():.3f}")
 
 # %% [markdown]
-# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule: missing them all costs 0.0005, and most of what is missing to 1 here are other pixels. We need a number that looks at one class.
+# The **accuracy** is the share of pixels with the right label, and almost all are right. Here it is also nearly useless: the network misses the nodules, and that barely lowers the number, because only about one pixel in two thousand belongs to a nodule. Missing them all costs 0.0005; most of the pixels that are wrong here are not nodule at all. We need a number that looks at one class.
 
 # %% [markdown]
 # ### Exercise 00.2: overlap
@@ -316,14 +316,44 @@ check.claims(claims)
 # ## Questions to test yourself
 #
 # 1. Nodules are about one pixel in two thousand. What accuracy does a network have that finds the lungs perfectly and not a single nodule?
+#
+#    - A. 0 %.
+#    - B. About 50 %.
+#    - C. About 99.95 %.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** It is wrong in one pixel of two thousand, the nodules, and right in the other 1999.
+# - **Not A:** accuracy counts all pixels, and the lungs and the background are right; 0 is the Dice of the nodule.
+# - **Not B:** each pixel counts the same, however many classes there are. One class of three is missed, but it has hardly any pixels.
+#
+# </details>
+#
 # 2. Why were whole patients put aside, and not every fifth slice?
+#
+#    - A. With whole patients, there are more slices to train on.
+#    - B. A slice beside one that the network has seen shows nearly the same, and would be too easy a test.
+#    - C. Each patient has the same number of nodules, so that the classes stay in balance.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Neighboring slices of one patient look alike. A network that has seen one of them has half seen the other, and the result would say little about new patients.
+# - **Not A:** the number of slices is about the same either way. What changes is who is in the test.
+# - **Not C:** nothing gives patients the same number of nodules, and balanced classes would not make an easy test a fair one.
+#
+# </details>
+#
 # 3. What would you look at first if the lungs had a Dice of 0.5?
 #
-# <details><summary>Answers</summary>
+#    - A. A few images with their masks drawn over them.
+#    - B. A larger network.
+#    - C. More epochs.
 #
-# 1. About 1999 in 2000, 99.95 %.
-# 2. Neighboring slices of one patient look alike. A network that has seen one of them has half seen the other, and the result would say little about new patients.
-# 3. At a few pairs of image and mask, one over the other: a wrong pairing can give just such a number. Then at the images as the network gets them.
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A wrong pairing of images and masks can give just such a number. Then look at the images as the network gets them.
+# - **Not B:** lungs are large and easy to see, and this small network finds them. Something is more likely broken than too small.
+# - **Not C:** if the pairs are wrong, a longer training learns wrong pairs. Looking at them takes a minute.
 #
 # </details>
 #

@@ -41,7 +41,7 @@ masks = list((folder / "2d_masks").iterdir())
 naive = list(zip(sorted(images), sorted(masks)))
 
 # %% [markdown]
-# Two folders hold the images and the masks, and the last line stands in many tutorials: sort both, zip them. It raises no error and no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
+# Two folders hold the images and the masks, and the last line is in many tutorials: sort both, zip them. It raises no error and no warning. Here is one of the pairs it made, and beside it the same image with the mask that was drawn for it.
 
 # %% mystnb={"figure": {"caption": "One image, two masks. Left: the mask that sorting assigned. Right: the mask that was drawn on this image."}, "image": {"alt": "The same chest CT slice twice. On the left the blue lung outline is too small, cuts through both lungs and covers part of the heart; on the right the outline follows the dark lungs exactly."}}
 from unet_helpers import plotting
@@ -743,33 +743,57 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 # 1. Two folders hold 500 files each, all read without error. Why is that no evidence for `zip(sorted(a), sorted(b))`?
 #
+#    - A. `zip` stops without an error at the end of the shorter list.
+#    - B. `sorted` puts the files in another order each time.
+#    - C. The same number of files does not mean the same order.
+#
 # <details><summary>Answer</summary>
 #
-# Equal counts do not mean equal order. Padded and unpadded numbers sort differently. And if one file is missing on each side, the counts are equal while everything between the two gaps is shifted.
+# - **Right: C.** Padded and unpadded numbers sort differently. And if one file is missing on each side, the counts are equal while everything between the two gaps is shifted.
+# - **Not A:** it does, but here both lists have 500 names, so nothing is cut off.
+# - **Not B:** sorting gives the same order every time. It is the order of letters, in which 10 comes before 2.
 #
 # </details>
 #
 # 2. A mask opens as a completely black picture. Is it empty?
 #
+#    - A. Yes, black is 0 and 0 is background.
+#    - B. Yes, unless the file was damaged.
+#    - C. Not necessarily.
+#
 # <details><summary>Answer</summary>
 #
-# Not necessarily. Class indices 1 and 2 look black on a scale of 255. Print `np.unique(mask)` or draw it in colors.
+# - **Right: C.** Class indices 1 and 2 look black on a scale of 255. Print `np.unique(mask)` or draw it in colors.
+# - **Not A:** the screen cannot show the difference between 0, 1 and 2 of 255.
+# - **Not B:** the file of a mask with classes 1 and 2 is in order, and looks black all the same.
 #
 # </details>
 #
 # 3. The mean gray value inside the mask looks right for all pairs. Which mistake can still be there?
 #
+#    - A. Masks that are shifted by one slice within a patient.
+#    - B. Masks that were drawn on the heart in place of the lung.
+#    - C. Masks that are those of other patients, whose lungs have another place and size.
+#
 # <details><summary>Answer</summary>
 #
-# A shift by one or two slices within a patient: the neighbor's mask covers nearly the same lung. It can also be that two patients were exchanged whose lungs happen to be alike at that height.
+# - **Right: A.** The neighbor's mask covers nearly the same lung. It can also be that two patients were exchanged whose lungs happen to be alike at that height.
+# - **Not B:** the mean would be that of soft tissue, much brighter than lung, which is mostly air.
+# - **Not C:** such a mask covers much of the chest wall, and its mean is too high: the number is there to find these.
 #
 # </details>
 #
-# 4. A colleague shuffles slices and reports Dice 0.9. The split by patient gives 0.7. Which number do you tell the doctors, and why?
+# 4. A colleague shuffles slices and reports Dice 0.9. The split by patient gives 0.7. Which number do you tell the doctors?
+#
+#    - A. 0.9, as the network can do it.
+#    - B. 0.7.
+#    - C. 0.8, the mean of the two.
 #
 # <details><summary>Answer</summary>
 #
-# 0.7. The model will be used on patients it has not seen, and only the split by patient imitates that. The difference is memory.
+# - **Right: B.** The model will be used on patients it has not seen, and only the split by patient imitates that. The difference is memory.
+# - **Not A:** it can do it on patients of whom it has seen other slices, and the doctors have none of these.
+# - **Not C:** one of the two numbers answers another question. Averaging does not repair it.
 #
 # </details>
 #

@@ -724,43 +724,73 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 #
 # ## Questions to test yourself
 #
-# 1. Two scanners write −1024 and −3024 outside their circle. Which step makes this harmless, and which makes it a disaster?
+# 1. Two scanners write −1024 and −3024 outside their circle. Which step makes this harmless?
+#
+#    - A. Scaling each image from its own minimum to its own maximum.
+#    - B. A window with a fixed lower end.
+#    - C. Linear interpolation to the same spacing.
 #
 # <details><summary>Answer</summary>
 #
-# A window with a fixed lower end clips both to black. Min–max per image lets the padding value decide the gray of every tissue.
+# - **Right: B.** It clips both to black, and the tissues keep their gray.
+# - **Not A:** this makes it a disaster, as the padding value then decides the gray of every tissue.
+# - **Not C:** interpolation leaves the values outside as they are, and mixes them into the edge of the circle.
 #
 # </details>
 #
 # 2. You want to find calcified (bone-dense) nodules. Why is the lung window −600/1500 a poor choice?
 #
+#    - A. It ends at 150 HU, and everything above is the same white.
+#    - B. It begins at −600 HU, and everything below is black.
+#    - C. It is so wide that dense tissue cannot be told from air.
+#
 # <details><summary>Answer</summary>
 #
-# It ends at 150 HU. Soft nodules of about 50 HU are near white, and everything above 150 HU is exactly white: calcified and strongly enhanced tissue look the same.
+# - **Right: A.** The upper end is −600 + 1500 / 2. Soft nodules of about 50 HU are near white, and calcified and strongly enhanced tissue look the same.
+# - **Not B:** −600 is the middle of the window and not its lower end, which is −1350 HU.
+# - **Not C:** air and dense tissue lie at its two ends. What it cannot show is the difference between two tissues above 150 HU.
 #
 # </details>
 #
 # 3. A mask with the classes 0 to 4 was resized with linear interpolation and rounded. Which borders hold wrong classes?
 #
+#    - A. None, since the values were rounded to whole numbers.
+#    - B. All borders.
+#    - C. The borders between classes whose numbers are not neighbors.
+#
 # <details><summary>Answer</summary>
 #
-# All borders between classes whose numbers are not neighbors: 1 appears between 0 and 2; 2 and 3 appear between 1 and 4.
+# - **Right: C.** 1 appears between 0 and 2; 2 and 3 appear between 1 and 4.
+# - **Not A:** halfway between 0 and 2 lies 1, a whole number and a wrong class.
+# - **Not B:** between 0 and 1 there is no third whole number. The border may move a little, but its classes are right.
 #
 # </details>
 #
 # 4. Training runs, and the cross-entropy is −139. What is the first thing you print?
 #
+#    - A. The learning rate.
+#    - B. The number of parameters.
+#    - C. `np.unique` of a batch of targets.
+#
 # <details><summary>Answer</summary>
 #
-# `np.unique` of a batch of targets. Values above 1, such as 255, are the usual reason.
+# - **Right: C.** Values above 1, such as 255, are the usual reason.
+# - **Not A:** a learning rate that is too high makes the loss large or NaN. It cannot make a cross-entropy of targets in 0–1 negative.
+# - **Not B:** whatever the size of the network, the cross-entropy is at least 0 if the targets lie between 0 and 1.
 #
 # </details>
 #
 # 5. Slices of 512×512 pixels with 0.7 mm spacing are resized to 128×128. What is the new spacing, and how many pixels does a nodule of 6 mm diameter span?
 #
+#    - A. 0.7 mm, about nine pixels.
+#    - B. 2.8 mm, about two pixels.
+#    - C. 0.175 mm, about thirty-four pixels.
+#
 # <details><summary>Answer</summary>
 #
-# It is four times as much, 2.8 mm. The nodule is about two pixels wide; some nodules of this size vanish.
+# - **Right: B.** The spacing is four times as much, as a quarter of the pixels covers the same length. Some nodules of this size vanish.
+# - **Not A:** the body did not shrink. If the pixels are fewer, each covers more of it.
+# - **Not C:** this is the way to more pixels, not to fewer: dividing by four in place of multiplying.
 #
 # </details>
 #

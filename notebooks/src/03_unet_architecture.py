@@ -818,35 +818,59 @@ plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, 
 #
 # </details>
 #
-# 2. How many parameters does a `Conv2D(32, 3)` with bias have on 16 incoming channels, and how many for an image twice as large?
+# 2. How many parameters does a `Conv2D(32, 3)` with bias have on 16 incoming channels?
+#
+#    - A. 3·3·16·32 + 32 = 4640, whatever the size of the image.
+#    - B. 3·3·32 + 32 = 320, whatever the size of the image.
+#    - C. 4640, and four times as many for an image of twice the side.
 #
 # <details><summary>Answer</summary>
 #
-# 3·3·16·32 + 32 = 4640. For a larger image the number is the same: the kernel moves over it.
+# - **Right: A.** Each channel out has a kernel of 3×3 for each of the channels in, and one bias. The kernel moves over the image, however large that is.
+# - **Not B:** this forgets the channels in. A kernel reaches through all 16 of them.
+# - **Not C:** the weights are the same at each place. It is the computing and the maps that grow with the image.
 #
 # </details>
 #
 # 3. Your slices have 250×250 pixels and the U-Net has depth 4. What do you do?
 #
+#    - A. Nothing: a convolution takes any size.
+#    - B. Resize them to 256×256, as this costs least.
+#    - C. Pad 6 rows and 6 columns of air, predict, and cut back to 250×250.
+#
 # <details><summary>Answer</summary>
 #
-# The next multiple of 16 is 256: pad 6 rows and 6 columns of air, predict, cut back to 250×250.
+# - **Right: C.** 256 is the next multiple of 16, and padding leaves each pixel and the spacing as they were.
+# - **Not A:** a convolution does, but four poolings halve the size four times, and 250 can be halved only once. The maps then do not fit together at the skip connections.
+# - **Not B:** resizing changes the spacing and interpolates every pixel. Do it only if you want another spacing.
 #
 # </details>
 #
-# 4. The same network is used at 512×512 instead of 128×128, on the same patients. What happens to its receptive field?
+# 4. The same network is used at 512×512 instead of 128×128, on the same patients. What happens to its receptive field in millimeters?
+#
+#    - A. It stays as it was.
+#    - B. It becomes a quarter.
+#    - C. It becomes four times as large.
 #
 # <details><summary>Answer</summary>
 #
-# In pixels it stays as it was. In millimeters it becomes a quarter, because each pixel covers a quarter of the length. What used to see the whole chest now sees a piece of it; two more levels make up for it.
+# - **Right: B.** Each pixel covers a quarter of the length. What used to see the whole chest now sees a piece of it; two more levels make up for it.
+# - **Not A:** it stays as it was in *pixels*, and these have become smaller.
+# - **Not C:** the image has four times as many pixels along each side, and the network looks at as many of them as before.
 #
 # </details>
 #
-# 5. The network runs out of memory during training. Does it help more to remove channels from the bottleneck or from the first level?
+# 5. The network runs out of memory during training. Where does it help more to remove channels?
+#
+#    - A. In the first level.
+#    - B. In the bottleneck, which holds most of the parameters.
+#    - C. It makes no difference: a channel is a channel.
 #
 # <details><summary>Answer</summary>
 #
-# From the first level (or to take smaller images or batches): there the maps are large. The bottleneck holds most parameters, but its maps are tiny.
+# - **Right: A.** There the maps are large. Smaller images or batches help as well.
+# - **Not B:** it does hold most of them, but during training it is the maps that fill the memory, and those of the bottleneck are tiny.
+# - **Not C:** with each pooling a map has a quarter of the positions, so a channel at the top takes far more memory than one at the bottom.
 #
 # </details>
 

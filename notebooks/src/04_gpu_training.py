@@ -52,7 +52,7 @@ plotting.show_images([case.images[0]] * 4, ["slice", "untrained", "trained", "gr
 # %% [markdown]
 # ## Which device is there?
 #
-# TensorFlow lists the devices that it can compute on. Behind the list we print the name of the GPU, if there is one, and the cores of the processor:
+# TensorFlow lists the devices that it can compute on. After the list we print the name of the GPU, if there is one, and the cores of the processor:
 
 # %% tags=["nbval-ignore-output"]
 import tensorflow as tf
@@ -321,7 +321,7 @@ for p in sure.values():
 #
 # ### Exercise 04.3: a start at the shares
 #
-# An untrained network gives every class some probability, whatever its share. Its first steps then teach nothing but that nodules are rare, and it may never find one again. So the last layer gets a **bias** for each class. Suppose that its inputs were all 0: softmax would see only the biases $b_k$, and give class $k$ the probability $e^{b_k} / \sum_j e^{b_j}$. Which biases make these probabilities equal to the shares? Write a function of the shares, an array that adds to 1.
+# An untrained network gives every class some probability, whatever its share. Its first steps then teach it only that nodules are rare, and afterward it may never find one. So the last layer gets a **bias** for each class. Suppose that its inputs were all 0: softmax would see only the biases $b_k$, and give class $k$ the probability $e^{b_k} / \sum_j e^{b_j}$. Which biases make these probabilities equal to the shares? Write a function of the shares, an array that adds to 1.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -825,33 +825,57 @@ bool(forward == backward), bool(np.isclose(forward, backward, rtol=1e-3))
 #
 # 1. Your lung U-Net reports the same validation accuracy, 0.88, after each of ten epochs. Then you find that 12 % of the pixels are lung. What has the network learned?
 #
+#    - A. Nothing, probably.
+#    - B. To find 88 % of the lung.
+#    - C. All that these images can teach it, as the curve is flat.
+#
 # <details><summary>Answer</summary>
 #
-# Nothing, probably: an empty mask gets 1 − 0.12 = 0.88. Look at a prediction and at Dice, then overfit one image.
+# - **Right: A.** An empty mask gets 1 − 0.12 = 0.88. Look at a prediction and at Dice, then overfit one image.
+# - **Not B:** accuracy counts background too. The share of the lung that is found is the recall.
+# - **Not C:** a flat curve says that nothing changes, not at which level. Here the level is that of an empty mask.
 #
 # </details>
 #
-# 2. The loss on one single image does not fall below 0.7. Would a larger network help, or more data?
+# 2. The loss on one single image does not fall below 0.7. What helps?
+#
+#    - A. A larger network.
+#    - B. More data.
+#    - C. Neither; look for what is broken.
 #
 # <details><summary>Answer</summary>
 #
-# Neither. One image can be learned by heart by a small network; if it is not, something is broken: mask values, activation and loss, learning rate, or the pair of image and mask.
+# - **Right: C.** It is the mask values, activation and loss, the learning rate, or the pair of image and mask.
+# - **Not A:** a small network can learn one image by heart.
+# - **Not B:** one image is the easiest task of all. If that fails, more of them fail too.
 #
 # </details>
 #
-# 3. Why does `train` keep the weights of the best *validation* epoch rather than the last ones, and why is the validation Dice then a little too good?
+# 3. `train` keeps the weights of the best *validation* epoch. Why is this epoch's validation Dice a little too good?
+#
+#    - A. Because the network was trained on the validation patients.
+#    - B. Because the best of many epochs is partly the luckiest.
+#    - C. Because the last epochs overfit.
 #
 # <details><summary>Answer</summary>
 #
-# The last epoch may already overfit. But choosing the best of many epochs on the validation patients also picks a lucky one, so that this number is slightly flattering. The test patients give a number that is not.
+# - **Right: B.** Choosing the best of many epochs on the validation patients also picks a lucky one, so that this number is slightly flattering. The test patients give a number that is not.
+# - **Not A:** no step used their masks. They only chose among the epochs, and that is enough to flatter.
+# - **Not C:** that is why one does not keep the last weights; it does not make the chosen epoch look better than it is.
 #
 # </details>
 #
 # 4. A GPU with 8 GB stops with "out of memory" at size 512, batch 16, 64 filters. What do you change first?
 #
+#    - A. The optimizer.
+#    - B. The batch size.
+#    - C. The number of epochs.
+#
 # <details><summary>Answer</summary>
 #
-# The batch size: the feature maps grow in proportion to it. Then the image size (half the size, a quarter of the memory), mixed precision, or fewer filters.
+# - **Right: B.** The feature maps grow in proportion to it. Then come the image size (half the size, a quarter of the memory), mixed precision, or fewer filters.
+# - **Not A:** an optimizer keeps a few numbers for each parameter, which is little beside the feature maps.
+# - **Not C:** epochs come one after the other, so that a longer training needs no more memory at a time.
 #
 # </details>
 #

@@ -660,18 +660,66 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 # ## Questions to test yourself
 #
 # 1. A paper gives a mean IoU of 0.60. May you write "that is a Dice of 0.75"?
-# 2. A nodule network has an accuracy of 0.999. What do you ask first?
-# 3. Two groups report nodule Dice 0.32 and 0.94 with the same masks. How can that be?
-# 4. A network marks one false nodule in each healthy slice. Which average does not notice?
-# 5. Two networks have the same HD95 for the nodule, one finds nine nodules of ten and the other three. How can that be?
+#
+#    - A. Yes, by Dice = 2 IoU / (1 + IoU).
+#    - B. No, the mean Dice is at most 0.75.
+#    - C. No, the mean Dice is at least 0.75.
 #
 # <details><summary>Answer</summary>
 #
-# 1. No. The formula holds for one case, and the mean of the cases' Dice is at most 0.75.
-# 2. What share of the pixels is nodule, or what accuracy "all background" has; then Dice and recall of the nodule.
-# 3. One averaged per slice, the other pooled all pixels, or counted empty slices as 1.
-# 4. The one that leaves out all slices whose ground truth is empty.
-# 5. A missed nodule has no boundary in the prediction, and so no distance: HD95 speaks of the found ones only.
+# - **Right: B.** The formula holds for one case. Its curve bends downward, so that the mean of the cases' Dice is 0.75 only if all cases are alike, and otherwise less.
+# - **Not A:** for one case yes, and not for averages.
+# - **Not C:** take two cases with IoU 0.2 and 1: the mean is 0.6, and the mean Dice (0.33 + 1) / 2 = 0.67.
+#
+# </details>
+#
+# 2. A nodule network has an accuracy of 0.999. What do you ask first?
+#
+#    - A. How many epochs it was trained.
+#    - B. What accuracy it has on the training patients.
+#    - C. What accuracy an empty mask has.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** What share of the pixels is nodule? Then ask for Dice and recall of the nodule.
+# - **Not A:** however long it was trained, the number may be that of an empty mask.
+# - **Not B:** it may be 0.999 there as well, by an empty mask just as here.
+#
+# </details>
+#
+# 3. Two groups report nodule Dice 0.32 and 0.94 with the same masks. How can that be?
+#
+# <details><summary>Answer</summary>
+#
+# One averaged per slice, the other pooled all pixels, or counted empty slices as 1.
+#
+# </details>
+#
+# 4. A network marks one false nodule in each healthy slice. Which average does not notice?
+#
+#    - A. The mean over slices in which an empty truth counts as Dice 0 if anything is marked.
+#    - B. The mean over slices that leaves out those with an empty truth.
+#    - C. The Dice of all pixels pooled.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** The false nodules lie in the slices that it leaves out.
+# - **Not A:** each healthy slice falls to 0 here, so this one notices most.
+# - **Not C:** the false pixels are FP in the pool, and lower its Dice.
+#
+# </details>
+#
+# 5. Two networks have the same HD95 for the nodule, one finds nine nodules of ten and the other three. How can that be?
+#
+#    - A. HD95 speaks of the found ones only.
+#    - B. HD95 leaves out the worst 5 % of the nodules.
+#    - C. It cannot be; one of the two was computed in pixels.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A missed nodule has no boundary in the prediction, and so no distance.
+# - **Not B:** it leaves out the largest 5 % of the *distances* between two boundaries, not of the objects.
+# - **Not C:** pixels in place of mm would change the number by the spacing. That it knows nothing of missed nodules is true in either unit.
 #
 # </details>
 

@@ -484,7 +484,7 @@ assert np.ptp(all_folds) < 0.3 * np.ptp(single)
 # %% [markdown]
 # With one split, luck decides which patients are tested. Cross-validation has tested all 41, so this luck is gone. The luck that remains is that *these* 41 were found: the interval above is about that, and dealing them again does not make it smaller.
 #
-# For the nodule it would pay (all but one of the 41 have one). With the standard deviation of our test patients, Student's t would reach so far to each side:
+# For the nodule it would pay off (all but one of the 41 have one). With the standard deviation of our test patients, Student's t would reach this far to each side:
 
 # %% nbval_tolerance=0.02
 deviation = by_patient["dice"].std()
@@ -497,7 +497,7 @@ print(", ".join(f"{n} patients: ± {reach:.2f}" for n, reach in reaches.items())
 # - **It estimates a way of training, not a network.** Five networks were tested, each trained on four fifths of the patients. The network you hand over is trained on all of them, is probably a little better, and has not been tested.
 # - **The folds are not independent.** Any two of the five networks share three quarters of their training patients, and each patient is test patient once and teacher four times. So the interval is somewhat too narrow, and no formula mends that in general (Bengio and Grandvalet 2004, below). And the five means of the folds are not five studies.
 # - **Every choice belongs inside.** Epoch, threshold, learning rate: choose them on a part of the training folds, in each of the five rounds anew.
-# - **It replaces no test on other patients.** All folds come from one source.
+# - **It does not replace a test on other patients.** All folds come from one source.
 #
 # ## How well do people agree?
 #
@@ -561,11 +561,12 @@ print(f"nodules whose masks are numbered without a gap: {readers['numbered_from_
 # %% [markdown]
 # The four points look like a curve over thresholds, from strict on the left (the fourth masks) to lenient on the right (the first masks). **The network lies a little under this curve**: at as many empty slices marked, the line is two hundredths of Dice higher. And it lies above the diamond, a reader picked at random. Line or diamond: which of the two shows how well a human reads?
 #
-# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the points are no four persons. The "second reader" marks the nodules that *at least two* readers outlined, and colleagues make up the reference. No person in front of a scan knows what the colleagues will say. So the curve flatters the readers. A mask drawn by lot has been told nothing: had the masks been shuffled, all four points would lie at the diamond.
+# Look at how the files number the masks. Nearly always without a gap: a nodule outlined by one reader has a first mask only, and a fourth mask is there only if all four outlined it. So the four points are not four people. The "second reader" marks the nodules that *at least two* readers outlined, and colleagues make up the reference. No person in front of a scan knows what the colleagues will say. So the curve flatters the readers. A mask drawn by lot has been told nothing: had the masks been shuffled, all four points would lie at the diamond.
 #
 # So may we at least say that the network beats a reader picked at random? No:
 #
 # - **Few patients.** The bars of the right panel reach about a tenth of Dice to each side. That is far more than lies between network and curve, and not much less than between network and diamond.
+# - **Not a first look.** While the recipe of this network was made, seven networks were scored on these test patients, this one among them. That flatters it a little.
 # - **Another reference.** That of a reader is what two of *three* others outlined, that of the network what two of four did. A nodule that a reader and one colleague outlined is right for the network, and a false alarm for that reader.
 # - **Another task.** The network sees pictures cut out around a place that somebody had outlined, while a reader searched the whole scan; and a reader could scroll.
 #
@@ -615,7 +616,7 @@ Markdown(fill_model_card(report, words))
 # - Give a mean with an interval over patients. Slices of one patient are not independent.
 # - For few patients use Student's t; below five, give the range.
 # - Compare in pairs, on validation patients, and read the size of a difference before its `p`.
-# - How many patients you need goes with the square of spread over difference. An interval that holds 0 is no proof of equality.
+# - How many patients you need goes with the square of spread over difference. An interval that holds 0 does not prove equality.
 # - Write the protocol down, test once. Cross-validate by patient if a test set would be too small, with every choice inside the folds.
 # - The readers' agreement is a scale to read a result on. Ask what each human point knew.
 
@@ -623,18 +624,66 @@ Markdown(fill_model_card(report, words))
 # ## Questions to test yourself
 #
 # 1. One hundred slices of two patients: how many independent observations do you have?
+#
+#    - A. 100.
+#    - B. 50.
+#    - C. 2.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Slices of one patient resemble each other. An interval should be drawn over two patients, and two are too few for one.
+# - **Not A:** knowing one slice, you know much about its neighbors, so that they are not a hundred new facts.
+# - **Not B:** slices per patient is no number of observations; the patients are.
+#
+# </details>
+#
 # 2. A and B have overlapping intervals. Are they equally good?
+#
+#    - A. Yes, the overlap shows it.
+#    - B. That cannot be seen from the two intervals.
+#    - C. No, the one with the higher mean is better.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Take the difference in each patient, and the interval of these differences.
+# - **Not A:** the spread between patients is in both intervals, and drops out of the differences. B can be better in every patient while the intervals overlap.
+# - **Not C:** the higher mean may be chance. The interval of the differences says how far chance goes.
+#
+# </details>
+#
 # 3. A difference of 0.05 was not significant in ten patients. What do you ask before you drop the idea?
+#
+#    - A. How likely ten patients were to show a difference of 0.05.
+#    - B. Whether `p` was at least near 0.05.
+#    - C. Nothing: not significant means that there is no difference.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** This is the power: with the spread of these differences, how often would ten patients have shown 0.05?
+# - **Not B:** the two 0.05 have nothing to do with each other, and a `p` near a limit is no half proof.
+# - **Not C:** an interval that holds 0 may hold large differences too. Not seen is not the same as not there.
+#
+# </details>
+#
 # 4. Why is the best threshold of the test set not a fair choice?
+#
+#    - A. It was fitted to the test patients.
+#    - B. It is not 0.5.
+#    - C. It should be the best threshold of the training set.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Its score is too good for other patients.
+# - **Not B:** a threshold need not be 0.5. It has to be chosen on other patients than those it is tested on.
+# - **Not C:** the network has learned these by heart in part, and its probabilities there are not those of new patients. Choose on the validation patients.
+#
+# </details>
+#
 # 5. Five folds give five means. Why is an interval from these five numbers not the right one?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Two patients; an interval should be drawn over two, and two are too few for one.
-# 2. That cannot be seen from the two intervals. Take the difference in each patient.
-# 3. How large the power was: with the spread of these differences, how often would ten patients have shown 0.05?
-# 4. It was fitted to these patients, so that its score is too good for others.
-# 5. The five networks share most of their training patients, so that the five means are not five independent studies. The patients are the unit.
+# The five networks share most of their training patients, so that the five means are not five independent studies. The patients are the unit.
 #
 # </details>
 

@@ -121,7 +121,7 @@ round(float((lung_distances < 2).mean()), 1)
 # %% [markdown]
 # ### By height in the body
 #
-# The slices of a patient run from the tips of the lungs (slice 0) to the diaphragm (slice 7). Where is the network worst? We use two measures: the Dice, and the wrong pixels per pixel of true boundary.
+# The slices of a patient run from the apices, the tips of the lungs (slice 0), to the diaphragm (slice 7). Where is the network worst? We use two measures: the Dice, and the wrong pixels per pixel of true boundary.
 
 # %% mystnb={"figure": {"caption": "Lung errors by height, mean of seven patients. Left: Dice. Right: wrong pixels per pixel of true boundary."}, "image": {"alt": "Two curves over the slice from 0, the tips of the lungs, to 7, the diaphragm. Left: the Dice is lowest at the tips, and nearly as low at the diaphragm and in the middle. Right: the wrong pixels per boundary pixel peak in the middle, at slices 3 and 4, well above all other slices; the diaphragm is among the lowest."}}
 import pandas as pd
@@ -169,7 +169,7 @@ by_size = nodules.groupby("size", observed=True)["found"].agg(["size", "sum", "m
 by_size.set_axis(["nodules", "found", "recall"], axis=1).round(2)
 
 # %% [markdown]
-# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 6 of 13 tells a recall to within a quarter at best; but it is no chance that of the smallest one in nine was found, and of the largest 18 of 21. Size is not the whole story: in each group some are found and others are missed.
+# The recall rises with the size, as expected: a nodule of 8 mm covers five or six pixels of this image. The groups are small, and 6 of 13 gives a recall to within a quarter at best; but it cannot be chance that one in nine of the smallest was found, and 18 of 21 of the largest. Size is not the whole story: in each group some are found and others are missed.
 
 # %% [markdown]
 # ### By contrast
@@ -213,7 +213,7 @@ of_large = nodules[nodules["diameter_mm"] > 12].groupby("kind")["found"].mean()
 assert of_large["solid"] > 0.85 and of_large["ground-glass"] < 0.75
 
 # %% [markdown]
-# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through. The second table says how many of each kind and size were found: of the ground-glass ones below 12 mm none and above 12 mm 6 of 10, of the solid ones above 12 mm 20 of 21. A user can work with such a sentence, and not with the mean Dice: *of ground-glass nodules this model sees the large ones only, and not each of these.*
+# Most of the faint ones are ground-glass nodules: a haze that lets the vessels show through. The second table says how many of each kind and size were found: of the ground-glass ones below 12 mm none and above 12 mm 6 of 10, of the solid ones above 12 mm 20 of 21. A user can work with such a sentence, and not with the mean Dice: *of the ground-glass nodules, this model sees only the large ones, and not all of those.*
 
 # %% [markdown]
 # ## An atlas of failures
@@ -376,7 +376,7 @@ costs = pd.DataFrame(costs).T
 costs.round(2)
 
 # %% [markdown]
-# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects and those of low contrast. To a patient it is the other way round: an outline that is off by a pixel is still a finding, a missed nodule is none. The Dice cannot tell; the kinds can.
+# For the lung only the boundary matters: repair it, and the Dice is 1. For the nodules the boundary costs far more than the missed objects and those of low contrast. To a patient it is the other way round: an outline that is off by a pixel is still a finding, and a missed nodule is not. The Dice cannot tell; the kinds can.
 
 # %% [markdown]
 # ## Can the atlas be believed?
@@ -487,7 +487,7 @@ show_with_and_without(rows, "lung Dice per slice")
 # The last rows look absurd: do consolidation and metal *help*? Hardly. The slices with and without a difficulty are **different slices**. Consolidation or metal lies in the middle of the chest, where the lungs are large and the Dice is high; the slices without them include the small lungs at both ends, and the bowel. (The same holds for the gas, which lies below the lungs.) To learn what a difficulty costs, compare the same slice with and without it, as the part on disturbances does below.
 
 # %% [markdown]
-# ## How much disturbance does it bear?
+# ## How much disturbance can it take?
 #
 # A phantom allows an experiment that no ethics board would: scan the **same** patients again, with a tenth of the dose. Other disturbances are computed from the image: noise, less contrast, blur, larger pixels, a turn, a shift, rows that went missing.
 
@@ -506,7 +506,7 @@ show_bands(panels, "Dice", limits=(0, 1.02), panel=2)
 # %% [markdown]
 # The eight panels hold two lessons:
 #
-# - **The lung bears nearly anything**, and breaks down only under strong noise, and under a contrast that is turned far down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
+# - **The lung withstands nearly anything**, and breaks down only under strong noise, and under a contrast that is turned far down. **The nodule** goes first with everything that removes detail: noise, blur, larger pixels, missing rows. A small thing has little to lose.
 # - **Turns and shifts do next to nothing**, although the training turned its images by a few degrees only. And a tenth of the **dose** costs next to nothing, a hundredth less than a tenth of Dice: the nodules that are missed in the standard scan are probably not missed for lack of dose.
 #
 # The bands are wide, but these are the *same* twelve patients at every strength, so the fall of a curve is more certain than its height.
@@ -539,25 +539,43 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 #
 # 1. A lung model has Dice 0.97, and nearly all wrong pixels lie within one pixel of the boundary. What would you improve next?
 #
+#    - A. The outline, as nearly all of the errors are there.
+#    - B. Nothing, 0.97 is enough.
+#    - C. The few errors far from the boundary, and the classes that are missed.
+#
 # <details><summary>Answer</summary>
 #
-# Probably not the outline: readers may disagree by as much. Look at the few errors far from the boundary, and at the classes that are missed.
+# - **Right: C.** A missing piece of lung matters, and so does a missed class, though they are few pixels.
+# - **Not A:** readers may disagree by as much. Moving the outline within one pixel changes Dice and helps nobody.
+# - **Not B:** one number shows neither the kind of error nor the patients with the worst ones.
 #
 # </details>
 #
 # 2. Why is the Dice of the lung lower at the diaphragm than in the slices just above it, although it has no more errors per boundary pixel?
 #
+#    - A. The area is small there for its long boundary.
+#    - B. The network has seen fewer slices of the diaphragm.
+#    - C. The pictures are noisier there.
+#
 # <details><summary>Answer</summary>
 #
-# Small and thin areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a thin lung.
+# - **Right: A.** Small and thin areas have more boundary per pixel of area. The same band of one wrong pixel is a larger share of a thin lung.
+# - **Not B:** it would then make more errors per boundary pixel, and it does not.
+# - **Not C:** noise would show in the errors per boundary pixel as well.
 #
 # </details>
 #
-# 3. Patients who were scanned with little dose have a lower recall in your table. What else might explain it, and what would settle it?
+# 3. Patients who were scanned with little dose have a lower recall in your table. What would settle whether the dose is the cause?
+#
+#    - A. A larger table.
+#    - B. The same patients at two doses.
+#    - C. A smaller `p`.
 #
 # <details><summary>Answer</summary>
 #
-# They may differ in size, age, number and size of nodules, slice thickness, scanner. The same patients scanned twice would settle it, or adding noise to their images by computation.
+# - **Right: B.** Scan them twice, or add noise to their images by computation. Otherwise they may differ in size, age, number and size of nodules, slice thickness, or scanner.
+# - **Not A:** with more patients, other differences between the groups remain, and only their estimate becomes more exact.
+# - **Not C:** `p` speaks of chance and not of causes.
 #
 # </details>
 #
@@ -573,7 +591,7 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 #
 # - Reinke et al. (2024) {cite:p}`reinke2024pitfalls`: pitfalls of validation metrics, with pictures of each.
 # - Bolya et al. (2020) {cite:p}`bolya2020tide`: kinds of error for object detectors, each priced by repairing it and nothing else.
-# - Oakden-Rayner et al. (2020) {cite:p}`oakdenrayner2020hidden`: subgroups on which a model fails while its average looks well.
+# - Oakden-Rayner et al. (2020) {cite:p}`oakdenrayner2020hidden`: subgroups on which a model fails while its average looks good.
 # - Hendrycks and Dietterich (2019) {cite:p}`hendrycks2019robustness`: classifiers under growing noise, blur and loss of contrast.
 # - Armato et al. (2011) {cite:p}`armato2011lidc`: four readers outline the same nodules and differ; the scale on which to read a network's errors.
 # - The words of this page are in the [glossary](../book/glossary.md).

@@ -157,9 +157,9 @@ check.cause_and_repair(question, steps)
 # The images were windowed twice: values from 0 to 1 were taken for HU, and 0 HU to 1 HU is one shade of gray. A picture of the result would scale itself back to black and white. The range of the array gives it away.
 
 # %% [markdown]
-# ## A run that stands at 50 %
+# ## A run that is stuck at 50 %
 #
-# A report from a student project: a U-Net for lungs, trained for 50 epochs, accuracy between 50.05 % and 50.2 % from the first epoch to the last. The masks, the report says, hold about 25 % foreground. The usual advice is more epochs, a larger network, another learning rate. Before you spend a night of computing, do the arithmetic.
+# A student project reports this: a U-Net for lungs was trained for 50 epochs, and its accuracy stayed between 50.05 % and 50.2 % from the first epoch to the last. The masks, the report says, hold about 25 % foreground. The usual advice is more epochs, a larger network, another learning rate. Before you spend a night of computing, do the arithmetic.
 #
 # **First: what would a network score that has learned nothing?** It answers the same for every pixel.
 
@@ -198,7 +198,7 @@ check.best_constant(best_constant)
 # %% [markdown]
 # A network that has learned nothing but that background is frequent scores 75 % on such masks. **50 % is far below the score of knowing nothing.** A network that is too small, or trained too briefly, does not end there.
 #
-# **Second: how far from one half may chance lead?** If every pixel is a coin toss, the accuracy of $n$ pixels has the standard deviation $\sqrt{0.25/n}$.
+# **Second: how far from one half can chance take it?** If every pixel is a coin toss, the accuracy of $n$ pixels has the standard deviation $\sqrt{0.25/n}$.
 
 # %% [markdown]
 # ### Five hypotheses, computed
@@ -243,7 +243,7 @@ pd.Series(
 # %% [markdown]
 # - **Collapse to background:** 75 %, as computed. Not our run.
 # - **A softmax over one channel:** everything is foreground, and the accuracy is its share, 25 %. Not our run either.
-# - **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. But it stands still to the last digit, and the report has 50.05 to 50.2.
+# - **Two channels, one-hot masks and binary accuracy:** if the network gives both channels the same answer, one of the two is right, at every pixel, whatever the image shows: exactly one half, even if the network has died and gives only NaN. But then it does not move, to the last digit, and the report has 50.05 to 50.2.
 # - **Labels that have nothing to do with the image:** if masks of *other* slices were paired with the images, a quarter is still foreground, and a constant still has 75 %. But if the labels are coin tosses, no answer whatever beats one half on new images, and chance moves the digits: a tenth of a percentage point for four slices of 256 × 256, by the formula above.
 #
 # Only the last fits: the run looks like one on **placeholder noise**, random images and random masks of half foreground, left in the code from the day before the data came. The quarter of foreground would then describe masks that this run never saw. We do not have its data, so this is the explanation that fits, not a confession. [Notebook 16](16_museum_of_bugs.ipynb) trains each explanation for 50 epochs and lays the curves beside the report: noise comes nearest, and no run stays in the range to the end.
@@ -350,7 +350,7 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 #
 # - A black mask has half a dozen causes. Ask in order, display and values first; the first suspicious answer is the cause to mend.
 # - Images in another range than in training raise no error. Look at the smallest and the largest value of what the network gets.
-# - Compare an accuracy with that of the best constant. 50 % is no sign of a weak network where a constant has 75 %.
+# - Compare an accuracy with that of the best constant. 50 % is not a sign of a weak network where a constant has 75 %.
 # - Compute what each explanation predicts, then compare. Change one thing at a time.
 # - A program checks what it was told to check; look at one pair yourself.
 #
@@ -358,33 +358,57 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 #
 # 1. A colleague saves predicted masks as PNG files, and her viewer shows all of them black. `np.unique` of a file gives 0 and 1. Must she train longer?
 #
+#    - A. Yes, the network does not find the object yet.
+#    - B. No, the files hold an object.
+#    - C. No, she must lower the threshold.
+#
 # <details><summary>Answer</summary>
 #
-# No. The files hold an object; its 1 looks black beside 255. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
+# - **Right: B.** Its 1 looks black beside 255. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
+# - **Not A:** the 1 in the files are the pixels that it found.
+# - **Not C:** the threshold has let pixels through. What is wrong is how they are displayed.
 #
 # </details>
 #
 # 2. A two-class run with one-hot masks reports an accuracy of 0.5000 in every epoch. What do you look at first?
 #
+#    - A. At the outputs of the network.
+#    - B. At the share of the foreground, which must be one half.
+#    - C. At the learning curve of a longer training.
+#
 # <details><summary>Answer</summary>
 #
-# At the outputs. If both channels are alike, or all are NaN, binary accuracy is exactly one half whatever the image shows.
+# - **Right: A.** If both channels are alike, or all are NaN, binary accuracy is exactly one half whatever the image shows.
+# - **Not B:** an object that fills just half of all images to four digits would be a great chance, and the one-hot masks give one half without it.
+# - **Not C:** a number that does not change in its fourth digit will not do so later. Find out what it counts.
 #
 # </details>
 #
 # 3. Your network overfits one image to Dice 0.99, but stands at the best constant on the whole training set. Wiring or data?
 #
+#    - A. The wiring: network, loss or optimizer are broken.
+#    - B. The data: the masks may not depend on the images.
+#    - C. Neither, the network is too small for so many images.
+#
 # <details><summary>Answer</summary>
 #
-# The wiring works. Look at the data: are the pairs right, do the masks depend on the images at all? Shuffle the masks and compare.
+# - **Right: B.** The wiring works. Are the pairs right? Shuffle the masks and compare.
+# - **Not A:** network, loss and optimizer have just learned one image.
+# - **Not C:** a small network would be better than a constant, if images and masks had anything to do with each other.
 #
 # </details>
 #
 # 4. `why_black` calls the range of the images suspicious, and also says that a lower threshold would show the object. What do you do?
 #
+#    - A. Lower the threshold, as it is one line.
+#    - B. Train again on images of this range.
+#    - C. Scale the images first, and ask again.
+#
 # <details><summary>Answer</summary>
 #
-# Scale the images first, and ask again. On images of another range the probabilities mean nothing; another threshold would hide the cause.
+# - **Right: C.** The first suspicious answer is the cause to mend.
+# - **Not A:** on images of another range the probabilities mean nothing; another threshold would hide the cause.
+# - **Not B:** it would give a network for this range only. Scaling the images as in the first training takes one line.
 #
 # </details>
 #

@@ -123,7 +123,7 @@ relative = {name: curve / curve.max() for name, curve in curves.items()}
 plotting.show_lines(p, relative, "probability of nodule, in a nodule pixel", "pull", limits=(0, 1.4))
 
 # %% [markdown]
-# The left end belongs to a nodule pixel of which the network is sure that it is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
+# At the left end the network is sure that the nodule pixel is background. Cross-entropy pulls hardest there. The pull of Dice is next to *zero*: it follows $p(1-p)$, the slope of the sigmoid, and nothing in the Dice loss makes up for it. So a nodule has no voice once the network has ruled it out, which is one reason for adding cross-entropy to Dice.
 #
 # ## All pixels together: Dice and Tversky
 #
@@ -410,6 +410,7 @@ plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m i
 # Both networks find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide.
 #
 # One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
+# (When it was recorded, the code had changes that no commit holds, so it cannot be repeated to the digit.)
 
 # %%
 import json
@@ -420,7 +421,7 @@ measured = json.loads((RESULTS / "losses.json").read_text(encoding="utf-8"))["re
 {key: measured[key] for key in ("training_crops", "epochs", "learning_rate", "held_out_patients")}
 
 
-# %% mystnb={"figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients."}, "image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}}
+# %% mystnb={"figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients (bootstrap)."}, "image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}}
 runs = measured["losses"]
 quantities = {"Dice per patient": "dice", "recall": "recall", "precision": "precision"}
 plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
@@ -545,7 +546,8 @@ plotting.show_estimates(rates, {"Dice per patient": "dice"}, limits=(-0.02, 0.7)
 # - **0.03, high**: it is the fastest in the first epoch and then falls behind. On other patients it is as good, with its one seed. (In every run the rate falls along a cosine, which may help the high one.)
 # - **0.3, far too high**: it finds something, and loses it for good.
 #
-# A tenth of the right rate costs two fifths of the Dice (one seed each), more than any two losses of this page differ by, the bad start aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and again for each loss: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# A tenth of the right rate costs two fifths of the Dice (one seed against the mean of three), more than any two losses of this page differ by, the bad start aside. So sweep the rate in factors of ten (or three) *before* you compare losses, and again for each loss: a loss that is ten times smaller has gradients ten times smaller. (Adam, the optimizer here, divides by the size of recent gradients and forgives most of that; plain gradient descent does not.)
+# The comparison of losses above did not do this: every loss was trained at 0.003, and this sweep was made for *Dice + weighted* alone. Another loss may be better at another rate.
 #
 # ## L2 and dropout: when the training set is small
 #
@@ -601,9 +603,15 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # 1. A network is trained with focal loss, another with cross-entropy. The first ends at a validation loss of 0.001, the second at 0.003. Which is better?
 #
+#    - A. The first, its loss is a third.
+#    - B. The second, as focal loss makes the network careless.
+#    - C. Nobody can tell from these numbers.
+#
 # <details><summary>Answer</summary>
 #
-# Nobody can tell: the two losses have different scales, and focal multiplies every pixel by a factor below 1. Compare Dice, recall and precision of both, per patient.
+# - **Right: C.** The two losses have different scales. Compare Dice, recall and precision of both, per patient.
+# - **Not A:** focal multiplies every pixel by a factor below 1, so that the same probabilities give a smaller number.
+# - **Not B:** it cares less about pixels that are nearly right. Whether that helps or harms has to be measured with a metric.
 #
 # </details>
 #
@@ -615,19 +623,31 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # </details>
 #
-# 3. With a Dice loss alone, a small class is lost early in the training and never comes back. What is the mechanism, and what helps?
+# 3. With a Dice loss alone, a small class is lost early in the training and never comes back. What is the mechanism?
+#
+#    - A. The Dice loss counts the background, which drowns the small class.
+#    - B. The Dice of an empty class is not defined, so that the loss becomes NaN.
+#    - C. Where the network is sure that nothing is there, the gradient is nearly zero.
 #
 # <details><summary>Answer</summary>
 #
-# The gradient follows p(1 − p): where the network is sure that nothing is there, it is nearly zero. Add cross-entropy, start the output at the shares of the classes, or both.
+# - **Right: C.** The gradient follows p(1 − p). Add cross-entropy, start the output at the shares of the classes, or both.
+# - **Not A:** it has no true negatives, so that any amount of background changes nothing. It is cross-entropy that counts all pixels.
+# - **Not B:** a smoothing term keeps the soft Dice defined, and a NaN would stop all classes and not only a small one.
 #
 # </details>
 #
-# 4. Somebody reports Dice 0.51 with cross-entropy and 0.55 with a weighted loss, both at threshold 0.5. What do you ask?
+# 4. Somebody reports Dice 0.51 with cross-entropy and 0.55 with a weighted loss, both at threshold 0.5. What do you ask first?
+#
+#    - A. What both give at a threshold of their own.
+#    - B. Whether the weight could be larger still.
+#    - C. Which of the two has the smaller loss.
 #
 # <details><summary>Answer</summary>
 #
-# Ask what both give at a threshold of their own, chosen on validation patients; how many seeds there were; and for the interval over patients.
+# - **Right: A.** A class weight acts like a lower threshold. Choose both thresholds on validation patients; then ask how many seeds there were, and for the interval over patients.
+# - **Not B:** a larger weight lowers the threshold further. First find out whether there is a gain at all.
+# - **Not C:** two losses have two scales. Only a metric can compare them.
 #
 # </details>
 #

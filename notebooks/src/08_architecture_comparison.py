@@ -306,16 +306,11 @@ for name in ("U-Net", "FCN-8s"):
         steps.setdefault(name, []).append(trainer.train(5, seed=seed)["steps"])
         masks = predict_masks(trainer.model, validation.images)
         live.setdefault(name, []).append(dice_by_patient(masks, validation, 1))
+live = {name: np.array(runs) for name, runs in live.items()}
 steps
 
 # %% [markdown]
 # Equal seconds do not give equal numbers of steps. How many steps a network makes depends on the machine and on what else it is doing, and so does the result of the comparison. That is the price of measuring what you really pay.
-
-# %%
-live = {name: np.array(runs) for name, runs in live.items()}
-assert all(runs.shape == (2, len(validation.patients)) for runs in live.values())
-enough = min(map(min, steps.values())) >= 40  # a machine that made fewer steps shows nothing
-assert live["U-Net"].mean() > 0.5 or not enough
 
 # %% [markdown]
 # ### Exercise 08.3: the difference of two networks
@@ -364,6 +359,11 @@ for name, runs in live.items():
 gain = gain_per_patient(live["U-Net"], live["FCN-8s"])
 low, high = interval_of_difference(live["U-Net"], live["FCN-8s"])
 print(f"U-Net − FCN-8s: {gain.mean():.3f}, interval {low:.3f} to {high:.3f}")
+
+# %% tags=["remove-cell"]
+assert all(runs.shape == (2, len(validation.patients)) for runs in live.values())
+enough = min(map(min, steps.values())) >= 40  # a machine that made fewer steps shows nothing
+assert live["U-Net"].mean() > 0.5 or not enough
 assert low > 0 or not enough
 
 # %% [markdown]
@@ -378,7 +378,7 @@ assert low > 0 or not enough
 # %% [markdown]
 # ## The comparison
 #
-# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. Each of the five networks first tried three learning rates on the validation patients, for a third of the time, because the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network they come from. Then each was trained for the full time, with three seeds:
+# The same code at full size, recorded by `benchmarks/architectures.py`: 128×128, three classes, whole slices in batches of 8, Dice plus weighted cross-entropy ([notebook 07](07_losses_and_imbalance.ipynb)), mild augmentation, three seeds. (What a turned or shifted slice shows beyond its border was 0 in these runs, not air.) Each of the five networks first tried three learning rates on the validation patients, for a third of the time, because the rate of another network would be an unfair handicap. The variants further down (two other widths, and the U-Net without skips) tried none: they took over the rate of the network they come from. Then each was trained for the full time, with three seeds:
 
 # %%
 print(f"{recorded['seconds_of_training']:.0f} s of training for each network and seed")
@@ -543,7 +543,7 @@ print(recorded["held_out_slices_without_nodule"], "slices have no nodule")
 pd.DataFrame(shares).T.rename_axis(columns="share").round(2)
 
 # %% [markdown]
-# The first three columns give the share of the nodules of each size that were found, by at least one pixel. The last gives the share of slices without a nodule in which something was marked. All are means of three seeds. From five pixels on, the networks hardly differ, and below three nearly all are missed. The comparison is decided in between, where the U-Nets find two of three and FCN-8s one of three.
+# The first three columns give the share of the nodules of each size that were found, by at least one pixel. The last gives the share of slices without a nodule in which something was marked. All are means of three seeds, over few nodules and without an interval. From five pixels on, the networks differ least, and below three most are missed. They differ most in between, where the U-Nets find two of three and FCN-8s one of three.
 #
 # The last column shows the price. FCN-8s and DeepLabV3+ find less than the U-Net, and mark something on fewer of the slices without a nodule. Part of the difference may be caution, which another threshold would change ([notebook 07](07_losses_and_imbalance.ipynb)).
 
@@ -728,14 +728,16 @@ plan = plan_network(train.spacing[0], train.images.shape[1:3], num_classes=3, ca
 print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 
 # %% [markdown]
-# It takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan costs more than fifty times one of ours. A GPU with 8 GB does that in passing; the two cores of a class do not, which is why this series does not follow the plan. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
+# nnU-Net v2.8.1 itself, given these patients (`benchmarks/peer_nnunet.py`), writes the same patch, batch and channels.
+#
+# The plan takes whole slices where we take crops, four times our width, and one stage more. The batch of 14 is the rule of the twentieth: 5 % of 272 slices, where the memory would have allowed many more. Four times the width are sixteen times the multiplications at each pixel, and a whole slice has four times the pixels of a crop, so a step of this plan takes more than fifty times the multiplications of one of ours. It is made for a GPU with 8 GB and is too much for the two cores of a class, which is why this series does not follow it. What nnU-Net adds beyond the plan (resampling, normalization by the foreground's percentiles, patches around the rare class, strong augmentation, deep supervision, five-fold cross-validation, 250,000 steps) you find, piece by piece, in notebooks [02](02_preprocessing.ipynb), [04](04_gpu_training.ipynb), [07](07_losses_and_imbalance.ipynb) and [10](10_volumes_and_3d_unet.ipynb).
 
 # %% [markdown]
 # ## When U-Net is not the right choice
 #
 # | the task | why not | what instead |
 # |---|---|---|
-# | one answer per image: is there a nodule? | outlines cost labels and are not asked for | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
+# | one answer per image: is there a nodule? | nobody asked for outlines, and they cost labels | a classifier; start from pre-trained weights and test whether they help {cite:p}`raghu2019transfusion` |
 # | *find* tiny objects in large volumes, at few false alarms per scan | Dice and its losses look at pixels, not at objects; a missed small one hardly counts | a detector: boxes and scores {cite:p}`baumgartner2021nndetection` |
 # | a handful of labeled images, common structures | too few to learn from scratch | a large pre-trained encoder, or a model that segments from a prompt {cite:p}`ma2024medsam`; correct what it draws |
 # | touching objects that must be counted | one mask per class cannot tell neighbors apart | what [notebook 11](11_instances.ipynb) does: watershed or a border class; or a network for instances |
@@ -758,33 +760,57 @@ print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 #
 # 1. Two networks have the same number of parameters. Must they take the same time?
 #
+#    - A. Yes, each parameter is one multiplication.
+#    - B. No, a weight is used at every place of its map.
+#    - C. Yes, if both run on the same device.
+#
 # <details><summary>Answer</summary>
 #
-# No. A weight is used once at every place of its map: the same layer on a map of twice the side costs four times the multiplications. And equal numbers of multiplications can take different times, because numbers have to be moved as well.
+# - **Right: B.** The same layer on a map of twice the side costs four times the multiplications. And equal numbers of multiplications can take different times, because numbers have to be moved as well.
+# - **Not A:** in a convolution each weight is multiplied once for each position of the map.
+# - **Not C:** the device is the same, and the work is not: it depends on how large the maps are on which the weights are used.
 #
 # </details>
 #
 # 2. A paper compares its network with a U-Net at 100 epochs each. Theirs takes three times as long per epoch. Which comparison is missing?
 #
+#    - A. At equal time, with 300 epochs for the U-Net.
+#    - B. At equal time, with 33 epochs for the U-Net.
+#    - C. None, the number of epochs is the budget.
+#
 # <details><summary>Answer</summary>
 #
-# At equal time (or equal cost): the U-Net with 300 epochs, or wider. And the same search for a learning rate for both.
+# - **Right: A.** Or a wider U-Net of the same cost; and the same search for a learning rate for both.
+# - **Not B:** this gives the U-Net a ninth of the time of the other. It is the faster of the two, so more epochs fit into the same time.
+# - **Not C:** an epoch of theirs costs three times as much, so the U-Net was given a third of the budget.
 #
 # </details>
 #
 # 3. The intervals of two networks overlap widely. Can one still be clearly better than the other?
 #
+#    - A. No, an overlap means that they cannot be told apart.
+#    - B. Yes, if its mean is higher.
+#    - C. Yes, if the paired differences all point the same way.
+#
 # <details><summary>Answer</summary>
 #
-# Yes. The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
+# - **Right: C.** The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
+# - **Not A:** a patient who is hard for one network is mostly hard for the other. This widens both intervals and says nothing about the difference.
+# - **Not B:** one of two means is nearly always higher. Whether it is *clearly* so, the interval of the differences says.
 #
 # </details>
 #
 # 4. Why are the seeds not paired, when the patients are?
 #
+#    - A. Seed 0 of one network and seed 0 of another have nothing in common but the number.
+#    - B. There are fewer seeds than patients.
+#    - C. A pair of seeds would make the difference too large.
+#
 # <details><summary>Answer</summary>
 #
-# Patient 7 is the same patient for both networks. Seed 0 draws different first weights for another network: the two have nothing in common but the number.
+# - **Right: A.** Patient 7 is the same patient for both networks. Seed 0 draws different first weights for another network.
+# - **Not B:** few things can be paired as well as many, if they belong together.
+# - **Not C:** pairing does not change the mean difference. It changes what its interval is computed from.
 #
 # </details>
 #

@@ -36,12 +36,12 @@ def scan(patient_ids, **changes):
 # %% mystnb={"figure": {"caption": "One patient, scanned four ways, and the first scan shown in another window. Top: ground truth. Bottom: the prediction of one and the same network."}, "image": {"alt": "Two rows of five pictures of the same chest slice: standard, low dose (grainy), motion (blurred edges), wide field (smaller), other window (soft parts gray in place of white). In the top row the ground truth is drawn over it, two lungs and a nodule. In the bottom row the prediction of one network follows the lungs in the first four pictures; in the fifth it leaves out the front tip of one lung and a wedge of the other beside the spine."}}
 hits = (data.test.masks == 2) & (predict_masks(model, data.test.images) == 2)
 best = hits.sum(axis=(1, 2)).argmax()
-patient, level = data.test.patient_ids[best], int(data.test.case_ids[best][-2:])
+patient, z = data.test.patient_ids[best], int(data.test.case_ids[best][-2:])  # z: which of the patient's slices
 ways = {"standard": {}, "low dose": {"photons": 1e3}, "motion": {"motion": 5.0}, "wide field": {"field_of_view": 500.0}}
 shown = {name: subset_of_patients(scan([patient], **changes)) for name, changes in ways.items()}
 shown["other window"] = subset_of_patients(scan([patient]), window=(-400, 2200))
 
-slices = [one[level] for one in shown.values()]
+slices = [one[z] for one in shown.values()]
 images, truths = [one.images[0] for one in slices], [one.masks[0] for one in slices]
 found = [predict_masks(model, one.images)[0] for one in slices]
 plotting.show_images(images * 2, [*shown, *["predicted"] * 5], truths + found, data.class_names, columns=5, panel=1.3)
@@ -60,7 +60,7 @@ plotting.show_images(images * 2, [*shown, *["predicted"] * 5], truths + found, d
 #
 # **You need before:** Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
-# **Minutes:** 85 to read, with four exercises, 4 to run on two cores.
+# **Minutes:** 85 to read, with four exercises, 4 to run on two cores. A break is marked where the remedies begin: about 35 minutes before it, and 50 after it.
 #
 # **The misconception it removes:** "Dice 0.9 on the test set means Dice 0.9 in the next hospital."
 #
@@ -107,7 +107,7 @@ scans["other window"] = subset_of_patients(standard, window=(-400, 2200))
 # Before the numbers, look at the pictures: one slice per cause, of the patient in the first figure.
 
 # %% mystnb={"figure": {"caption": "One slice in all eight versions."}, "image": {"alt": "Eight pictures of one chest slice, with titles: standard, low dose, sharp kernel, thick slices, wide field, motion, beam hardening, other window. Low dose is grainy with streaks, the wide field shows a smaller chest, motion blurs the edges, in the other window the soft parts are gray in place of white, the others look much like the standard scan."}}
-at = np.flatnonzero(reference.patient_ids == patient)[level]
+at = np.flatnonzero(reference.patient_ids == patient)[z]
 versions = {"standard": reference, **scans}
 plotting.show_images([one.images[at] for one in versions.values()], list(versions), panel=1.5)
 
@@ -132,7 +132,7 @@ def dice_per_patient(subset, network=model):
 
 
 scores = {name: dice_per_patient(one) for name, one in versions.items()}
-pd.DataFrame({name: score.mean() for name, score in scores.items()}).T.round(2) + 0.0
+pd.DataFrame({name: score.mean() for name, score in scores.items()}).T.round(2)
 
 # %% [markdown]
 # Two rows stand out for the lung, motion and the window. For the nodule nearly every row seems to move. But seven patients differ widely among themselves, so how much of this is chance? The intervals of nodule Dice on the standard scans and on those with motion:
@@ -202,7 +202,7 @@ plotting.show_differences(lost, "difference in Dice")
 # %% nbval_tolerance=0.01
 def summarize(differences):
     rows = {name: (values.mean(), *bootstrap_interval(values)) for name, values in differences.items()}
-    return pd.DataFrame(rows, index=["mean", "low", "high"]).T.round(2) + 0.0
+    return pd.DataFrame(rows, index=["mean", "low", "high"]).T.round(2) + 0.0  # + 0.0: no -0.0
 
 
 pd.concat({part: summarize(differences) for part, differences in lost.items()}, axis=1)
@@ -219,7 +219,7 @@ pd.concat({part: summarize(differences) for part, differences in lost.items()}, 
 #
 # A full diamond says that the interval excludes zero, not that the loss matters: where all patients change by the same tiny amount, even a thousandth is "significant". Look at the size first.
 #
-# And there are **fourteen** intervals in this figure, each from six or seven patients. Even an interval that holds what it promises misses the truth in one case of twenty. If the fourteen were independent, the chance that all of them hold it would be about that of heads in one toss of a coin. To ask that all hold at once, share the twentieth among them (**Bonferroni**): each gets the level 1 − 0.05/14. Which still exclude zero?
+# And there are **fourteen** intervals in this figure, each from six or seven patients. Even an interval that holds what it promises misses the truth in one case of twenty. If the fourteen were independent, the chance that all of them hold it would be about that of heads in one toss of a coin. If all are to hold at once, share the twentieth among them (**Bonferroni**): each gets the level 1 − 0.05/14. Which still exclude zero?
 
 # %% tags=["nbval-ignore-output"]
 for part, differences in lost.items():
@@ -250,7 +250,7 @@ print(f"field of view in the training set: {fields.min():.0f} to {fields.max():.
 from unet_helpers.plotting.widgets import explore
 
 doses = [100_000, 10_000, 3_000, 1_000, 300, 100]
-dosed = {dose: subset_of_patients(scan([patient], photons=dose))[level] for dose in doses}
+dosed = {dose: subset_of_patients(scan([patient], photons=dose))[z] for dose in doses}
 frames = [plotting.paint_mask(one.images[0], predict_masks(model, one.images)[0]) for one in dosed.values()]
 explore(frames, [f"{dose:,} photons" for dose in doses], "dose", start=3)
 
@@ -331,6 +331,8 @@ causes_named = {"A": "soft-tissue window", "B": "motion", "C": "low dose", "D": 
 check.name_the_cause(causes_named)
 
 # %% [markdown]
+# **A good place for a break:** here the first half of the page ends. You have seen what each cause costs; the second half is about what can be done. It uses what the first half has computed, so leave the notebook open, or run the cells above once more before you go on.
+#
 # ## First remedy: undo what is known
 #
 # The window cost the lung most, and it is the cheapest cause to repair. A window is a straight line from HU to gray values. If somebody tells you its level and width, follow the line back to HU, and then apply the window of training.
@@ -477,7 +479,7 @@ differences
 
 # %% [markdown]
 # - **Other window**: without augmentation nearly a tenth is lost. Both changes together bring back about seven tenths of it, gray values alone about a third, geometry alone nothing.
-# - **Wide field, motion**: no recipe helps. The random scaling covers most of the wide field, and still there is no gain; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
+# - **Wide field, motion**: no recipe gains more than a thousandth. The random scaling covers most of the wide field, and still there is a small loss; with varied gray values there is even a loss of a hundredth. Double contours are imitated by none of the recipes.
 # - **Standard**: every recipe costs a little, and both together most, seven thousandths.
 # - **Archive**: every interval includes zero. A change of brightness does not put gas into a bowel.
 #
@@ -528,7 +530,7 @@ assert abs(gained["motion"]["lung"].mean()) < 0.01
 
 # %% [markdown]
 # - **Other window**: six of the lung's seven hundredths are back, and nobody told the network which window it was.
-# - **Motion**: nothing for the lung, to two digits. Doubled edges are no matter of averages.
+# - **Motion**: nothing for the lung, to two digits. Doubled edges have nothing to do with averages.
 # - **Standard**: nothing was wrong, and not quite a hundredth is lost. A part of the reason may be that the old averages are those of crops around nodules ([notebook 04](04_gpu_training.ipynb)), the new ones those of whole slices of few patients.
 # - **Wide field, archive**: the lung loses two and four hundredths, and in the archive the nodules lose more than a tenth. The averages also change with *what is in the picture*: more air around the body, more belly, an effusion. The network then corrects what was right.
 #
@@ -666,7 +668,9 @@ fig
 # - **One patient** is enough for the lung: a fine-tuned network gains three hundredths with one, four or sixteen. Motion seems to do the same to everybody's outline.
 # - **For the nodule** fine-tuning alone needs more: with one patient the interval includes zero, with four it ends there, and with sixteen it lies just above. With old patients among the new it lies just above each time.
 # - **The price** of fine-tuning alone is three hundredths of the lung on standard scans, whatever the number. The mix pays one, and keeps about two thirds of the lung's gain.
-# - **From scratch** no network reaches the fine-tuned ones, at this budget.
+# - **From scratch** no network reaches one that was fine-tuned on new patients alone, at this budget.
+#
+# The table holds 36 intervals of 95 %, so one or two of them can miss the truth by chance: an interval that lies *just* above zero is weak evidence.
 
 # %% [markdown]
 # ### Exercise 09.4: freeze the contracting path
@@ -759,7 +763,7 @@ assert all(
 # %% [markdown]
 # ### Real nodules, with synthetic patients as the first teacher
 #
-# Does what a network learns on synthetic patients help with *real* ones? To find out takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once. The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
+# Does what a network learns on synthetic patients help with *real* ones? To find out takes real data and more time than a class has, so `benchmarks/transfer.py` has measured it once (while the code had changes that no commit holds, so it cannot be repeated to the digit). The real data are crops of CT slices of the LIDC collection with the nodules that at least two of four radiologists outlined {cite:p}`armato2011lidc`; [notebook 15](15_your_own_data.ipynb) works on the same. There are 5, 20 or 100 patients to learn from. Each number of patients is tried with three seeds, and each seed draws its own patients.
 #
 # All networks get the same number of steps on the real patients. The pre-trained ones have their steps on synthetic crops behind them, so they have trained longer in all: this is the question of somebody who is given such a network, and it does not tell the synthetic patients from the longer training. One kind starts from random weights; the other has first been trained on crops of synthetic patients.
 
@@ -860,10 +864,10 @@ def describe(subset):
 
 signs = pd.DataFrame({name: describe(one) for name, one in versions.items()}).T
 signs["lung lost"] = [0.0, *(-lost["lung"].mean())]
-signs.round(2) + 0.0
+signs.round(2) + 0.0  # no -0.0
 
 # %% [markdown]
-# Each of the first four columns moves for *some* cause: the pixel for the wide field, the noise for low dose and sharp kernel, gray values and unsure pixels for the window. But the gray values move even more for the wide field, where next to nothing of the lung is lost. And look at motion: all four are nearly as in the standard scans, and a few hundredths of Dice are gone. And the noise is highest where next to nothing is lost. Such signs raise an alarm; they do not measure the Dice.
+# Each of the first four columns moves for *some* cause: the pixel for the wide field, the noise for low dose and sharp kernel, gray values and unsure pixels for the window. But the gray values move even more for the wide field, where next to nothing of the lung is lost. Motion is the other way round: all four are nearly as in the standard scans, and a few hundredths of Dice are gone. The noise is highest where next to nothing is lost. Such signs raise an alarm; they do not measure the Dice.
 #
 # 3. **Validate again, there.** Outline patients of the target, a dozen at least, drawn at random and not those at hand; report Dice per patient with an interval, as in notebook 05. No shortcut replaces this.
 # 4. **Undo, augment, new averages, fine-tune**, in this order of cost; then validate once more, on patients that none of it has used, *and* on your old ones.
@@ -881,7 +885,7 @@ signs.round(2) + 0.0
 # - A test score belongs to a scanner, a protocol and a population. Anywhere else it has to be measured again.
 # - What hurts is not what looks bad. Noise cost the lung a hundredth, another window seven times as much.
 # - Compare the same patients, and give the interval of the *differences*.
-# - What varied in training cost little here, and the worst losses came from what never varied, window and motion. That is a reason to look for what never varies, and no law: beam hardening never occurred in training either, and cost the lung nothing.
+# - What varied in training cost little here, and the worst losses came from what never varied, window and motion. That is a reason to look for what never varies, but not a law: beam hardening never occurred in training either, and cost the lung nothing.
 # - Undo what is known (window, spacing), augment for what can be foreseen, fine-tune on a few patients for the rest, and test whether it helped. New averages for batch normalization repaired a change of gray values, and did harm where the pictures showed something else.
 # - Fine-tune with a small learning rate, and measure the old domain as well: networks forget.
 
@@ -889,20 +893,74 @@ signs.round(2) + 0.0
 # ## Questions to test yourself
 #
 # 1. Lung Dice is 0.98 in hospital A and 0.95 in B, and the two intervals overlap. May you say that the network works as well in B?
+#
+#    - A. No.
+#    - B. Yes, as the intervals overlap.
+#    - C. Yes, if the patients of B are paired with those of A.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Overlapping intervals do not prove equality. Ask how large a difference the interval of the difference allows.
+# - **Not B:** an overlap may only mean that there are too few patients to see the difference.
+# - **Not C:** they are other patients, so there are no pairs.
+#
+# </details>
+#
 # 2. A colleague doubles the training set with further patients of the same scanner. What does that do for a shift to another scanner?
+#
+#    - A. Probably little.
+#    - B. It halves the loss of Dice.
+#    - C. It makes the shift worse, as the network overfits the scanner.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** What never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
+# - **Not B:** no such rule exists, and the new patients show nothing of what the other scanner does.
+# - **Not C:** it does not see the scanner more than before: it never saw another one, in the small set or the large.
+#
+# </details>
+#
 # 3. Pictures from B look grainier than yours. Someone proposes to train with added noise. What do you do first?
+#
+#    - A. Train with noise: it does no harm.
+#    - B. Remove the noise with a filter.
+#    - C. Measure whether noise costs anything.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Measure the Dice there, or on your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
+# - **Not A:** it costs a training and cures what may be no illness. What hurts is not what looks bad.
+# - **Not B:** a filter makes other pictures again, blurred ones, which the network has not seen either.
+#
+# </details>
+#
 # 4. Images arrive as PNG with lung and air both black. Can the window be undone?
+#
+#    - A. Yes, if level and width are known.
+#    - B. No.
+#    - C. Yes, by fine-tuning on a few of these images.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
+# - **Not A:** this undoes the scaling between the two ends. What lay below became one value, and one value cannot become two again.
+# - **Not C:** no network finds in the pixels what is not there. It can only guess the lung from its surroundings.
+#
+# </details>
+#
 # 5. After fine-tuning on five patients of B the score in B rises by 0.04. Which two numbers are still missing?
+#
+# <details><summary>Answer</summary>
+#
+# An interval over patients that were not among the five, and the score in A, which may have fallen.
+#
+# </details>
+#
 # 6. Why do you have to think of batch normalization when you freeze layers?
 #
 # <details><summary>Answer</summary>
 #
-# 1. No. They are other patients, so there are no pairs, and overlapping intervals do not prove equality. Ask how large a difference the interval of the difference allows.
-# 2. Probably little: what never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
-# 3. Measure whether noise costs anything: Dice there, or your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
-# 4. No. Both were cut off at the lower end, and the difference is no longer in the file. Ask for the DICOM files.
-# 5. An interval over patients that were not among the five, and the score in A, which may have fallen.
-# 6. Its moving averages describe the old gray values. Frozen, Keras uses these averages and leaves them as they are; not frozen, they drift with every batch, even where the convolutions are fixed.
+# Its moving averages describe the old gray values. Frozen, Keras uses these averages and leaves them as they are; not frozen, they drift with every batch, even where the convolutions are fixed.
 #
 # </details>
 

@@ -876,20 +876,74 @@ pd.DataFrame(biases).round(1)
 # ## Questions to test yourself
 #
 # 1. Two groups scan the same patient, one with slices of 1 mm, one with 5 mm, and both outline equally well, with the same small error in mm. Can their mean Dice of slices differ? Can their volumes in ml?
+#
+# <details><summary>Answer</summary>
+#
+# The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by 15 % or so for a small nodule, because of where the slices fall.
+#
+# </details>
+#
 # 2. A nodule's volume is 0.50 ml in January and 0.60 ml in June; between two scans of an unchanged nodule the limits of agreement are −0.15 to +0.15 ml. Has it grown?
+#
+#    - A. Yes, by a fifth.
+#    - B. You cannot tell.
+#    - C. No, it is within the limits.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** A difference of 0.10 ml lies within what the method shows when nothing has changed.
+# - **Not A:** the two *numbers* differ by a fifth. An unchanged nodule may give such numbers too.
+# - **Not C:** within the limits means that it may be the method. It may also have grown.
+#
+# </details>
+#
 # 3. The lung of every predicted mask has the right ml, but its Dice is 0.8, and no nodule is ever hit. What do you check first?
+#
+#    - A. Whether an axis is flipped.
+#    - B. Whether the spacing is right.
+#    - C. Whether the threshold is too high.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Compare the affines of mask and scan. The ml do not notice a flip, and a flipped lung still covers much of a lung.
+# - **Not B:** a wrong spacing would give wrong ml.
+# - **Not C:** a threshold that is too high makes the lung smaller, and the ml with it.
+#
+# </details>
+#
 # 4. A colleague predicts with tiles, sees straight edges in the masks, and wants to train longer. What do you say?
+#
+#    - A. Do so; the network has not learned the edges yet.
+#    - B. Overlap the windows, and give their middles more weight.
+#    - C. Smooth the masks afterwards.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** That needs no training at all.
+# - **Not A:** longer training does not remove seams: at its border a tile lacks what lies beyond it, however good the network is.
+# - **Not C:** this hides the straight edges, and leaves the wrong pixels beside them.
+#
+# </details>
+#
 # 5. MR images with voxels of 4 × 0.5 × 0.5 mm: which `pool_sizes` for four poolings?
+#
+#    - A. `(2, 2, 2)` four times.
+#    - B. `(1, 2, 2)` four times.
+#    - C. `(1, 2, 2)` three times, then `(2, 2, 2)`.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Three poolings within the slice take 0.5 mm to 4 mm, and the fourth pools all three axes alike.
+# - **Not A:** the first of them would make voxels of 8 × 1 × 1 mm, and throw away slices that are far apart as it is.
+# - **Not B:** after three of them the voxel measures 4 mm along each axis. A fourth makes the slices the finer axis, and never joins them.
+#
+# </details>
+#
 # 6. A method has a bias of 0 ml in the Bland–Altman plot. Is it good?
 #
 # <details><summary>Answer</summary>
 #
-# 1. The mean of slices differs, since it depends on how many slices lie at the ends. The volume differs little for a large organ, and by 15 % or so for a small nodule, because of where the slices fall.
-# 2. You cannot tell. A difference of 0.10 ml lies within what the method shows when nothing has changed.
-# 3. Whether an axis is flipped: compare the affines of mask and scan. The ml do not notice a flip.
-# 4. Longer training does not remove seams. Overlap the windows, and give their middles more weight; that needs no training at all.
-# 5. `(1, 2, 2)` three times, which takes 0.5 mm to 4 mm, then `(2, 2, 2)`.
-# 6. Not by that alone. The differences may be large in both directions and cancel out; look at the limits.
+# Not by that alone. The differences may be large in both directions and cancel out; look at the limits.
 #
 # </details>
 

@@ -64,7 +64,7 @@ plotting.show_images([image, image], ["60 nuclei", f"{pieces.max()} pieces"], ma
 # %% [markdown]
 # Every pixel is right, Dice cannot be better, and fewer than half of the nuclei are counted. Nothing is wrong with the mask; it simply does not hold the answer.
 #
-# What hangs together is a matter of definition: do two pixels belong together that meet only at a corner? A pixel has 4 neighbors across its edges, and 8 if corners count. Libraries disagree about the default (SciPy takes 4, scikit-image 8), so say which one you took.
+# What hangs together is a matter of definition: do two pixels that meet only at a corner belong together? A pixel has 4 neighbors across its edges, and 8 if corners count. Libraries disagree about the default (SciPy takes 4, scikit-image 8), so say which one you took.
 
 # %%
 import numpy as np
@@ -518,7 +518,7 @@ shown = {name: ways[name][1] for name in ("pieces", "watershed, chosen neck", "b
 plotting.show_matches(test.images[1, ..., 0], test.instances[1], shown, 2.5)
 
 # %% [markdown]
-# Dice is close to 1 for every way and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei **touch**, the watershed at the chosen neck gets the mean count nearly right, and in PQ the border class is better by only 0.03, with an interval that reaches 0. Where they **overlap**, the watershed counts about a fifth too few and the border class about a tenth, and in PQ the border class is better by 0.13, with an interval well above 0. Against the neck of 0.5 the gain would have been 0.22: **two fifths of it came from a rival that nobody had tuned**.
+# Dice is close to 1 for every way and both kinds of pictures; by Dice there is nothing to choose. The pieces of these excellent masks are about a third of the nuclei, or fewer. Where nuclei **touch**, the watershed at the chosen neck gets the mean count nearly right, and in PQ the border class is better by only 0.03, with an interval that reaches 0. Where they **overlap**, the watershed counts about a fifth too few and the border class about a tenth, and in PQ the border class is better by 0.13, with an interval well above 0. Against the neck of 0.5 the gain would have been 0.22: **two fifths of that would have been there only because nobody had tuned the rival**.
 #
 # And the cause? Read the last two rows of each kind. Where nuclei overlap, the watershed reaches a PQ of 0.73 even on the true mask: what the outline does not show, no neck brings back. The true border gives 0.97. With the network's masks the watershed gets 0.64, and even a perfect mask would not lift it to the border class (0.77), which in turn is limited by how well its network draws the border. The intervals are over pictures; they say nothing about another training, and each network was trained once.
 #
@@ -677,22 +677,88 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 # ## Questions to test yourself
 #
 # 1. A network has a Dice of 0.97 on every image. What do you know about its count?
+#
+#    - A. Little.
+#    - B. It is right to about 3 %.
+#    - C. It is too low rather than too high.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Where objects touch, groups may have run together; where they do not, small ones may be missed, which costs Dice little if large ones share the image.
+# - **Not B:** Dice counts pixels. Ten objects that touch in a few pixels can be one piece at this Dice.
+# - **Not C:** merged and missed objects make it too low, split and false ones too high. Dice says nothing of either.
+#
+# </details>
+#
 # 2. A picture has 50 nuclei, and a program counts 50. What may still be wrong?
+#
+#    - A. Nothing, the count is right.
+#    - B. Only the outlines.
+#    - C. As many may be false as are missed, and as many split as merged.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** In a count, errors cancel out. Match the objects before you believe it.
+# - **Not A:** the number is right, and it may be the number of other objects.
+# - **Not B:** a nucleus that was missed and a speck of dirt that was counted also give 50.
+#
+# </details>
+#
 # 3. Ten true objects, eight predicted, six pairs with a mean IoU of 0.8. What is PQ?
+#
+#    - A. 0.8 · 6 / 10 = 0.48.
+#    - B. 0.8 · 6 / 9 = 0.53.
+#    - C. 0.8 · 6 / 8 = 0.60.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, where 2 is half of the four missed and 1 half of the two false.
+# - **Not A:** this takes the recall of the objects, and forgives the two false ones.
+# - **Not C:** this takes their precision, and forgives the four missed ones.
+#
+# </details>
+#
 # 4. Why is one pixel of error in the outline worse for the PQ of nuclei than for that of lungs?
+#
+#    - A. More of a small object's pixels lie at its outline.
+#    - B. There are more nuclei than lungs.
+#    - C. Nuclei touch, and lungs do not.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** The smaller an object, the lower its IoU for the same error; below 0.5 it is no longer found at all.
+# - **Not B:** PQ is a mean over pairs and a share of objects. Their number alone changes neither.
+# - **Not C:** touching leads to merged objects. A pixel at the outline costs a nucleus that stands alone as much.
+#
+# </details>
+#
 # 5. Someone has masks, but no label images, of touching cells. Can a border class be learned?
+#
+# <details><summary>Answer</summary>
+#
+# Not from those masks: where two cells touch, a mask does not say where the border runs.
+#
+# </details>
+#
 # 6. Images are tiles cut from large pictures. What has to stay on one side of the split?
+#
+#    - A. Each tile.
+#    - B. All tiles with touching objects.
+#    - C. All tiles of one picture.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Better still, all pictures of one experiment, or one patient.
+# - **Not A:** neighboring tiles of one picture share its stain, its light and its cells, and stand on both sides then.
+# - **Not B:** the test should have touching objects as often as the training. What must not be divided is the picture.
+#
+# </details>
+#
 # 7. In images with 49 lung nodules a network counts 43. Which two things do you ask before you believe it?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Little. Where objects touch, groups may have run together; where they do not, small ones may be missed, which costs Dice little if large ones share the image.
-# 2. As many may be false as are missed, and as many split as merged. Match them before you believe the count.
-# 3. SQ = 0.8, RQ = 6 / (6 + 2 + 1) = 0.67, PQ = 0.53.
-# 4. The smaller an object, the larger the share of its pixels that lie at the outline, and the lower its IoU; below 0.5 it is no longer found at all.
-# 5. Not from those masks: where two cells touch, a mask does not say where the border runs.
-# 6. All tiles of one picture. Better still, all pictures of one experiment, or one patient.
-# 7. How many of the 43 match a nodule, and by which rule; and how large the missed ones are. False ones may stand in for missed ones.
+# How many of the 43 match a nodule, and by which rule; and how large the missed ones are. False ones may stand in for missed ones.
 #
 # </details>
 

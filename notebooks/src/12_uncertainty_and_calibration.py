@@ -58,7 +58,7 @@ show_uncertainty([row_of(missed, unsure)], panel=2.8)
 #
 # **You need before:** Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)); what a loss sees ([notebook 07](07_losses_and_imbalance.ipynb)).
 #
-# **Minutes:** 100 to read, with five exercises, 3 to run on two cores.
+# **Minutes:** 100 to read, with five exercises, 3 to run on two cores. A break is marked in the middle: about 45 minutes before it, and 55 after it.
 #
 # **The misconception it removes:** "A softmax of 0.99 means it is right 99 times of 100."
 #
@@ -73,7 +73,7 @@ round(float(confidence[missed][nodule[missed]].mean()), 2)
 # %% [markdown]
 # It does not. The map is bright along the outlines of the lungs, where little is at stake, and dark at the place of the error that matters most. Looking for bright spots leads elsewhere.
 #
-# The patients are further ones of the phantom's family, whom no training, no choice and no other notebook has seen; the test patients of the data set stay closed. There are only eight of them: enough to show how to ask, and too few to answer, as their intervals will show. Further down we make 48 more, and a recorded benchmark adds more networks.
+# The patients are more of the phantom's family, and no training, no choice and no other notebook has used them; the test patients of the data set stay closed. There are only eight of them: enough to show how to ask, and too few to answer, as their intervals will show. Further down we make 48 more, and a recorded benchmark adds more networks.
 
 # %% [markdown]
 # ## Ninety-nine times of a hundred?
@@ -172,7 +172,7 @@ print(f"{some.sum()} pixels of {len(np.unique(patient[some]))} patients, promise
 print(f"right {right[some].mean():.2f}, 95 % interval {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# About three fifths of them are right, but the interval reaches from three to nine in ten, and what was promised lies inside it: a few points of a small region in eight patients show nothing. All pixels called nodule, taken together, will say a little more, and the 48 patients further down enough.
+# About three fifths of them are right, but the interval reaches from three to nine in ten, and what was promised lies inside it: a few points of a small region in eight patients show nothing. All pixels called nodule, taken together, will say a little more, and the 48 patients further down will say enough.
 
 # %% [markdown]
 # ### Exercise 12.2: one number
@@ -218,10 +218,10 @@ for name, where in regions.items():
     error = calibration_error(bins.counts, bins.confidence, bins.accuracy)
     gap = (confidence - right)[where]
     rows[name] = (error, bins.overconfidence, *bootstrap_interval(gap, patient[where], method="t"))
-pd.DataFrame(rows, index=["calibration error", "confidence − accuracy", "low", "high"]).T.round(3)
+pd.DataFrame(rows, index=["calibration error", "confidence − accuracy", "its low end", "its high end"]).T.round(3)
 
 # %% [markdown]
-# The error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign. The third number, confidence minus accuracy, is the **signed gap**, and the last two columns are its interval over patients, by Student's t: over all pixels and near an outline its sign is settled, among the pixels called nodule the interval only just leaves out 0.
+# The error over all pixels is a few thousandths, and has the sign of modesty. Among the pixels called nodule it is about a tenth, with the **other sign**. The second is invisible in the first, because fewer than one pixel in a thousand is called nodule. **A calibration error without its pixels is an advertisement**; report it near the objects or by class, and beside it the sign. The second column, confidence minus accuracy, is the **signed gap**, and the last two columns are the ends of its interval over patients, by Student's t: over all pixels and near an outline its sign is settled, among the pixels called nodule the interval only just leaves out 0.
 #
 # The error of a small region has another weakness: it is **too large on average**. The gap of a bin counts without its sign, so chance cannot cancel out. How much does chance alone make here? Keep the confidences of the pixels called nodule, and let a coin decide whether each is right, exactly as often as was promised:
 
@@ -252,7 +252,7 @@ show_reliability(
 #
 # ### The Brier score
 #
-# A calibration error alone can be had cheaply: say "nodule, 0.0003" of every pixel, which is the share of nodule pixels, and it is 0. The **Brier score** {cite:p}`brier1950verification` cannot be had so: it is the mean squared distance between the probability and the truth (1 or 0). Up to a small rest inside the bins it is a sum of three parts: the squared *gaps* of the reliability diagram, minus the *resolution* (how far the shares found in the bins lie from the overall share), plus the *uncertainty* of the task, share × (1 − share), which no network changes.
+# A calibration error of 0 is cheap: say "nodule, 0.0003" of every pixel, which is the share of nodule pixels. The **Brier score** {cite:p}`brier1950verification` is not fooled by that. It is the mean squared distance between the probability and the truth (1 or 0). Up to a small rest inside the bins it is a sum of three parts: the squared *gaps* of the reliability diagram, minus the *resolution* (how far the shares found in the bins lie from the overall share), plus the *uncertainty* of the task, share × (1 − share), which no network changes.
 
 # %% nbval_tolerance=0.05
 chance, truth = probabilities[..., 2], more.masks == 2
@@ -271,7 +271,7 @@ parts |= {"resolution": np.nansum(weight * (bins.accuracy - share) ** 2), "uncer
 # %% [markdown]
 # ## What the loss does to it
 #
-# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained our U-Net with each, from several seeds, all for as many epochs as the network above and on crops drawn alike. They differ only in the loss. (The network above differs from all of them in one more thing: what its crops and turned images hold beyond the border of a slice was filled with air, theirs with 0, as its recipe had it when the benchmark was run. So compare the recorded networks with one another, and with the network above only roughly.)
+# Cross-entropy is lowest for the true probabilities: it asks for calibration, on what it is trained on. The Dice loss asks for overlap, and overlap is best with a mask of zeros and ones; nothing rewards it for a 0.7 that means 0.7. The recipe of our network is their sum, with a weight of ten on the nodule pixels in the cross-entropy. The recorded benchmark `uncertainty.py` trained our U-Net with each, from several seeds, all for as many epochs as the network above and on crops drawn alike. They differ only in the loss; all have the learning rate of our recipe, which was chosen for the sum. (The network above differs from all of them in one more thing: what its crops and turned images hold beyond the border of a slice was filled with air, theirs with 0, as its recipe had it when the benchmark was run. So compare the recorded networks with one another, and with the network above only roughly.)
 
 # %%
 import json
@@ -297,20 +297,24 @@ def cell(run, key, digits=3):
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*(run[key + end] for end in ("", "_low", "_high")), d=digits)
 
 
-columns = {"nodule Dice": "nodule_dice", "error, all": "all_ece", "near": "near_ece"}
-columns["called nodule"] = "called_nodule_ece"
+def by_seed(run, key):
+    return " ".join(f"{value:.2f}" for value in run[f"{key}_seeds"])
+
+
+for name, run in recorded["losses"].items():
+    dices, errors = by_seed(run, "nodule_dice"), by_seed(run, "called_nodule_ece")
+    print(f"trained with {name}: nodule Dice {dices}; error, called nodule {errors}")
+columns = {"nodule Dice": "nodule_dice", "error, all pixels": "all_ece", "error, near an outline": "near_ece"}
+columns["error, called nodule"] = "called_nodule_ece"
 rows = {name: [cell(run, key) for key in columns.values()] for name, run in recorded["losses"].items()}
-table = pd.DataFrame(rows, index=list(columns)).T
-by_seed = [" ".join(f"{d:.2f}" for d in run["nodule_dice_seeds"]) for run in recorded["losses"].values()]
-table.insert(1, "by seed", by_seed)
-table
+pd.DataFrame(rows, index=list(columns)).T
 
 # %% [markdown]
-# In brackets, here and below: 95 % intervals of the benchmark over its 24 patients (the percentile bootstrap). They do not include how much the networks of one loss differ among themselves; that is in the column *by seed*.
+# In brackets, here and below: 95 % intervals of the benchmark over its 24 patients (the percentile bootstrap). They do not include how much the networks of one loss differ among themselves. That is in the printed lines above the table, with one number for each network. (*Error* is the calibration error.)
 #
 # Near an outline the networks of the **Dice loss promise too much**: where they say 0.9, not even 0.8 is right. Nothing in their loss holds them back. Mehrtash and others found the same in the brain, the heart and the prostate {cite:p}`mehrtash2020confidence`. The networks of the **cross-entropy are too modest** there. Their loss makes probabilities honest, but only for the images on which it is computed: in training, with dropout, on crops that were turned, zoomed and brightened. A likely reason is that whole, unchanged images without dropout are easier than that. (Large classifiers that are trained far longer promise too much with the same loss {cite:p}`guo2017calibration`.) The sum lies between the two, nearest to the diagonal, as if two opposite faults had partly canceled out.
 #
-# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much. One likely reason is the same for all: in the crops of the training nodules were far more frequent than they are. Here the Dice loss has the largest mean error and the cross-entropy, which had the largest near an outline, the smallest. But this order is not settled: in this error (which the table does not show by seed, as it does the Dice) the single networks of the Dice loss, or of the sum, differ among themselves by more than a tenth. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful: report a calibration error beside a Dice, never in its place.
+# Among the pixels that a network *calls nodule* every loss has a far larger error, always by promising too much. One likely reason is the same for all: in the crops of the training nodules were far more frequent than they are. Here the Dice loss has the largest mean error and the cross-entropy, which had the largest near an outline, the smallest. But this order is not settled: in this error the single networks of the Dice loss differ among themselves by more than a tenth, and so do those of the sum. And before you choose by a calibration error at all, read the first column: the same cross-entropy has the lowest nodule Dice, with every seed. The best calibrated network need not be the most useful: report a calibration error beside a Dice, never in its place.
 
 # %% [markdown]
 # ## Temperature
@@ -415,12 +419,14 @@ for name, run in recorded["losses"].items():
     seeds = " ".join(f"{t:.1f}" for t in run["temperature_seeds"])
     keys = ("near_ece", "scaled_near_ece", "called_nodule_ece", "scaled_called_nodule_ece")
     rows[name] = [seeds, *(cell(run, key) for key in keys)]
-pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "the same, scaled"]).T
+pd.DataFrame(rows, index=["temperatures", "near", "near, scaled", "called nodule", "called nodule, scaled"]).T
 
 # %% [markdown]
 # The temperature counters the fault of the loss. For the Dice loss it is **above 1**, and takes away confidence: the pixels near an outline get better, those called nodule a little, and in both too much is still promised. For the cross-entropy and the sum it is **below 1**: they were too modest on all pixels together, and are sharpened. Near an outline this mends nearly everything. But what is called nodule gets worse, in each of the eight networks: there they already promised too much, and are sharpened with the rest. **One number cannot be right for two kinds of pixels**, and the frequent kind decides. (`fit_temperature` takes `where`. Fit a temperature near the outlines, and it is another one.) Nor does it mend the Dice: no mask has changed.
 
 # %% [markdown]
+# **A good place for a break:** here the first half of the page ends. It asked what a probability promises and keeps; the second half asks where the network is unsure, and what that is good for. It uses what the first half has computed, so leave the notebook open, or run the cells above once more before you go on.
+#
 # ## Maps of uncertainty
 #
 # One network gives one answer. Ask for several answers to one image, and see where they differ. Three ways to get them:
@@ -514,7 +520,7 @@ pd.DataFrame(scores, index=["lung Dice", "nodule Dice"]).T.round(2)
 #
 # Average the answers, and take the **entropy** $-\sum_k p_k \log p_k$ of the mean: 0 where it is certain, $\log 3$ where all three classes are equally likely. But this mixes two things. A pixel can have a mean of one half because *every* member says one half: a shared doubt, as on a blurred edge. Or because half of the members say 0 and the others say 1: a contradiction. The **mutual information** keeps only the second: the entropy of the mean, minus the mean of the entropies.
 #
-# The doubt that stays however many networks one asks is called **aleatoric**: it lies in the image. The contradiction is called **epistemic**: it lies in what the networks have learned, and more training patients would make it smaller. (These names promise more than the numbers can keep: the members of an ensemble can share an error, and then there is neither doubt nor contradiction.)
+# The doubt that remains however many networks you ask is called **aleatoric**: it lies in the image. The contradiction is called **epistemic**: it lies in what the networks have learned, and more training patients would make it smaller. (These names promise more than the numbers can keep: the members of an ensemble can share an error, and then there is neither doubt nor contradiction.)
 
 # %% [markdown]
 # ### Exercise 12.4: doubt or contradiction
@@ -692,7 +698,7 @@ pd.DataFrame(rows, index=["pixels", "promised", "right", "low", "high"]).T.round
 # - the **expected loss of Dice**: the Dice between the mask and the truth that one would expect if the probabilities of the nodule were right (twice the sum of the probabilities inside the mask, over the sum of all of them plus the size of the mask), subtracted from 1; where the mask is empty, the highest probability of nodule,
 # - the **disagreement**: several members each draw a mask; 1 − the mean Dice over all pairs of them.
 #
-# Then decide the most certain cases by machine and refer the rest. The **coverage** is the share that the machine keeps, the **risk** is the mean error of those, here 1 − Dice of the nodules of a patient (for a patient without a nodule: 0 if none is marked, else 1). In the benchmark every patient has a nodule.
+# The machine then decides the most certain cases, and the rest are referred. The **coverage** is the share that the machine keeps, the **risk** is the mean error of those, here 1 − Dice of the nodules of a patient (for a patient without a nodule: 0 if none is marked, else 1). In the benchmark every patient has a nodule.
 
 # %% [markdown]
 # ### Exercise 12.5: risk at a coverage
@@ -842,10 +848,10 @@ assert (area[~has_nodule] > 0).sum() > 8
 # The two panels tell two stories.
 #
 # - **Every patient has a nodule.** No score of doubt is shown to beat the predicted size. *Smallest first* and the three scores of doubt lie on one another, close to the best order: the differences are 0.00, and their intervals reach 0.03 to either side at most. All four beat a random order, as the scores of doubt do in the benchmark. That small nodules are drawn badly can be read off the mask.
-# - **Half of the patients are healthy.** Now *smallest first* fails: it is no longer shown to beat even a random order. (*Largest first* does beat it, but lets the patients pass whose nodule was missed altogether.) It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three doubts lie below that of *smallest first*, with intervals of the difference below 0; against *largest first* they were not compared. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
+# - **Half of the patients are healthy.** Now *smallest first* fails: it is no longer shown to beat even a random order. (*Largest first* does beat it, but lets the patients pass whose nodule was missed altogether.) It keeps large false alarms, and refers healthy patients in whom nothing is marked: the four whom it lets pass at one half are all called ill. The curves of all three scores of doubt lie below that of *smallest first*, with intervals of the difference below 0; against *largest first* they were not compared. A likely reason is that the network is less sure of its false nodules than of the true ones: what it calls nodule has a mean confidence of 0.77 in healthy patients, and of 0.93 in the others.
 # - **Who passes?** In 11 of 24 healthy patients the network marks a nodule. By the softmax eleven healthy patients pass, none of them called ill, and no wholly missed nodule does. Refer the largest areas first, and all three patients pass whose nodules were wholly missed: where nothing is marked, the area is 0.
 #
-# So whether doubt is worth its price depends on who comes. Which of the doubts is best, one network does not tell: with the one trained before this one, on crops filled with 0, the flips had the lowest curve on the right, and the softmax let two wholly missed nodules pass. (And the mixture is of our making, and we looked at all orders on the same patients: choose yours on validation patients.)
+# So whether doubt is worth its price depends on who comes. Which score of doubt is best, one network cannot tell: with the one trained before this one, on crops filled with 0, the flips had the lowest curve on the right, and the softmax let two wholly missed nodules pass. (And the mixture is of our making, and we looked at all orders on the same patients: choose yours on validation patients.)
 #
 # ## A promise over patients: conformal prediction
 #
@@ -922,7 +928,7 @@ pd.DataFrame(rows, index=[*columns, "near, ensemble"]).T
 show_reliability({name: run["curve"]["scaled_near"] for name, run in kinds.items()}, panel=2.7)
 
 # %% [markdown]
-# In the other window the lung Dice falls. Near the outlines the single networks, a little too modest before, now promise too much: they have become worse **and** too certain. Even of the surest pixels, in the last bin, about one in twenty is wrong. The temperature of the validation patients, which made the first diagram nearly perfect, does **harm** in the second: for these networks it was below 1, and sharpens what is too sharp already. The ensemble bears it better, and is too modest in both windows: averaging takes confidence away where its members disagree.
+# In the other window the lung Dice falls. Near the outlines the single networks, a little too modest before, now promise too much: they have become worse **and** too certain. Even of the surest pixels, in the last bin, about one in twenty is wrong. The temperature of the validation patients, which made the first diagram nearly perfect, does **harm** in the second: for these networks it was below 1, and sharpens what is too sharp already. The ensemble copes better, and is too modest in both windows: averaging takes confidence away where its members disagree.
 #
 # No probability says that these images are of another kind. If you use a network, watch what goes *in*: gray values, spacing, scanner.
 
@@ -963,7 +969,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 # - The loss bends the probabilities: near outlines the networks of the Dice loss promised too much here and those of the cross-entropy too little. Of the pixels called nodule all promised too much.
 # - A temperature is one number, fitted on validation patients. It takes away what is wrong in the same direction everywhere. It changes no mask, it cannot be right for two kinds of pixels at once, and it knows nothing of another scanner.
 # - To draw samples, switch on dropout and nothing else. Score any map on the errors, beside 1 − the highest probability and beside a pencil line along the outline. Entropy points at outlines; for nodules, a map of where the samples contradict each other was better here, patient by patient.
-# - Compare an order of referral with one by predicted size, and include healthy patients: among patients who all had nodules no doubt beat *smallest first*, and among all of them each did.
+# - Compare an order of referral with one by predicted size, and include healthy patients: among patients who all had nodules, no score of doubt beat *smallest first*; with healthy patients among them, each did.
 # - A conformal interval keeps its promise on average over patients of one mixture. It promises nothing to a group within it, and an honest interval can be too wide to use.
 # - No map shows what the network never suspected. A case that passes as certain is not a case without a nodule.
 #
@@ -971,41 +977,71 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 1. A nodule network reports a calibration error of 0.002 over all pixels. What do you ask?
 #
+#    - A. What the error is near the nodules, and among the pixels that it calls nodule.
+#    - B. Whether a temperature brings it to 0.001.
+#    - C. Nothing: a probability that is off by 0.002 may be used as it is.
+#
 # <details><summary>Answer</summary>
 #
-# What the error is near the nodules, and among the pixels that it calls nodule. One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+# - **Right: A.** One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+# - **Not B:** the background hides the rest in this number. Making it smaller need not change anything where it counts.
+# - **Not C:** it is off by 0.002 on average over all pixels, and nearly all of them are easy background.
 #
 # </details>
 #
 # 2. You scale the temperature of a network with three classes. How does the Dice change?
 #
+#    - A. It rises, as the probabilities become better.
+#    - B. It falls, as the network becomes less certain.
+#    - C. Not at all.
+#
 # <details><summary>Answer</summary>
 #
-# Not at all: the most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+# - **Right: C.** The most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+# - **Not A:** the probabilities may become more honest. The order of the classes stays, and with it the mask.
+# - **Not B:** less certain does not mean of another opinion: 0.6 is still more than 0.3 and 0.1.
 #
 # </details>
 #
 # 3. Why not fit the temperature on the test patients? It is only one number.
 #
+#    - A. One number cannot overfit, so one may.
+#    - B. Because the masks of the test patients would change.
+#    - C. The calibration error that you report would be the one that this number was chosen to make small.
+#
 # <details><summary>Answer</summary>
 #
-# Because the calibration error that you report would then be the one that this number was chosen to make small. With few patients one number is enough to flatter.
+# - **Right: C.** With few patients one number is enough to flatter.
+# - **Not A:** it fits less than a million numbers do, but it is fitted to the very patients on whom it is judged.
+# - **Not B:** a temperature changes no mask. It is the probabilities that would look better than they are.
 #
 # </details>
 #
 # 4. A colleague samples with `model(images, training=True)`, one image at a time. What goes wrong?
 #
+#    - A. Dropout is switched off, and all samples are equal.
+#    - B. Batch normalization takes its mean and variance from that single image.
+#    - C. The weights are trained further with each call.
+#
 # <details><summary>Answer</summary>
 #
-# Batch normalization takes its mean and variance from that single image, which is not what the network was trained to predict with, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+# - **Right: B.** The network was not trained to predict with these, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+# - **Not A:** `training=True` switches it on. The trouble is what else it switches.
+# - **Not C:** a call computes no gradient, and the weights stay. The averages of batch normalization do move.
 #
 # </details>
 #
 # 5. Five networks agree that a place is plain lung. What is the mutual information, and what does it tell?
 #
+#    - A. Zero; there is no nodule.
+#    - B. One; the networks share all they know.
+#    - C. Zero; they agree.
+#
 # <details><summary>Answer</summary>
 #
-# Zero. It tells that they agree. They were trained on the same patients and may all lack the same kind of nodule.
+# - **Right: C.** They were trained on the same patients and may all lack the same kind of nodule.
+# - **Not A:** no map shows what none of the networks ever suspected.
+# - **Not B:** it measures how far the samples contradict each other, and these do not.
 #
 # </details>
 #
@@ -1019,9 +1055,15 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 7. An interval for the nodule area is right for 90 of 100 patients. Half of the patients are healthy, and all of them are among the 90. What does it promise a patient with a nodule?
 #
+#    - A. 0.9.
+#    - B. 0.8.
+#    - C. 0.4.
+#
 # <details><summary>Answer</summary>
 #
-# 40 of 50, or 0.8. The promise is one over the mixture; the easy patients can keep it for the others. In a clinic with fewer healthy patients it would be broken.
+# - **Right: B.** It is right for 40 of 50. The promise is one over the mixture; the easy patients can keep it for the others. In a clinic with fewer healthy patients it would be broken.
+# - **Not A:** this is the mean over both kinds of patients, and the healthy ones have more than their share of it.
+# - **Not C:** 40 of the 50 patients with a nodule are right, and not 40 of all 100.
 #
 # </details>
 #

@@ -179,7 +179,6 @@ off = pd.Series(off)
 plotting.show_bars({"distance from the gradient of the whole": off}, panel=5.6, height=2.0)
 
 # %%
-assert off["cross-entropy"] < 1e-5 and off["Dice of each image"] < 1e-5
 off.round(2)
 
 # %% [markdown]
@@ -213,7 +212,8 @@ table = pd.DataFrame(losses, index=pd.Index(range(1, 5), name="epoch"))
 table["difference"] = (table["two devices"] - table["one device"]).map("{:.0e}".format)
 table.round(4)
 
-# %%
+# %% tags=["remove-cell"]
+assert off["cross-entropy"] < 1e-5 and off["Dice of each image"] < 1e-5
 assert np.allclose(losses["one device"], losses["two devices"], atol=1e-4)
 pairs = zip(one_device.get_weights(), two_devices.get_weights())
 assert all(np.allclose(a, b, atol=1e-3) for a, b in pairs)
@@ -239,7 +239,7 @@ same = same.rename(columns=lambda name: name.removesuffix("_loss").replace("_", 
 columns = ["two devices", "two devices synchronized", "two processes"]
 same[columns].map("{:.0e}".format).replace({"nan": "", "0e+00": "0"})
 
-# %%
+# %% tags=["remove-cell"]
 by_device, synchronized = same["two devices"], same["two devices synchronized"]
 assert by_device.iloc[0] < 1e-5 and (by_device.iloc[1:] > 2e-4).all() and (same["two processes"] < 1e-4).all()
 assert synchronized["crossentropy, with batch normalization"] < 1e-4
@@ -334,7 +334,7 @@ print(f"beyond computing: {both - alone / 2:.1f} s per step, with the double bat
 # %% [markdown]
 # On this machine it was hardly worth it. For the same batch, two processes gain almost nothing over one process on one core, while one process with two *threads* gets from the same two cores what we had hoped for. Threads share their memory, so nothing has to be sent. With the double batch more slices are processed per second, because each process computes twice as much between two messages.
 #
-# If computing were all, two processes would need half the time of one core, and the same time with the double batch. In both cases they need about a fifth of a second more, which looks like a fixed price per step. The benchmark does not say what it consists of. Batch normalization may account for a part, since the processes exchange means in every layer, forward and back, and wait for each other each time. The gradients, as we shall see below, account for little.
+# If computing were all there is, two processes would need half the time of one core, and the same time with the double batch. In both cases they need about a fifth of a second more, which looks like a fixed price per step. The benchmark does not say what it consists of. Batch normalization may account for a part, since the processes exchange means in every layer, forward and back, and wait for each other each time. The gradients, as we shall see below, account for little.
 #
 # The two repeats lie further apart for two processes than for one. That is no surprise: in every step the faster process waits for the other, so a training on several workers is only as fast as the slowest of them. Two cores are good for learning how it works, but no reason to do it.
 #
@@ -395,7 +395,7 @@ def shard(patients, workers, rank):
 check.shard(shard)
 
 # %% [markdown]
-# `tf.data` offers the same as a method, `dataset.shard(workers, rank)`. Apply it to the list of *names*, before anything is read or shuffled: if each worker shuffled differently, the shards would overlap.
+# `tf.data` offers the same as a method, `dataset.shard(workers, rank)` (the `assert` says that worker 1 of 3 gets the same patients). Apply it to the list of *names*, before anything is read or shuffled: if each worker shuffled differently, the shards would overlap.
 
 # %%
 names = tf.data.Dataset.from_tensor_slices(patients).shard(3, 1)
@@ -440,7 +440,7 @@ assert off["without batch normalization"] < 1e-4
 pd.Series(off, name="difference of the step").round(2).to_frame()
 
 # %% [markdown]
-# Without batch normalization, four times four slices make the same step as sixteen, with the memory of four. With it, each group of four is normalized by itself, as on four devices under `MirroredStrategy`. Accumulation costs no communication, but saves no time: it is the first thing to try when you lack *memory*.
+# Without batch normalization, four times four slices make the same step as sixteen, to four digits (the `assert` checks it), with the memory of four. With it, each group of four is normalized by itself, as on four devices under `MirroredStrategy`. Accumulation costs no communication, but saves no time: it is the first thing to try when you lack *memory*.
 #
 # ## What it costs: adding up
 #
@@ -671,20 +671,80 @@ who_am_i(fourth)
 # ## Questions to test yourself
 #
 # 1. Two GPUs, `batch_size=32` in `fit` under `MirroredStrategy`. How many slices does each GPU see per step?
-# 2. A training with batch normalization gives another result on 8 GPUs with 2 slices each than on one with 16. Is something broken?
-# 3. Your three workers have 40, 40 and 48 slices, and batches of 8. What happens in step 6?
-# 4. With 4 workers a step takes 0.5 s; with one it took 1.2 s. What are the speed-up and the efficiency?
-# 5. How much more does each worker send in a ring of 64 than in a ring of 2? And how many more messages follow one after the other?
-# 6. Someone has 20 GPUs and wants a 5-fold cross-validation of a 2D U-Net on 200 patients. What do you advise?
+#
+#    - A. 16.
+#    - B. 32.
+#    - C. 64.
 #
 # <details><summary>Answer</summary>
 #
-# 1. 16: it is the global batch.
-# 2. No. Each GPU normalizes by its own 2 slices. Synchronize the statistics, use more slices per GPU, or another normalization.
-# 3. Two workers have no sixth batch, and the third waits for them until a time limit ends the job. All have to stop after 5.
-# 4. 2.4 and 0.6.
-# 5. It sends 2 · 63/64 of the array instead of 2 · 1/2, about twice as much, in 126 messages instead of 2.
-# 6. Run five trainings on five GPUs, at the same time and without communication. The other 15 GPUs can repeat them with other seeds.
+# - **Right: A.** 32 is the global batch, and each GPU gets its half.
+# - **Not B:** this would be a global batch of 64. `fit` under this strategy takes the number for all of them together.
+# - **Not C:** no GPU sees more than the global batch, and here it sees half.
+#
+# </details>
+#
+# 2. A training with batch normalization gives another result on 8 GPUs with 2 slices each than on one with 16. Is something broken?
+#
+#    - A. Yes, equal parts must give equal gradients.
+#    - B. Yes, the gradients were summed in place of averaged.
+#    - C. No, each GPU normalizes by its own 2 slices.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Synchronize the statistics, use more slices per GPU, or another normalization.
+# - **Not A:** this holds for a loss that is a mean over slices, and without layers that look at several slices at once.
+# - **Not B:** that would be as if the learning rate were eight times as high. Batch normalization explains the difference without any mistake.
+#
+# </details>
+#
+# 3. Your three workers have 40, 40 and 48 slices, and batches of 8. What happens in step 6?
+#
+#    - A. The third goes on alone.
+#    - B. The third waits until a time limit ends the job.
+#    - C. The first two begin their slices again.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Two workers have no sixth batch, and never come to the sum of the gradients. All have to stop after 5.
+# - **Not A:** each step ends with an all-reduce, for which all three are needed.
+# - **Not C:** nobody tells them to. They are at the end of their epoch.
+#
+# </details>
+#
+# 4. With 4 workers a step takes 0.5 s; with one it took 1.2 s. What are the speed-up and the efficiency?
+#
+#    - A. 2.4 and 0.6.
+#    - B. 4 and 1.
+#    - C. 2.4 and 2.4.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** 1.2 / 0.5 = 2.4, and 2.4 of 4 workers are 0.6.
+# - **Not B:** this is what four workers would give if nothing were lost to communication and waiting.
+# - **Not C:** the efficiency is the speed-up divided by the number of workers, and never more than 1 where nothing else changes.
+#
+# </details>
+#
+# 5. How much more does each worker send in a ring of 64 than in a ring of 2? And how many more messages follow one after the other?
+#
+# <details><summary>Answer</summary>
+#
+# It sends 2 · 63/64 of the array instead of 2 · 1/2, about twice as much, in 126 messages instead of 2.
+#
+# </details>
+#
+# 6. Someone has 20 GPUs and wants a 5-fold cross-validation of a 2D U-Net on 200 patients. What do you advise?
+#
+#    - A. One fold after the other, each on all 20 GPUs.
+#    - B. Five trainings on five GPUs, at the same time.
+#    - C. 20 folds in place of 5, one on each GPU.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** They need no communication. The other 15 GPUs can repeat them with other seeds.
+# - **Not A:** each step would wait for the slowest of 20, and the global batch would change the recipe.
+# - **Not C:** the number of folds follows from the patients and the question, and not from the number of GPUs.
 #
 # </details>
 #

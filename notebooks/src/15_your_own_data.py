@@ -207,6 +207,8 @@ print(recipe)
 #     augment=make_augmenter(brightness=0.05, contrast=0.1),
 # )
 # ```
+#
+# `make_augmenter` fills what a turned or shifted picture shows beyond its border with 0, which is black: a recipe for any folder does not know what surrounds your pictures. For CT in the lung window it should be air, `image_fill=0.233`, as in notebook 04.
 
 # %% nbval_tolerance=0
 from unet_helpers.teaching import runs
@@ -221,7 +223,6 @@ model, histories = your_data.train_recipe(data, recipe, folder)
 
 # %% mystnb={"figure": {"caption": "Training and validation curves. The dotted line marks the epoch whose weights were kept."}, "image": {"alt": "Three panels over the epochs: loss falling, accuracy close to one after a few epochs, and Dice rising in two steps, for training as a dashed and validation as a solid line."}}
 your_data.say_if_not_learned(histories)
-assert max(histories[0]["val_dice"]) > 0.3 or "UNET_DATA" in os.environ
 plotting.show_curves(histories[0])
 
 # %% [markdown]
@@ -235,6 +236,9 @@ plotting.show_curves(histories[0])
 # %%
 point = your_data.choose_point(model, data, recipe)
 point
+
+# %% tags=["remove-cell"]
+assert max(histories[0]["val_dice"]) > 0.3 or "UNET_DATA" in os.environ
 
 # %% [markdown]
 # ### Exercise 15.3: what does a missed object cost?
@@ -277,11 +281,13 @@ evaluation.summary().round(3)
 by_slice = your_data.describe_slices(data, predictions)
 by_slice.round(3)
 
+# %% tags=["remove-cell"]
+assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any() or "UNET_DATA" in os.environ
+
 # %% [markdown]
 # These are the same predictions, counted slice by slice. `dice` is a mean over the slices that hold an object, `missed` the share of them on which nothing is predicted. The slices without an object are kept apart, because there the question is not *how well* but *whether*: `false_alarms` is the share of them on which something is predicted. A mean over all slices would mix the two questions.
 
 # %% mystnb={"figure": {"caption": "The three worst test slices. Look at them before you tell anybody a number."}, "image": {"alt": "The three test slices with the most wrong pixels, one per row, each as image, ground truth, prediction and map of errors in green, vermilion and blue."}}
-assert (evaluation.of_class(data.class_names[1])["dice"] > 0.2).any() or "UNET_DATA" in os.environ
 worst = your_data.worst_slices(data.test, predictions, 3)
 part = data.test[worst]
 plotting.show_predictions(part.images, part.masks, predictions[worst], titles=part.case_ids, panel=1.8)
@@ -304,13 +310,12 @@ print(path.read_text().split("## dice")[0])
 # If `series.toml` holds the words of a model card ([the page on ethics](../book/ethics_and_model_card.md) explains it), the card is written as well, with the numbers filled in.
 
 # %%
-assert {file.name for file in folder.iterdir()} >= {"cases.csv", "evaluation.json", "report.md", "worst_cases.png"}
 print(your_data.write_card(folder, source, evaluation))
 
 # %% [markdown]
 # ## Keep the network, and use it
 #
-# Weights alone are of no use to anybody. To segment a new image you must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call:
+# Weights alone are of no use to anybody. To segment a new image you must know how gray values were scaled, to which size slices were brought, which thresholds were chosen and what the classes are called. All of it is kept in one place, and loads with one call (the `assert` says that the loaded network gives the same masks):
 
 # %%
 from unet_helpers.teaching import segment
@@ -389,33 +394,57 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 # 1. Your folder has 1,000 slices of 12 patients. Why does the report give no interval of the test Dice?
 #
+#    - A. Only about two patients are in the test set.
+#    - B. With 1,000 slices the interval is too narrow to be shown.
+#    - C. Because the Dice was computed on slices of different sizes.
+#
 # <details><summary>Answer</summary>
 #
-# About two patients are in the test set. Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
+# - **Right: A.** Slices of one patient resemble each other, so the thousand slices do not stand for a thousand independent cases, and two patients hardly say anything about a mean over patients.
+# - **Not B:** it would be narrow only if slices were counted as independent, and they are not.
+# - **Not C:** the size of a slice has nothing to do with it. The number of patients has.
 #
 # </details>
 #
 # 2. After the test you see that a lower threshold would have scored better. May you use it?
 #
+#    - A. Yes, if the report says so.
+#    - B. Yes, a threshold is not a weight of the network.
+#    - C. For the next project, yes, but not in this report.
+#
 # <details><summary>Answer</summary>
 #
-# For the next project, yes. For this report, no: a threshold chosen on the test patients makes their score a training score.
+# - **Right: C.** A threshold chosen on the test patients makes their score a training score.
+# - **Not A:** saying so does not tell anybody what new patients would give, and that is what the report is for.
+# - **Not B:** whatever is chosen by the test result is fitted to the test patients, be it one number or a million.
 #
 # </details>
 #
 # 3. `load_dataset` says "each file counts as one patient". What can go wrong?
 #
+#    - A. Nothing, it only says how it counts.
+#    - B. The intervals become too wide.
+#    - C. The same patient may stand on both sides of the split.
+#
 # <details><summary>Answer</summary>
 #
-# If a patient has several files, the same patient stands on both sides of the split, and the score measures memory. Pass `patient_pattern`.
+# - **Right: C.** If a patient has several files, the score then measures memory. Pass `patient_pattern`.
+# - **Not A:** what it counts is also what it splits by.
+# - **Not B:** with more supposed patients they become too narrow, which is worse.
 #
 # </details>
 #
 # 4. Accuracy is 0.98 and Dice 0.00. What did the network learn?
 #
+#    - A. To find the object nearly always, with a bad outline.
+#    - B. Most likely to answer background everywhere.
+#    - C. To find the object in 98 % of the images.
+#
 # <details><summary>Answer</summary>
 #
-# Most likely to answer background everywhere. Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
+# - **Right: B.** Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
+# - **Not A:** with a bad outline there is still an overlap, and the Dice is well above 0.
+# - **Not C:** accuracy counts pixels. A Dice of 0.00 means that no pixel of the object was found.
 #
 # </details>
 #

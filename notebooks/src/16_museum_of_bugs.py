@@ -68,7 +68,7 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 healthy = museum.fit(data, seed=0)
 {name: round(values[-1], 3) for name, values in healthy.history.items()}
 
-# %%
+# %% tags=["remove-cell"]
 healthy_dice = museum.mean_dice(healthy.model, data.validation)
 assert healthy_dice > 0.9
 
@@ -350,7 +350,6 @@ one_channel = museum.fit(data, seed=0, build=museum.build_softmax_over_one)
 
 # %%
 outputs = one_channel.model(data.validation.images[:8])
-assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
 round(float(outputs[0, 0, 0, 0]), 6), len({round(value, 4) for value in one_channel.history["accuracy"]})
 
 # %% [markdown]
@@ -409,6 +408,7 @@ rescued = with_sigmoid(one_channel.model)
 round(validation_dice(one_channel.model), 2), round(validation_dice(rescued), 2)
 
 # %% tags=["remove-cell"]
+assert one_channel.history["loss"][-1] < 0.7 * one_channel.history["loss"][0]
 assert validation_dice(one_channel.model) < 0.3
 assert validation_dice(rescued) > 0.9
 
@@ -471,7 +471,7 @@ print(f"accuracy of 'no lung anywhere': {(data.validation.masks == 0).mean():.2f
 # - **Selection on the test set:** it is zero to every digit shown. There were thirty candidates, six epochs with five thresholds each, and the Dice of one half of the patients chose among them; whichever half chose, the choice was the same. A test set wears out when many candidates are *nearly equal*, so that luck decides.
 # - **Average over batches:** it is zero to every digit shown, but by accident! Each patient of the phantom has eight slices, the slices stand in order, and a batch has eight. So a batch *is* a patient. With another batch size this would not be so, as we are about to see.
 #
-# What the four have in common: something leaks through, but it does not help with the answer. The patient does not help to find a lung, the statistics are those of all patients, and the choice is the same without looking. None of them is therefore right. They are bugs that wait for other data. And an interval without width, from five equal numbers, proves nothing either.
+# The four that cost nothing here have one thing in common: something leaks through, but it does not help with the answer. The patient does not help to find a lung, the statistics are those of all patients, and the choice is the same without looking. That does not make any of them right. They are bugs that wait for other data. And an interval without width, from five equal numbers, proves nothing either.
 
 # %% [markdown]
 # ### Exercise 16.4: whose mean, whose deviation?
@@ -599,7 +599,7 @@ check.dice_of_batches(dice_of_batches)
 # %% [markdown]
 # ### A leak that costs
 #
-# "Then we may split by slice after all?" The exhibit above made it easy for itself: lungs are easy, there are two dozen patients to learn from, and their slices lie more than two centimeters apart. Now all three are turned round. The object is the **nodule**, the slices lie **4 mm apart** as in real CT, and there are **six patients**. These are the lines that deal out the slices. Which one is the mistake?
+# "Then we may split by slice after all?" The exhibit above made it easy for itself: lungs are easy, there are two dozen patients to learn from, and their slices lie more than two centimeters apart. Now we turn all three around. The object is the **nodule**, the slices lie **4 mm apart** as in real CT, and there are **six patients**. These are the lines that deal out the slices. Which one is the mistake?
 
 # %%
 print(inspect.getsource(museum.split_by_slice))
@@ -657,7 +657,7 @@ plotting.show_effects(recorded["bugs"], [name for name, one in museum.EXHIBITS.i
 # At the top are the bugs that leave little of the result, most of them in the data. They are costly, but they will be found, because somebody will ask why the masks look like that. In the middle are bugs that leave a number you could publish: a rim of a wrong class, an outline without skip connections, fractions at the edges. **Nobody looks for a bug behind a Dice of 0.92.** And five rows are hollow, because their intervals include zero: four ways of measuring wrongly that wait for other data, and the learning rate, for which five runs are too few. (Sixteen intervals of 95 % are drawn here, so on average nearly one of them misses the true cost; none of the large costs depends on that.)
 
 # %% [markdown]
-# ## The run that stood at 50 %
+# ## The run that was stuck at 50 %
 #
 # [Notebook 06b](06b_black_masks.ipynb) examined a report: 50 epochs, an accuracy between 50.05 and 50.2 % from the first to the last, and masks of which a quarter is foreground. It predicted the number that each explanation would give, and only placeholder noise was left: lines that stand in for the data until they arrive, and that nobody removed.
 
@@ -677,7 +677,7 @@ table = pd.DataFrame(half).T[list(columns)].rename(columns=columns).astype(float
 (100 * table).round(2)
 
 # %% [markdown]
-# We go row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stands at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two as right: 50, in every epoch and to the last digit. Only **noise with half foreground** stays near 50 and still moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and that of the dead channels, beside the reported range:
+# We go row by row. Without a bug, and with masks of *other* slices, the accuracy climbs past three quarters, the score of the best constant; coin tosses with a quarter of foreground climb to it. The softmax over one channel stays at the share of foreground. Two dead channels give both classes the same answer everywhere, and binary accuracy counts one of the two as right: 50, in every epoch and to the last digit. Only **noise with half foreground** stays near 50 and still moves. (The quarter of foreground in the report would then belong to masks that this run never saw.) Here are its curves, and that of the dead channels, beside the reported range:
 
 # %% mystnb={"figure": {"caption": "Accuracy over 50 epochs, training (dashed) and validation (solid), one pair of lines per seed. Gray: the reported range. Curves that leave the picture keep climbing."}, "image": {"alt": "Five panels, accuracy from 0.490 to 0.512 over 50 epochs, with a gray band just above one half. Two dead channels: one flat line at 0.500, below the band. Noise on 16, 64 and 256 slices: dashed training curves start near the band and climb out of it, most of them out of the picture; solid validation curves stay around 0.500, scattered widely for 16 slices and little for 256. With a tenth of the learning rate the training curves creep, and none stays in the band throughout."}}
 shown = [name for name in half if "half foreground" in name or "dead" in name]
@@ -696,7 +696,7 @@ inside = {name: [epochs_inside(half[name], curve) for curve in ("accuracy", "val
 pd.DataFrame(inside, index=["training, each seed", "validation, each seed"]).T
 
 # %% [markdown]
-# **No run stays in it for all 50 epochs.** The longest stay, 29 epochs, is that of a run on 64 slices; then it climbs out at the top. So we have not reproduced the report to the digit, and in honesty we have to say what is settled and what is not. Of all the explanations, only one kind gives numbers of this size that move at all: placeholders with half foreground. It is chance whether a run starts inside the range. How long it stays depends on how fast it learns by heart, that is, on slices, network and learning rate, which the report does not give. A slow learner that starts inside could stay there; we have not seen one.
+# **No run stays in it for all 50 epochs.** The longest stay, 29 epochs, is that of a run on 64 slices; then it climbs out at the top. So we have not reproduced the report to the digit, and we have to say plainly what is settled and what is not. Of all the explanations, only one kind gives numbers of this size that move at all: placeholders with half foreground. It is chance whether a run starts inside the range. How long it stays depends on how fast it learns by heart, that is, on slices, network and learning rate, which the report does not give. A slow learner that starts inside could stay there; we have not seen one.
 #
 # If the run is your own, which experiment decides? **Shuffle the masks among the images and train again.** For lungs, the first two rows of the table are this experiment. Here is the validation accuracy after the last epoch:
 
@@ -705,7 +705,7 @@ ends = {name: np.mean([curve[-1] for curve in half[name]["val_accuracy_curves"]]
 {name: round(100 * float(end), 1) for name, end in ends.items()}
 
 # %% [markdown]
-# Without their own images the lungs fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are still coin tosses, so their curve would look the same. If shuffling changes nothing, the network took nothing from the images: either the masks never had to do with them, or the network is dead. The training curve tells these two apart: coin tosses are slowly learned by heart, whereas a dead network stands still to the last digit. The quickest experiment of all is still to look at one pair.
+# Without their own images the lungs fall by more than ten points, much of the way to the best constant. Shuffled coin tosses are still coin tosses, so their curve would look the same. If shuffling changes nothing, the network took nothing from the images: either the masks never had to do with them, or the network is dead. The training curve tells these two apart: coin tosses are slowly learned by heart, whereas a dead network does not move, to the last digit. The quickest experiment of all is still to look at one pair.
 
 # %% [markdown]
 # ## A doctor for training runs
@@ -870,20 +870,74 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 # ## Questions to test yourself
 #
 # 1. A lung network has 0.93 on the validation set, and an honest 0.72 on new patients of the same scanner. No patient is in two subsets. Which exhibit does this, and how would you find out?
+#
+# <details><summary>Answer</summary>
+#
+# Masks resized with interpolation: the validation masks have the same rim. `np.unique` of a slice without a nodule before and after the resizing, or a picture of each class.
+#
+# </details>
+#
 # 2. The loss is −12 and falling. Good news?
-# 3. The accuracy stands at 0.87 from the first epoch on. Name two numbers to compare it with.
+#
+#    - A. Yes, the smaller the better.
+#    - B. No, the learning rate is too high.
+#    - C. No, the masks hold values that are no probabilities.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
+# - **Not A:** this holds down to 0, which would be a perfect answer. Below it, the loss measures something else.
+# - **Not B:** then the loss would jump, or become NaN. This one falls as it was told to.
+#
+# </details>
+#
+# 3. The accuracy stands at 0.87 from the first epoch on. Which two numbers do you compare it with?
+#
+#    - A. The share of background and the share of foreground.
+#    - B. The accuracy of the training set and that of the test set.
+#    - C. 0.5 and 1, the accuracies of guessing and of a perfect network.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A constant "nothing" scores the first, and a constant "everything" the second, for instance a softmax over one channel. And look at the outputs: are they constant?
+# - **Not B:** a constant answer scores about the same on each of them, so that they agree and show nothing.
+# - **Not C:** guessing scores 0.5 only where both classes have the same number of pixels.
+#
+# </details>
+#
 # 4. For one bug the interval of the cost includes zero. May it stay in the code?
-# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test, and what does it leave untested?
+#
+#    - A. Yes, it costs nothing.
+#    - B. No.
+#    - C. Yes, if the interval is narrow.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** On patients of another scanner, or with more choices made on the test set, it may cost much. The split by slice cost nothing with lungs, and three tenths with nodules.
+# - **Not A:** an interval that includes zero means that this measurement cannot tell, and not that there is no cost.
+# - **Not C:** a narrow interval speaks of this task, these patients and five runs, and of nothing else.
+#
+# </details>
+#
+# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test?
+#
+#    - A. The wiring.
+#    - B. The data.
+#    - C. Both.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** It shows whether the network, the loss and the optimizer can learn.
+# - **Not B:** a network learns noise and wrong masks by heart as well.
+# - **Not C:** it passes on a wrong pair just as on a right one, so it says nothing about the data.
+#
+# </details>
+#
 # 6. The doctor finds nothing. What may still be wrong?
 #
 # <details><summary>Answer</summary>
 #
-# 1. Masks resized with interpolation: the validation masks have the same rim. `np.unique` of a slice without a nodule before and after the resizing, or a picture of each class.
-# 2. No. A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
-# 3. The share of background (a constant "nothing" scores it) and the share of foreground (a constant "everything" scores it, for instance a softmax over one channel). And look at the outputs: are they constant?
-# 4. No. The interval speaks of this task, these patients and five runs. On patients of another scanner, or with more choices made on the test set, it may cost much. The split by slice cost nothing with lungs, and three tenths with nodules.
-# 5. The wiring: whether the network, the loss and the optimizer can learn. A network learns noise and wrong masks by heart as well, so it says nothing about the data.
-# 6. What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible. And every bug that nobody has built into it.
+# What leaves no trace in model, curves and data: choices made on the test set, one patient under two names, masks that are wrong and look plausible. And every bug that nobody has built into it.
 #
 # </details>
 

@@ -151,7 +151,7 @@ EXERCISES = [
                 "ZeroDivisionError",
             ),
             "always 0": (lambda pairs: 0, "in every pair"),
-            "returns nothing": (lambda pairs: None, "print only shows it"),
+            "returns nothing": (lambda pairs: None, "print only shows"),
         },
     ),
     Exercise(

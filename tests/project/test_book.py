@@ -221,6 +221,30 @@ def test_a_result_file_becomes_a_table(tmp_path):
     assert "data: phantom · seed: 0 · device: 2 cores" in text
 
 
+def test_a_result_of_code_that_no_commit_holds_says_so(tmp_path):
+    write_results(tmp_path, "lidc", {"dice_mean": 0.7}, commit="abc1234-dirty")
+    write_results(tmp_path, "scale", {"pairs": 3}, commit="abc1234")
+    given = series_book.substitutions(tmp_path)
+    for what in ("table", "made"):
+        assert given[what]["lidc"].endswith(f"commit: abc1234-dirty*\n\n{series_book.DIRTY}")
+        assert given[what]["scale"].endswith("commit: abc1234*")
+
+
+def notebooks_and_pages_that_read(name):
+    for path in sorted([*ROOT.glob("notebooks/src/*.py"), *ROOT.glob("book/*.md")]):
+        text = path.read_text(encoding="utf-8")
+        if f'"{name}.json"' in text or f"results.{name}." in text:
+            yield path, text
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("book/results/*.json")), ids=lambda path: path.stem)
+def test_what_shows_a_result_of_code_that_no_commit_holds_says_so(path):
+    if json.loads(path.read_text(encoding="utf-8"))["commit"].endswith("-dirty"):
+        said = ("no commit holds", f"{{{{ made.{path.stem} }}}}", f"{{{{ table.{path.stem} }}}}")
+        for page, text in notebooks_and_pages_that_read(path.stem):
+            assert any(words in text for words in said), f"{page.name} shows {path.name} and does not say so"
+
+
 def test_a_value_and_its_interval_become_one_row(tmp_path):
     write_results(
         tmp_path, "lidc", {"nodule_dice": 0.7, "nodule_dice_low": 0.6, "nodule_dice_high": 0.75, "set_low": 3}

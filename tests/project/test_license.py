@@ -1,9 +1,11 @@
 """The license and how to cite the series are said in several places, and the same in each."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
+import site_licenses
 import yaml
 
 import unet_helpers
@@ -60,3 +62,54 @@ def test_both_licenses_are_named_where_people_look(name):
 
 def test_the_model_card_names_the_license_of_the_code():
     assert "The license is that of the code, BSD 3-Clause." in words("book/ethics_and_model_card.md")
+
+
+def test_the_notices_name_everything_in_the_site_that_others_made():
+    notices = (ROOT / "THIRD-PARTY-NOTICES.txt").read_text(encoding="utf-8")
+    first_words = [line for line in notices.splitlines() if line and not line.startswith(" ")]
+    for owner in {*site_licenses.OWNERS.values()} - {""}:
+        assert any(line.startswith(owner) for line in first_words), owner
+    assert "SIL OPEN FONT LICENSE Version 1.1" in notices
+    assert "OTHER DEALINGS IN THE FONT SOFTWARE." in notices
+    assert "Permission is hereby granted, free of charge" in notices
+
+
+def test_vendored_packages_are_in_the_notices_with_version_and_license():
+    notices = words("THIRD-PARTY-NOTICES.txt")
+    for package in yaml.safe_load((ROOT / "book" / "vendor" / "manifest.json").read_text(encoding="utf-8"))["packages"]:
+        assert package["package"].rpartition("@")[2] in notices, package["package"]
+    assert "MathJax 3.2.2 Apache License 2.0" in notices
+    assert "HTML manager 1.0.14 BSD 3-Clause" in notices
+    assert re.search(r"axe(?:-core)? v?4\.12\.1", (ROOT / "tests" / "vendor" / "axe.min.js").read_text("utf-8")[:200])
+    assert "axe-core 4.12.1" in notices
+
+
+def test_the_site_gets_each_license_and_a_file_that_nobody_owns_is_named(tmp_path):
+    site_licenses.write(ROOT, tmp_path)
+    assert site_licenses.problems(tmp_path) == []
+    for package in site_licenses.PACKAGES:
+        text = (tmp_path / "licenses" / f"{package}.txt").read_text(encoding="utf-8")
+        assert "Copyright" in text
+        assert len(text) > 800
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "stranger.js").touch()
+    (tmp_path / "_static" / "book.js").touch()
+    (tmp_path / "licenses" / "Sphinx.txt").unlink()
+    assert site_licenses.problems(tmp_path) == [
+        "_static/stranger.js is in the site, and tools/site_licenses.py does not say whose it is",
+        "licenses/Sphinx.txt is missing from the site",
+    ]
+
+
+def test_templates_for_issues_ask_where_what_and_what_is_right():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yml")}
+    assert forms.keys() == {"config", "error", "idea"}
+    for name in ("error", "idea"):
+        form = forms[name]
+        assert {"name", "description", "body"} <= form.keys()
+        ids = [field["id"] for field in form["body"] if field["type"] != "markdown"]
+        assert len(set(ids)) == len(ids)
+        assert all(field["attributes"]["label"] for field in form["body"] if field["type"] != "markdown")
+    required = {f["id"] for f in forms["error"]["body"] if f.get("validations", {}).get("required")}
+    assert required == {"where", "kind", "seen"}

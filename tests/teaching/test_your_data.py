@@ -163,7 +163,6 @@ def test_a_size_is_chosen_where_the_stored_ones_do_not_fit_and_a_decision_goes_f
 
 
 def test_new_images_are_those_that_are_named_or_other_synthetic_patients(tmp_path, monkeypatch):
-    monkeypatch.setenv("UNET_DATA_DIR", str(tmp_path))
     assert your_data.new_images(tmp_path) is None
     series = export_phantom(tmp_path / "series", patients=3, size=32, clean=True)
     other = your_data.new_images(series)

@@ -68,7 +68,7 @@ def call(function, *arguments):
     except Exception as error:
         raise Raised from error
     if result is None:
-        raise NotYet("the function returns nothing; end it with return and its answer (print only shows it).")
+        raise NotYet("the function returns nothing; end each way through it with return (print only shows the answer).")
     if result is ...:
         raise NotYet("the function returns nothing; replace the ... and run the cell again.")
     if not all(map(_same, arguments, given)):

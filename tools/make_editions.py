@@ -1,0 +1,139 @@
+"""Write the editions of the notebooks for a course, each as a folder and as a zip, into ``_build/editions``.
+
+``student``: starters and two hints; no solution, no output, and no metadata of cells. ``solution``: in each
+starter's place, under its id, the solution. Both come from ``notebooks/*.ipynb`` and carry licenses and citation. The
+grading (``python -m unet_helpers grade``) finds answers by the ids, which are the same in all editions.
+"""
+
+import argparse
+import ast
+import copy
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+EDITIONS = ROOT / "_build" / "editions"
+BESIDE = ("LICENSE", "LICENSE-text", "CITATION.cff")
+README = """# U-Net for medical image segmentation: {edition} edition
+
+{text}
+
+Open the notebooks in JupyterLab, in an environment in which the package `unet_helpers` is installed, and start with
+`00_first_segmentation.ipynb`. The licenses of code and text, and how to cite the series, are in the files beside this
+one.
+"""
+TEXTS = {
+    "student": "The exercises are open: replace each `...`, and run the cell again until its check says *Right*. Where "
+    "a later cell uses your answer, it needs a right one. Leave the other cells as they are, and hand in the notebook.",
+    "solution": "Each exercise is solved. The cells are those of the student edition, with the same ids.",
+}
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    for edition, folder in make_editions(EDITIONS).items():
+        sizes, archive = [path.stat().st_size for path in folder.iterdir()], folder.with_suffix(".zip")
+        print(f"{edition}: {len(sizes)} files, {sum(sizes):,} bytes; {archive}, {archive.stat().st_size:,} bytes")
+
+
+def make_editions(target, sources=None):
+    """Write both editions of the notebooks; returns ``{edition: folder}``."""
+    sources = sources or sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    folders = {}
+    for edition, turn in (("student", student_edition), ("solution", solution_edition)):
+        folder = folders[edition] = Path(target) / f"unet_{edition}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for source in sources:
+            notebook = nbformat.read(source, as_version=4)
+            (folder / source.name).write_text(nbformat.writes(turn(notebook)) + "\n", encoding="utf-8")
+        for name in BESIDE:
+            shutil.copy(ROOT / name, folder)
+        (folder / "README.md").write_text(README.format(edition=edition, text=TEXTS[edition]), encoding="utf-8")
+        write_zip(folder, folder.with_suffix(".zip"))
+    return folders
+
+
+def student_edition(notebook):
+    """Without solutions and outputs, and without what the project's own tests ask of later cells."""
+    cells = [copy.deepcopy(cell) for cell in notebook.cells if not is_solution(cell) and not is_test(cell)]
+    for cell in cells:
+        # the third hint is nearly the line of the solution
+        cell.source = re.sub(r"<details><summary>Hint 3</summary>.*?</details>\n?", "", cell.source, flags=re.DOTALL)
+    return bare(notebook, cells)
+
+
+def solution_edition(notebook):
+    """With each solution in the place of the starter before it."""
+    cells, starter = [], None
+    for cell in notebook.cells:
+        cell = copy.deepcopy(cell)
+        if is_solution(cell):
+            if starter is not None:
+                starter.source = solved(starter.source, cell.source)
+                starter = None
+            continue
+        cells.append(cell)
+        if cell.cell_type == "code" and calls_check(cell.source):
+            starter = cell
+    return bare(notebook, cells)
+
+
+def bare(notebook, cells):
+    """A notebook of these cells, with nothing in it but their text."""
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": notebook.metadata["kernelspec"]})
+    made.nbformat, made.nbformat_minor = notebook.nbformat, notebook.nbformat_minor
+    for cell in cells:
+        new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        made.cells.append(new(cell.source, id=cell.id))
+    return made
+
+
+def is_solution(cell):
+    return "hide-cell" in cell.metadata.get("tags", [])
+
+
+def is_test(cell):
+    """A cell that the book leaves out, and on which no other depends."""
+    if "remove-cell" not in cell.metadata.get("tags", []):
+        return False
+    return all(isinstance(one, (ast.Assert, ast.For)) for one in ast.parse(cell.source).body)
+
+
+def calls_check(code):
+    return any(line.startswith("check.") for line in code.splitlines())
+
+
+def solved(starter, solution):
+    """The solution, below what it needs of the starter: imports, and names that it does not set itself."""
+    lines = starter.splitlines()
+    made, used = set(), set()
+    for statement in ast.parse(solution).body:
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        used |= {node.id for node in names if isinstance(node.ctx, ast.Load)} - made
+        made |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        made |= {statement.name} if isinstance(statement, ast.FunctionDef) else set()
+    kept = []
+    for statement in ast.parse(starter).body:
+        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        assigns = isinstance(statement, (ast.Assign, ast.AugAssign)) and (names & used or not names & made)
+        if assigns or isinstance(statement, (ast.Import, ast.ImportFrom)):
+            kept += lines[statement.lineno - 1 : statement.end_lineno]
+    return "\n".join([*kept, *([""] if kept else []), solution])
+
+
+def write_zip(folder, archive):
+    """The same bytes for the same files."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}", (2020, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+if __name__ == "__main__":
+    main()
