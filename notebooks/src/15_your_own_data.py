@@ -355,6 +355,15 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 # It is for teaching and research. Software that is meant to help in diagnosing or treating patients is a medical device, with all that the law asks of one ([Ethics](../book/ethics_and_model_card.md#regulation)).
 
 # %% [markdown]
+# ### One slice, in your browser
+#
+# <div class="live" data-piece="own">
+# <p>In the book, you can drop a slice here (a PNG, a JPEG or an uncompressed DICOM file), and the network that comes with the series segments it in your browser; nothing is sent anywhere. This needs a browser that runs JavaScript. In JupyterLab, the command above segments a folder.</p>
+# </div>
+#
+# This is the network of the earlier notebooks, not the one that you have just trained. It has seen axial slices through synthetic chests, of 128×128 pixels of about 3 mm, and nothing else. It is not made for finding nodules in a person, nor for ruling them out. It may also draw in a picture that shows no chest, because it has no class for that. A PNG or JPEG holds no Hounsfield units: its gray values are taken as they are, as if somebody had set the lung window before.
+
+# %% [markdown]
 # ## What stands behind the calls
 #
 # The helpers of this page choose by rule, so that it works for any folder. Once you know your folder, you can leave them out and write what they chose:

@@ -506,6 +506,105 @@ def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
     assert "of bottleneck depends on 140×140 pixels" in click(page, "button[value=bottleneck]")
 
 
+# --- the piece of notebook 15 ---
+
+
+def write_dicom(path, hu, syntax, **changed):
+    """A CT slice as DICOM, with a sequence before its pixels."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import UID, CTImageStorage
+
+    inner, image = Dataset(), Dataset()
+    inner.Rows, inner.PatientID = 7, "in a sequence"
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = UID(syntax)
+    image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, "1.2.3"
+    image.Modality, image.PhotometricInterpretation, image.SamplesPerPixel = "CT", "MONOCHROME2", 1
+    image.ReferencedImageSequence = [inner, inner]
+    image["ReferencedImageSequence"].is_undefined_length = True
+    (image.Rows, image.Columns), image.PixelSpacing = hu.shape, [1.5, 1.5]
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 0
+    image.RescaleSlope, image.RescaleIntercept = "2", "-1100"
+    image.PixelData = ((hu + 1100) / 2).round().astype("<u2").tobytes()
+    for name, value in changed.items():
+        setattr(image, name, value)
+    image.save_as(path, enforce_file_format=True)
+    return path
+
+
+def give(browser, path):
+    """Choose a file, as a reader does it, and wait until the page has said what became of it."""
+    pictures = "Number(document.querySelector('.live').dataset.pictures)"
+    before = browser.value(pictures)
+    node = browser.call("Runtime.evaluate", expression="document.querySelector('#live-file')")["result"]["objectId"]
+    browser.call("DOM.setFileInputFiles", files=[str(path)], objectId=node)
+    assert browser.wait_for(f"{pictures} > {before}")
+    return rested(browser)
+
+
+def test_an_own_slice_is_segmented_as_by_the_package_and_leaves_the_machine_by_no_way(piece, tmp_path):
+    from PIL import Image
+
+    page = piece("own")
+    assert rested(page).startswith("Until you choose a file, a synthetic slice is shown.")
+    index, z = make_live.SLICES[1]
+    hu = make_patient(0, index=index).volume[z].astype(float)
+    gray = np.round(255 * window(hu, -600, 1500)).astype(np.uint8)
+    images = np.stack([window(np.round((hu + 1100) / 2) * 2 - 1100, -600, 1500), gray / 255])[..., None]
+    dicom_mask, png_mask = predict_masks(load_checkpoint(), images.astype(np.float32))
+
+    def differ(mask):
+        return (np.reshape(page.value("[...document.querySelector('.live').live.labels]"), (128, 128)) != mask).sum()
+
+    page.events.clear()
+    large = np.kron(hu, np.ones((2, 2)))
+    said = give(page, write_dicom(tmp_path / "typed.dcm", large, "1.2.840.10008.1.2.1"))
+    assert said.startswith("typed.dcm: 256×256 pixels, shown at 128×128, 3.0 mm each. The network draws lung in ")
+    assert differ(dicom_mask) <= 3
+    give(page, write_dicom(tmp_path / "untyped.dcm", hu, "1.2.840.10008.1.2"))
+    assert differ(dicom_mask) <= 3
+    choose(page, "#live-own-level", 40)
+    rested(page)
+    assert differ(dicom_mask) > 100
+    Image.fromarray(gray).save(tmp_path / "slice.png")
+    assert give(page, tmp_path / "slice.png").startswith("slice.png: 128×128 pixels")
+    assert differ(png_mask) <= 3
+    assert page.value("document.querySelector('.live fieldset').disabled")
+    asked = [
+        event["params"]["request"]["url"] for event in page.events if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url for url in asked if not url.startswith(("blob:", "data:"))] == []
+
+
+def test_a_slice_can_be_dropped_and_what_cannot_be_read_is_refused_by_name(piece, tmp_path):
+    from PIL import Image
+
+    page = piece("own")
+    rested(page)
+    Image.new("RGB", (60, 90), (59, 59, 59)).save(tmp_path / "gray.jpg")
+    at = page.value("(({x, y}) => ({x: x + 9, y: y + 9}))(document.querySelector('.live-app').getBoundingClientRect())")
+    data = {"items": [], "files": [str(tmp_path / "gray.jpg")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.call("Input.dispatchDragEvent", type=kind, data=data, **at)
+    assert page.wait_for(f"({SAID}).startsWith('gray.jpg: 60×90 pixels')")
+    hu = np.full((16, 16), -500.0)
+    write_dicom(tmp_path / "mr.dcm", hu, "1.2.840.10008.1.2.1", Modality="MR")
+    write_dicom(tmp_path / "cut.dcm", hu, "1.2.840.10008.1.2.1")
+    (tmp_path / "cut.dcm").write_bytes((tmp_path / "cut.dcm").read_bytes()[:-100])
+    packed = write_dicom(tmp_path / "packed.dcm", hu, "1.2.840.10008.1.2.1").read_bytes()
+    packed = packed.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")  # run lengths
+    (tmp_path / "packed.dcm").write_bytes(packed)
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    for name, why in {
+        "mr.dcm": "is no CT (modality MR)",
+        "cut.dcm": "has no pixels of 16 bits",
+        "packed.dcm": "is compressed; save it as uncompressed DICOM file",
+        "notes.txt": "is no PNG, JPEG or DICOM file",
+    }.items():
+        assert give(page, tmp_path / name).startswith(f"{name} {why}")
+        assert "gray.jpg: 60×90 pixels" in rested(page)  # stays
+
+
 def test_a_page_of_the_book_loads_the_engine_only_where_a_piece_stands(browser, folder):
     shutil.copy(ROOT / "book" / "_static" / "book.js", folder)
     scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
@@ -539,4 +638,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold", "inside"} <= set(found)
+    assert {"draw", "threshold", "inside", "own"} <= set(found)
