@@ -128,6 +128,8 @@ def explain(app, pagename, templatename, context, doctree):
     """Called by Sphinx before a page is written."""
     if app.builder.format != "html" or not context.get("body") or not has_words(pagename):
         return
+    if GLOSSARY not in app.env.found_docs:  # a book without one
+        return
     objects = app.env.get_domain("std").get_objects()
     entries = {word: (docname, anchor) for word, _, kind, docname, anchor, _ in objects if kind == "term"}
     text = Path(app.env.doc2path(GLOSSARY)).read_text(encoding="utf-8")
@@ -141,8 +143,8 @@ def explain(app, pagename, templatename, context, doctree):
 
 
 def depend(app, doctree):
-    """A page is written again when the glossary has changed."""
-    if has_words(app.env.docname):
+    """A page is written again when the glossary has changed; a book without one has nothing to depend on."""
+    if GLOSSARY in app.env.found_docs and has_words(app.env.docname):
         app.env.note_dependency(app.env.doc2path(GLOSSARY))
 
 
