@@ -20,6 +20,16 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+@pytest.fixture
+def eagerly():
+    """Run step by step: building the graph takes seconds, and only the tests of learning and of equal bits need it."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """The path of a Chromium; the test is skipped where there is none."""

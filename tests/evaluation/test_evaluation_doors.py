@@ -143,6 +143,7 @@ def ensemble(members, name="average"):
     return keras.Model(image, keras.layers.Average()([member(image) for member in named]))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_dropout_within_an_ensemble_is_sampled_in_every_member():
     keras.utils.set_random_seed(0)
     with_dropout, without = UNet((8, 8, 1), 1, **OPTIONS | {"dropout": 0.5}), UNet((8, 8, 1), 1, **OPTIONS)
@@ -194,6 +195,7 @@ COMBINED = {
 }
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("how", COMBINED)
 def test_dropout_is_sampled_wherever_a_network_stands_in_another(how):
     keras.utils.set_random_seed(2)
@@ -479,6 +481,7 @@ def test_a_threshold_separates_neighbors_of_float16():
 # --- saved and loaded ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("kind", ["keras", "h5"])
 @pytest.mark.parametrize(
     "build",

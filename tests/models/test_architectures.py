@@ -75,6 +75,7 @@ def test_a_gate_adds_what_the_formula_of_oktay_says(filters):
 # ------------------------------------------------------------------ what every network keeps
 
 
+@pytest.mark.usefixtures("eagerly")
 @EVERY
 @pytest.mark.parametrize("num_classes", [1, 3])
 def test_probabilities_come_out(build, num_classes):
@@ -88,6 +89,7 @@ def test_probabilities_come_out(build, num_classes):
         np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 @EVERY
 def test_a_saved_network_is_the_same_without_custom_objects(build, tmp_path):
     model = build()
@@ -207,6 +209,7 @@ def test_attention_lies_between_0_and_1_and_has_the_size_of_its_skip_connection(
     assert 0 < fine.min() <= fine.max() < 1
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     ("network", "options"),
     [(UNet, {}), (UNet, {"upsampling": "bilinear"}), (AttentionUNet, {}), (SegNet, {}), (FCN, {})],

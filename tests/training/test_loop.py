@@ -33,14 +33,6 @@ def forget_models():
 
 
 @pytest.fixture
-def eagerly():
-    """Run step by step: building the graph takes seconds, and only the tests of learning and of equal bits need it."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-@pytest.fixture
 def data(disks):
     return disks(patients=8, slices=2, size=SIZE)
 

@@ -40,13 +40,6 @@ def data(disks):
     return disks(patients=4, slices=1, size=SIZE)
 
 
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def run(model, data, **options):
     return train(model, data, **{"epochs": 1, "batch_size": 2, "progress": False} | options)
 
