@@ -35,7 +35,7 @@ DIRTY = "When this was measured, the code had changes that no commit holds, so i
 #: how much longer than reading a lesson takes, because of the exercises
 LESSON_FACTOR = 1.5
 #: shown on the results page under a heading of their own; any other file goes to "Other measurements"
-WITH_A_HEADING = ("phantom_checkpoint", "lidc")
+WITH_A_HEADING = ("phantom_checkpoint", "lidc", "phantom_to_display")
 #: shown as tables of book/metrics.md, which tools/metric_table.py makes
 ON_THE_PAGE_OF_METRICS = ("metrics_agreement", "metrics_speed", "interval_coverage")
 
