@@ -46,7 +46,7 @@ def main(arguments):
     parser.add_argument("--notebooks", type=Path, help="the notebooks of the series; default: beside the package")
     parser.add_argument("--only", nargs="+", default=[], metavar="NUMBER", help="notebooks to grade, as 01 05b")
     parser.add_argument("--out", type=Path, help="folder for the table and the pages; default: FOLDER_grades")
-    parser.add_argument("--seconds", type=int, default=60, help="for each answer; default: 60")
+    parser.add_argument("--seconds", type=int, default=120, help="for each answer; default: 120")
     parser.add_argument("--memory", type=int, default=2048, help="MB for each answer; default: 2048")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="answers at a time")
     parser.add_argument("--guards-only", action="store_true", help="do without the walls that Linux can give")
