@@ -1,5 +1,5 @@
 """Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``,
-``… export-browser FILE.keras OUT.js``.
+``… export-browser FILE.keras OUT.js``, ``… grade FOLDER``.
 """
 
 import sys
@@ -23,7 +23,20 @@ def export_browser(arguments):
     main(arguments)
 
 
-COMMANDS = {"export": export, "deidentify": deidentify, "predict": predict, "export-browser": export_browser}
+def grade(arguments):
+    """Loaded only when it is asked for."""
+    from .teaching.grading.folder import main
+
+    main(arguments)
+
+
+COMMANDS = {
+    "export": export,
+    "deidentify": deidentify,
+    "predict": predict,
+    "export-browser": export_browser,
+    "grade": grade,
+}
 
 
 def main():

@@ -129,8 +129,6 @@ def explain(app, pagename, templatename, context, doctree):
     """Called by Sphinx before a page is written."""
     if app.builder.format != "html" or not context.get("body") or not has_words(pagename, app.env):
         return
-    if GLOSSARY not in app.env.found_docs:  # a book without one
-        return
     objects = app.env.get_domain("std").get_objects()
     entries = {word: (docname, anchor) for word, _, kind, docname, anchor, _ in objects if kind == "term"}
     text = Path(app.env.doc2path(GLOSSARY)).read_text(encoding="utf-8")

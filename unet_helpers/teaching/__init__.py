@@ -1,6 +1,7 @@
 """What only the lessons need; nothing below imports it.
 
 ``checks``       self-checks of the exercises, one module per notebook
+``grading``      grades for notebooks that were handed in
 ``museum``       a museum of bugs
 ``your_data``    the steps of notebook 15
 ``runs``         the folder of a run, and what is kept of it
@@ -15,8 +16,8 @@
 ``cells``        a scene of cells
 ``coarse_maps``  what a coarse map can say
 
-``checks``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and ``jax_worker``
-are imported as modules: they load figures and widgets, or run as programs.
+``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
+``jax_worker`` are imported as modules: they load figures and widgets, or run as programs.
 """
 
 from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds

@@ -28,26 +28,32 @@ def exercise(check):
 
     @functools.wraps(check)
     def run(*answers):
-        if any(is_open(answer) for answer in answers):
-            print("Not yet: replace the ... and run the cell again.")
-            return
-        try:
-            more = check(*answers)
-        except NotYet as message:
-            print(f"Not yet: {message}")
-        except Wrong as message:
-            print(f"Not right: {message}")
-        except Raised as error:  # whatever the reader's code raises is an answer too
-            print(f"Not right: your code raised {type(error.__cause__).__name__}: {error.__cause__}")
-        except Exception as error:
-            print(
-                "Not right: this check cannot work with what it was given; compare its kind with what the exercise "
-                f"asks for ({type(error).__name__}: {error})"
-            )
-        else:
-            print(f"Right. {more}" if more else "Right.")
+        kind, sentence = verdict(check, answers)
+        print(f"{SAID[kind]} {sentence}".strip())
 
     return run
+
+
+SAID = {"right": "Right.", "not yet": "Not yet:", "wrong": "Not right:", "error": "Not right:"}
+
+
+def verdict(check, answers):
+    """What a check says to answers: a word of ``SAID`` and a sentence; "error" where the reader's code raised one."""
+    if any(is_open(answer) for answer in answers):
+        return "not yet", "replace the ... and run the cell again."
+    try:
+        return "right", getattr(check, "__wrapped__", check)(*answers) or ""
+    except NotYet as message:
+        return "not yet", str(message)
+    except Wrong as message:
+        return "error" if message.__cause__ else "wrong", str(message)
+    except Raised as error:  # whatever the reader's code raises is an answer too
+        return "error", f"your code raised {type(error.__cause__).__name__}: {error.__cause__}"
+    except Exception as error:
+        return "wrong", (
+            "this check cannot work with what it was given; compare its kind with what the exercise asks for "
+            f"({type(error).__name__}: {error})"
+        )
 
 
 def is_open(answer):
