@@ -224,8 +224,9 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
         assert list(check_book.live_problems(browser)) == ["the network does not run in the page"]
 
 
-def test_a_server_shows_the_same(page, folder):
+def test_a_server_shows_the_same(page, piece, folder):
     from_disk = counts(page)
+    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "own")}
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -233,6 +234,11 @@ def test_a_server_shows_the_same(page, folder):
         page.value(SCROLL)
         assert page.wait_for(RUNS)
         assert counts(page) == from_disk
+        for name, said in pieces.items():
+            page.open(f"http://127.0.0.1:{server.server_port}/{name}.html")
+            page.value(SCROLL)
+            assert page.wait_for(RUNS)
+            assert rested(page) == said
         server.shutdown()
 
 
