@@ -27,7 +27,7 @@
 #
 # **You need before:** NumPy arrays; what a mask is ([notebook 01](01_data_pairing.ipynb)). No deep learning yet.
 #
-# **Minutes:** 45 to read, 1 to run on two cores.
+# **Minutes:** 50 to read, 1 to run on two cores.
 #
 # **The misconception it removes:** "An image is an image: scale each one to 0–1, resize it, flip it at random, as for photographs of cats."
 #

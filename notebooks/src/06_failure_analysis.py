@@ -26,7 +26,7 @@
 #
 # **You need before:** Dice, precision and recall ([notebook 05](05_evaluation.ipynb)). If your network finds nothing at all, begin with [notebook 06b](06b_black_masks.ipynb).
 #
-# **Minutes:** 40 to read, 1 to run on two cores.
+# **Minutes:** 50 to read, 1 to run on two cores.
 #
 # **The misconception it removes:** "The Dice says how bad an error is."
 #

@@ -26,7 +26,7 @@
 #
 # **You need before:** windows and class indices ([notebook 02](02_preprocessing.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
-# **Minutes:** 20 to read, 1 to run on two cores.
+# **Minutes:** 30 to read, 1 to run on two cores.
 #
 # **The misconception it removes:** "A black mask, or an accuracy of 50 %, means that the network is too weak."
 #

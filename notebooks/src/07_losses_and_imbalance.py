@@ -28,7 +28,7 @@
 #
 # **You need before:** Dice, precision and recall ([notebook 05](05_evaluation.ipynb)); what a training is ([notebook 04](04_gpu_training.ipynb)).
 #
-# **Minutes:** 50 to read, with four exercises, 2 to run on two cores.
+# **Minutes:** 60 to read, with four exercises, 2 to run on two cores.
 #
 # **The misconception it removes:** "A lower loss is a better segmentation."
 #

@@ -55,7 +55,7 @@ plotting.show_images([shown.images[0]] * 6, ["ground truth", *NETWORKS], answers
 #
 # **You need before:** the U-Net, level by level ([notebook 03](03_unet_architecture.ipynb)); Dice per patient, and intervals of differences (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)).
 #
-# **Minutes:** 45 to read, with five exercises, 2 to run on two cores.
+# **Minutes:** 75 to read, with five exercises, 2 to run on two cores.
 #
 # **The misconception it removes:** "The newer network is better."
 #

@@ -39,7 +39,7 @@ plotting.show_images([image, mask], ["image", "mask"], panel=3)
 #
 # **You need before:** IoU and Dice ([notebook 05](05_evaluation.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)).
 #
-# **Minutes:** 50 to read, with three exercises, 2 to run on two cores.
+# **Minutes:** 60 to read, with three exercises, 2 to run on two cores.
 #
 # **The misconception it removes:** "A good Dice means a good count."
 #

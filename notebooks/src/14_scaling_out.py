@@ -42,7 +42,7 @@ plotting.show_data_parallel(images[:16:2])
 #
 # **You need before:** batch, step and learning rate ([notebook 04](04_gpu_training.ipynb)). Two cores are enough: they play the parts of two devices and of two machines. Several processes need Linux or macOS; under Windows run this notebook inside WSL2.
 #
-# **Minutes:** 45 to read, with four exercises, 2 to run on two cores.
+# **Minutes:** 65 to read, with four exercises, 2 to run on two cores.
 #
 # **The misconception it removes:** "Twice the devices, half the time, same result." Communication decides whether the time is halved; the batch, batch normalization and the loss decide whether the result is the same.
 #

@@ -39,7 +39,7 @@ your_data.show_examples(data, count=4)
 #
 # **You need before:** pairs and patients ([notebook 01](01_data_pairing.ipynb)); how a U-Net is trained ([notebook 04](04_gpu_training.ipynb)); Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)).
 #
-# **Minutes:** 30 to read, 2 to run on two cores with the folder of the series; yours may take longer.
+# **Minutes:** 40 to read, 2 to run on two cores with the folder of the series; yours may take longer.
 #
 # **The misconception it removes:** "With my own data I only have to change the path." The path is the easy part; the decisions are yours.
 #

@@ -48,7 +48,7 @@ plotting.show_images([part.images[12] for part in parts], list(bugs), [part.mask
 #
 # **You need before:** what a training is ([notebook 04](04_gpu_training.ipynb)), Dice per patient ([notebook 05](05_evaluation.ipynb)); [notebook 06](06_failure_analysis.ipynb) helps.
 #
-# **Minutes:** 60 to read, with seven exercises, 1 to run on two cores.
+# **Minutes:** 90 to read, with seven exercises, 1 to run on two cores.
 #
 # **The misconception it removes:** "The code runs and the loss falls, so there is no bug."
 #
