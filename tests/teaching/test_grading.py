@@ -158,6 +158,17 @@ def test_a_check_says_the_same_of_an_answer_at_the_other_end_of_a_line(exercise)
         assert told[0] == direct[0], (direct, told)
 
 
+def test_a_new_layer_takes_no_name_of_a_network_that_came_over_the_line():
+    import keras
+
+    inputs = keras.Input((4, 4, 1))
+    sent = keras.Model(inputs, keras.layers.Conv2D(2, 3)(keras.layers.Conv2D(2, 1)(inputs)))
+    text = pack(sent)
+    keras.utils.clear_session()  # as in a process that has built nothing
+    network = unpack(text)
+    keras.Model(network.input, keras.layers.Conv2D(1, 1)(network.output))
+
+
 def test_a_network_that_holds_a_program_is_not_built():
     import keras
 

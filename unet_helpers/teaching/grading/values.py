@@ -182,7 +182,18 @@ def _decode_network(value, of):
     network.set_weights(of(value["weights"]))
     for layer, trainable in zip(network.layers, value["trainable"], strict=True):
         layer.trainable = bool(trainable)
+    # Keras numbers the names of new layers in each process, and a network takes no name twice
+    last = min(1000, max((_number_of(layer) for layer in network.layers), default=0))
+    for kind in {type(layer).__name__ for layer in network.layers}:
+        same_name = type(kind, (keras.layers.Layer,), {})
+        while _number_of(same_name()) <= last:
+            pass
     return network
+
+
+def _number_of(layer):
+    """The number at the end of a layer's name; 0 without one."""
+    return int((re.findall(r"_(\d+)$", layer.name) or [0])[0])
 
 
 def _check_config(config):
