@@ -48,10 +48,10 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel_files):
 
 
 def test_notebook_that_reads_results_runs_strictly_from_the_wheel():
-    command = [sys.executable, ROOT / "tools" / "try_wheel.py", "--borrow", "05"]
+    command = [sys.executable, ROOT / "tools" / "try_wheel.py", "--borrow", "05b"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
-    assert int(re.search(r"= (\d+) passed in", run.stdout)[1]) > 50
+    assert int(re.search(r"= (\d+) passed in", run.stdout)[1]) > 30
     assert not re.search(r"\d (skipped|xfailed)", run.stdout)
 
 

@@ -22,6 +22,8 @@ VARIANTS = {
     "mixed_bfloat16": {"policy": "mixed_bfloat16"},
     "XLA": {"jit_compile": True},
 }
+#: seconds for the steps of one variant, after which no other is begun
+PATIENCE = 3.0
 COLUMNS = ["first (s)", "step (s)", "images/s", "memory (GB)"]
 
 
@@ -36,7 +38,8 @@ def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", j
     jit_compile : bool
         Compile with XLA.
     steps : int
-        Steps after the first; the fastest is reported, because other programs can only make a step slower.
+        Steps after the first, fewer where they take longer than :data:`PATIENCE` seconds together; the fastest is
+        reported, because other programs can only make a step slower.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def measure_step(*, base_filters=8, size=128, batch_size=16, policy="float32", j
     images = random.random((batch_size, size, size, 1), dtype=np.float32)
     targets = np.eye(3, dtype=np.float32)[random.integers(3, size=(batch_size, size, size))]
     seconds = []
-    for _ in range(steps + 1):
+    while len(seconds) < 2 or (len(seconds) <= steps and sum(seconds[1:]) < PATIENCE):
         began = time.perf_counter()
         model.train_on_batch(images, targets)
         seconds.append(time.perf_counter() - began)
