@@ -329,10 +329,10 @@ check.claims(claims)
 #
 # </details>
 #
-# 2. Why were whole patients put aside, and not every fifth slice?
+# 2. Why were whole patients put aside, rather than every fifth slice?
 #
 #    - A. With whole patients, there are more slices to train on.
-#    - B. A slice beside one that the network has seen shows nearly the same, and would be too easy a test.
+#    - B. A slice next to one that was trained on would be too easy a test.
 #    - C. Each patient has the same number of nodules, so that the classes stay in balance.
 #
 # <details><summary>Answer</summary>
@@ -346,8 +346,8 @@ check.claims(claims)
 # 3. What would you look at first if the lungs had a Dice of 0.5?
 #
 #    - A. A few images with their masks drawn over them.
-#    - B. A larger network.
-#    - C. More epochs.
+#    - B. What a larger network would give.
+#    - C. Whether more epochs help.
 #
 # <details><summary>Answer</summary>
 #

@@ -741,7 +741,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 # ## Questions to test yourself
 #
-# 1. Two folders hold 500 files each, all read without error. Why is that no evidence for `zip(sorted(a), sorted(b))`?
+# 1. Two folders hold 500 files each, all read without error. Why does that not show that `zip(sorted(a), sorted(b))` pairs them rightly?
 #
 #    - A. `zip` stops without an error at the end of the shorter list.
 #    - B. `sorted` puts the files in another order each time.
@@ -759,7 +759,7 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 #    - A. Yes, black is 0 and 0 is background.
 #    - B. Yes, unless the file was damaged.
-#    - C. Not necessarily.
+#    - C. That cannot be seen in this picture.
 #
 # <details><summary>Answer</summary>
 #
@@ -773,26 +773,26 @@ lung_data.train.images.shape, lung_data.train.masks.shape, lung_data.train.patie
 #
 #    - A. Masks that are shifted by one slice within a patient.
 #    - B. Masks that were drawn on the heart in place of the lung.
-#    - C. Masks that are those of other patients, whose lungs have another place and size.
+#    - C. Masks of other patients, whose lungs have another place and size.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: A.** The neighbor's mask covers nearly the same lung. It can also be that two patients were exchanged whose lungs happen to be alike at that height.
 # - **Not B:** the mean would be that of soft tissue, much brighter than lung, which is mostly air.
-# - **Not C:** such a mask covers much of the chest wall, and its mean is too high: the number is there to find these.
+# - **Not C:** such a mask lies partly on the chest wall, and its mean is too high. The number is there to find such masks.
 #
 # </details>
 #
 # 4. A colleague shuffles slices and reports Dice 0.9. The split by patient gives 0.7. Which number do you tell the doctors?
 #
-#    - A. 0.9, as the network can do it.
+#    - A. 0.9.
 #    - B. 0.7.
 #    - C. 0.8, the mean of the two.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** The model will be used on patients it has not seen, and only the split by patient imitates that. The difference is memory.
-# - **Not A:** it can do it on patients of whom it has seen other slices, and the doctors have none of these.
+# - **Right: B.** The model will be used on patients it has not seen, and only the split by patient imitates that. The difference is mostly memory.
+# - **Not A:** that is what the network reaches on patients of whom it has seen other slices. The doctors' patients will all be new to it.
 # - **Not C:** one of the two numbers answers another question. Averaging does not repair it.
 #
 # </details>

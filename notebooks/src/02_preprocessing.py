@@ -727,12 +727,12 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 # 1. Two scanners write −1024 and −3024 outside their circle. Which step makes this harmless?
 #
 #    - A. Scaling each image from its own minimum to its own maximum.
-#    - B. A window with a fixed lower end.
+#    - B. The same window for all images.
 #    - C. Linear interpolation to the same spacing.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** It clips both to black, and the tissues keep their gray.
+# - **Right: B.** Clipping turns −3024 into black, and −1024 looks like air, or is black as well if the window begins above it. The gray of the tissues depends on neither.
 # - **Not A:** this makes it a disaster, as the padding value then decides the gray of every tissue.
 # - **Not C:** interpolation leaves the values outside as they are, and mixes them into the edge of the circle.
 #
@@ -756,7 +756,7 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 #
 #    - A. None, since the values were rounded to whole numbers.
 #    - B. All borders.
-#    - C. The borders between classes whose numbers are not neighbors.
+#    - C. Borders between numbers that differ by two or more.
 #
 # <details><summary>Answer</summary>
 #
@@ -788,9 +788,9 @@ bool((first_batch(0) == first_batch(0)).all()), bool((first_batch(0) == first_ba
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** The spacing is four times as much, as a quarter of the pixels covers the same length. Some nodules of this size vanish.
+# - **Right: B.** The spacing is four times as much, as a quarter of the pixels covers the same length. A nodule half as large may fall between the pixels and vanish.
 # - **Not A:** the body did not shrink. If the pixels are fewer, each covers more of it.
-# - **Not C:** this is the way to more pixels, not to fewer: dividing by four in place of multiplying.
+# - **Not C:** this divides by four instead of multiplying, as for an image with more pixels.
 #
 # </details>
 #

@@ -832,17 +832,17 @@ plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, 
 #
 # </details>
 #
-# 3. Your slices have 250×250 pixels and the U-Net has depth 4. What do you do?
+# 3. Your slices have 250×250 pixels, the U-Net has depth 4, and the spacing must stay as it is. What do you do?
 #
-#    - A. Nothing: a convolution takes any size.
-#    - B. Resize them to 256×256, as this costs least.
-#    - C. Pad 6 rows and 6 columns of air, predict, and cut back to 250×250.
+#    - A. Leave them as they are, since a convolution takes any size.
+#    - B. Resize them to 256×256, and resize the masks back to 250×250.
+#    - C. Pad them with air to 256×256, and cut the masks back to 250×250.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: C.** 256 is the next multiple of 16, and padding leaves each pixel and the spacing as they were.
 # - **Not A:** a convolution does, but four poolings halve the size four times, and 250 can be halved only once. The maps then do not fit together at the skip connections.
-# - **Not B:** resizing changes the spacing and interpolates every pixel. Do it only if you want another spacing.
+# - **Not B:** the network would see another spacing, and every pixel would be interpolated, on the way there and on the way back.
 #
 # </details>
 #
@@ -862,7 +862,7 @@ plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, 
 #
 # 5. The network runs out of memory during training. Where does it help more to remove channels?
 #
-#    - A. In the first level.
+#    - A. In the first level, which holds few of the parameters.
 #    - B. In the bottleneck, which holds most of the parameters.
 #    - C. It makes no difference: a channel is a channel.
 #

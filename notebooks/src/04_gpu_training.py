@@ -837,17 +837,17 @@ bool(forward == backward), bool(np.isclose(forward, backward, rtol=1e-3))
 #
 # </details>
 #
-# 2. The loss on one single image does not fall below 0.7. What helps?
+# 2. You train on a single image, and the loss does not fall below 0.7. What helps?
 #
 #    - A. A larger network.
 #    - B. More data.
-#    - C. Neither; look for what is broken.
+#    - C. Finding what is broken.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: C.** It is the mask values, activation and loss, the learning rate, or the pair of image and mask.
 # - **Not A:** a small network can learn one image by heart.
-# - **Not B:** one image is the easiest task of all. If that fails, more of them fail too.
+# - **Not B:** one image is the easiest task of all. If the network cannot learn one, it will not learn more of them.
 #
 # </details>
 #

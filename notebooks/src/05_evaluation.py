@@ -667,8 +667,8 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** The formula holds for one case. Its curve bends downward, so that the mean of the cases' Dice is 0.75 only if all cases are alike, and otherwise less.
-# - **Not A:** for one case yes, and not for averages.
+# - **Right: B.** The formula holds for one case. Its curve bends downward, so that the mean of the cases' Dice is 0.75 only if all cases have the same IoU, and otherwise less.
+# - **Not A:** that is true of one case, and not of averages.
 # - **Not C:** take two cases with IoU 0.2 and 1: the mean is 0.6, and the mean Dice (0.33 + 1) / 2 = 0.67.
 #
 # </details>
@@ -709,15 +709,15 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 #
 # </details>
 #
-# 5. Two networks have the same HD95 for the nodule, one finds nine nodules of ten and the other three. How can that be?
+# 5. HD95 of the nodule is averaged over the slices in which both masks have one. For two networks the mean is the same, but one finds nine of ten nodules, each in a slice of its own, and the other three. How can that be?
 #
-#    - A. HD95 speaks of the found ones only.
+#    - A. The missed nodules do not enter the mean.
 #    - B. HD95 leaves out the worst 5 % of the nodules.
 #    - C. It cannot be; one of the two was computed in pixels.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: A.** A missed nodule has no boundary in the prediction, and so no distance.
+# - **Right: A.** Where nothing is predicted there is no second boundary and no distance, so that the slice is left out.
 # - **Not B:** it leaves out the largest 5 % of the *distances* between two boundaries, not of the objects.
 # - **Not C:** pixels in place of mm would change the number by the spacing. That it knows nothing of missed nodules is true in either unit.
 #

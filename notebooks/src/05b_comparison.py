@@ -631,9 +631,9 @@ Markdown(fill_model_card(report, words))
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** Slices of one patient resemble each other. An interval should be drawn over two patients, and two are too few for one.
+# - **Right: C.** Slices of one patient resemble each other. An interval would have to be drawn over the patients, and two are too few.
 # - **Not A:** knowing one slice, you know much about its neighbors, so that they are not a hundred new facts.
-# - **Not B:** slices per patient is no number of observations; the patients are.
+# - **Not B:** 50 is the number of slices per patient. What counts is the number of patients.
 #
 # </details>
 #
@@ -651,15 +651,15 @@ Markdown(fill_model_card(report, words))
 #
 # </details>
 #
-# 3. A difference of 0.05 was not significant in ten patients. What do you ask before you drop the idea?
+# 3. A gain of 0.05 would matter to you. You tried an idea on ten patients, and the gain was 0.02 and not significant. What do you ask before you drop the idea?
 #
-#    - A. How likely ten patients were to show a difference of 0.05.
+#    - A. Whether ten patients could have shown a gain of 0.05.
 #    - B. Whether `p` was at least near 0.05.
-#    - C. Nothing: not significant means that there is no difference.
+#    - C. Nothing: not significant means that there is no gain.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: A.** This is the power: with the spread of these differences, how often would ten patients have shown 0.05?
+# - **Right: A.** If the interval of the differences reaches beyond 0.05, such a gain is still possible; and the power says how often ten patients would have shown it. (Take the power for the gain that matters. That for the measured one only repeats what `p` says.)
 # - **Not B:** the two 0.05 have nothing to do with each other, and a `p` near a limit is no half proof.
 # - **Not C:** an interval that holds 0 may hold large differences too. Not seen is not the same as not there.
 #

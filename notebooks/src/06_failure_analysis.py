@@ -537,23 +537,23 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 #
 # ## Questions to test yourself
 #
-# 1. A lung model has Dice 0.97, and nearly all wrong pixels lie within one pixel of the boundary. What would you improve next?
+# 1. A lung model has a Dice of 0.97. Nearly all wrong pixels lie within one pixel of the boundary, where readers disagree as well. What do you look at next?
 #
 #    - A. The outline, as nearly all of the errors are there.
-#    - B. Nothing, 0.97 is enough.
-#    - C. The few errors far from the boundary, and the classes that are missed.
+#    - B. Nothing more, as a Dice of 0.97 is enough.
+#    - C. The few errors that lie far from the boundary.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** A missing piece of lung matters, and so does a missed class, though they are few pixels.
-# - **Not A:** readers may disagree by as much. Moving the outline within one pixel changes Dice and helps nobody.
+# - **Right: C.** A missing piece of lung matters to the patient, though it is only a few pixels.
+# - **Not A:** moving the outline by less than the readers disagree changes the Dice, but nobody could say that the new outline is better.
 # - **Not B:** one number shows neither the kind of error nor the patients with the worst ones.
 #
 # </details>
 #
 # 2. Why is the Dice of the lung lower at the diaphragm than in the slices just above it, although it has no more errors per boundary pixel?
 #
-#    - A. The area is small there for its long boundary.
+#    - A. There is much boundary there for little area.
 #    - B. The network has seen fewer slices of the diaphragm.
 #    - C. The pictures are noisier there.
 #
@@ -565,15 +565,15 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 #
 # </details>
 #
-# 3. Patients who were scanned with little dose have a lower recall in your table. What would settle whether the dose is the cause?
+# 3. Patients who were scanned at a low dose have a lower recall in your table. What would settle whether the dose is the cause?
 #
-#    - A. A larger table.
+#    - A. A larger table of the same kind.
 #    - B. The same patients at two doses.
-#    - C. A smaller `p`.
+#    - C. A smaller `p` for the difference.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** Scan them twice, or add noise to their images by computation. Otherwise they may differ in size, age, number and size of nodules, slice thickness, or scanner.
+# - **Right: B.** Add the noise of a low dose to their images by computation, or scan a phantom twice; nobody scans patients again for this. Otherwise the groups may also differ in size, age, number and size of nodules, slice thickness, or scanner.
 # - **Not A:** with more patients, other differences between the groups remain, and only their estimate becomes more exact.
 # - **Not C:** `p` speaks of chance and not of causes.
 #

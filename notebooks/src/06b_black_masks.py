@@ -359,34 +359,34 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 # 1. A colleague saves predicted masks as PNG files, and her viewer shows all of them black. `np.unique` of a file gives 0 and 1. Must she train longer?
 #
 #    - A. Yes, the network does not find the object yet.
-#    - B. No, the files hold an object.
+#    - B. No, the masks are not empty.
 #    - C. No, she must lower the threshold.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** Its 1 looks black beside 255. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
-# - **Not A:** the 1 in the files are the pixels that it found.
+# - **Right: B.** On a scale up to 255, a 1 looks as black as a 0. Show the files on a scale that ends at 1, or save copies multiplied by 255 to look at.
+# - **Not A:** the pixels of value 1 are what it found.
 # - **Not C:** the threshold has let pixels through. What is wrong is how they are displayed.
 #
 # </details>
 #
 # 2. A two-class run with one-hot masks reports an accuracy of 0.5000 in every epoch. What do you look at first?
 #
-#    - A. At the outputs of the network.
-#    - B. At the share of the foreground, which must be one half.
-#    - C. At the learning curve of a longer training.
+#    - A. The outputs of the network.
+#    - B. The share of the foreground, which must be one half.
+#    - C. The learning curve of a longer training.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: A.** If both channels are alike, or all are NaN, binary accuracy is exactly one half whatever the image shows.
-# - **Not B:** an object that fills just half of all images to four digits would be a great chance, and the one-hot masks give one half without it.
+# - **Not B:** an object that fills exactly one half of the images, to four digits, would be a strange coincidence. With one-hot masks one half comes out for any share.
 # - **Not C:** a number that does not change in its fourth digit will not do so later. Find out what it counts.
 #
 # </details>
 #
 # 3. Your network overfits one image to Dice 0.99, but stands at the best constant on the whole training set. Wiring or data?
 #
-#    - A. The wiring: network, loss or optimizer are broken.
+#    - A. The wiring: network, loss or optimizer is broken.
 #    - B. The data: the masks may not depend on the images.
 #    - C. Neither, the network is too small for so many images.
 #
@@ -402,7 +402,7 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 #
 #    - A. Lower the threshold, as it is one line.
 #    - B. Train again on images of this range.
-#    - C. Scale the images first, and ask again.
+#    - C. Scale the images as in training, and ask again.
 #
 # <details><summary>Answer</summary>
 #

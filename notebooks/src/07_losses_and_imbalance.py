@@ -632,7 +632,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 # <details><summary>Answer</summary>
 #
 # - **Right: C.** The gradient follows p(1 − p). Add cross-entropy, start the output at the shares of the classes, or both.
-# - **Not A:** it has no true negatives, so that any amount of background changes nothing. It is cross-entropy that counts all pixels.
+# - **Not A:** it has no true negatives: background with probability 0 changes nothing, however much of it there is. It is cross-entropy that counts all pixels.
 # - **Not B:** a smoothing term keeps the soft Dice defined, and a NaN would stop all classes and not only a small one.
 #
 # </details>

@@ -786,23 +786,23 @@ print(f"patch {plan.patch}, batch {plan.batch_size}, channels {plan.channels}")
 #
 # </details>
 #
-# 3. The intervals of two networks overlap widely. Can one still be clearly better than the other?
+# 3. A paper compares ten networks in pairs, which makes 45 differences, each with a 95 % interval. Two of the intervals leave out zero, but only just. What do they show?
 #
-#    - A. No, an overlap means that they cannot be told apart.
-#    - B. Yes, if its mean is higher.
-#    - C. Yes, if the paired differences all point the same way.
+#    - A. That these two pairs differ, each with a certainty of 95 %.
+#    - B. That the networks of all the other pairs are equally good.
+#    - C. Little, as about two would do so by chance alone.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** The spread between patients is in both intervals and drops out of the difference. Look at the interval of the paired difference.
-# - **Not A:** a patient who is hard for one network is mostly hard for the other. This widens both intervals and says nothing about the difference.
-# - **Not B:** one of two means is nearly always higher. Whether it is *clearly* so, the interval of the differences says.
+# - **Right: C.** One interval of 95 % in twenty misses the truth on average. If all ten networks were equally good, two of 45 would be no surprise.
+# - **Not A:** 95 % is promised for one interval, chosen before anybody looked. These two were picked from 45 for what they show.
+# - **Not B:** an interval that includes zero means that one cannot tell. The difference may be as large as its farther end.
 #
 # </details>
 #
 # 4. Why are the seeds not paired, when the patients are?
 #
-#    - A. Seed 0 of one network and seed 0 of another have nothing in common but the number.
+#    - A. Seed 0 of two networks is the same in name only.
 #    - B. There are fewer seeds than patients.
 #    - C. A pair of seeds would make the difference too large.
 #

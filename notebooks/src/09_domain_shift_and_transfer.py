@@ -894,7 +894,7 @@ signs.round(2) + 0.0  # no -0.0
 #
 # 1. Lung Dice is 0.98 in hospital A and 0.95 in B, and the two intervals overlap. May you say that the network works as well in B?
 #
-#    - A. No.
+#    - A. No, the overlap does not show it.
 #    - B. Yes, as the intervals overlap.
 #    - C. Yes, if the patients of B are paired with those of A.
 #
@@ -908,15 +908,15 @@ signs.round(2) + 0.0  # no -0.0
 #
 # 2. A colleague doubles the training set with further patients of the same scanner. What does that do for a shift to another scanner?
 #
-#    - A. Probably little.
-#    - B. It halves the loss of Dice.
+#    - A. Probably little: the new patients differ in other things.
+#    - B. It halves the loss of Dice, as twice as much is learned.
 #    - C. It makes the shift worse, as the network overfits the scanner.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: A.** What never varies in training, a network has no reason to ignore. More patients help against differences between *patients*.
 # - **Not B:** no such rule exists, and the new patients show nothing of what the other scanner does.
-# - **Not C:** it does not see the scanner more than before: it never saw another one, in the small set or the large.
+# - **Not C:** it knew only this scanner before, and it knows only this one now.
 #
 # </details>
 #
@@ -928,8 +928,8 @@ signs.round(2) + 0.0  # no -0.0
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** Measure the Dice there, or on your own patients with noise added. In this notebook, the grainiest scans lost next to nothing.
-# - **Not A:** it costs a training and cures what may be no illness. What hurts is not what looks bad.
+# - **Right: C.** Outline a few patients of B, or add noise to your own. In this notebook the scans at low dose looked worst, and the lung lost a hundredth of Dice.
+# - **Not A:** it costs a training, and each augmentation of this notebook cost a little on the standard scans. First find out whether there is anything to cure.
 # - **Not B:** a filter makes other pictures again, blurred ones, which the network has not seen either.
 #
 # </details>
@@ -937,7 +937,7 @@ signs.round(2) + 0.0  # no -0.0
 # 4. Images arrive as PNG with lung and air both black. Can the window be undone?
 #
 #    - A. Yes, if level and width are known.
-#    - B. No.
+#    - B. No, not even if level and width are known.
 #    - C. Yes, by fine-tuning on a few of these images.
 #
 # <details><summary>Answer</summary>

@@ -915,7 +915,7 @@ pd.DataFrame(biases).round(1)
 #
 #    - A. Do so; the network has not learned the edges yet.
 #    - B. Overlap the windows, and give their middles more weight.
-#    - C. Smooth the masks afterwards.
+#    - C. Smooth the masks afterwards, until the edges are gone.
 #
 # <details><summary>Answer</summary>
 #
@@ -925,7 +925,7 @@ pd.DataFrame(biases).round(1)
 #
 # </details>
 #
-# 5. MR images with voxels of 4 × 0.5 × 0.5 mm: which `pool_sizes` for four poolings?
+# 5. MR images with voxels of 4 × 0.5 × 0.5 mm: which `pool_sizes` suit four poolings?
 #
 #    - A. `(2, 2, 2)` four times.
 #    - B. `(1, 2, 2)` four times.

@@ -678,7 +678,7 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # 1. A network has a Dice of 0.97 on every image. What do you know about its count?
 #
-#    - A. Little.
+#    - A. Next to nothing.
 #    - B. It is right to about 3 %.
 #    - C. It is too low rather than too high.
 #
@@ -692,19 +692,19 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # 2. A picture has 50 nuclei, and a program counts 50. What may still be wrong?
 #
-#    - A. Nothing, the count is right.
-#    - B. Only the outlines.
-#    - C. As many may be false as are missed, and as many split as merged.
+#    - A. Nothing, as the count is right.
+#    - B. Only the outlines of the nuclei.
+#    - C. Which objects were counted.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** In a count, errors cancel out. Match the objects before you believe it.
+# - **Right: C.** In a count, errors cancel out: as many may be false as are missed, and as many split as merged. Match the objects before you believe it.
 # - **Not A:** the number is right, and it may be the number of other objects.
 # - **Not B:** a nucleus that was missed and a speck of dirt that was counted also give 50.
 #
 # </details>
 #
-# 3. Ten true objects, eight predicted, six pairs with a mean IoU of 0.8. What is PQ?
+# 3. Ten true objects, eight predicted, six matched pairs with a mean IoU of 0.8. What is PQ?
 #
 #    - A. 0.8 · 6 / 10 = 0.48.
 #    - B. 0.8 · 6 / 9 = 0.53.
@@ -720,7 +720,7 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # 4. Why is one pixel of error in the outline worse for the PQ of nuclei than for that of lungs?
 #
-#    - A. More of a small object's pixels lie at its outline.
+#    - A. A larger part of a nucleus lies at its outline.
 #    - B. There are more nuclei than lungs.
 #    - C. Nuclei touch, and lungs do not.
 #
@@ -740,7 +740,7 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # </details>
 #
-# 6. Images are tiles cut from large pictures. What has to stay on one side of the split?
+# 6. Images are tiles cut from large pictures, one picture of each patient. What has to stay on one side of the split?
 #
 #    - A. Each tile.
 #    - B. All tiles with touching objects.
@@ -748,8 +748,8 @@ assert by_size["mean"].iloc[-1] > 0.75 > 0.5 > by_size["mean"].iloc[0]
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** Better still, all pictures of one experiment, or one patient.
-# - **Not A:** neighboring tiles of one picture share its stain, its light and its cells, and stand on both sides then.
+# - **Right: C.** If a patient or an experiment has several pictures, keep these together as well.
+# - **Not A:** neighboring tiles of one picture share its stain, its light and its cells, and would then stand on both sides.
 # - **Not B:** the test should have touching objects as often as the training. What must not be divided is the picture.
 #
 # </details>

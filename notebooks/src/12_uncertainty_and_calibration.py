@@ -977,27 +977,27 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 1. A nodule network reports a calibration error of 0.002 over all pixels. What do you ask?
 #
-#    - A. What the error is near the nodules, and among the pixels that it calls nodule.
+#    - A. What it is among the pixels that the network calls nodule.
 #    - B. Whether a temperature brings it to 0.001.
 #    - C. Nothing: a probability that is off by 0.002 may be used as it is.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: A.** One pixel in a thousand is nodule; a network that says "background, 0.999" everywhere has an error of about 0 and finds nothing.
+# - **Right: A.** Suppose that one pixel in a thousand is nodule. A network that says "background, 0.999" everywhere then has an error of about 0, and finds nothing.
 # - **Not B:** the background hides the rest in this number. Making it smaller need not change anything where it counts.
 # - **Not C:** it is off by 0.002 on average over all pixels, and nearly all of them are easy background.
 #
 # </details>
 #
-# 2. You scale the temperature of a network with three classes. How does the Dice change?
+# 2. You change the temperature of a network with three classes, whose mask takes the most probable class at each pixel. How does the Dice change?
 #
 #    - A. It rises, as the probabilities become better.
 #    - B. It falls, as the network becomes less certain.
-#    - C. Not at all.
+#    - C. Not at all, at any temperature.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** The most probable class stays the most probable one. Only where you cut at another threshold than "the most probable" does the mask change.
+# - **Right: C.** The most probable class stays the most probable one. The mask would change only if it were cut at a threshold.
 # - **Not A:** the probabilities may become more honest. The order of the classes stays, and with it the mask.
 # - **Not B:** less certain does not mean of another opinion: 0.6 is still more than 0.3 and 0.1.
 #
@@ -1005,13 +1005,13 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # 3. Why not fit the temperature on the test patients? It is only one number.
 #
-#    - A. One number cannot overfit, so one may.
-#    - B. Because the masks of the test patients would change.
-#    - C. The calibration error that you report would be the one that this number was chosen to make small.
+#    - A. There is no reason, as one number cannot overfit.
+#    - B. The masks of the test patients would change.
+#    - C. The test would promise too much for new patients.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** With few patients one number is enough to flatter.
+# - **Right: C.** The calibration error that you report would be the one that this number was chosen to make small. With few patients, one number is enough to flatter.
 # - **Not A:** it fits less than a million numbers do, but it is fitted to the very patients on whom it is judged.
 # - **Not B:** a temperature changes no mask. It is the probabilities that would look better than they are.
 #
@@ -1021,26 +1021,26 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 #    - A. Dropout is switched off, and all samples are equal.
 #    - B. Batch normalization takes its mean and variance from that single image.
-#    - C. The weights are trained further with each call.
+#    - C. Each call is one more step of training, which changes the kernels.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** The network was not trained to predict with these, and each call moves the stored averages. The samples differ, but they are samples of another, worse network.
+# - **Right: B.** In training they came from whole batches, and in prediction they are stored averages, which each call now moves. The samples differ, but they are not samples of the network that you would use.
 # - **Not A:** `training=True` switches it on. The trouble is what else it switches.
-# - **Not C:** a call computes no gradient, and the weights stay. The averages of batch normalization do move.
+# - **Not C:** a call computes no gradient, and the kernels stay. It is the averages of batch normalization that move.
 #
 # </details>
 #
-# 5. Five networks agree that a place is plain lung. What is the mutual information, and what does it tell?
+# 5. Five networks all give a place the same probabilities, 0.99 for lung. What is the mutual information there, and what does it tell?
 #
 #    - A. Zero; there is no nodule.
 #    - B. One; the networks share all they know.
-#    - C. Zero; they agree.
+#    - C. Zero; no network contradicts another.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** They were trained on the same patients and may all lack the same kind of nodule.
-# - **Not A:** no map shows what none of the networks ever suspected.
+# - **Right: C.** That they agree is all it tells. They were trained on the same patients, and may all miss the same kind of nodule.
+# - **Not A:** there may be one that none of them suspects, and no map shows that.
 # - **Not B:** it measures how far the samples contradict each other, and these do not.
 #
 # </details>
@@ -1053,7 +1053,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # </details>
 #
-# 7. An interval for the nodule area is right for 90 of 100 patients. Half of the patients are healthy, and all of them are among the 90. What does it promise a patient with a nodule?
+# 7. An interval for the nodule area is right for 90 of 100 patients. Half of the patients are healthy, and all of them are among the 90. For what share of the patients with a nodule is it right?
 #
 #    - A. 0.9.
 #    - B. 0.8.
@@ -1063,7 +1063,7 @@ table.assign(forecast=table["forecast"].astype(float).round(2))
 #
 # - **Right: B.** It is right for 40 of 50. The promise is one over the mixture; the easy patients can keep it for the others. In a clinic with fewer healthy patients it would be broken.
 # - **Not A:** this is the mean over both kinds of patients, and the healthy ones have more than their share of it.
-# - **Not C:** 40 of the 50 patients with a nodule are right, and not 40 of all 100.
+# - **Not C:** 40 of all 100 patients are 0.4, but only 50 of the 100 have a nodule.
 #
 # </details>
 #

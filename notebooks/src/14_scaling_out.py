@@ -684,7 +684,7 @@ who_am_i(fourth)
 #
 # </details>
 #
-# 2. A training with batch normalization gives another result on 8 GPUs with 2 slices each than on one with 16. Is something broken?
+# 2. Under `MirroredStrategy`, a training with batch normalization gives another result on 8 GPUs with 2 slices each than on one with 16. Must something be broken?
 #
 #    - A. Yes, equal parts must give equal gradients.
 #    - B. Yes, the gradients were summed in place of averaged.
@@ -698,11 +698,11 @@ who_am_i(fourth)
 #
 # </details>
 #
-# 3. Your three workers have 40, 40 and 48 slices, and batches of 8. What happens in step 6?
+# 3. Three workers have 40, 40 and 48 slices, and each takes 8 of its own in a step. What happens in step 6?
 #
 #    - A. The third goes on alone.
 #    - B. The third waits until a time limit ends the job.
-#    - C. The first two begin their slices again.
+#    - C. The first two begin again with their first slices.
 #
 # <details><summary>Answer</summary>
 #
@@ -712,7 +712,7 @@ who_am_i(fourth)
 #
 # </details>
 #
-# 4. With 4 workers a step takes 0.5 s; with one it took 1.2 s. What are the speed-up and the efficiency?
+# 4. With 4 workers a step takes 0.5 s; with one, the same step took 1.2 s. What are the speed-up and the efficiency?
 #
 #    - A. 2.4 and 0.6.
 #    - B. 4 and 1.

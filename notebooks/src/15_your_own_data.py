@@ -406,15 +406,15 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 # </details>
 #
-# 2. After the test you see that a lower threshold would have scored better. May you use it?
+# 2. After the test you see that a lower threshold would have scored better. May the better score take the place of the first in the report?
 #
-#    - A. Yes, if the report says so.
+#    - A. Yes, if the report says which threshold it is.
 #    - B. Yes, a threshold is not a weight of the network.
-#    - C. For the next project, yes, but not in this report.
+#    - C. No, that takes a test on other patients.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: C.** A threshold chosen on the test patients makes their score a training score.
+# - **Right: C.** A threshold chosen on the test patients makes their score a training score. You may go on with it, but what it is worth must be measured on patients who did not choose it.
 # - **Not A:** saying so does not tell anybody what new patients would give, and that is what the report is for.
 # - **Not B:** whatever is chosen by the test result is fitted to the test patients, be it one number or a million.
 #
@@ -424,7 +424,7 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 #    - A. Nothing, it only says how it counts.
 #    - B. The intervals become too wide.
-#    - C. The same patient may stand on both sides of the split.
+#    - C. One patient may be on both sides of the split.
 #
 # <details><summary>Answer</summary>
 #
@@ -442,9 +442,9 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: B.** Compare the accuracy with the share of the background in the table above, then follow the decision tree of notebook 06.
+# - **Right: B.** Compare the accuracy with the share of the background in the table above, then go through the questions of [notebook 06b](06b_black_masks.ipynb).
 # - **Not A:** with a bad outline there is still an overlap, and the Dice is well above 0.
-# - **Not C:** accuracy counts pixels. A Dice of 0.00 means that no pixel of the object was found.
+# - **Not C:** accuracy counts pixels. A Dice of 0.00 means that hardly a pixel of the object was found, if any.
 #
 # </details>
 #

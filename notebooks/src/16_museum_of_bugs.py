@@ -877,17 +877,17 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 #
 # </details>
 #
-# 2. The loss is −12 and falling. Good news?
+# 2. The cross-entropy is −12 and falling. Good news?
 #
-#    - A. Yes, the smaller the better.
-#    - B. No, the learning rate is too high.
+#    - A. Yes, the smaller a loss, the better the answers.
+#    - B. No, the learning rate is far too high for the network.
 #    - C. No, the masks hold values that are no probabilities.
 #
 # <details><summary>Answer</summary>
 #
 # - **Right: C.** A cross-entropy is never below zero if the targets lie between 0 and 1. Look at the values of the masks.
 # - **Not A:** this holds down to 0, which would be a perfect answer. Below it, the loss measures something else.
-# - **Not B:** then the loss would jump, or become NaN. This one falls as it was told to.
+# - **Not B:** then the loss would jump, or become NaN. This one falls steadily.
 #
 # </details>
 #
@@ -901,15 +901,15 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 #
 # - **Right: A.** A constant "nothing" scores the first, and a constant "everything" the second, for instance a softmax over one channel. And look at the outputs: are they constant?
 # - **Not B:** a constant answer scores about the same on each of them, so that they agree and show nothing.
-# - **Not C:** guessing scores 0.5 only where both classes have the same number of pixels.
+# - **Not C:** a network that has learned nothing does not toss coins. It gives the same answer everywhere, and scores the share of that class.
 #
 # </details>
 #
-# 4. For one bug the interval of the cost includes zero. May it stay in the code?
+# 4. For one bug the interval of the cost includes zero. May it stay in code that will be used for other data?
 #
 #    - A. Yes, it costs nothing.
-#    - B. No.
-#    - C. Yes, if the interval is narrow.
+#    - B. No, whatever the interval.
+#    - C. Yes, but only if the interval is narrow.
 #
 # <details><summary>Answer</summary>
 #
@@ -919,17 +919,17 @@ pd.DataFrame({name: entry(name, one) for name, one in museum.EXHIBITS.items()}, 
 #
 # </details>
 #
-# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does this test?
+# 5. Someone proposes: "overfit one image; if that works, the data are fine." What does it show if it works?
 #
-#    - A. The wiring.
-#    - B. The data.
+#    - A. That the wiring is right.
+#    - B. That the data are right.
 #    - C. Both.
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: A.** It shows whether the network, the loss and the optimizer can learn.
+# - **Right: A.** It shows that the network, the loss and the optimizer can learn.
 # - **Not B:** a network learns noise and wrong masks by heart as well.
-# - **Not C:** it passes on a wrong pair just as on a right one, so it says nothing about the data.
+# - **Not C:** it works with a wrong pair just as with a right one. (Where it fails, the data may be the reason, such as masks of 0 and 255.)
 #
 # </details>
 #
