@@ -183,6 +183,15 @@ def test_the_numbers_of_an_example_report_are_numbers_of_the_book(report):
     assert numbers <= set(re.findall(r"\d*\.\d+", " ".join(words for _, words in printed)))
 
 
+def test_the_reader_of_report_c_lies_within_the_interval_of_the_report():
+    leak, readers = (
+        json.loads((ROOT / "book" / "results" / f"{name}.json").read_text(encoding="utf-8"))["results"]
+        for name in ("leak", "readers")
+    )
+    row = leak["splits"]["by slice"]
+    assert row["reported_low"] < readers["others"]["dice_missed_is_0"] < row["reported"] < row["reported_high"]
+
+
 def test_the_rubric_gives_thirty_marks_and_the_reports_their_sum():
     rubric = (ROOT / "book" / "project.md").read_text(encoding="utf-8").split("## The rubric")[1].split("## Report")[0]
     assert sum(map(int, re.findall(r"^\|[^|]*\| (\d) \|", rubric, re.MULTILINE))) == 30
