@@ -49,11 +49,18 @@ def homeless(home, monkeypatch):
 
 @pytest.fixture
 def full_disk():
-    """From the call on, no file takes more than so many bytes, and the system itself says so."""
+    """From the call on, no file takes more than so many bytes, and the system itself says so.
+
+    A call without a size makes room again, before pytest writes of the test into what may be a file.
+    """
     resource = pytest.importorskip("resource")
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    def fill(size=limit[0]):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+
+    yield fill
+    fill()
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +192,7 @@ def test_where_nothing_can_be_kept_one_sentence_says_so_and_the_patients_stay_in
     first[1][:] = 9  # what one caller does with its arrays reaches no other
     third = phantom_arrays(**SMALL)
     monkeypatch.undo()
+    full_disk()
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert str(place) in said
@@ -221,6 +229,7 @@ def test_a_full_disk_leaves_no_part_of_a_folder_or_file(drawn_patients, tmp_path
         export_phantom(tmp_path / "set", size=32)
     with pytest.raises(DataError, match=r"'[^']*a.txt' cannot be written"), atomic_path(tmp_path / "a.txt") as file:
         file.write_text("a" * 1000)
+    full_disk()
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -231,6 +240,7 @@ def test_a_checkpoint_on_a_full_disk_is_named_and_leaves_no_part(disks, tmp_path
     full_disk(2000)
     with pytest.raises(DataError, match=r"best.keras' cannot be written"):
         train(model, data, epochs=1, checkpoint=tmp_path / "run", progress=False)
+    full_disk()
     assert not list((tmp_path / "run").iterdir())
 
 
