@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 First segmentation
 #
-# What is all this about, in ten minutes?
+# What is all this about?
 #
 # <div class="alert alert-info">
 #

@@ -791,8 +791,10 @@ plotting.show_images([mixed.images[case]] * 6, titles, masks, data.class_names, 
 # %% [markdown]
 # ### Look inside yourself
 #
+# In the book, click on any box of the U below: its feature maps for a validation slice appear below the U, and the slice shows how far a pixel of the box sees. Switch a skip connection off, and the outlines follow.
+#
 # <div class="live" data-piece="inside">
-# <p>In the book, you can click on any box of the U here and see its feature maps for a validation slice, switch skip connections off, and see how far a pixel sees. This needs a browser that runs JavaScript. In JupyterLab, the pictures and the slider above show the same for other slices.</p>
+# <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the pictures and the slider above show the same for other slices.</p>
 # </div>
 #
 # The network computes in your browser. Walk down the left arm: the maps become coarser, and the yellow square, the receptive field of the chosen pixel, grows from 5×5 pixels at `down1` to 140×140 at the `bottleneck`. Then switch skip connections off. What comes in their place is zeros: without `skip1` or without `skip4` the outline of the lungs goes astray, and without all four nothing is found. Look at the nodule on more than one slice: on the first one its Dice rises without `skip3`, and on the second one it falls. What one slice shows is not what the table above says about all of them.

@@ -512,11 +512,13 @@ distances.round(2)
 # %% [markdown]
 # ### Draw a mask yourself
 #
+# In the book, paint over the nodule of this validation slice, with the mouse or a finger, as exactly as you can: the four counts, Dice, IoU and HD95 move with the brush. How much Dice does one pixel cost?
+#
 # <div class="live" data-piece="draw">
-# <p>In the book, you can paint a mask over a validation slice here, and the four counts, Dice, IoU and HD95 move with the brush. This needs a browser that runs JavaScript. In JupyterLab, change a mask in a cell above and run it again.</p>
+# <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, change a mask in a cell above and run it again.</p>
 # </div>
 #
-# Outline the nodule as well as you can: how much Dice does one pixel cost? Then do the same with the lungs. Next, copy the ground truth of the lungs, and paint one dot of 8 mm far outside of them: Dice stays at 0.99, and HD95 at 0, because the dot is less than a twentieth of your mask's boundary. Paint a larger dot, and HD95 jumps. Last, take the slice of patient P039, which shows no nodule, and draw nothing.
+# Then do the same with the lungs. Next, copy the ground truth of the lungs, and paint one dot of 8 mm far outside of them: Dice stays at 0.99, and HD95 at 0, because the dot is less than a twentieth of your mask's boundary. Paint a larger dot, and HD95 jumps. Last, take the slice of patient P039, which shows no nodule, and draw nothing.
 
 # %% [markdown]
 # ### Which metric for which target?
@@ -638,8 +640,10 @@ pd.DataFrame(found, index=pd.Index(chosen, name="threshold"))[["true", "found", 
 #
 # A threshold is *chosen*, like a learning rate, so it is chosen on **validation** patients: on the test patients it would be fitted to them, and its score too good. And when the curve has a flat top, where its highest point lies is chance; take a plain value inside the flat part.
 #
+# In the book, move the threshold down until every piece of nodule in these four validation slices is found. What else is drawn by then?
+#
 # <div class="live" data-piece="threshold">
-# <p>In the book, you can move the threshold over four of the validation slices here, and the network computes in your browser what is found, missed and made up. This needs a browser that runs JavaScript. In JupyterLab, the slider above and the table of objects show the same for all validation slices.</p>
+# <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the slider above and the table of objects show the same for all validation slices.</p>
 # </div>
 #
 # Is the rule *nodule from a probability of 0.1 on* better than the most probable class, and how sure can one be? That is the question of [notebook 05b](05b_comparison.ipynb).

@@ -361,7 +361,7 @@ Image(folder / "new_images" / "overview.png") if new is not None else None
 # <p>In the book, you can drop a slice here (a PNG, a JPEG or an uncompressed DICOM file), and the network that comes with the series segments it in your browser; nothing is sent anywhere. This needs a browser that runs JavaScript. In JupyterLab, the command above segments a folder.</p>
 # </div>
 #
-# This is the network of the earlier notebooks, not the one that you have just trained. It has seen axial slices through synthetic chests, of 128×128 pixels of about 3 mm, and nothing else. It is not made for finding nodules in a person, nor for ruling them out. It may also draw in a picture that shows no chest, because it has no class for that. A PNG or JPEG holds no Hounsfield units: its gray values are taken as they are, as if somebody had set the lung window before.
+# This is the network of the earlier notebooks, not the one that you have just trained. It has seen axial slices through synthetic chests, of 128×128 pixels of about 3 mm, and nothing else. It is not made for finding nodules in a person, nor for ruling them out. It may also draw in a picture that shows no chest (try any photo), because it has no class for that. A PNG or JPEG holds no Hounsfield units: its gray values are taken as they are, as if somebody had set the lung window before.
 
 # %% [markdown]
 # ## What stands behind the calls
