@@ -428,6 +428,7 @@ def accessibility_problems(browser, dark):
     browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **(PHONE if dark else DESK))
     browser.value(f"document.documentElement.dataset.theme = '{'dark' if dark else 'light'}'")
     browser.value(OPEN_FOLDS)
+    browser.value("scrollTo({top: 0, behavior: 'instant'})")  # else what stays in place covers some line of the text
     browser.value(FINISH_FADING)  # what fades in is pale
     if not browser.value("Boolean(window.axe)"):
         browser.value(AXE.read_text(encoding="utf-8") + "; 0")
