@@ -409,8 +409,7 @@ plotting.show_images([*data.validation.images[rows]] * 3, titles, [2 * m for m i
 # %% [markdown]
 # Both networks find these nodules, some of the largest of the validation patients. With the weight, several outlines, though not all, are wider, here and there a little too wide.
 #
-# One training is an anecdote. The same experiment with eight settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`.
-# (When it was recorded, the code had changes that no commit holds, so it cannot be repeated to the digit.)
+# One training is an anecdote. The same experiment with ten settings, three seeds each, measured on other patients, was recorded by `benchmarks/losses.py`: the losses from above; *half with nodule*, which is cross-entropy on batches of which half the crops are drawn from those with a nodule (a sixth of the crops have one); and *Dice + boundary*, with the two parts added as they are.
 
 # %%
 import json
@@ -421,7 +420,7 @@ measured = json.loads((RESULTS / "losses.json").read_text(encoding="utf-8"))["re
 {key: measured[key] for key in ("training_crops", "epochs", "learning_rate", "held_out_patients")}
 
 
-# %% mystnb={"figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over patients (bootstrap)."}, "image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.4 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}}
+# %% mystnb={"figure": {"caption": "Nodules of patients who were not in the training, at a threshold of 0.5. Circles: seeds. Diamond: their mean; gray bar: 95 % interval over seeds and patients (bootstrap)."}, "image": {"alt": "Three panels with a row per setting: Dice per patient, recall, precision. Cross-entropy started at one half is at 0 and has no precision. All others lie near Dice 0.5 with wide, overlapping intervals. Recall is near 0.6 for weighted, 0.5 for Tversky and between 0.37 and 0.45 for the rest; precision is near 0.7 for weighted and Tversky and between about 0.8 and 0.9 for the rest."}}
 runs = measured["losses"]
 quantities = {"Dice per patient": "dice", "recall": "recall", "precision": "precision"}
 plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
@@ -430,9 +429,10 @@ plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
 # Read it from the top.
 #
 # - **Started at 1/2**, cross-entropy finds nothing at all (so it has no precision either), and its accuracy is 99.9 %, that of an empty mask. The loss is not to blame: the second row is the same loss, with the output started at the shares of the classes ([notebook 04](04_gpu_training.ipynb)). From one half, the whole budget went into learning that nodules are rare.
-# - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. Three seeds show no winner. (The bars are long because patients differ. They do not say whether two settings differ; that takes differences on the same patients, as in [notebook 08](08_architecture_comparison.ipynb).)
+# - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. (The bars are long because patients differ. They do not say whether two settings differ. That comes below.)
 # - **Recall and precision** do differ. Weighted cross-entropy marks more nodule pixels and more false ones, with every seed; Tversky does so with two seeds of three. Both were told that a miss is expensive. Cross-entropy, focal and Dice are equally cautious: they find about four tenths of the nodule pixels, and what they mark is mostly right. Dice by itself is *no* remedy for imbalance here.
 # - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
+# - **Half with nodule** makes nodules three times as frequent in what the network sees, and is as cautious as plain cross-entropy: drawing them is no remedy by itself here. **Dice + boundary** cannot be told from Dice.
 #
 # ### Why does the weight not help in the sum?
 #
@@ -496,18 +496,39 @@ def threshold_of_weight(w):
 check.threshold_of_weight(threshold_of_weight)
 
 # %% [markdown]
-# So before you praise a loss, give every network *its own* best threshold, chosen on the validation patients, and compare again:
+# So before you praise a loss, give every network *its own* best threshold, chosen on the validation patients. Does it then still differ from plain cross-entropy? As in [notebook 08](08_architecture_comparison.ipynb), we take differences on the same patients, and intervals for which seeds *and* patients are drawn:
 
-# %% mystnb={"figure": {"caption": "The same networks, left at a threshold of 0.5, right at the threshold that was best on the validation patients."}, "image": {"alt": "Two panels with a row per setting. Left, at threshold 0.5, weighted cross-entropy has the highest mean Dice, cross-entropy and focal are lower. Right, at thresholds chosen on the validation patients, cross-entropy, weighted and focal are level at about 0.55, and the others a few hundredths lower; the intervals overlap widely."}}
-quantities = {"Dice at 0.5": "dice", "Dice at its own threshold": "dice_at_chosen"}
-plotting.show_estimates(runs, quantities, limits=(-0.03, 0.8), panel=3.6)
+# %% mystnb={"figure": {"caption": "Dice minus that of plain cross-entropy on the same patients, left with all networks at 0.5, right with each at the threshold that was best for it on the validation patients. Circles: seeds. Bar: 95 % interval over seeds and patients; a hollow diamond where it includes 0."}, "image": {"alt": "Two panels with a row for each of the eight other settings that start at the class shares. In both panels every bar crosses the line at 0, and every diamond is hollow. Left, weighted lies 0.035 above and half with nodule 0.034 below. Right, all lie between 0.04 below and 0.015 above."}}
+compared = {name: run for name, run in runs.items() if "dice_gain" in run and "start" not in name}
+plotting.show_estimates(compared, {"at 0.5": "dice_gain", "own threshold": "dice_at_chosen_gain"}, mark=0, panel=3.6)
+
+# %% [markdown]
+# With the weight, the Dice is 0.035 higher at 0.5 and 0.011 higher at thresholds of their own. Is most of its advantage gone? That is a difference of differences, and it needs an interval as well:
+
+# %%
+from unet_helpers.evaluation import interval_of_difference
+
+lost = {name: np.subtract(run["dice_by_seed"], run["dice_at_chosen_by_seed"]) for name, run in runs.items()}
+low, high = interval_of_difference(lost["weighted"], lost["cross-entropy"])
+print(f"{lost['weighted'].mean() - lost['cross-entropy'].mean():.3f}, from {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# Nobody can tell: the intervals of 0.035, of 0.011 and of their difference all reach past zero on both sides. Three seeds and 21 patients with nodules do not show differences in Dice below about 0.07. So count objects: the share of nodules of which at least one pixel was found, and false objects per slice.
+
+# %%
+columns = {"found": "found", "false_objects": "false"}
+columns |= {f"{key}_at_chosen": f"{name}, own" for key, name in columns.items()}
+table = {name: {title: np.mean(run[f"{key}_seeds"]) for key, title in columns.items()} for name, run in runs.items()}
+pd.DataFrame(table).T.round(3)
 
 # %%
 chosen = {name: ", ".join(f"{t:g}" for t in run["chosen_threshold_seeds"]) for name, run in runs.items()}
 pd.Series(chosen, name="best thresholds of the seeds").to_frame()
 
 # %% [markdown]
-# In the right panel cross-entropy, weighted and focal lie within two hundredths. In the left panel the weight was ahead of plain cross-entropy by four hundredths, and now it is ahead by one. But do not say that its advantage is gone: the seeds of these two settings differ by four to eleven hundredths, so with three seeds neither the four hundredths nor the one can be told from zero. What does stand out from the seeds is the recall at 0.5: every weighted network finds more than every plain one. All this fits the formula, by which a weight lowers the bar; it does not prove that the weight did nothing else. The thresholds lie roughly where the formula expects them, though they were chosen on few patients: plain cross-entropy wants its threshold between 0.01 and 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 that the weighted network chose.
+# At 0.5 the weight finds more nodules with every seed, at ten times as many false objects: 63 % and one in 17 slices, against 51 % and one in 200. At thresholds of their own both find about three quarters, and now plain cross-entropy has one false object in two slices, nearly twice as many as the weighted loss (with seeds that differ by a factor of three). Dice hardly notices: a false object of a few pixels costs little.
+#
+# All this fits the formula, by which a weight lowers the bar; it does not prove that the weight did nothing else. The thresholds lie roughly where the formula expects them, though they were chosen on few patients: plain cross-entropy wants 0.01 to 0.05, and a weight of 10 turns $q = 0.02$ into 0.17, next to the 0.2 and 0.3 of the weighted network.
 #
 # The networks with a Dice part gain little from any threshold, even from one near 0.002. A likely reason is that few of their probabilities lie in between: they are sure of nearly everything, and little is left to choose. With cross-entropy you can decide *after* the training how many false alarms a found nodule is worth; with Dice and Tversky you decide before.
 #
@@ -522,7 +543,7 @@ table["accuracy (%)"] = [100 * np.mean(run["accuracy_seeds"]) for run in runs.va
 table.sort_values("cross-entropy × 1000").round(2)
 
 # %% [markdown]
-# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. Its Dice is not the highest at 0.5, though the seeds do not settle the order. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
+# The network with the *lowest* cross-entropy was trained on cross-entropy, of course. *Weighted* has a third more loss and finds more; *focal* has more than twice the loss, and after a change of threshold it is as good as any. The accuracy hardly tells them apart, and even that of the network that finds *nothing* is nearly as high. A loss is a means to train one network, measured in its own units. **A lower loss is a better segmentation only if the loss asks your question**; so decide with the metric, per patient, with an interval.
 #
 # ## Learning rate: too low, right, too high
 #
@@ -593,7 +614,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # - The gradient says what a loss cares about: draw it. Cross-entropy cares about all pixels, focal about gross errors, Dice about overlap, and hardly about an object that the network has ruled out.
 # - With rare objects the *start* comes first: begin with the shares of the classes, or a short training ends before anything is found.
-# - A class weight acts like a lower threshold. Compare losses at thresholds of their own, and with enough seeds: three could not tell the losses of this page apart by Dice.
+# - A class weight acts like a lower threshold. Compare losses at thresholds of their own, by differences on the same patients, with seeds and patients drawn: three seeds could not tell the losses of this page apart by Dice.
 # - A weight changes what a pixel counts, foreground sampling which pixels are seen, and a boundary loss what a false pixel costs far from the object.
 # - In a sum of losses, look at the sizes of the parts; here Dice outweighed cross-entropy by far.
 # - Test a loss with four pixels. Two of Keras 3.15.1 did not pass.
@@ -645,7 +666,7 @@ plotting.show_estimates(small, quantities, limits=(0, 1), panel=2.7)
 #
 # <details><summary>Answer</summary>
 #
-# - **Right: A.** A class weight acts like a lower threshold. Choose both thresholds on validation patients; then ask how many seeds there were, and for the interval over patients.
+# - **Right: A.** A class weight acts like a lower threshold. Choose both thresholds on validation patients; then ask how many seeds there were, and for the interval of the *difference* on the same patients.
 # - **Not B:** a larger weight lowers the threshold further. First find out whether there is a gain at all.
 # - **Not C:** two losses have two scales. Only a metric can compare them.
 #
