@@ -432,7 +432,7 @@ plotting.show_estimates(runs, quantities, limits=(-0.03, 1))
 # - In **Dice** all the others lie close together, and the seeds (circles) of one setting lie as far apart as the settings. (The bars are long because patients differ. They do not say whether two settings differ. That comes below.)
 # - **Recall and precision** do differ. Weighted cross-entropy marks more nodule pixels and more false ones, with every seed; Tversky does so with two seeds of three. Both were told that a miss is expensive. Cross-entropy, focal and Dice are equally cautious: they find about four tenths of the nodule pixels, and what they mark is mostly right. Dice by itself is *no* remedy for imbalance here.
 # - **Dice + weighted** behaves like Dice, as if the weight of 10 were not there.
-# - **Half with nodule** makes nodules three times as frequent in what the network sees, and is as cautious as plain cross-entropy: drawing them is no remedy by itself here. **Dice + boundary** cannot be told from Dice.
+# - **Half with nodule** makes nodules three times as frequent in what the network sees, and is no less cautious than plain cross-entropy: drawing them is no remedy by itself here. **Dice + boundary** cannot be told from Dice.
 #
 # ### Why does the weight not help in the sum?
 #
