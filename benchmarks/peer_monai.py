@@ -5,26 +5,20 @@ loss of its 3D tutorials; batch 16; channels last, which is PyTorch's faster lay
 same network learns by the recipe of the series, from crops that ``time_to_dice.py`` has drawn.
 """
 
-import argparse
 import itertools
 import json
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 from monai.losses import DiceCELoss
 from monai.networks.nets import BasicUNet
-from time_to_dice import ONEDNN, has_settled, is_due, judge, load
+from time_to_dice import ONEDNN, has_settled, is_due, judge, load, peer_parser
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True)
-    for name in ("limit", "settle", "every"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True)
+    parser = peer_parser(__doc__)
     parser.add_argument("--our-recipe", action="store_true")
     arguments = parser.parse_args()
     torch.backends.mkldnn.set_flags(os.environ.get(ONEDNN) != "0")  # PyTorch's name of oneDNN

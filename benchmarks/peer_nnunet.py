@@ -7,31 +7,24 @@ this one process; and whole slices are predicted at once, without mirror images.
 that nothing is resampled. Fingerprint, plan and preparation take no time of the contestant.
 """
 
-import argparse
 import json
 import os
 import time
-from pathlib import Path
 
 import numpy as np
+from time_to_dice import ONEDNN, has_settled, is_due, judge, load, peer_parser
 
 NAME, SPACING = "Dataset001_phantom", (25.0, 3.0, 3.0)  # mm, about what the phantom's slices have
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True)
-    for name in ("limit", "settle", "every"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    arguments = parser.parse_args()
+    arguments = peer_parser(__doc__).parse_args()
     base = arguments.folder / "nnunet"
     for name in ("raw", "preprocessed", "results"):
         os.environ[f"nnUNet_{name}"] = str(base / name)
     os.environ |= {"nnUNet_n_proc_DA": "1", "nnUNet_compile": "f"}
 
     import torch
-    from time_to_dice import ONEDNN, load
 
     torch.backends.mkldnn.set_flags(os.environ.get(ONEDNN) != "0")
     train, validation = load(arguments.folder)
@@ -69,7 +62,6 @@ def run(validation, prepared, limits):
     """Train until the limit, or until it gets no better; the scores of ``time_to_dice.run``."""
     import torch
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-    from time_to_dice import has_settled, is_due
 
     torch.manual_seed(limits.seed)
     np.random.seed(limits.seed)
@@ -103,7 +95,6 @@ def normalized(images, found):
 def score(trainer, images, validation):
     """Dice per class on the validation patients."""
     import torch
-    from time_to_dice import judge
 
     trainer.network.eval()
     trainer.set_deep_supervision_enabled(False)

@@ -147,6 +147,16 @@ def save_our_recipe(folder, batches=400):
     (folder / "recipe.json").write_text(json.dumps(recipe))
 
 
+def peer_parser(about):
+    """What a peer in another environment is called with, see ``start``."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    for name in ("limit", "settle", "every"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    return parser
+
+
 def load(folder):
     """Both subsets, each with ``images`` (N, H, W, 1), ``masks`` (N, H, W) and ``patient_ids`` (N,)."""
     return [dict(np.load(folder / f"{name}.npz")) for name in ("train", "validation")]

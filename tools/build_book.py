@@ -166,20 +166,28 @@ def build(root=ROOT, fresh=False):
 def write_first_page(root):
     """The page at the address of the site: it leads on to the introduction, by itself or by a link."""
     first, title = pages(root)[0], yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["title"]
-    (root / SITE / "index.html").write_text(
-        f"""<!DOCTYPE html>
+    refresh = f'<meta http-equiv="Refresh" content="0; url={first}.html" />'
+    main = f'<h1>{title}</h1><p><a href="{first}.html">To the first page</a></p>'
+    (root / SITE / "index.html").write_text(plain_page(title, refresh, main), encoding="utf-8")
+
+
+def plain_page(title, head, main, end=""):
+    """The HTML of a page without the theme."""
+    return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8" />
 <meta name="viewport" content="width=device-width, initial-scale=1" />
-<meta http-equiv="Refresh" content="0; url={first}.html" />
+{head}
 <title>{title}</title>
 </head>
-<body><main><h1>{title}</h1><p><a href="{first}.html">To the first page</a></p></main></body>
+<body><main>
+{main}
+</main>
+{end}
+</body>
 </html>
-""",
-        encoding="utf-8",
-    )
+"""
 
 
 def write_page_of_what_is_not_there(address, root=ROOT):
@@ -193,32 +201,18 @@ def write_page_of_what_is_not_there(address, root=ROOT):
 const root = location.pathname.replace(/(\/)(?:book|notebooks)\/.*$/, "$1").replace(/[^/]*$/, "");
 for (const link of document.links) link.pathname = root + link.getAttribute("href");
 </script>"""
-    (root / SITE / "404.html").write_text(
-        f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8" />
-<meta name="viewport" content="width=device-width, initial-scale=1" />
-<meta name="color-scheme" content="light dark" />
+    head = f"""<meta name="color-scheme" content="light dark" />
 <meta name="robots" content="noindex" />
 {base}
-<title>This page is not there – {title}</title>
-<style>body {{ font: 1.1rem/1.6 sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}</style>
-</head>
-<body><main>
-<h1>This page is not there</h1>
+<style>body {{ font: 1.1rem/1.6 sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}</style>"""
+    main = f"""<h1>This page is not there</h1>
 <p>It may have been moved, or the address has a mistake.</p>
 <ul>
 <li><a href="{pages(root)[0]}.html">To the first page of {title}</a></li>
 <li><a href="search.html">Search the book</a></li>
-</ul>
-</main>
-{"" if base else script}
-</body>
-</html>
-""",
-        encoding="utf-8",
-    )
+</ul>"""
+    page = plain_page(f"This page is not there – {title}", head, main, "" if base else script)
+    (root / SITE / "404.html").write_text(page, encoding="utf-8")
 
 
 def write_sitemap(address, root=ROOT):

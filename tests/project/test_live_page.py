@@ -463,18 +463,13 @@ def test_a_skip_connection_is_switched_off_and_on_again(piece):
 def test_the_receptive_field_is_that_of_the_notebook_and_nothing_outside_of_it_matters(piece):
     page = piece("inside")
 
-    def reach(pixel, depth=4):  # as in notebook 03
-        first, last = pixel, pixel
-        for _ in range(depth):
-            first, last = (first - 2) // 2, (last + 2) // 2
-        first, last = first - 2, last + 2
-        for _ in range(depth):
-            first, last = 2 * first - 2, 2 * last + 1 + 2
-        return [first, last]
+    notebook = {}
+    text = (ROOT / "notebooks" / "src" / "03_unet_architecture.py").read_text(encoding="utf-8")
+    exec(next(cell for cell in text.split("# %%") if "def reach(" in cell), notebook)
 
     found = page.value("""Array.from({length: 32}, (_, pixel) =>
         document.querySelector('.live').live.reach(pixel, {level: 1, up: true}))""")
-    assert found == [reach(pixel) for pixel in range(32)]
+    assert found == [list(notebook["reach"](pixel)) for pixel in range(32)]
     changed = """(async ({reach, gray}) => {
         const boxes = {
             down1: [1, 60], down2: [2, 30], down3: [3, 20], down4: [4, 3], bottleneck: [5, 0], up4: [4, 0, true],
