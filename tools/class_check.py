@@ -59,37 +59,25 @@ def check_memory(total):
 
 def check_packages(requirements, version_of):
     """Compare `requirements`, as in pyproject.toml, with what is installed; `version_of` gives None for missing."""
-    missing, other = [], []
-    for requirement in requirements:
-        name, wanted = re.match(r"([\w.-]+)(.*)", requirement).groups()
-        found = version_of(name)
-        if found is None:
-            missing.append(name)
-        elif not all(fits(found, one) for one in wanted.split(",") if one):
-            other.append(f"{name} {found} (needed: {wanted})")
+    wanted = dict(re.fullmatch(r"([\w.-]+)(.*)", requirement).groups() for requirement in requirements)
+    missing = [name for name in wanted if version_of(name) is None]
     remedy = (
         "Run 'make lab' once with a network, or install from a wheelhouse: book/setup.md, A classroom without a network"
     )
     if missing:
         names = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         return Finding("packages", False, f"{len(missing)} packages are not installed: {names}.", remedy + ".")
+    from packaging.specifiers import SpecifierSet  # is there where the packages are
+
+    found = {name: version_of(name) for name in wanted}
+    other = [
+        f"{name} {found[name]} (needed: {versions})"
+        for name, versions in wanted.items()
+        if not SpecifierSet(versions).contains(found[name], prereleases=True)
+    ]
     if other:
         return Finding("packages", False, f"Packages of another version: {', '.join(other)}.", remedy + ".")
     return Finding("packages", True, f"All {len(requirements)} packages are installed in the versions of the series.")
-
-
-def fits(version, condition):
-    """Whether a version meets one condition, as ``>=2.21`` or ``<3``; only these two kinds occur."""
-    sign, bound = re.fullmatch(r"(>=|<)(.+)", condition.strip()).groups()
-
-    def numbers(text):
-        return [int(number) for number in re.findall(r"\d+", text.split("rc")[0])[:3]]
-
-    def padded(parts):
-        return parts + [0] * (3 - len(parts))
-
-    found, limit = padded(numbers(version)), padded(numbers(bound))
-    return found >= limit if sign == ">=" else found < limit
 
 
 def check_data(folder, names):
