@@ -78,8 +78,12 @@ lint: $(READY)
 unit: $(READY)
 	$(PY) -m pytest tests -n 2
 
+# the longest first, so that neither of the two processes waits for the other at the end
+LONGEST := $(foreach chapter,04 09 10 15 12 07 08 11 00,$(wildcard notebooks/$(chapter)_*.ipynb))
+
 nbval: $(READY)
-	$(PY) -m pytest --nbval notebooks -n 2 --dist loadfile --durations=20
+	$(PY) -m pytest --nbval $(LONGEST) $(filter-out $(LONGEST),$(wildcard notebooks/*.ipynb)) \
+		-n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 check-book: book
 	$(PY) tools/check_book.py
