@@ -21,6 +21,7 @@ from unet_helpers import (
     dice,
     hausdorff95,
     load_checkpoint,
+    load_dataset,
     predict_masks,
     predict_probabilities,
 )
@@ -226,7 +227,7 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
 
 def test_a_server_shows_the_same(page, piece, folder):
     from_disk = counts(page)
-    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "own")}
+    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "own", "learn")}
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -507,6 +508,185 @@ def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
     assert "of bottleneck depends on 140×140 pixels" in click(page, "button[value=bottleneck]")
 
 
+# --- the piece of notebook 04 ---
+
+LEARNS = "document.querySelector('.live').live"
+
+
+@pytest.fixture(scope="module")
+def learners(chromium, folder):
+    """A page with the learner, its lessons, and functions that train; what a worker of the piece runs."""
+    (folder / "learners.html").write_text(
+        """<!doctype html><meta charset="utf-8"><script src="live/live.js"></script>
+        <script src="live/learner.js"></script><script src="live/lessons.js"></script>
+        <script src="live/learn.js"></script><script>
+        const CE = {loss: "crossentropy", weight: 1, rate: 3e-3}, lessonsOf = unetLive.pieces.learn.lessonsOf;
+        function learner(task, seed) { return unetLearner(lessonsOf(task), seed); }
+        function trained(task, options, steps, seed) {
+            const one = learner(task, seed);
+            for (let k = 0; k < steps; k++) one.step({...CE, ...options});
+            const {dice, accuracy, drawn} = one.examine();
+            return {dice, accuracy, drawn};
+        }</script>""",
+        encoding="utf-8",
+    )
+    with check_book.Browser(chromium) as browser:
+        browser.open(folder / "learners.html")
+        yield browser
+
+
+def test_the_lessons_are_patients_of_the_package_and_none_is_on_both_sides(folder):
+    lessons = json.loads((folder / "live" / "lessons.js").read_text(encoding="utf-8")[len("self.unetLessons = ") : -2])
+    ids = np.array([f"P{index + 1:03d}" for index in range(48)])
+    train, held_out = (set(ids[part].tolist()) for part in split_by_patient(ids)[:2])
+    for task, least in (("lungs", 0.05), ("nodules", 0.01)):
+        for part, allowed in (("train", train), ("heldOut", held_out)):
+            found = lessons[task][part]
+            assert set(found["patients"]) <= allowed
+            images = np.frombuffer(base64.b64decode(found["images"]), "u1")
+            assert images.size == 32 * 32 * len(found["patients"])
+            masks = np.unpackbits(np.frombuffer(base64.b64decode(found["masks"]), "u1"))
+            assert masks.size == images.size
+            assert least < masks.mean() < 4 * least
+    assert (folder / "live" / "lessons.js").stat().st_size < 150_000
+
+
+def test_a_lesson_is_the_mean_of_blocks_and_a_nodule_is_cut_out_whole():
+    data = load_dataset("phantom").validation
+    images, masks, patients = make_live.lung_lessons(data)
+    slices = np.flatnonzero(data.patient_ids == patients[2])
+    picture, mask = data.images[slices[3], ..., 0], data.masks[slices[3]] > 0
+    for row, column in ((0, 0), (12, 9), (31, 16)):
+        block = np.s_[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        assert images[2, row, column] == pytest.approx(picture[block].mean(), abs=1e-6)
+        assert masks[2, row, column] == (mask[block].mean() >= 0.5)
+    images, masks, patients = make_live.nodule_lessons(data)
+    sizes = (data.masks == 2).sum(axis=(1, 2))
+    assert masks.sum(axis=(1, 2)).tolist() == sizes[sizes >= make_live.LEAST].tolist()
+    whole = data.images[np.flatnonzero(sizes >= make_live.LEAST)[0], ..., 0]
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
+    assert (windows == images[0]).all(axis=(2, 3)).any()
+
+
+def test_the_slopes_of_the_learner_are_those_of_numerical_differences(learners):
+    found = learners.value("""["crossentropy", "dice"].map((loss) => {
+        const one = learner("lungs", 3), options = {loss, weight: 5}, small = 1e-6, pairs = [];
+        const lesson = lessonsOf("nodules").train[0];
+        one.learn(lesson, options);
+        const slopes = one.gradients.slice();
+        for (const {start, length} of one.learned) for (const share of [0, 0.37, 0.99]) {
+            const at = start + Math.floor(share * length), kept = one.weights[at], near = [1, -1].map((sign) => {
+                one.weights[at] = kept + sign * small;
+                return one.learn(lesson, options);
+            });
+            one.weights[at] = kept;
+            pairs.push([slopes[at], (near[0] - near[1]) / 2 / small]);
+        }
+        return pairs;
+    })""")
+    for pairs in np.array(found):
+        assert (np.abs(pairs[:, 0]) > 1e-6).sum() > 40
+        np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=1e-3, atol=1e-6)
+
+
+def test_the_learner_computes_what_keras_computes(learners):
+    import keras
+    from keras import layers
+
+    def twice(x, filters):
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        return x
+
+    image = keras.Input((32, 32, 1))
+    down1 = twice(image, 4)
+    down2 = twice(layers.MaxPooling2D()(down1), 8)
+    x = twice(layers.MaxPooling2D()(down2), 16)
+    for skip, filters in ((down2, 8), (down1, 4)):
+        x = twice(layers.Concatenate()([skip, layers.UpSampling2D()(x)]), filters)
+    network = keras.Model(image, layers.Conv2D(2, 1, activation="softmax")(x))
+
+    page = "one = learner('lungs', 1), picture = one.step(CE) && lessonsOf('lungs').heldOut[0].image"
+    learned, weights, picture, found = learners.value(
+        f"(() => {{const {page}; return [one.learned, [...one.weights], [...picture], [...one.predict(picture)]]}})()"
+    )
+    assert len(weights) == network.count_params() == 7470
+    arrays = [np.reshape(weights[each["start"] : each["start"] + each["length"]], each["shape"]) for each in learned]
+    arrays = [a.transpose(2, 3, 1, 0) if a.ndim == 4 else a.T[None, None] if a.ndim == 2 else a for a in arrays]
+    network.set_weights(arrays)
+    expected = np.asarray(network(np.reshape(picture, (1, 32, 32, 1))))[0, ..., 1]
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(np.reshape(found, (32, 32)), expected, atol=1e-4)
+
+
+def test_the_lungs_are_learned_and_a_rate_too_low_or_too_high_learns_nothing(learners):
+    assert learners.value("trained('lungs', {}, 70, 0).dice") > 0.7
+    assert learners.value("trained('lungs', {rate: 3e-5}, 20, 0).dice") < 0.4
+    for seed in range(3):
+        found = learners.value(f"trained('lungs', {{rate: 0.3}}, 20, {seed})")
+        assert found["dice"] == found["drawn"] == 0
+        assert found["accuracy"] > 0.8
+
+
+def test_a_rate_too_high_gives_the_black_mask_with_an_accuracy_near_one_and_a_weight_brings_the_nodule(learners):
+    for seed in range(3):
+        found = learners.value(f"trained('nodules', {{rate: 0.3}}, 20, {seed})")
+        assert found["dice"] == found["drawn"] == 0
+        assert found["accuracy"] > 0.95
+    assert learners.value("trained('nodules', {}, 50, 0).dice") < 0.05
+    assert learners.value("trained('nodules', {weight: 20}, 50, 0).dice") > 0.1
+
+
+def test_the_reader_trains_pauses_steps_and_compares(piece):
+    page = piece("learn")
+    steps = f"{LEARNS}.losses.length"
+    assert rested(page) == "The network is untrained. Press Train."
+    assert page.value("[...document.scripts].map((it) => it.src.split('/').pop()).sort().join()") == (
+        "learn.js,learner.js,lessons.js,live.js"
+    )
+    for _ in range(2):  # by keyboard
+        page.value("document.querySelector('.live [value=step]').focus()")
+        page.press("Enter", 13)
+        page.call("Input.dispatchKeyEvent", type="char", text="\r")
+    assert page.wait_for(f"{steps} >= 1")
+    said = rested(page)
+    assert re.match(r"After \d steps?, on held-out pictures: accuracy 0.", said)
+    page.value("document.querySelector('.live [value=train]').click()")
+    assert page.wait_for(f"{steps} >= 8")
+    assert page.value("document.querySelector('.live [value=step]').disabled")
+    page.value("document.querySelector('.live [value=train]').click()")
+    rested(page)
+    trained = page.value(steps)
+    assert trained < 200
+    assert page.value("document.querySelector('[data-now=steps]').textContent") == str(trained)
+    assert page.value("document.querySelectorAll('.live polyline')[0].points.length") == trained
+
+    choose(page, "select", 3)  # the black mask
+    assert rested(page) == "The network is untrained. Press Train."
+    assert page.value("document.querySelector('[data-before=steps]').textContent") == str(trained)
+    assert page.value("document.querySelector('#live-rate').getAttribute('aria-valuetext')") == "0.3"
+    assert float(page.value("document.querySelector('[data-now=empty]').textContent")) > 0.95
+    page.value("document.querySelector('.live [value=train]').click()")
+    assert page.wait_for(f"{steps} >= 8 && {LEARNS}.looks.at(-1).drawn === 0")
+    page.value("document.querySelector('.live [value=train]').click()")
+    assert "The mask is black: nothing is drawn, and 97 % of the pixels are right all the same." in rested(page)
+
+    choose(page, "#live-rate", 0)  # a setting of one's own begins anew
+    assert rested(page) == "The network is untrained. Press Train."
+    assert page.value("document.querySelector('.live select').value") == "your own setting"
+    page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    assert page.value("document.documentElement.scrollWidth") <= 390
+
+
+def test_where_the_lessons_are_missing_a_sentence_says_so(browser, folder, tmp_path):
+    shutil.copytree(folder / "live", tmp_path / "live", ignore=lambda *_: ["lessons.js"])
+    (tmp_path / "page.html").write_text(PAGE.replace('class="live"', 'class="live" data-piece="learn"'), "utf-8")
+    browser.open(tmp_path / "page.html")
+    browser.value(SCROLL)
+    assert browser.wait_for("Boolean(document.querySelector('.live-failed'))")
+    assert browser.value("document.querySelector('.live figure').offsetHeight > 0")
+
+
 # --- the piece of notebook 15 ---
 
 
@@ -634,7 +814,8 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
     found = []
     for source in sorted((ROOT / "notebooks" / "src").glob("*.py")):
         text = source.read_text(encoding="utf-8")
-        pieces = re.findall(r'# <div class="live" data-piece="(\w+)">\n# <p>(.+)</p>\n# </div>\n', text)
+        figure = r"(?:#\n# !\[.+\]\(.+\)\n#\n)?"
+        pieces = re.findall(rf'# <div class="live" data-piece="(\w+)">\n# <p>(.+)</p>\n{figure}# </div>\n', text)
         assert len(pieces) == text.count("data-piece")
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)

@@ -96,9 +96,10 @@ self.unetLive = self.unetLive || (() => {
   async function start(place) {
     const name = place.dataset.piece || "hide";
     const style = load("live.css"); // beside the others: every script is there before the first picture
-    const [engine] = await Promise.all([startWorker(), load("slices.js"), load(`${name}.js`), style]);
+    await load(`${name}.js`);
     const piece = pieces[name], app = document.createElement("div");
-    await Promise.all((piece.needs || []).map(load));
+    const common = piece.alone ? [] : [startWorker(), load("slices.js")]; // alone: has a network of its own
+    const [engine] = await Promise.all([...common, ...(piece.needs || []).map(load), style]);
     app.className = `live-app live-${name}`;
     app.setAttribute("role", "group");
     app.setAttribute("aria-label", piece.title);
