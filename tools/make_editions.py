@@ -2,7 +2,8 @@
 
 ``student``: starters and two hints; no solution, no output, and no metadata of cells. ``solution``: in each
 starter's place, under its id, the solution. Both come from ``notebooks/*.ipynb`` and carry licenses and citation. The
-grading (``python -m unet_helpers grade``) finds answers by the ids, which are the same in all editions.
+grading (``python -m unet_helpers grade``) finds answers by the ids, which are the same in all editions. Beside them
+``slides``, see ``tools/make_slides.py``.
 """
 
 import argparse
@@ -10,10 +11,14 @@ import ast
 import copy
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
 import nbformat
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import make_slides
 
 ROOT = Path(__file__).resolve().parents[1]
 EDITIONS = ROOT / "_build" / "editions"
@@ -35,8 +40,12 @@ TEXTS = {
 
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    for edition, folder in make_editions(EDITIONS).items():
-        sizes, archive = [path.stat().st_size for path in folder.iterdir()], folder.with_suffix(".zip")
+    folders = {**make_editions(EDITIONS), "slides": EDITIONS / "unet_slides"}
+    make_slides.make_slides(folders["slides"])
+    write_zip(folders["slides"], folders["slides"].with_suffix(".zip"))
+    for edition, folder in folders.items():
+        archive = folder.with_suffix(".zip")
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         print(f"{edition}: {len(sizes)} files, {sum(sizes):,} bytes; {archive}, {archive.stat().st_size:,} bytes")
 
 
@@ -129,8 +138,9 @@ def solved(starter, solution):
 def write_zip(folder, archive):
     """The same bytes for the same files."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(folder.iterdir()):
-            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}", (2020, 1, 1, 0, 0, 0))
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder.parent).as_posix()
+            entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
