@@ -26,11 +26,10 @@ def slides(built, name):
     return BeautifulSoup((built / f"{name}.html").read_text(encoding="utf-8"), "html.parser").select("section")
 
 
-def test_every_deck_is_of_a_notebook_and_the_index_names_it(built):
-    names = {path.stem for path in DECKS}
-    assert names <= NOTEBOOKS
+def test_every_notebook_has_a_deck_and_the_index_names_it(built):
+    assert {path.stem for path in DECKS} == NOTEBOOKS
     index = BeautifulSoup((built / "index.html").read_text(encoding="utf-8"), "html.parser")
-    assert {link["href"] for link in index.select("a")} == {f"{name}.html" for name in names}
+    assert {link["href"] for link in index.select("a")} == {f"{name}.html" for name in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("name", [path.stem for path in DECKS])
@@ -44,7 +43,7 @@ def test_a_deck_is_short_has_pictures_with_alt_text_and_a_note_for_the_speaker(n
         assert len(picture["alt"]) > 15
     notes = [" ".join(note.get_text() for note in slide.select("aside")) for slide in deck]
     assert sum(map(bool, notes)) >= 0.8 * len(deck)
-    assert sum("Ask:" in note for note in notes) >= 0.6 * len(deck)
+    assert sum("Ask" in note for note in notes) >= 0.6 * len(deck)
     assert sum("Expect:" in note for note in notes) >= 0.4 * len(deck)
 
 
