@@ -4,7 +4,7 @@
 starter's place, under its id, the solution. ``nbgrader`` and ``otter``: what the lecturer feeds to these tools, with
 starter, solution and a test of one point for each exercise; the tools make the students' notebooks of it. All come from
 ``notebooks/*.ipynb`` and carry licenses and citation. The grading (``python -m unet_helpers grade``) finds answers by
-the ids, which are the same in all editions.
+the ids, which are the same in all editions. Beside them ``slides``, see ``tools/make_slides.py``.
 """
 
 import argparse
@@ -12,10 +12,14 @@ import ast
 import copy
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
 import nbformat
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import make_slides
 
 ROOT = Path(__file__).resolve().parents[1]
 EDITIONS = ROOT / "_build" / "editions"
@@ -51,7 +55,10 @@ TITLE = re.compile(r"^### Exercise (\w+)\.(\d+)", re.MULTILINE)
 
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    for edition, folder in make_editions(EDITIONS, names=FORMS).items():
+    folders = {**make_editions(EDITIONS, names=FORMS), "slides": EDITIONS / "unet_slides"}
+    make_slides.make_slides(folders["slides"])
+    write_zip(folders["slides"], folders["slides"].with_suffix(".zip"))
+    for edition, folder in folders.items():
         sizes, archive = [path.stat().st_size for path in files_of(folder)], folder.with_suffix(".zip")
         print(f"{edition}: {len(sizes)} files, {sum(sizes):,} bytes; {archive}, {archive.stat().st_size:,} bytes")
 
