@@ -1,4 +1,4 @@
-"""Write what the live pieces of the book need beside their scripts: the shipped network, the kernel, four slices.
+"""Write what the live pieces of the book need beside their scripts: the shipped network, the kernel, slices, curves.
 
     python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
 
@@ -17,6 +17,7 @@ from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "book" / "_static" / "live" / "kernel.wasm"
+ROBUSTNESS = ROOT / "book" / "results" / "robustness.json"
 #: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
 SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
 
@@ -28,20 +29,38 @@ def main():
 
 
 def make(folder):
-    """Write ``network.js``, ``kernel.js`` and ``slices.js`` into a folder."""
+    """Write ``network.js``, ``kernel.js``, ``slices.js`` and ``robustness.js`` into a folder."""
     from unet_helpers import load_checkpoint
     from unet_helpers.teaching.browser import write_browser_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
     write_kernel(folder / "kernel.js")
-    slices = json.dumps([one_slice(*where) for where in SLICES], separators=(",", ":"))
-    (folder / "slices.js").write_text(f"self.unetSlices = {slices};\n", encoding="utf-8")
+    write_script(folder / "slices.js", unetSlices=[one_slice(*where) for where in SLICES])
+    write_script(folder / "robustness.js", unetRobustness=robustness())
+
+
+def write_script(path, **variables):
+    """Write a script that sets these variables."""
+    lines = [f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in variables.items()]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def write_kernel(path):
     """Write the WebAssembly of the engine as a script that sets ``unetKernel``."""
-    path.write_text(f'self.unetKernel = "{as_base64(KERNEL.read_bytes())}";\n', encoding="utf-8")
+    write_script(path, unetKernel=as_base64(KERNEL.read_bytes()))
+
+
+def robustness():
+    """What the benchmark has recorded: by disturbance, its levels, the mean Dice of both classes, how many patients."""
+    from unet_helpers.failures import DISTURBANCES
+
+    recorded = json.loads(ROBUSTNESS.read_text(encoding="utf-8"))["results"]
+    parts = {"levels": "levels", "lung": "lung_dice", "nodule": "nodule_dice"}
+    return {
+        name: {part: recorded[name][key] for part, key in parts.items()} | {"patients": recorded["patients"]}
+        for name in DISTURBANCES
+    }
 
 
 def one_slice(index, z):
