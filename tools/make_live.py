@@ -17,6 +17,16 @@ from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "book" / "_static" / "live" / "kernel.wasm"
+#: index of a validation patient who is scanned in several ways, and slices
+SCANNED = 13, (4, 5)
+#: by a field of the acquisition, its values, of which the standard scan has the first
+SCANS = {
+    "photons": (100_000, 10_000, 1_000, 300, 100),
+    "kernel": ("soft", "sharp"),
+    "slice_thickness": (3, 10),
+    "field_of_view": (None, 430, 500),
+    "motion": (0, 2.5, 5),
+}
 ROBUSTNESS = ROOT / "book" / "results" / "robustness.json"
 #: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
 SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
@@ -29,15 +39,17 @@ def main():
 
 
 def make(folder):
-    """Write ``network.js``, ``kernel.js``, ``slices.js`` and ``robustness.js`` into a folder."""
+    """Write ``network.js``, ``kernel.js``, ``slices.js``, ``robustness.js`` and ``scans.js`` into a folder."""
     from unet_helpers import load_checkpoint
+    from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.browser import write_browser_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
     write_kernel(folder / "kernel.js")
-    write_script(folder / "slices.js", unetSlices=[one_slice(*where) for where in SLICES])
+    write_script(folder / "slices.js", unetSlices=[one_slice(make_patient(0, index=index), z) for index, z in SLICES])
     write_script(folder / "robustness.js", unetRobustness=robustness())
+    write_script(folder / "scans.js", unetScans=scans())
 
 
 def write_script(path, **variables):
@@ -63,11 +75,28 @@ def robustness():
     }
 
 
-def one_slice(index, z):
-    """Hounsfield units of a slice as 16-bit numbers, its mask, and its nodules: row, column and diameter in mm."""
-    from unet_helpers.phantom import make_patient
+def scanned(**changes):
+    """The patient of SCANNED under the standard scanner of notebook 09, with some of it changed."""
+    from unet_helpers.phantom import Acquisition, make_patient
 
-    patient = make_patient(0, index=index)
+    return make_patient(0, index=SCANNED[0], acquisition=Acquisition(**changes))
+
+
+def scans():
+    """The values of SCANS, and for each of them both slices; the first values share one scan."""
+    standard = [one_slice(scanned(), z) for z in SCANNED[1]]
+    others = {
+        name: [[one_slice(patient, z) for z in SCANNED[1]] for patient in (scanned(**{name: v}) for v in values[1:])]
+        for name, values in SCANS.items()
+    }
+    for one in (one for found in others.values() for pair in found for one in zip(pair, standard, strict=True)):
+        if one[0]["mask"] == one[1]["mask"]:  # the page takes that of the standard scan
+            del one[0]["mask"]
+    return {"values": SCANS, "standard": standard, "others": others}
+
+
+def one_slice(patient, z):
+    """Hounsfield units of a slice as 16-bit numbers, its mask, and its nodules: row, column and diameter in mm."""
     spacing = patient.spacing[1]
     labels, count = ndimage.label(patient.masks[z] == 2, np.ones((3, 3)))
     nodules = []

@@ -42,11 +42,16 @@ PLACE = """(() => { const box = document.querySelector('.live canvas').getBoundi
     return [box.x, box.y, box.width]; })()"""
 
 
+SCANS = {"photons": (100_000, 100), "field_of_view": (None, 500)}  # each takes a second
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
     shutil.copytree(ROOT / "book" / "_static" / "live", folder / "live")
-    make_live.make(folder / "live")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make_live, "SCANS", SCANS)
+        make_live.make(folder / "live")
     (folder / "page.html").write_text(PAGE, encoding="utf-8")
     return folder
 
@@ -100,7 +105,7 @@ def validation_slice(index, z):
 def test_the_slices_are_of_patients_whom_the_network_has_not_seen():
     ids = np.array([f"P{index + 1:03d}" for index in range(48)])
     validation = set(ids[split_by_patient(ids)[1]].tolist())
-    assert {f"P{index + 1:03d}" for index, _ in make_live.SLICES} <= validation
+    assert {f"P{index + 1:03d}" for index, _ in (*make_live.SLICES, make_live.SCANNED)} <= validation
 
 
 def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
@@ -615,6 +620,34 @@ def test_what_notebook_06_says_about_noise_and_blur_is_so(piece):
     assert together < min(contrast, page.value("document.querySelector('.live').live.now.nodule")) - 0.1
 
 
+def test_another_scanner_costs_what_notebook_09_says(piece):
+    page = piece("scanner")
+    standard, wide = (make_live.scanned(field_of_view=field) for field in (None, 500.0))
+    now = "document.querySelector('.live').live.now"
+    found = {}
+    for number, z in enumerate(make_live.SCANNED[1]):
+        choose(page, "select", number)
+        choose(page, "#live-costs-photons", 1)
+        assert "With dose 100 photons: the Dice" in rested(page)
+        choose(page, "#live-costs-field_of_view", 1)  # and the dose is as before
+        assert "With field of view 500 mm: the Dice" in rested(page)
+        images, masks = zip(*((scan.volume[z], scan.masks[z]) for scan in (standard, wide)), strict=True)
+        assert_dice_of_the_package(images, masks, page.value(CURVE))
+        found[number] = [scores["nodule"] for scores in page.value(CURVE)]
+        choose(page, "#live-costs-field_of_view", 0)
+        choose(page, "#live-costs-level", -400)
+        choose(page, "#live-costs-width", 2200)
+        assert "With window level −400 HU, window width 2200 HU: the Dice" in rested(page)
+        found[number].append(page.value(now)["nodule"])
+        before = page.value(f"document.querySelector('.live').live.before[{number}]")
+        assert page.value(now)["lung"] < before["lung"] - 0.02
+        click(page, "button")
+    assert found[0][1] == 0
+    assert found[0][2] < 0.6 * found[0][0]
+    assert abs(found[1][1] - found[1][0]) < 0.12
+    assert found[1][2] > found[1][0]
+
+
 # --- the piece of notebook 15 ---
 
 
@@ -747,4 +780,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold", "inside", "disturb", "own"} <= set(found)
+    assert {"draw", "threshold", "inside", "disturb", "scanner", "own"} <= set(found)
