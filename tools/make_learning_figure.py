@@ -53,7 +53,8 @@ def main():
 def train():
     """Train in the browser, as the piece does: title and what was seen on the way."""
     with tempfile.TemporaryDirectory() as folder, check_book.Browser(check_book.find_chromium()) as browser:
-        make_live.write_lessons(load_dataset("phantom"), Path(folder) / "lessons.js")
+        lessons = make_live.lessons(load_dataset("phantom"))
+        make_live.write_script(Path(folder) / "lessons.js", unetLessons=lessons)
         live = (ROOT / "book" / "_static" / "live").as_uri()
         scripts = [f"{live}/{name}.js" for name in ("live", "learner", "learn")] + ["lessons.js"]
         page = Path(folder) / "page.html"

@@ -144,7 +144,8 @@
     };
 
     function draw() {
-      showNames();
+      unetLive.showValues(app);
+      find("#live-weight").disabled = picked("loss") !== "weighted";
       const look = state.looks[state.looks.length - 1], steps = state.losses.length;
       easels.forEach((easel, side) => {
         const { image, mask, number } = state.shown[side], truth = whole(mask);
@@ -194,17 +195,6 @@
       for (const words of app.querySelectorAll(".live-end")) words.textContent = `${end} steps`;
     }
 
-    /* What stands beside the sliders is the number that is meant. */
-    function showNames() {
-      unetLive.showValues(app);
-      for (const [id, numbers] of [["rate", RATES], ["weight", WEIGHTS]]) {
-        const input = find(`#live-${id}`), words = `${numbers[input.value]} ${input.dataset.unit}`.trim();
-        input.setAttribute("aria-valuetext", words);
-        input.previousElementSibling.textContent = words;
-      }
-      find("#live-weight").disabled = picked("loss") !== "weighted";
-    }
-
     const rest = unetLive.resting(place, () => {
       const look = state.looks[state.looks.length - 1], steps = state.losses.length, words = [];
       if (!steps) {
@@ -227,6 +217,8 @@
       begin();
     }
 
+    find("#live-rate").dataset.words = RATES.join("|");
+    find("#live-weight").dataset.words = WEIGHTS.join("|");
     app.querySelectorAll("input").forEach((input) => input.addEventListener("input", () => {
       find("[name=setting]").value = "your own setting";
       begin();

@@ -99,6 +99,7 @@ self.unetLive = self.unetLive || (() => {
     await load(`${name}.js`);
     const piece = pieces[name], app = document.createElement("div");
     const common = piece.alone ? [] : [startWorker(), load("slices.js")]; // alone: has a network of its own
+    // needs: its html may need them too
     const [engine] = await Promise.all([...common, ...(piece.needs || []).map(load), style]);
     app.className = `live-app live-${name}`;
     app.setAttribute("role", "group");
@@ -134,7 +135,8 @@ self.unetLive = self.unetLive || (() => {
 
   function showValues(app) {
     for (const input of app.querySelectorAll("input[type=range]")) {
-      const text = `${signed(input.value)} ${input.dataset.unit}`.trim();
+      const words = input.dataset.words?.split("|"); // what its whole numbers mean
+      const text = `${words ? words[input.value] : signed(input.value)} ${input.dataset.unit}`.trim();
       input.setAttribute("aria-valuetext", text);
       input.previousElementSibling.textContent = text;
     }
@@ -165,10 +167,11 @@ self.unetLive = self.unetLive || (() => {
 
   /* --- slices --- */
 
-  function slice(number) {
-    const { spacing, nodules, hu, mask } = unetSlices[number];
-    return { spacing, nodules, hu: Float32Array.from(new Int16Array(bytesOf(hu).buffer)), mask: bytesOf(mask) };
-  }
+  const decoded = ({ spacing, nodules, hu, mask }) => ({
+    spacing, nodules, hu: Float32Array.from(new Int16Array(bytesOf(hu).buffer)), mask: bytesOf(mask),
+  });
+
+  const slice = (number) => decoded(unetSlices[number]);
 
   function fillSlices(select) { unetSlices.forEach(({ name }) => select.add(new Option(name))); }
 
@@ -355,7 +358,7 @@ self.unetLive = self.unetLive || (() => {
   }
 
   return {
-    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, slice,
+    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
     fillSlices, grays, disk, look, groups, pictureOf, easel, hand,
   };
 })();
