@@ -530,8 +530,8 @@ def learners(chromium, folder):
         function trained(task, options, steps, seed) {
             const one = learner(task, seed);
             for (let k = 0; k < steps; k++) one.step({...CE, ...options});
-            const {dice, accuracy, drawn} = one.examine();
-            return {dice, accuracy, drawn};
+            const {dice, accuracy, drawn, found} = one.examine();
+            return {dice, accuracy, drawn, different: new Set(found.flatMap((each) => [...each])).size};
         }</script>""",
         encoding="utf-8",
     )
@@ -630,6 +630,7 @@ def test_the_lungs_are_learned_and_a_rate_too_low_or_too_high_learns_nothing(lea
     for seed in range(3):
         found = learners.value(f"trained('lungs', {{rate: 0.3}}, 20, {seed})")
         assert found["dice"] == found["drawn"] == 0
+        assert found["different"] == 1
         assert found["accuracy"] > 0.8
 
 
@@ -637,9 +638,12 @@ def test_a_rate_too_high_gives_the_black_mask_with_an_accuracy_near_one_and_a_we
     for seed in range(3):
         found = learners.value(f"trained('nodules', {{rate: 0.3}}, 20, {seed})")
         assert found["dice"] == found["drawn"] == 0
+        assert found["different"] == 1
         assert found["accuracy"] > 0.95
     assert learners.value("trained('nodules', {}, 50, 0).dice") < 0.05
     assert learners.value("trained('nodules', {weight: 20}, 50, 0).dice") > 0.1
+    assert learners.value("trained('nodules', {loss: 'dice'}, 40, 0).dice") > 0.1
+    assert learners.value("trained('nodules', {weight: 100}, 40, 0).accuracy") < 0.9
 
 
 def test_the_reader_trains_pauses_steps_and_compares(piece):
