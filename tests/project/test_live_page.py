@@ -693,7 +693,7 @@ def test_temperature_and_calibration_are_those_of_the_package(piece):
                 cut = dice(truth[which] == 2, probabilities[which][..., 2] >= 0.1)
                 assert numbers["cut"] == pytest.approx(cut, abs=0.02)
             found[region, temperature] = page.value(f"{DOUBT}.all")
-            assert f"calibration error {found[region, temperature]['error']:.3f}" in rested(page)
+            assert f"Calibration error {found[region, temperature]['error']:.3f}, " in rested(page)
     assert found["near", 0.7]["error"] < found["near", 1]["error"] - 0.003
     assert found["called", 0.7]["error"] > found["called", 1]["error"] + 0.01
     assert len({numbers["dice"] for numbers in found.values()}) == 1
@@ -706,7 +706,7 @@ def test_dropout_samples_disagree_about_the_missed_nodule_and_the_maps_are_those
     click(page, "[name=live-map][value=information]")
     assert "It takes two samples to disagree." in rested(page)
     choose(page, "#live-samples", 10)
-    assert "mean of 10 dropout samples" in rested(page)
+    assert "Mean of 10 dropout samples." in rested(page)
     tools = "(({entropy, information}, drawn) => [entropy(drawn[0]), information(drawn)])(unetCalibration, "
     highest = {}
     for number in (2, 3):
@@ -724,7 +724,7 @@ def test_dropout_samples_disagree_about_the_missed_nodule_and_the_maps_are_those
     assert f"White is {highest[2][0]:.2f}." in rested(page)
     page.value("document.querySelector('#live-samples').focus()")
     page.press("ArrowLeft", 37)
-    assert "mean of 9 dropout samples" in rested(page)
+    assert "Mean of 9 dropout samples." in rested(page)
 
 
 # --- the piece of notebook 15 ---

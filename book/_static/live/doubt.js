@@ -23,7 +23,7 @@
     </div>
     <div class="live-controls">
       ${slider("temperature", ["temperature", "", 0.2, 4, 0.1, 1])}
-      ${slider("samples", ["dropout samples (0: the network as it is)", "", 0, 10, 1, 0])}
+      ${slider("samples", ["dropout samples (0: no dropout)", "", 0, 10, 1, 0])}
       <label>Slice <select></select></label>
       <label><input type="checkbox" name="zoom" checked> come closer</label>
       <fieldset><legend>In the picture</legend>${Object.entries(MAPS).map(([id, { name }], i) =>
@@ -132,13 +132,12 @@
 
     const rest = unetLive.resting(place, () => {
       const kind = MAPS[chosen("map")], samples = value("samples"), { error, overconfidence, dice, cut } = state.all;
-      const gap = overconfidence > 0 ? "too much" : "too little";
+      const gap = Number.isNaN(overconfidence) ? "" : `: too ${overconfidence > 0 ? "much" : "little"} is promised`;
       const words = [
-        `Temperature ${value("temperature")}, ${samples ? `mean of ${samples} dropout samples` : "the network as it is"}, all slices, `
-          + `${REGIONS[chosen("region")]}: calibration error ${shown(error, 3)}`
-          + (Number.isNaN(overconfidence) ? "." : `, on the whole ${gap} is promised.`),
-        `Nodule Dice ${shown(dice, 2)}, from ${CUT} on ${shown(cut, 2)}.`,
-      ];
+        `Calibration error ${shown(error, 3)}, ${REGIONS[chosen("region")]}${gap}.`,
+        `Nodule Dice ${shown(dice, 2)}; if drawn from ${CUT} on, ${shown(cut, 2)}.`,
+      ]; // short: on a phone the sliders are below it
+      if (samples) words.unshift(`Mean of ${samples} dropout samples.`);
       if (kind === MAPS.information) words.push(samples > 1 ? `White is ${state.white.toFixed(2)}.` : "It takes two samples to disagree.");
       else if (kind.say) words.push(kind.say);
       app.querySelector(".live-says").textContent = words.join(" ");
