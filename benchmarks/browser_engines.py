@@ -36,8 +36,8 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>layers</title>
   }
   const start = async (fast) => { self.engine = await unetEngine(unetNetwork, fast ? bytes(unetKernel) : null); };
   const names = () => unetNetwork.layers.map(({ name }) => name);
-  function everyLayer(image, height, width, off) { // the last one as probabilities
-    const last = engine.run(floats(image), height, width, off);
+  function everyLayer(image, height, width, off, seed) { // the last one as probabilities
+    const last = engine.run(floats(image), height, width, off, seed);
     return [...names().slice(0, -1).map(engine.layer), last].map(asText).join(" ");
   }
   function labels(image, height, width) {
@@ -116,10 +116,13 @@ def start(browser, fast):
     return browser.value(f"start({json.dumps(fast)}).then(() => engine.kernel)")
 
 
-def layers_of_browser(browser, image, off=()):
-    """Every layer of the network as the engine computes it, skip connections switched off: ``{name: flat array}``."""
+def layers_of_browser(browser, image, off=(), seed=None):
+    """Every layer of the network as the engine computes it, skip connections switched off, or dropout on with a seed.
+
+    ``{name: flat array}``
+    """
     names = browser.value("names()")
-    texts = browser.value(f"everyLayer({_arguments(image)}, {json.dumps(off)})").split()
+    texts = browser.value(f"everyLayer({_arguments(image)}, {json.dumps(off)}, {json.dumps(seed)})").split()
     return {name: np.frombuffer(base64.b64decode(text), "<f4") for name, text in zip(names, texts, strict=True)}
 
 

@@ -596,6 +596,19 @@ show_uncertainty(rows, crop=64, panel=1.75)
 # In the second row the single network misses a gray nodule, and doubts a little in a few of its pixels. In the ensemble's mutual information this nodule is by far the brightest spot: other members have found it, and contradiction is what this map shows. The edge of the lung, on which all members doubt alike, is bright in the entropy and fades in the mutual information.
 
 # %% [markdown]
+# ### Ask it yourself
+#
+# In the book, move the temperature and draw dropout samples; the network computes in your browser. The diagram and the column *all* count the pixels of the four validation slices that you can choose from.
+#
+# <div class="live" data-piece="doubt">
+# <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the slider of temperatures above shows another slice, and the cells above draw the samples.</p>
+# </div>
+#
+# Move the temperature from one end to the other, without samples. The orange outline, which is the most probable class, stays where it is, and so does its Dice; what moves is the maps, the calibration error, and the turquoise outline, because a fixed probability of 0.1 is a threshold. Near an outline the calibration error is lower at 0.7 than at 1. Choose *called nodule*, and it is higher at 0.7: one number cannot be right for both.
+#
+# Then go back to a temperature of 1, draw ten samples, and look at the mutual information on the third slice. Here the brightest spot is at the missed nodule: some samples see one there, and others do not. But on the fourth slice a spot is brighter still, and there is no nodule. Such a map says where to look, and not what is there.
+
+# %% [markdown]
 # ## Do the maps point at the errors?
 #
 # Draw a wrong pixel and a right pixel at random. How often is the wrong one the less certain? That is the **AUROC of error**: 1 for a perfect map, 0.5 for one that knows nothing.

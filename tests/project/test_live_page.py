@@ -26,7 +26,15 @@ from unet_helpers import (
     predict_probabilities,
 )
 from unet_helpers.data import split_by_patient, subset_of_patients, window
-from unet_helpers.evaluation import Counts, detect_objects
+from unet_helpers.evaluation import (
+    Counts,
+    detect_objects,
+    distance_to_outline,
+    entropy,
+    mutual_information,
+    reliability,
+    scale_temperature,
+)
 from unet_helpers.failures import DISTURBANCES, disturb
 from unet_helpers.phantom import make_patient
 
@@ -832,6 +840,77 @@ def test_another_scanner_costs_what_notebook_09_says(piece):
     assert found[1][2] > found[1][0]
 
 
+# --- the piece of notebook 12 ---
+
+DOUBT = "document.querySelector('.live').live"
+
+
+def doubtful(page, number, samples):
+    """Probabilities of a slice as the network in the page gives them, or those of its samples."""
+    names = [f"samples[{k}]" for k in range(samples)] or ["plain"]
+    return np.stack([floats(page, f"{DOUBT}.slices[{number}].{name}").reshape(128, 128, 3) for name in names])
+
+
+def test_temperature_and_calibration_are_those_of_the_package(piece):
+    page = piece("doubt")
+    parts = [validation_slice(*where) for where in make_live.SLICES]
+    truth = np.concatenate([part.masks for part in parts])
+    spacing = np.concatenate([part.spacing for part in parts])
+    plain = np.concatenate([doubtful(page, number, 0) for number in range(4)])
+    images = np.concatenate([window(part.images, -600, 1500) for part in parts])
+    np.testing.assert_allclose(plain, predict_probabilities(load_checkpoint(), images), atol=0.01)
+    found = {}
+    for temperature in (0.7, 1, 3):
+        probabilities = scale_temperature(plain, temperature)
+        labels = probabilities.argmax(axis=-1)
+        near = np.minimum(*(distance_to_outline(each, spacing) for each in (truth, labels))) <= 10
+        choose(page, "#live-temperature", temperature)
+        for region, where in {"near": near, "called": labels == 2, "all": np.ones_like(near)}.items():
+            click(page, f"[name=live-region][value={region}]")
+            for part, which in (("all", slice(None)), ("one", slice(1))):
+                expected = reliability(probabilities[which], truth[which], where=where[which])
+                numbers = page.value(f"{DOUBT}.{part}")
+                assert numbers["count"] == expected.counts.sum()
+                assert numbers["error"] == pytest.approx(expected.error, abs=1e-3)
+                assert numbers["overconfidence"] == pytest.approx(expected.overconfidence, abs=1e-3)
+                assert numbers["dice"] == pytest.approx(dice(truth[which] == 2, labels[which] == 2), abs=1e-3)
+                cut = dice(truth[which] == 2, probabilities[which][..., 2] >= 0.1)
+                assert numbers["cut"] == pytest.approx(cut, abs=0.02)
+            found[region, temperature] = page.value(f"{DOUBT}.all")
+            assert f"Calibration error {found[region, temperature]['error']:.3f}, " in rested(page)
+    assert found["near", 0.7]["error"] < found["near", 1]["error"] - 0.003
+    assert found["called", 0.7]["error"] > found["called", 1]["error"] + 0.01
+    assert len({numbers["dice"] for numbers in found.values()}) == 1
+    assert found["all", 3]["cut"] < found["all", 1]["cut"] - 0.1
+
+
+def test_dropout_samples_disagree_about_the_missed_nodule_and_the_maps_are_those_of_the_package(piece):
+    page = piece("doubt")
+    choose(page, "select", 2)
+    click(page, "[name=live-map][value=information]")
+    assert "It takes two samples to disagree." in rested(page)
+    choose(page, "#live-samples", 10)
+    assert "Mean of 10 dropout samples." in rested(page)
+    tools = "(({entropy, information}, drawn) => [entropy(drawn[0]), information(drawn)])(unetCalibration, "
+    highest = {}
+    for number in (2, 3):
+        samples = doubtful(page, number, 10)
+        drawn = f"{DOUBT}.slices[{number}].drawn"
+        maps = [floats(page, f"{tools}{drawn})[{k}]").reshape(128, 128) for k in range(2)]
+        np.testing.assert_allclose(maps[0], entropy(samples[0]), atol=1e-4)
+        np.testing.assert_allclose(maps[1], mutual_information(samples), atol=1e-4)
+        nodule = validation_slice(*make_live.SLICES[number]).masks[0] == 2
+        highest[number] = maps[1][nodule].max(initial=0), maps[1][~nodule].max()
+        mean = floats(page, f"{DOUBT}.slices[{number}].probabilities").reshape(128, 128, 3)
+        np.testing.assert_allclose(mean, samples.mean(axis=0), atol=1e-5)
+    assert highest[2][0] > highest[2][1]
+    assert highest[3][1] > highest[2][0]
+    assert f"White is {highest[2][0]:.2f}." in rested(page)
+    page.value("document.querySelector('#live-samples').focus()")
+    page.press("ArrowLeft", 37)
+    assert "Mean of 9 dropout samples." in rested(page)
+
+
 # --- the piece of notebook 15 ---
 
 
@@ -965,4 +1044,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold", "inside", "disturb", "scanner", "own"} <= set(found)
+    assert {"draw", "threshold", "inside", "disturb", "scanner", "doubt", "own"} <= set(found)

@@ -92,6 +92,33 @@ def test_a_skip_connection_that_is_off_passes_on_zeros_as_in_keras(browser, fold
         np.testing.assert_array_equal(again["probabilities"], whole["probabilities"])
 
 
+def test_a_seed_switches_dropout_on_as_in_training_and_nothing_else(browser, folder):
+    model = load_checkpoint()
+    image = np.random.default_rng(4).random((32, 80, 1), np.float32)
+    browser.open(browser_engines.write_page(folder, model, "float32"))
+    names = ["down1", "down2", "down3", "down4", "bottleneck"]
+    dropped = [model.get_layer(f"{name}_dropout").output for name in names]
+    relus = [model.get_layer(f"{name}_relu2").output for name in names]
+    first = keras.Model(model.input, relus[0])
+    others = keras.Model(dropped, [*relus[1:], model.output])  # each from what came before it
+    for kernel, (fast, _) in browser_engines.KERNELS.items():
+        assert browser_engines.start(browser, fast) == kernel
+        whole = browser_engines.layers_of_browser(browser, image)
+        found = browser_engines.layers_of_browser(browser, image, seed=1)
+        maps = [found[f"{name}_relu2"].reshape(1, 32 >> k, 80 >> k, -1) for k, name in enumerate(names)]
+        *before, probabilities = [first(image[None]), *others(maps)]
+        for name, own, all_kept in zip(names, maps, before, strict=True):
+            kept = own != 0
+            np.testing.assert_allclose(own[kept], np.asarray(all_kept)[kept] / 0.9, atol=1e-4, rtol=1e-4, err_msg=name)
+            assert abs(kept[np.asarray(all_kept) > 0].mean() - 0.9) < 0.03
+        np.testing.assert_allclose(found["probabilities"], np.ravel(probabilities), atol=1e-4)
+        assert np.abs(found["probabilities"] - whole["probabilities"]).max() > 0.01
+        other = browser_engines.layers_of_browser(browser, image, seed=2)
+        assert np.abs(found["probabilities"] - other["probabilities"]).max() > 0.01
+        again = browser_engines.layers_of_browser(browser, image)
+        np.testing.assert_array_equal(again["probabilities"], whole["probabilities"])
+
+
 def without_skips(model, names):
     """The network with zeros in place of what comes over these skip connections, as notebook 03 makes it."""
 
@@ -156,6 +183,23 @@ def test_what_the_engine_cannot_compute_is_refused_by_name(build, said):
     with pytest.raises(DataError, match=said) as refused:
         browser_network(build())
     assert "it knows 3×3 and 1×1" in str(refused.value) or "the browser knows 3×3" in str(refused.value)
+
+
+def test_dropout_is_known_to_the_engine_only_where_all_that_follows_has_passed_it():
+    def dropouts(between):
+        inputs = keras.Input((16, 16, 1))
+        x = layers.Conv2D(4, 3, padding="same")(inputs)
+        x = between(x)
+        network = browser_network(keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(x)))
+        return [layer.get("dropout") for layer in network["layers"]]
+
+    assert dropouts(layers.Dropout(0.5)) == [0.5, None]
+    assert dropouts(lambda x: layers.Concatenate()([x, layers.Dropout(0.5)(x)])) == [None, None, None]
+    assert dropouts(lambda x: layers.BatchNormalization()(layers.Dropout(0.5)(x))) == [None, None]
+    assert dropouts(layers.SpatialDropout2D(0.5)) == [None, None]
+    assert [layer["dropout"] for layer in browser_network(load_checkpoint())["layers"] if "dropout" in layer] == [
+        0.1
+    ] * 5
 
 
 def test_normalization_is_not_folded_where_another_layer_reads_the_convolution():

@@ -1,8 +1,8 @@
 """Write a network for the engine that runs in a browser: ``python -m unet_helpers export-browser FILE.keras OUT.js``.
 
 The engine is in ``book/_static/live`` of the repository, and runs on the start page of the book. It has no batch
-normalization and no dropout: the first is folded into the convolution before it, the second does nothing outside of
-training.
+normalization, which is folded into the convolution before it. Dropout does nothing there, as always outside of
+training, unless a page asks for samples.
 """
 
 import argparse
@@ -41,9 +41,9 @@ def browser_network(model, precision="int16"):
     -------
     dict
         ``layers``, in the order in which they are computed, each named after the last layer of Keras that it stands
-        for; ``kernels`` in the same order, ``filters`` with the factor and the bias of each, both as base64;
-        ``precision``; ``channels`` of the input, ``activation`` at the end, and ``multiple``, of
-        which height and width must be multiples.
+        for (but for dropout, of which it has the rate, where nothing passes by it); ``kernels`` in the same order,
+        ``filters`` with the factor and the bias of each, both as base64; ``precision``; ``channels`` of the input,
+        ``activation`` at the end, and ``multiple``, of which height and width must be multiples.
 
     Raises
     ------
@@ -117,6 +117,8 @@ def _step(operation, inputs, alone):
     before = inputs[0]
     step = {"name": operation.name, "from": [step["name"] for step in inputs], "scale": before["scale"]}
     if isinstance(operation, layers.Dropout):
+        if type(operation) is layers.Dropout and operation.noise_shape is None and alone:
+            before["dropout"] = operation.rate
         return before
     if isinstance(operation, layers.BatchNormalization) and alone and "kernel" in before and not before["relu"]:
         return _fold(operation, before)
@@ -170,6 +172,7 @@ def _fold(layer, step):
     step["kernel"] = step["kernel"] * factor
     step["bias"] = (step["bias"] - np.asarray(layer.moving_mean, np.float64)) * factor + shift
     step["name"] = layer.name
+    step.pop("dropout", None)  # between the two it cannot be at work
     return step
 
 

@@ -183,9 +183,25 @@ function unetEngine(network, wasm) {
     return scores;
   }
 
+  /* Dropout at work, as in training: numbers of a map become 0 at random, and the others larger. */
+  function drop({ name, dropout }, uniform) {
+    const map = maps[name], length = map.width * map.channels;
+    for (let y = 0; y < map.height; y++) {
+      const at = (first(map) >> 2) + y * row(map);
+      for (let k = at; k < at + length; k++) memory[k] *= uniform() < dropout ? 0 : 1 / (1 - dropout);
+    }
+  }
+
+  const randomFrom = (seed) => () => { // the generator mulberry32
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+
   /* Probabilities of a picture, (height, width, classes) in a row. `image` are its gray values from 0 to 1; `off` names
-     joints of two maps whose first map, the skip connection, is replaced by zeros. */
-  function run(image, height, width, off = []) {
+     joints of two maps whose first map, the skip connection, is replaced by zeros; a seed switches dropout on. */
+  function run(image, height, width, off = [], seed = null) {
     if (height % network.multiple || width % network.multiple) {
       throw new Error(`height and width must be multiples of ${network.multiple}, not ${height} and ${width}`);
     }
@@ -194,7 +210,11 @@ function unetEngine(network, wasm) {
     for (let y = 0; y < height; y++) {
       memory.set(image.subarray(y * length, (y + 1) * length), (first(maps.image) >> 2) + y * row(maps.image));
     }
-    layers.forEach((layer) => compute(layer, off.includes(layer.name)));
+    const uniform = randomFrom(seed);
+    for (const layer of layers) {
+      compute(layer, off.includes(layer.name));
+      if (seed !== null && layer.dropout) drop(layer, uniform);
+    }
     const last = layers[layers.length - 1].name;
     return probabilities(layer(last), maps[last].channels);
   }

@@ -40,7 +40,8 @@ self.unetLive = self.unetLive || (() => {
           return;
         }
         const began = performance.now();
-        const found = engine.run(data.image, data.side, data.side, data.off), labels = new Uint8Array(data.side ** 2);
+        const found = engine.run(data.image, data.side, data.side, data.off, data.seed);
+        const labels = new Uint8Array(data.side ** 2);
         const classes = found.length / labels.length;
         for (let i = 0; i < labels.length; i++) {
           for (let k = 1; k < classes; k++) if (found[i * classes + k] > found[i * classes + labels[i]]) labels[i] = k;
@@ -58,7 +59,7 @@ self.unetLive = self.unetLive || (() => {
   const waiting = []; // the worker answers in order
 
   /* What the network finds: {image, side}, and if wanted the names of `layers` whose maps are to come back too, and
-     of skip connections that are `off`. */
+     of skip connections that are `off`; with a `seed`, dropout is at work. */
   function ask(question) {
     worker.postMessage(question);
     return new Promise((resolve) => waiting.push(resolve));

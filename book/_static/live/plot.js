@@ -5,9 +5,9 @@ self.unetPlot = (() => {
   const x = (share) => 30 + 260 * share, y = (share) => 130 - 120 * share;
 
   /* `rows` of room for a key below the axis. */
-  const html = (label, below, rows = 0) => `<svg class="live-plot" viewBox="0 0 300 ${150 + 15 * rows}" role="img" aria-label="${label}">
+  const html = (label, below, rows = 0) => `<svg class="live-plot" viewBox="0 0 300 ${rows ? 158 + 14 * rows : 150}" role="img" aria-label="${label}">
     <path d="M30 10V130H290" fill="none" stroke="currentColor"/><g></g>
-    <line class="live-here" y1="10" y2="130" stroke="currentColor"/>
+    <line class="live-here" y1="10" y2="130"/>
     <text x="26" y="15" text-anchor="end">1</text><text x="26" y="133" text-anchor="end">0</text>
     <text class="live-below" x="160" y="147" text-anchor="middle">${below}</text></svg>`;
 
@@ -17,7 +17,8 @@ self.unetPlot = (() => {
     return `<polyline points="${places.join(" ")}" fill="none" stroke="${color}" stroke-width="${width}" stroke-dasharray="${dashes}"/>`;
   }
 
-  const point = ([a, b], color) => (Number.isNaN(b) ? "" : `<circle cx="${x(a)}" cy="${y(b)}" r="5" fill="${color}"/>`);
+  const point = ([a, b], color, radius = 5) =>
+    (Number.isNaN(b) ? "" : `<circle cx="${x(a)}" cy="${y(b)}" r="${radius}" fill="${color}"/>`);
 
   /* What the lines are, from the given height on downwards. */
   const key = (lines, top = 161) => Object.entries(lines).map(([name, { color, dashes = "", width = 2 }], row) => `
@@ -25,7 +26,9 @@ self.unetPlot = (() => {
     <text x="64" y="${top + 4 + 14 * row}">${name}</text>`).join("");
 
   function here(svg, share) {
-    for (const end of ["x1", "x2"]) svg.querySelector(".live-here").setAttribute(end, x(share));
+    const line = svg.querySelector(".live-here");
+    for (const end of ["x1", "x2"]) line.setAttribute(end, x(share));
+    line.setAttribute("stroke", "currentColor");
   }
 
   return { html, line, point, key, here };
