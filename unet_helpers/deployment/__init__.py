@@ -6,9 +6,11 @@
 ``pipeline``  from a series to its mask
 ``findings``  from a mask to ml and mm
 ``results``   the mask and what it shows as DICOM segmentation and structured report
+``batch``     all series of a folder: ``python -m unet_helpers predict NETWORK.onnx FOLDER OUT``
 ``examples``  a phantom's patient as a scanner sends it
 """
 
+from .batch import segment_folders
 from .examples import write_phantom_series
 from .findings import Finding, measure_findings
 from .intake import REFUSALS, Refusal, check_series
@@ -32,6 +34,7 @@ __all__ = [
     "prepare_series",
     "read_report",
     "result_uid",
+    "segment_folders",
     "segment_series",
     "weights_sha256",
     "write_about",
