@@ -1,5 +1,6 @@
-"""Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``,
-``… export-browser FILE.keras OUT.js``, ``… grade FOLDER``, ``… serve SPOOL``.
+"""Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``
+(RUN is the folder of a run, or a network in ONNX), ``… export-browser FILE.keras OUT.js``, ``… grade FOLDER``,
+``… serve SPOOL``.
 """
 
 import sys

@@ -6,11 +6,22 @@ import subprocess
 import numpy as np
 import pytest
 
-from unet_helpers.deployment import About
+from unet_helpers import load_checkpoint
+from unet_helpers.deployment import About, export_onnx
 from unet_helpers.phantom import make_patient
 
 #: as the shipped network, with a sum that is none
 ABOUT = About("phantom_unet", "0.1.0", "ab" * 32)
+
+
+@pytest.fixture(scope="session")
+def model():
+    return load_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def exported(model, tmp_path_factory):
+    return export_onnx(model, tmp_path_factory.mktemp("onnx") / "network.onnx")
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,9 @@ SPOILED = {
     "a slice missing": ("missing slice", lambda s: removed(s, 2)),
     "a slice twice": ("doubled slice", doubled),
     "two series in one": ("several series", two_series),
+    "another patient's slice": ("several series", lambda s: with_tags(s, slice(0, 1), PatientID="P999")),
+    "a slice of another study": ("several series", lambda s: with_tags(s, slice(0, 1), StudyInstanceUID="1.2.3")),
+    "no study": ("unreadable", lambda s: with_tags(s, StudyInstanceUID=None)),
     "three slices": ("too few", keep_three),
     "nothing": ("empty", no_bytes),
     "a half pixel size": ("spacing", lambda s: with_tags(s, PixelSpacing=[5.0, 5.0])),
@@ -157,7 +160,7 @@ def test_what_a_scanner_sends_passes(tmp_path, good, patient, about):
     assert check_series(good[0].parent) is None
     shutil.copytree(good[0].parent, tmp_path / "ct")
     slices = [tmp_path / "ct" / path.name for path in good]
-    with_tags(slices, ContrastBolusAgent="NONE", BodyPartExamined="Thorax ", ContrastBolusVolume=0)
+    with_tags(slices, ContrastBolusAgent="NONE", BodyPartExamined="THORAX", ContrastBolusVolume=0)
     (tmp_path / "ct" / "readme.txt").write_text("not DICOM")
     assert check_series(tmp_path / "ct") is None
     with_tags(slices, BodyPartExamined=None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet_helpers import load_checkpoint, load_dataset, predict_masks
+from unet_helpers import load_dataset, predict_masks
 from unet_helpers.deployment import (
     About,
     OnnxNetwork,
@@ -13,16 +13,6 @@ from unet_helpers.deployment import (
     write_about,
 )
 from unet_helpers.files import DataError
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_checkpoint()
-
-
-@pytest.fixture(scope="module")
-def exported(model, tmp_path_factory):
-    return export_onnx(model, tmp_path_factory.mktemp("onnx") / "network.onnx")
 
 
 @pytest.fixture(scope="module")

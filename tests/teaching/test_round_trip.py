@@ -10,6 +10,8 @@ import SimpleITK
 from format_samples import PLANES, save_itk, save_nifti, save_segmentation, save_series
 
 from unet_helpers import load_dataset
+from unet_helpers.deployment import read_report
+from unet_helpers.files import read_segmentation
 from unet_helpers.teaching import runs, segment, your_data
 
 EXTENT = (8, 16, 24)  # to the head, to the back, to the left: three numbers, so that no two axes can be exchanged
@@ -85,10 +87,15 @@ def test_volumes_in_prediction_out_to_the_voxel(kept, tmp_path, capsys, codes, p
     save_itk(new / "m.mha", volume, spacing, codes)
     slices, steps = in_plane(volume + 1024, spacing, plane)
     save_series(new / "d", slices, steps, plane)
-    segment.main([str(kept), str(new), str(tmp_path / "out")])
+    segment.main([str(kept), str(new), str(tmp_path / "out"), "--dicom"])
     masks = {"c.nrrd": "c.nrrd", "n.nii.gz": "n.nii.gz", "m.mha": "m.mha", "d": "d.nii.gz"}
     for source, mask in masks.items():
         check(new / source, tmp_path / "out" / mask)
+    assert not list((tmp_path / "out").glob("[cnm]_*.dcm"))
+    drawn = read_segmentation(tmp_path / "out" / "d_seg.dcm", new / "d")
+    np.testing.assert_array_equal(drawn.array, slices > 1024)
+    (found,) = read_report(tmp_path / "out" / "d_report.dcm")
+    assert found["volume_ml"] == pytest.approx((slices > 1024).sum() * np.prod(spacing) / 1000)
     assert (tmp_path / "out" / "left_out.csv").read_text().splitlines() == ["file,why"]
     assert "Not for diagnosis" in capsys.readouterr().out
 

@@ -6,6 +6,7 @@
 ``pipeline``       from a series to its mask
 ``findings``       from a mask to ml and mm
 ``results``        the mask and what it shows as DICOM segmentation and structured report
+``batch``          all series of a folder: ``python -m unet_helpers predict NETWORK.onnx FOLDER OUT``
 ``examples``       a phantom's patient as a scanner sends it
 ``spool``          a folder as a queue of series, by atomic renames
 ``record``         one line for each decision
@@ -18,6 +19,7 @@
 """
 
 from .archive import open_archive
+from .batch import segment_folders
 from .examples import write_phantom_series
 from .findings import Finding, measure_findings
 from .intake import REFUSALS, Refusal, check_series
@@ -58,6 +60,7 @@ __all__ = [
     "replay",
     "result_uid",
     "roll_back",
+    "segment_folders",
     "segment_series",
     "send_files",
     "weights_sha256",

@@ -15,6 +15,7 @@ from ..files.dicom_kinds import OBJECTS, kind_of
 from ..files.paths import DataError, reading_of, user_path
 from ..files.scans import dicom_files, geometry_of, open_dicom, reading_of_pixels, series_grid
 from .networks import About
+from .results import NEEDED
 
 FEWEST = 4  # slices of a series
 NEAR = 1.25  # how far a pixel may be from the sizes that the training has seen
@@ -33,7 +34,7 @@ REFUSALS = {
     "empty": "no DICOM file",
     "no image": "a dose report, a screen capture, a segmentation, a report: no image as the scanner takes it",
     "localizer": "a scout, from which the scan was planned",
-    "several series": "slices of more than one series",
+    "several series": "slices of more than one series, study or patient",
     "modality": "not taken by CT",
     "several frames": "several slices in one file",
     "contrast": "a contrast agent was given, and none of the training",
@@ -147,9 +148,18 @@ def _check_one_series(slices, folder):
     if len(found) > 1:
         listed = ", ".join(f"{count} of …{uid[-8:]}" for uid, count in found.items())
         raise _Refused("several series", f"'{folder.name}' holds slices of {len(found)} series ({listed}); send one")
+    for name in (
+        "PatientID",
+        "StudyInstanceUID",
+        "FrameOfReferenceUID",
+    ):  # results would be one person's with another's name
+        if len({str(dataset.get(name, "")) for dataset in slices.values()}) > 1:
+            raise _Refused("several series", f"the slices in '{folder.name}' differ in {name}; send those of one scan")
 
 
 def _check_header(dataset, path):
+    if missing := [name for name in NEEDED if not dataset.get(name)]:
+        raise _Refused("unreadable", f"'{path.name}' has no {missing[0]}, and no result can refer to it; send it again")
     if (modality := _upper(dataset, "Modality")) != "CT":
         raise _Refused("modality", f"'{path.name}' has the modality {modality or 'unknown'}; send a CT")
     if "PerFrameFunctionalGroupsSequence" in dataset or int(dataset.get("NumberOfFrames") or 1) > 1:

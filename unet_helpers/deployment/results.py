@@ -9,6 +9,12 @@ from ..files.scans import open_dicom, series_grid
 from .findings import measure_findings
 
 MAKER = "unet_helpers"
+# of each slice, to which results refer; and what the standard wants in its header, if need be without a value
+NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
+MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime"),
+    *("AccessionNumber", "ReferringPhysicianName"),
+)
 NOT_FOR_DIAGNOSIS = "for teaching, not for diagnosis"
 
 
@@ -205,7 +211,15 @@ def _grid_and_mask(mask, series, about):
 
 
 def _headers(grid):
-    return [open_dicom(path, with_pixels=False) for path in grid.paths]
+    """The data sets of the slices; what a header may leave empty, and has left out, is empty."""
+    headers = [open_dicom(path, with_pixels=False) for path in grid.paths]
+    for path, header in zip(grid.paths, headers, strict=True):
+        if missing := [name for name in NEEDED if not header.get(name)]:
+            raise DataError(f"'{path.name}' has no {missing[0]}, and nothing can refer to it; send the series again")
+        for name in MAY_BE_EMPTY:
+            if name not in header:
+                setattr(header, name, "")
+    return headers
 
 
 def _coded(name):

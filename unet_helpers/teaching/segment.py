@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..data.grays import ChannelGrays
 from ..data.preprocessing import resize_image
+from ..deployment import About, segment_folders, weights_sha256, write_report, write_segmentation
 from ..files.images import read_file
 from ..files.pairing import DECISIONS, is_mask_name, natural_key
 from ..files.paths import READABLE, DataError, atomic_path, is_part, stem_of, suffix_of, user_path
@@ -133,7 +134,7 @@ def series_folders(folder):
     return found
 
 
-def segment_folder(run, folder, out, progress=None):
+def segment_folder(run, folder, out, progress=None, dicom=False):
     """Segment all images of a folder with the network of a kept run.
 
     Parameters
@@ -146,6 +147,8 @@ def segment_folder(run, folder, out, progress=None):
         A new folder: masks under the names of their images, ``table.csv``, ``overview.png`` and ``left_out.csv``.
     progress : function of str, optional
         Called with a line per image.
+    dicom : bool
+        Of each DICOM series also ``NAME_seg.dcm``, a DICOM segmentation, and ``NAME_report.dcm``, a structured report.
 
     Returns
     -------
@@ -156,10 +159,10 @@ def segment_folder(run, folder, out, progress=None):
         Every other file or folder, with the reason.
     """
     images, others = list_images(folder)
-    return segment_files(load_run(run), images, out, others, progress)
+    return segment_files(load_run(run), images, out, others, progress, dicom)
 
 
-def segment_files(kept, images, out, others=(), progress=None):
+def segment_files(kept, images, out, others=(), progress=None, dicom=False):
     """The same for a list of images; ``others`` are what was left out of it, with the reasons."""
     out = user_path(out)
     if out.exists() and any(out.iterdir()):
@@ -169,14 +172,16 @@ def segment_files(kept, images, out, others=(), progress=None):
     for number, source in enumerate(images, start=1):
         try:
             found = segment(kept, source)
+            mask = found.masks if len(found.masks) > 1 else found.masks[0]
+            if source.is_dir() and _saw_volumes(kept):
+                mask = in_series(found.masks, source)
+            if dicom and source.is_dir():
+                _write_dicom(mask, source, out / names[source], kept)
         except DataError as error:
             left_out.append((source.name, str(error)))
             outcome = " refused"
         else:
             outcome = ""
-            mask = found.masks if len(found.masks) > 1 else found.masks[0]
-            if source.is_dir() and _saw_volumes(kept):
-                mask = in_series(found.masks, source)
             write_mask_like(out / (names[source] + mask_suffix(source)), mask, source)
             rows += _rows(found, kept.class_names)
             if len(shown) < SHOWN:
@@ -194,6 +199,17 @@ def segment_files(kept, images, out, others=(), progress=None):
     with atomic_path(out / "overview.png") as temporary:
         _overview(shown, kept.class_names).savefig(temporary, dpi=60)
     return table, left_out
+
+
+def _write_dicom(mask, source, path, kept):
+    about = About(
+        f"U-Net on {kept.data['name']}"[:64],
+        kept.data["fingerprint"][:12],
+        weights_sha256(kept.model),
+        class_names=kept.class_names,
+    )
+    segmentation = write_segmentation(mask, source, path.with_name(f"{path.name}_seg.dcm"), about)
+    write_report(mask, source, path.with_name(f"{path.name}_report.dcm"), about, segmentation)
 
 
 def write_test_masks(kept, data, out):
@@ -241,12 +257,18 @@ def main(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m unet_helpers predict", description=segment_folder.__doc__.split("\n")[0]
     )
-    parser.add_argument("run", help="folder of a run of make your-data")
+    parser.add_argument("run", help="folder of a run of make your-data, or a network in ONNX for DICOM series")
     parser.add_argument("folder", help="with images that need no masks")
     parser.add_argument("out", help="a new folder for masks, table and overview")
+    parser.add_argument("--dicom", action="store_true", help="of DICOM series also a SEG and a structured report")
     options = parser.parse_args(arguments)
-    table, left_out = segment_folder(options.run, options.folder, options.out, progress=print)
+    if options.run.endswith(".onnx"):
+        table, left_out = segment_folders(options.run, options.folder, options.out, progress=print)
+    else:
+        table, left_out = segment_folder(options.run, options.folder, options.out, progress=print, dicom=options.dicom)
     print(table.to_string(index=False))
-    for name, why in left_out.itertuples(index=False):
+    for name, *_, why in left_out.itertuples(index=False):
         print(f"left out: {name}: {why}", file=sys.stderr)
+    if options.run.endswith(".onnx"):
+        return print(f"segmentations, reports and table.csv are in {options.out}. Not for diagnosis, not for patients.")
     print(f"masks, table.csv and overview.png are in {options.out}. Not for diagnosis, not for patients.")
