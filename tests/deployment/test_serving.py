@@ -105,11 +105,10 @@ def test_kill_minus_nine_under_load_loses_and_doubles_nothing(tmp_path, patient,
     for number in range(4):
         folders.append(tmp_path / "series" / str(number))
         write_phantom_series(folders[-1], patient, PatientID=str(number), **({"Modality": "MR"} if number == 3 else {}))
-    counts = kill_test(tmp_path, folders, write_network(about), kills=4)
+    counts = kill_test(tmp_path, folders, write_network(about), kills=4, pause=(0.0, 0.1))
     assert (counts["sent"], counts["lost"], counts["doubled"]) == (4, 0, 0), counts
     assert (counts["done"], counts["refused"], counts["failed"]) == (3, 1, 0), counts
     assert counts["in_archive"] == {"SEG": 3 + counts["superseded"], "SR": 3 + counts["superseded"]}
-    assert counts["in_work"] >= 1
 
 
 def test_the_command_names_what_is_missing(tmp_path, write_network, about):
