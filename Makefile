@@ -17,7 +17,7 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab class-check book book-serve editions execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
+.PHONY: help setup lab class-check book book-serve editions slides slides-pdf execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -25,6 +25,7 @@ help:
 	@echo "make book        build the site into _build/html"
 	@echo "make book-serve  build the site and serve it on this machine"
 	@echo "make editions    write the notebooks for a class, without and with the solutions, into _build/editions"
+	@echo "make slides      write the lecture slides into _build/slides; make slides-pdf also prints them"
 	@echo "make execute     run every notebook from a fresh kernel and store its outputs"
 	@echo "make test        lint, unit tests, notebooks, book"
 	@echo "make wheel       run every notebook from the built wheel, in a new environment"
@@ -55,6 +56,12 @@ book-serve: $(READY)
 editions: $(READY)
 	$(PY) tools/make_editions.py
 
+slides: $(READY)
+	$(PY) tools/make_slides.py
+
+slides-pdf: $(READY)
+	$(PY) tools/make_slides.py --pdf
+
 execute: $(READY)
 	$(PY) tools/execute_notebooks.py
 
@@ -78,8 +85,12 @@ lint: $(READY)
 unit: $(READY)
 	$(PY) -m pytest tests -n 2
 
+# the longest first, so that neither of the two processes waits for the other at the end
+LONGEST := $(foreach chapter,04 09 10 15 12 07 08 11 00,$(wildcard notebooks/$(chapter)_*.ipynb))
+
 nbval: $(READY)
-	$(PY) -m pytest --nbval notebooks -n 2 --dist loadfile --durations=20
+	$(PY) -m pytest --nbval $(LONGEST) $(filter-out $(LONGEST),$(wildcard notebooks/*.ipynb)) \
+		-n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 check-book: book
 	$(PY) tools/check_book.py

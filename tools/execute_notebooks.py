@@ -2,7 +2,8 @@
 
 ``python tools/execute_notebooks.py`` builds every ``notebooks/NN_topic.ipynb`` from its pair
 ``notebooks/src/NN_topic.py``, runs it from top to bottom, and writes it back only if no cell failed
-and nothing went to stderr. Names on the command line choose some of them: ``01 05_evaluation``.
+and nothing went to stderr (with ``--output`` it is kept, warnings and all). Names on the command
+line choose some of them: ``01 05_evaluation``.
 Notebook 15 takes the folder named by ``UNET_DATA``.
 """
 
@@ -54,7 +55,10 @@ def main():
         check_home()
         began = time.time()
         notebook = run(pair(source, None), options.timeout)
-        target = folder_of_run(options.output, began) / target.name if options.output else target
+        if options.output:
+            target = folder_of_run(options.output, began) / target.name
+        else:
+            refuse_stderr(notebook)
         write(notebook, target)
         print(f"{source.stem}: {time.time() - began:.0f} s{f', {target}' if options.output else ''}", flush=True)
 
@@ -125,11 +129,15 @@ def run(notebook, timeout):
     client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
     client.execute()
     clean(notebook)
+    return notebook
+
+
+def refuse_stderr(notebook):
+    """A notebook of the series is stored without warnings; one of a person's own data is kept with them."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 sys.exit(f"a cell wrote to stderr:\n{cell.source}\n---\n{output.text}")
-    return notebook
 
 
 def clean(notebook):

@@ -1,4 +1,4 @@
-"""Write what the live pieces of the book need beside their scripts: the shipped network, the kernel, four slices.
+"""Write what the live pieces of the book need beside their scripts: the shipped network, the kernel, slices, curves.
 
     python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
 
@@ -17,6 +17,17 @@ from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "book" / "_static" / "live" / "kernel.wasm"
+#: index of a validation patient who is scanned in several ways, and slices
+SCANNED = 13, (4, 5)
+#: by a field of the acquisition, its values, of which the standard scan has the first
+SCANS = {
+    "photons": (100_000, 10_000, 1_000, 300, 100),
+    "kernel": ("soft", "sharp"),
+    "slice_thickness": (3, 10),
+    "field_of_view": (None, 430, 500),
+    "motion": (0, 2.5, 5),
+}
+ROBUSTNESS = ROOT / "book" / "results" / "robustness.json"
 #: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
 SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
 
@@ -28,27 +39,64 @@ def main():
 
 
 def make(folder):
-    """Write ``network.js``, ``kernel.js`` and ``slices.js`` into a folder."""
+    """Write ``network.js``, ``kernel.js``, ``slices.js``, ``robustness.js`` and ``scans.js`` into a folder."""
     from unet_helpers import load_checkpoint
+    from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.browser import write_browser_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
     write_kernel(folder / "kernel.js")
-    slices = json.dumps([one_slice(*where) for where in SLICES], separators=(",", ":"))
-    (folder / "slices.js").write_text(f"self.unetSlices = {slices};\n", encoding="utf-8")
+    write_script(folder / "slices.js", unetSlices=[one_slice(make_patient(0, index=index), z) for index, z in SLICES])
+    write_script(folder / "robustness.js", unetRobustness=robustness())
+    write_script(folder / "scans.js", unetScans=scans())
+
+
+def write_script(path, **variables):
+    """Write a script that sets these variables."""
+    lines = [f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in variables.items()]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def write_kernel(path):
     """Write the WebAssembly of the engine as a script that sets ``unetKernel``."""
-    path.write_text(f'self.unetKernel = "{as_base64(KERNEL.read_bytes())}";\n', encoding="utf-8")
+    write_script(path, unetKernel=as_base64(KERNEL.read_bytes()))
 
 
-def one_slice(index, z):
+def robustness():
+    """What the benchmark has recorded: by disturbance, its levels, the mean Dice of both classes, how many patients."""
+    from unet_helpers.failures import DISTURBANCES
+
+    recorded = json.loads(ROBUSTNESS.read_text(encoding="utf-8"))["results"]
+    parts = {"levels": "levels", "lung": "lung_dice", "nodule": "nodule_dice"}
+    return {
+        name: {part: recorded[name][key] for part, key in parts.items()} | {"patients": recorded["patients"]}
+        for name in DISTURBANCES
+    }
+
+
+def scanned(**changes):
+    """The patient of SCANNED under the standard scanner of notebook 09, with some of it changed."""
+    from unet_helpers.phantom import Acquisition, make_patient
+
+    return make_patient(0, index=SCANNED[0], acquisition=Acquisition(**changes))
+
+
+def scans():
+    """The values of SCANS, and for each of them both slices; the first values share one scan."""
+    standard = [one_slice(scanned(), z) for z in SCANNED[1]]
+    others = {
+        name: [[one_slice(patient, z) for z in SCANNED[1]] for patient in (scanned(**{name: v}) for v in values[1:])]
+        for name, values in SCANS.items()
+    }
+    for one in (one for found in others.values() for pair in found for one in zip(pair, standard, strict=True)):
+        if one[0]["mask"] == one[1]["mask"]:  # the page takes that of the standard scan
+            del one[0]["mask"]
+    return {"values": SCANS, "standard": standard, "others": others}
+
+
+def one_slice(patient, z):
     """Hounsfield units of a slice as 16-bit numbers, its mask, and its nodules: row, column and diameter in mm."""
-    from unet_helpers.phantom import make_patient
-
-    patient = make_patient(0, index=index)
     spacing = patient.spacing[1]
     labels, count = ndimage.label(patient.masks[z] == 2, np.ones((3, 3)))
     nodules = []

@@ -48,6 +48,16 @@ PACKAGES = {
             "LICENSE": "html-manager/LICENSE",
         },
     },
+    "reveal.js@6.0.2": {
+        "license": "MIT",
+        "what": "shows the slides of book/slides; it is not in the site",
+        "files": {
+            "dist/reveal.js": "reveal/reveal.js",
+            "dist/reveal.css": "reveal/reveal.css",
+            "dist/plugin/notes.js": "reveal/notes.js",
+            "LICENSE": "reveal/LICENSE",
+        },
+    },
 }
 
 

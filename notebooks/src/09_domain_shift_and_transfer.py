@@ -267,6 +267,17 @@ fig
 # Down to 1,000 photons, a twentieth of the lowest dose in training, little happens. Below that the fall is steep. Inside the gray band all looks well, and outside it does for a while; a test inside the band, as every test on one hospital's data is, cannot show where the edge is.
 
 # %% [markdown]
+# ### Scan a patient again yourself
+#
+# In the book, change the scanner below, one thing at a time, and the window. The scans come from the phantom's scanner, the patient is one of the validation patients, and the network computes in your browser; blue and orange are its outlines, and yellow is the truth.
+#
+# <div class="live" data-piece="scanner">
+# <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the slider above shows the dose, and <code>scan</code> takes every other change.</p>
+# </div>
+#
+# Can one picture tell you which cause to fear? Compare the two slices of this one patient. On the first, the field of view of 500 mm loses the nodule, and the other window (level −400, width 2200) costs it about half of its Dice. On the second, the wide field costs the nodule hardly anything, and the other window even raises its Dice. For the lungs the window costs something on both. Of such slices the dots in the figure of pairs are made: measure on many patients before you name the worst cause.
+
+# %% [markdown]
 # ### Everything at once: patients of an archive
 #
 # `variety="archive"` gives patients as a hospital's archive holds them: thin and obese, with effusions, consolidations, metal, arms beside the body, scanned in any way, from the neck to the kidneys. They are *other people*, so this time there are no pairs.

@@ -478,7 +478,7 @@ def patch_subset(first, last, count):
 
 
 data = Dataset(
-    "patches", ("background", "lung"), patch_subset(0, 8, 160), patch_subset(8, 10, 16), patch_subset(10, 12, 8)
+    "patches", ("background", "lung"), patch_subset(0, 8, 96), patch_subset(8, 10, 16), patch_subset(10, 12, 8)
 )
 
 # %% nbval_tolerance=0
@@ -494,7 +494,7 @@ history = train(network, data, epochs=6, batch_size=4, learning_rate=5e-3, keep=
 # %% tags=["remove-cell"]
 assert history["val_dice"][-1] > 0.8
 
-# %% mystnb={"figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}, "image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, training and validation close together."}}
+# %% mystnb={"figure": {"caption": "A 3D U-Net on patches of 16×32×32 voxels."}, "image": {"alt": "Three panels over the epochs: the loss falls, accuracy and Dice rise toward 1, and training and validation end close together."}}
 plotting.show_curves(history)
 
 # %% [markdown]

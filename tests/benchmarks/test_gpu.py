@@ -18,9 +18,9 @@ def policy():
     keras.mixed_precision.set_global_policy(before)
 
 
-@pytest.mark.parametrize("dtype", gpu.DTYPES)
-def test_steps_are_timed_for_each_batch(dtype):
-    measured = gpu.time_steps(gpu.Settings("default", dtype, dry=True))
+def test_steps_are_timed_for_each_batch():
+    # float32 is timed in the last test of this file
+    measured = gpu.time_steps(gpu.Settings("default", "mixed_bfloat16", dry=True))
     assert [row["batch"] for row in measured["rows"]] == [1, 2]
     assert all(row["ms"] > 0 and row["peak_gb"] > 0 for row in measured["rows"])
 

@@ -57,7 +57,7 @@ def server(monkeypatch, tmp_path):
         content, asked = tar_of(files), []
 
     service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Here)
-    threading.Thread(target=service.serve_forever, daemon=True).start()
+    threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True).start()
     known = "sha256:" + hashlib.sha256(Here.content).hexdigest()
     source = downloads.Source(f"http://127.0.0.1:{service.server_port}/toy.tar", known, "CC0", "Nobody, 2000")
     monkeypatch.setitem(downloads.SOURCES, "toy", source)

@@ -69,6 +69,17 @@ def test_the_name_of_a_data_set_stays_a_name_unless_a_folder_is_called_so(execut
     assert execute_notebooks.data_source("Task04_Hippocampus", tmp_path) == "Task04_Hippocampus"
 
 
+def test_a_warning_does_not_cost_a_person_the_executed_notebook_but_the_series_stores_none(execute, monkeypatch):
+    source = execute_notebooks.NOTEBOOKS / "src" / "15_x.py"
+    source.write_text(source.read_text() + "\n# %%\nimport sys\n\nprint('a warning', file=sys.stderr)\n")
+    written, _ = execute("my folder")
+    assert "a warning" in written.read_text()
+    monkeypatch.setattr(sys, "argv", ["execute_notebooks.py", "15"])
+    with pytest.raises(SystemExit, match="a cell wrote to stderr"):
+        execute_notebooks.main()
+    assert not (execute_notebooks.NOTEBOOKS / "15_x.ipynb").exists()
+
+
 @pytest.mark.parametrize("name", ["gone", "../gone", "~no-such-user/gone", "my folder/file"])
 def test_a_folder_that_is_not_there_is_named_whole_before_a_kernel_starts(execute, tmp_path, monkeypatch, name):
     (tmp_path / "here" / "my folder" / "file").touch()

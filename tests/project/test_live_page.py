@@ -26,7 +26,7 @@ from unet_helpers import (
 )
 from unet_helpers.data import split_by_patient, subset_of_patients, window
 from unet_helpers.evaluation import Counts, detect_objects
-from unet_helpers.failures import disturb
+from unet_helpers.failures import DISTURBANCES, disturb
 from unet_helpers.phantom import make_patient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,11 +42,16 @@ PLACE = """(() => { const box = document.querySelector('.live canvas').getBoundi
     return [box.x, box.y, box.width]; })()"""
 
 
+SCANS = {"photons": (100_000, 100), "field_of_view": (None, 500)}  # each takes a second
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
     shutil.copytree(ROOT / "book" / "_static" / "live", folder / "live")
-    make_live.make(folder / "live")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make_live, "SCANS", SCANS)
+        make_live.make(folder / "live")
     (folder / "page.html").write_text(PAGE, encoding="utf-8")
     return folder
 
@@ -100,7 +105,7 @@ def validation_slice(index, z):
 def test_the_slices_are_of_patients_whom_the_network_has_not_seen():
     ids = np.array([f"P{index + 1:03d}" for index in range(48)])
     validation = set(ids[split_by_patient(ids)[1]].tolist())
-    assert {f"P{index + 1:03d}" for index, _ in make_live.SLICES} <= validation
+    assert {f"P{index + 1:03d}" for index, _ in (*make_live.SLICES, make_live.SCANNED)} <= validation
 
 
 def test_nothing_is_loaded_before_the_piece_comes_into_sight(browser, folder):
@@ -226,7 +231,7 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
 
 def test_a_server_shows_the_same(page, piece, folder):
     from_disk = counts(page)
-    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "own")}
+    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "disturb", "own")}
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -507,6 +512,142 @@ def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
     assert "of bottleneck depends on 140×140 pixels" in click(page, "button[value=bottleneck]")
 
 
+# --- the piece of notebooks 06 and 09 ---
+
+CURVE = "document.querySelector('.live').live.curve.found"
+MOVED = """(({{hu, mask}}) => [{text}(hu), [...mask]])(
+    unetDisturb.disturbed(unetLive.slice({number}), {strengths}))"""
+
+
+def disturbed(page, number, **strengths):
+    """A slice as the page disturbs it, in HU, and its mask."""
+    strengths = {name.replace("_", " "): strength for name, strength in strengths.items()}
+    hu, mask = page.value(MOVED.format(text=AS_TEXT, number=number, strengths=json.dumps(strengths)))
+    shape = 128, 128
+    return np.frombuffer(base64.b64decode(hu), "<f4").reshape(shape), np.reshape(mask, shape)
+
+
+def test_the_disturbances_of_the_page_are_those_of_the_package(piece):
+    page = piece("disturb")
+    cases = [{"contrast": 0.4}, {"blur": 4}, {"resolution": 1.5}, {"resolution": 3.25}, {"rotation": 13}, {"shift": 25}]
+    cases += [
+        {"rotation": 40, "shift": 10, "blur": 2, "contrast": 0.6},
+        {name: 0 for name in ("noise", "missing_rows")},
+    ]
+    for strengths in cases:
+        expected = validation_slice(*make_live.SLICES[1])
+        for name, strength in strengths.items():
+            expected = disturb(expected, name.replace("_", " "), strength)
+        hu, mask = disturbed(page, 1, **strengths)
+        np.testing.assert_allclose(hu, expected.images[0, ..., 0], atol=0.01, err_msg=str(strengths))
+        np.testing.assert_array_equal(mask, expected.masks[0], err_msg=str(strengths))
+
+
+def test_noise_and_missing_rows_of_the_page_are_random_as_those_of_the_package(piece):
+    page = piece("disturb")
+    plain, _ = disturbed(page, 0)
+    noise = [(disturbed(page, 0, noise=strength)[0] - plain) / strength for strength in (50, 400)]
+    np.testing.assert_allclose(*noise, atol=0.01)
+    assert (noise[0].mean(), noise[0].std()) == pytest.approx((0, 1), abs=0.03)
+    for axis in (0, 1):  # no pixel knows of its neighbor
+        assert abs((noise[0] * np.roll(noise[0], 1, axis)).mean()) < 0.04
+    lost = [(disturbed(page, 0, missing_rows=share)[0] == -1000).all(axis=1) for share in (0.05, 0.2, 0.4)]
+    assert all(abs(rows.mean() - share) < 0.08 for rows, share in zip(lost, (0.05, 0.2, 0.4), strict=True))
+    assert (lost[0] <= lost[1]).all()
+    assert (lost[1] <= lost[2]).all()
+
+
+def assert_dice_of_the_package(images, masks, found):
+    """Both Dice of each picture in HU against those that the page has found."""
+    predicted = predict_masks(load_checkpoint(), window(np.stack(images), -600, 1500)[..., None].astype(np.float32))
+    for mask, own, scores in zip(masks, predicted, found, strict=True):
+        for name, label in (("lung", 1), ("nodule", 2)):
+            assert scores[name] == pytest.approx(dice(mask == label, own == label), abs=1e-3, nan_ok=True)
+
+
+def test_the_dice_follows_the_sliders_and_is_that_of_the_package(piece):
+    page = piece("disturb")
+    assert rested(page).startswith("Nothing is changed: the Dice of the lungs is 0.99, of the nodule 0.")
+    choose(page, "select", 1)
+    rested(page)
+    choose(page, "#live-costs-noise", 200)
+    said = rested(page)
+    assert said.startswith("With noise (standard deviation) 200 HU: the Dice of the lungs is 0.")
+    pictures = [disturbed(page, 1, noise=level) for level in DISTURBANCES["noise"].levels]
+    curve = page.value(CURVE)[::2]  # the others lie halfway
+    assert_dice_of_the_package(*zip(*pictures, strict=True), curve)
+    now = page.value("document.querySelector('.live').live.now")
+    assert now == curve[3]
+    cells = "[...document.querySelectorAll('.live td')].map((cell) => cell.textContent)"
+    assert page.value(cells) == [f"{at[name]:.2f}" for name in ("lung", "nodule") for at in (curve[0], now)]
+    page.value("document.querySelector('#live-costs-noise').focus()")
+    page.press("ArrowLeft", 37)
+    assert rested(page).startswith("With noise (standard deviation) 190 HU:")
+    click(page, "button")
+    assert page.value("document.querySelector('#live-costs-noise').value") == "0"
+    assert rested(page).startswith("Nothing is changed: the Dice of the lungs")
+
+
+def test_what_notebook_06_says_about_noise_and_blur_is_so(piece):
+    page = piece("disturb")
+    rested(page)
+    noise = page.value(CURVE)[::2]
+    assert noise[2]["nodule"] > noise[0]["nodule"] + 0.1  # 100 HU
+    assert noise[4]["nodule"] == 0
+    for number in range(4):
+        choose(page, "select", number)
+        rested(page)
+        lungs = [scores["lung"] for scores in page.value(CURVE)[::2]]
+        assert lungs[0] - lungs[2] < 0.02
+        assert lungs[3] < 0.88  # 200 HU
+    choose(page, "select", 2)
+    choose(page, "#live-costs-blur", 4)
+    rested(page)
+    blur = page.value(CURVE)[::2]
+    assert blur[0]["nodule"] == 0
+    assert blur[2]["nodule"] > 0.2
+    assert "noise" not in rested(page)
+    choose(page, "select", 1)
+    choose(page, "#live-costs-blur", 0)
+    choose(page, "#live-costs-contrast", 0.8)
+    choose(page, "#live-costs-noise", 50)
+    rested(page)
+    together, contrast = (
+        page.value(f"document.querySelector('.live').live.{which}.nodule") for which in ("now", "curve.found[0]")
+    )
+    choose(page, "#live-costs-contrast", 1)
+    rested(page)
+    assert together < min(contrast, page.value("document.querySelector('.live').live.now.nodule")) - 0.1
+
+
+def test_another_scanner_costs_what_notebook_09_says(piece):
+    page = piece("scanner")
+    standard, wide = (make_live.scanned(field_of_view=field) for field in (None, 500.0))
+    now = "document.querySelector('.live').live.now"
+    found = {}
+    for number, z in enumerate(make_live.SCANNED[1]):
+        choose(page, "select", number)
+        choose(page, "#live-costs-photons", 1)
+        assert "With dose 100 photons: the Dice" in rested(page)
+        choose(page, "#live-costs-field_of_view", 1)  # and the dose is as before
+        assert "With field of view 500 mm: the Dice" in rested(page)
+        images, masks = zip(*((scan.volume[z], scan.masks[z]) for scan in (standard, wide)), strict=True)
+        assert_dice_of_the_package(images, masks, page.value(CURVE))
+        found[number] = [scores["nodule"] for scores in page.value(CURVE)]
+        choose(page, "#live-costs-field_of_view", 0)
+        choose(page, "#live-costs-level", -400)
+        choose(page, "#live-costs-width", 2200)
+        assert "With window level −400 HU, window width 2200 HU: the Dice" in rested(page)
+        found[number].append(page.value(now)["nodule"])
+        before = page.value(f"document.querySelector('.live').live.before[{number}]")
+        assert page.value(now)["lung"] < before["lung"] - 0.02
+        click(page, "button")
+    assert found[0][1] == 0
+    assert found[0][2] < 0.6 * found[0][0]
+    assert abs(found[1][1] - found[1][0]) < 0.12
+    assert found[1][2] > found[1][0]
+
+
 # --- the piece of notebook 15 ---
 
 
@@ -639,4 +780,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold", "inside", "own"} <= set(found)
+    assert {"draw", "threshold", "inside", "disturb", "scanner", "own"} <= set(found)

@@ -26,12 +26,6 @@ def build(num_classes=2, size=SIZE, seed=1, **options):
     return UNet((size, size, 1), num_classes, **{"base_filters": 2, "depth": 1, "dropout": 0.2} | options)
 
 
-@pytest.fixture(autouse=True)
-def forget_models():
-    yield
-    keras.backend.clear_session()
-
-
 @pytest.fixture
 def data(disks):
     return disks(patients=8, slices=2, size=SIZE)

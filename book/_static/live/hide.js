@@ -158,38 +158,10 @@
 
   /* --- from Hounsfield units to what the network sees; noise and blur as in notebook 06 --- */
 
-  function blurred(hu, deviation) {
-    if (!deviation) return hu;
-    const reach = Math.round(4 * deviation), weights = [];
-    for (let k = -reach; k <= reach; k++) weights.push(Math.exp(-0.5 * (k / deviation) ** 2));
-    const sum = weights.reduce((a, b) => a + b);
-    const mirror = (i) => { // the picture goes on as its own mirror image
-      const j = ((i % (2 * SIDE)) + 2 * SIDE) % (2 * SIDE);
-      return j < SIDE ? j : 2 * SIDE - 1 - j;
-    };
-    const along = (numbers, step, other) => {
-      const out = new Float32Array(numbers.length);
-      for (let line = 0; line < SIDE; line++) for (let i = 0; i < SIDE; i++) {
-        let total = 0;
-        for (let k = -reach; k <= reach; k++) total += weights[k + reach] * numbers[line * other + mirror(i + k) * step];
-        out[line * other + i * step] = total / sum;
-      }
-      return out;
-    };
-    return along(along(hu, 1, SIDE), SIDE, 1);
-  }
-
-  const NOISE = (() => { // the same for every picture: Box and Muller, from a small generator with a seed
-    let seed = 1;
-    const uniform = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return (seed + 0.5) / 2 ** 32; };
-    return Float32Array.from({ length: SIDE * SIDE }, () =>
-      Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
-  })();
-
   function grays(hu, spacing, value) {
-    const noisy = blurred(hu, value("blur") / spacing).map((number, i) => number + value("noise") * NOISE[i]);
-    return unetLive.grays(noisy, value("level"), value("width"));
+    const scanned = unetDisturb.noisy(unetDisturb.blurred(hu, value("blur") / spacing), value("noise"));
+    return unetLive.grays(scanned, value("level"), value("width"));
   }
 
-  unetLive.pieces.hide = { title: "Try to hide the nodule from the network", html, start };
+  unetLive.pieces.hide = { title: "Try to hide the nodule from the network", needs: ["disturbances.js"], html, start };
 })();

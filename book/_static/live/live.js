@@ -98,7 +98,7 @@ self.unetLive = self.unetLive || (() => {
     const style = load("live.css"); // beside the others: every script is there before the first picture
     const [engine] = await Promise.all([startWorker(), load("slices.js"), load(`${name}.js`), style]);
     const piece = pieces[name], app = document.createElement("div");
-    await Promise.all((piece.needs || []).map(load));
+    await Promise.all((piece.needs || []).map(load)); // its html may need them too
     app.className = `live-app live-${name}`;
     app.setAttribute("role", "group");
     app.setAttribute("aria-label", piece.title);
@@ -133,7 +133,8 @@ self.unetLive = self.unetLive || (() => {
 
   function showValues(app) {
     for (const input of app.querySelectorAll("input[type=range]")) {
-      const text = `${signed(input.value)} ${input.dataset.unit}`.trim();
+      const words = input.dataset.words?.split("|"); // what its whole numbers mean
+      const text = `${words ? words[input.value] : signed(input.value)} ${input.dataset.unit}`.trim();
       input.setAttribute("aria-valuetext", text);
       input.previousElementSibling.textContent = text;
     }
@@ -164,10 +165,11 @@ self.unetLive = self.unetLive || (() => {
 
   /* --- slices --- */
 
-  function slice(number) {
-    const { spacing, nodules, hu, mask } = unetSlices[number];
-    return { spacing, nodules, hu: Float32Array.from(new Int16Array(bytesOf(hu).buffer)), mask: bytesOf(mask) };
-  }
+  const decoded = ({ spacing, nodules, hu, mask }) => ({
+    spacing, nodules, hu: Float32Array.from(new Int16Array(bytesOf(hu).buffer)), mask: bytesOf(mask),
+  });
+
+  const slice = (number) => decoded(unetSlices[number]);
 
   function fillSlices(select) { unetSlices.forEach(({ name }) => select.add(new Option(name))); }
 
@@ -354,7 +356,7 @@ self.unetLive = self.unetLive || (() => {
   }
 
   return {
-    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, slice,
+    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
     fillSlices, grays, disk, look, groups, pictureOf, easel, hand,
   };
 })();

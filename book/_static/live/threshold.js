@@ -4,11 +4,13 @@
   "use strict";
   const { SIDE, COLORS, slider } = unetLive;
   const THRESHOLDS = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
-  const CURVES = { precision: [COLORS.fp, ""], recall: [COLORS.fn, "8 4"], dice: ["currentColor", "2 4"] };
+  const CURVES = {
+    precision: { color: COLORS.fp }, recall: { color: COLORS.fn, dashes: "8 4" }, dice: { color: "currentColor", dashes: "2 4" },
+  };
   const ROWS = {
     tp: "TP", fp: "FP", fn: "FN", precision: "precision", recall: "recall", dice: "Dice", pieces: "pieces found", made: "false pieces",
   };
-  const html = `
+  const html = () => `
     <div class="live-picture">
       ${unetLive.canvasHtml("CT slice: nodule pixels found, missed and too many")}
       ${unetLive.legend({ TP: COLORS.tp, FP: COLORS.fp, FN: COLORS.fn })}
@@ -18,11 +20,7 @@
       ${slider("threshold", ["nodule from this probability on", "", 0.01, 0.99, 0.01, 0.5])}
       <label>Slice <select></select></label>
       <label><input type="checkbox" name="zoom" checked> come closer</label>
-      <svg class="live-plot" viewBox="0 0 300 150" role="img" aria-label="Precision, recall and Dice over the threshold">
-        <path d="M30 10V130H290" fill="none" stroke="currentColor"/><g></g>
-        <line y1="10" y2="130" stroke="currentColor"/>
-        <text x="26" y="15" text-anchor="end">1</text><text x="26" y="133" text-anchor="end">0</text>
-        <text x="160" y="147" text-anchor="middle">threshold, 0 to 1</text></svg>
+      ${unetPlot.html("Precision, recall and Dice over the threshold", "threshold, 0 to 1")}
       <table class="live-table"><caption>The nodule at this threshold</caption>
         <thead><tr><th scope="col">number</th><th scope="col">this slice</th><th scope="col">all</th></tr></thead>
         <tbody>${Object.entries(ROWS).map(([id, name]) =>
@@ -57,12 +55,10 @@
 
     function plot() {
       const over = THRESHOLDS.map((threshold) => unetMetrics.pooled(tables(threshold)));
-      app.querySelector("svg g").innerHTML = Object.entries(CURVES).map(([name, [color, dashes]], row) => {
-        const points = THRESHOLDS.map((t, i) => [30 + 260 * t, 130 - 120 * over[i][name]]).filter(([, y]) => !Number.isNaN(y));
-        return `<polyline points="${points.join(" ")}" fill="none" stroke="${color}" stroke-width="2" stroke-dasharray="${dashes}"/>
-          <line x1="36" x2="60" y1="${92 + 14 * row}" y2="${92 + 14 * row}" stroke="${color}" stroke-width="2" stroke-dasharray="${dashes}"/>
-          <text x="64" y="${96 + 14 * row}">${ROWS[name]}</text>`;
-      }).join("");
+      const lines = Object.entries(CURVES).map(([name, style]) =>
+        unetPlot.line(THRESHOLDS.map((threshold, i) => [threshold, over[i][name]]), style));
+      const names = Object.fromEntries(Object.entries(CURVES).map(([name, style]) => [ROWS[name], style]));
+      app.querySelector("svg g").innerHTML = lines.join("") + unetPlot.key(names, 92);
     }
 
     function change() {
@@ -80,8 +76,7 @@
         cell.textContent = id === "pieces" ? `${numbers.found} of ${numbers.true}`
           : CURVES[id] ? shown(numbers[id]) : numbers[id];
       }
-      const line = app.querySelector("svg > line");
-      for (const end of ["x1", "x2"]) line.setAttribute(end, 30 + 260 * threshold);
+      unetPlot.here(app.querySelector("svg"), threshold);
 
       unetLive.look(view, slice, zoom.checked ? SIDE / 2 : SIDE);
       const mask = maskOf(slice, threshold);
@@ -108,5 +103,5 @@
     change();
   }
 
-  unetLive.pieces.threshold = { title: "Move the threshold", needs: ["metrics.js"], html, start };
+  unetLive.pieces.threshold = { title: "Move the threshold", needs: ["metrics.js", "plot.js"], get html() { return html(); }, start };
 })();

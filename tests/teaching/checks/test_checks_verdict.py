@@ -12,7 +12,7 @@ import pytest
 import unet_helpers
 from unet_helpers.teaching import checks
 from unet_helpers.teaching.checks import museum_of_bugs
-from unet_helpers.teaching.checks._verdict import NotYet, Wrong, call, exercise, match_answers, number
+from unet_helpers.teaching.checks._verdict import NotYet, Wrong, call, exercise, match_answers, number, require_right
 
 MODULES = [info.name for info in pkgutil.walk_packages(unet_helpers.__path__, "unet_helpers.")]
 MODULES = [name for name in MODULES if not name.endswith("__main__")]
@@ -126,6 +126,19 @@ def test_a_check_may_say_not_yet_itself(said):
 def test_a_check_keeps_its_name_and_docstring():
     assert doubles.__name__ == "doubles"
     assert doubles.__doc__ == "The answer doubles its number."
+
+
+def test_for_other_graders_everything_but_right_raises_with_the_words_of_the_check(capsys):
+    def check(answer):
+        if answer != 2:
+            raise Wrong("twice one is two.")
+
+    assert require_right(exercise(check), 2) is None
+    assert capsys.readouterr().out == ""
+    with pytest.raises(AssertionError, match=r"^Not right: twice one is two\.$"):
+        require_right(exercise(check), 3)
+    with pytest.raises(AssertionError, match=r"^Not yet: replace"):
+        require_right(exercise(check), ...)
 
 
 KINDS = {"A": "hole", "B": "Split"}

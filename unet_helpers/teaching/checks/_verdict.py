@@ -56,6 +56,13 @@ def verdict(check, answers):
         )
 
 
+def require_right(check, *answers):
+    """Raise AssertionError, with the words of the check, unless the answers are right: a test for other graders."""
+    kind, sentence = verdict(check, answers)
+    if kind != "right":
+        raise AssertionError(f"{SAID[kind]} {sentence}")
+
+
 def is_open(answer):
     """Whether an answer still is the ``...`` of the starter, or nothing."""
     return answer is None or answer is ...
