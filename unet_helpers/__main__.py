@@ -1,5 +1,6 @@
 """Commands: ``python -m unet_helpers export FOLDER``, ``… deidentify IN OUT``, ``… predict RUN FOLDER OUT``
-(RUN is the folder of a run, or a network in ONNX), ``… export-browser FILE.keras OUT.js``, ``… grade FOLDER``.
+(RUN is the folder of a run, or a network in ONNX), ``… export-browser FILE.keras OUT.js``, ``… grade FOLDER``,
+``… serve SPOOL``.
 """
 
 import sys
@@ -30,12 +31,20 @@ def grade(arguments):
     main(arguments)
 
 
+def serve(arguments):
+    """Loaded only when it is asked for."""
+    from .deployment.serving import main
+
+    main(arguments)
+
+
 COMMANDS = {
     "export": export,
     "deidentify": deidentify,
     "predict": predict,
     "export-browser": export_browser,
     "grade": grade,
+    "serve": serve,
 }
 
 
