@@ -267,7 +267,7 @@ def findings():
         yield check_training(step_seconds(), training_steps())
     except Exception as error:
         sentence = f"A step of the training of notebook 04 cannot be taken: {first_line(error)}"
-        yield Finding("training", False, sentence, "If it is about memory, close other programs, and try again.")
+        yield Finding("training", False, sentence, "Most often memory has run out: close other programs, try again.")
 
 
 def main():
