@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections import namedtuple
-from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +25,10 @@ DATA = ((128, 0, 48, 8), (64, 0, 16, 48))
 #: slices in the training set of the series, and pixels along a side
 TRAINING_SLICES, SIDE = 272, 128
 
-Finding = namedtuple("Finding", "name ready sentence remedy", defaults=[""])
+ASKED = "something asked for the network"
+
+Finding = namedtuple("Finding", "name ready sentence remedy")
+Finding.__new__.__defaults__ = ("",)  # Python 3.6, too, shall be able to say that it is too old
 
 
 def check_python(version):
@@ -62,11 +64,13 @@ def check_packages(requirements, version_of):
     wanted = dict(re.fullmatch(r"([\w.-]+)(.*)", requirement).groups() for requirement in requirements)
     missing = [name for name in wanted if version_of(name) is None]
     remedy = (
-        "Run 'make lab' once with a network, or install from a wheelhouse: book/setup.md, A classroom without a network"
+        "Delete the folder .venv if there is one, and run 'make lab' once with a network, or install from a "
+        "wheelhouse: book/setup.md, A classroom without a network"
     )
     if missing:
         names = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
-        return Finding("packages", False, f"{len(missing)} packages are not installed: {names}.", remedy + ".")
+        count = "1 package is" if len(missing) == 1 else f"{len(missing)} packages are"
+        return Finding("packages", False, f"{count} not installed: {names}.", remedy + ".")
     from packaging.specifiers import SpecifierSet  # is there where the packages are
 
     found = {name: version_of(name) for name in wanted}
@@ -101,15 +105,21 @@ def check_offline(work):
         with without_network():
             result = work()
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        remedy = (
-            "If it names a network or an address, report it: no notebook may need one. Else install the packages again."
-        )
-        return Finding("offline", False, f"The shipped network cannot be used without a network: {said}", remedy), None
+        if ASKED in str(error):
+            sentence = f"The shipped network cannot be used without a network: {first_line(error)}"
+            return Finding("offline", False, sentence, "Report it: no notebook may need a network."), None
+        sentence = f"The shipped network cannot be loaded and used: {first_line(error)}"
+        remedy = "If it is about memory, close other programs. Else delete .venv, and install the packages again."
+        return Finding("offline", False, sentence, remedy), None
     seconds = time.perf_counter() - began
     return Finding(
         "offline", True, f"Without a network, the shipped network is loaded and used ({seconds:.0f} s)."
     ), result
+
+
+def first_line(error):
+    """What an error says, in one line, and of which kind it is."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 class without_network:
@@ -119,7 +129,7 @@ class without_network:
         self.kept = socket.socket.connect, socket.getaddrinfo
 
         def refuse(*address, **options):
-            raise OSError(f"something asked for the network: {address[-1] if address else options}")
+            raise OSError(f"{ASKED}: {address[-1] if address else options}")
 
         socket.socket.connect, socket.getaddrinfo = refuse, refuse
 
@@ -151,9 +161,32 @@ def total_memory():
         status = Status(length=ctypes.sizeof(Status))
         return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return None
+    return min([machine, *group_limits(Path("/"))])
+
+
+def group_limits(root):
+    """Bytes that the control groups of this process may use: on a hub, on Binder or in a container, less than all."""
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for _, kinds, path in (line.split(":", 2) for line in groups):
+        if not kinds:
+            base, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in kinds.split(","):
+            base, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        for folder in (base / path.strip("/"), base):  # a container may see its own group as the root
+            try:
+                said = (folder / name).read_text().strip()
+            except OSError:
+                continue
+            if said.isdigit():  # "max" is no limit
+                yield int(said)
 
 
 def requirements():
@@ -166,6 +199,8 @@ def requirements():
 
 def version_of(name):
     """The installed version of a package, None if it is missing."""
+    from importlib import metadata  # Python 3.8
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -196,6 +231,14 @@ def training_steps():
     return TRAINING["epochs"] * crops // TRAINING["batch_size"]
 
 
+def step_seconds():
+    """Seconds of one step of the training of notebook 04, measured here."""
+    from unet_helpers.teaching.step_cost import measure_step
+    from unet_helpers.training import TRAINING
+
+    return measure_step(size=TRAINING["crop_size"], batch_size=TRAINING["batch_size"], steps=20)["step (s)"]
+
+
 def findings():
     """All findings, one after the other; what needs something that is missing is left out."""
     python = check_python(sys.version_info)
@@ -220,11 +263,11 @@ def findings():
         yield check_data(data_folder(), data_files())
     except DataError as error:
         yield Finding("data", False, f"{error}.", "Name a folder of yours in the variable UNET_DATA_DIR.")
-    from unet_helpers.teaching.step_cost import measure_step
-    from unet_helpers.training import TRAINING
-
-    step = measure_step(size=TRAINING["crop_size"], batch_size=TRAINING["batch_size"], steps=20)["step (s)"]
-    yield check_training(step, training_steps())
+    try:
+        yield check_training(step_seconds(), training_steps())
+    except Exception as error:
+        sentence = f"A step of the training of notebook 04 cannot be taken: {first_line(error)}"
+        yield Finding("training", False, sentence, "Most often memory has run out: close other programs, try again.")
 
 
 def main():

@@ -46,8 +46,9 @@ NBGRADER_CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "unet"
 # in the place of a solution stands nothing: the starter is above it
 c.ClearSolutions.code_stub = {"python": ""}
-# seconds for one cell; some train networks
+# seconds for one cell; some train networks, and on a busy machine an interrupted one is slow to say so
 c.Execute.timeout = 300
+c.Execute.iopub_timeout = 60
 """
 MODULE = re.compile(r"from unet_helpers\.teaching\.checks import (\w+) as check")
 TITLE = re.compile(r"^### Exercise (\w+)\.(\d+)", re.MULTILINE)

@@ -42,6 +42,26 @@ def test_memory_of_four_gigabytes_as_sold_is_enough_and_two_are_not():
     assert class_check.total_memory() > GB
 
 
+@pytest.mark.parametrize(
+    ("group", "file"),
+    [
+        ("0::/user/ana", "user/ana/memory.max"),
+        ("0::/hidden", "memory.max"),
+        ("5:cpu:/\n3:memory:/ana", "memory/ana/memory.limit_in_bytes"),
+    ],
+)
+def test_memory_of_a_hub_or_container_is_what_its_control_group_may_use(tmp_path, group, file):
+    assert list(class_check.group_limits(tmp_path)) == []
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text(f"{group}\n", encoding="utf-8")
+    limit = tmp_path / "sys" / "fs" / "cgroup" / file
+    limit.parent.mkdir(parents=True)
+    limit.write_text("max\n", encoding="utf-8")
+    assert list(class_check.group_limits(tmp_path)) == []
+    limit.write_text("2000000000\n", encoding="utf-8")
+    assert list(class_check.group_limits(tmp_path)) == [2 * GB]
+
+
 def test_packages_missing_or_of_another_version_are_named():
     wanted = ["tensorflow>=2.21,<2.22", "numpy>=2.1,<3", "SimpleITK>=2.5,<3"]
     right = {"tensorflow": "2.21.0", "numpy": "2.5.1", "SimpleITK": "2.5.0"}
@@ -94,6 +114,29 @@ def test_work_that_asks_for_the_network_is_found_out_and_the_network_comes_back(
     assert (socket.socket.connect, socket.getaddrinfo) == before
     found, result = class_check.check_offline(lambda: 5)
     assert (found.ready, result) == (True, 5)
+
+
+def test_a_broken_installation_is_not_taken_for_a_missing_network():
+    def load():
+        raise ImportError("libtensorflow.so: cannot open\nmore of it")
+
+    found, _ = class_check.check_offline(load)
+    assert not found.ready
+    assert found.sentence == "The shipped network cannot be loaded and used: ImportError: libtensorflow.so: cannot open"
+    assert "install the packages again" in found.remedy
+
+
+def test_a_training_step_that_fails_is_a_finding_like_the_others(monkeypatch):
+    def fail():
+        raise MemoryError
+
+    ready = class_check.Finding("offline", True, "")
+    monkeypatch.setattr(class_check, "check_offline", lambda work: (ready, None))
+    monkeypatch.setattr(class_check, "step_seconds", fail)
+    *_, last = class_check.findings()
+    assert (last.name, last.ready) == ("training", False)
+    assert last.sentence.endswith("MemoryError")
+    assert "memory" in last.remedy
 
 
 def test_minutes_of_the_training_are_said_as_about():
