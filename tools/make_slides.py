@@ -176,8 +176,8 @@ def print_pdf(browser, page):
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
     browser.open(page)  # once for the address with a question mark, which names no file
     browser.value("location.search = '?print-pdf'")
-    ready = "document.readyState === 'complete' && document.documentElement.dataset.pages === 'ready'"
-    if not browser.wait_for(f"location.search && {ready}", seconds=60):
+    there = "document.readyState === 'complete' && document.querySelector('html[data-pages]')"
+    if not browser.wait_for(f"Boolean(location.search && {there})", seconds=60):
         raise RuntimeError(f"{page.name} was not laid out for printing; open it with ?print-pdf and print it by hand")
     data = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]
     page.with_suffix(".pdf").write_bytes(base64.b64decode(data))
