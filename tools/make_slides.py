@@ -140,9 +140,11 @@ def section(text, note, figures, source, target):
         name = f"figures/{source.stem}_{hashlib.sha256(picture).hexdigest()[:8]}.png"
         (target / name).write_bytes(picture)
         width, height = struct.unpack(">II", picture[16:24])
-        scale = min(WIDTH / width, (HEIGHT_WITH_TEXT if rest.strip() else HEIGHT) / height)
-        size = f'width="{round(scale * width)}" height="{round(scale * height)}"'
-        pictures += f'<img src="{name}" alt="{html.escape(alt)}" {size}>\n'
+        room = HEIGHT_WITH_TEXT if rest.strip() else HEIGHT
+        scale = min(WIDTH / width, room / height)
+        width, height = round(scale * width), round(scale * height)
+        place = f'width="{width}" height="{height}" style="margin-block: {(room - height) // 2}px"'
+        pictures += f'<img src="{name}" alt="{html.escape(alt)}" {place}>\n'
     turn = head.startswith("## Your turn")
     kind = "first" if head.startswith("# ") else "turn" if turn else "" if beginnings else "words"
     said = f'<aside class="notes">{markdown.render(note)}</aside>' if note else ""
@@ -174,8 +176,8 @@ def print_pdf(browser, page):
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
     browser.open(page)  # once for the address with a question mark, which names no file
     browser.value("location.search = '?print-pdf'")
-    pages = "document.querySelectorAll('.pdf-page').length === document.querySelectorAll('section').length"
-    if not browser.wait_for(f"document.querySelector('html.reveal-print') && {pages}"):
+    there = "document.readyState === 'complete' && document.querySelector('html[data-pages]')"
+    if not browser.wait_for(f"Boolean(location.search && {there})", seconds=60):
         raise RuntimeError(f"{page.name} was not laid out for printing; open it with ?print-pdf and print it by hand")
     data = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]
     page.with_suffix(".pdf").write_bytes(base64.b64decode(data))

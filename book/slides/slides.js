@@ -5,6 +5,9 @@ const follow = () => { root.dataset.theme = system.matches ? "dark" : "light"; }
 follow();
 system.addEventListener("change", follow);
 
+// tools/make_slides.py prints only once the pages are there
+document.addEventListener("pdf-ready", () => { root.dataset.pages = "ready"; });
+
 if (window.Reveal) {
   const dark = () => { root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark"; };
   const notes = () => Reveal.configure({ showNotes: !Reveal.getConfig().showNotes });
