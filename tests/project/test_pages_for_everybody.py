@@ -9,6 +9,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
 import reading
+import sliders
 
 
 def test_an_empty_heading_of_a_table_becomes_a_cell_and_others_stay():
@@ -97,3 +98,29 @@ def test_a_build_that_failed_is_left_as_it_is(tmp_path):
     (tmp_path / "_images" / "a.png").write_bytes(b"cut")
     reading.finish(Built(tmp_path), RuntimeError("a warning"))
     assert (tmp_path / "_images" / "a.png").is_file()
+
+
+def test_icons_that_no_page_shows_leave_the_script_the_styles_and_the_fonts(tmp_path):
+    fonts = tmp_path / "_static" / "vendor" / "fontawesome" / "webfonts"
+    files = {
+        "page.html": '<i class="fas fa-sun"></i><i class="fab fa-search"></i>',
+        "_static/scripts/fontawesome.js": 'p={sun:[1,1,[],"f1",""],lens:[1,1,["search"],"f2",""],no:[1,1,[],"f3",""]};',
+        "_static/styles/pydata-sphinx-theme.css": '.fa-sun:before{content:"1"}.fa-no:before{content:"2"}',
+        **{f"_static/vendor/fontawesome/webfonts/fa-{name}-1.woff2": "" for name in ("brands", "regular", "solid")},
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    reading.leave_out_icons(tmp_path)
+    script, styles = ((tmp_path / name).read_text("utf-8") for name in list(files)[1:3])
+    assert script == 'p={sun:[1,1,[],"f1",""],lens:[1,1,["search"],"f2",""],};'
+    assert styles == '.fa-sun:before{content:"1"}'
+    assert sorted(font.name for font in fonts.iterdir()) == ["fa-brands-1.woff2", "fa-solid-1.woff2"]
+
+
+def test_a_widget_that_the_pages_cannot_show_is_named(tmp_path):
+    state = '{"state": {"w": {"model_name": "PlayModel", "state": {}}}}'
+    kind = "application/vnd.jupyter.widget-{}+json".format
+    body = f'<script type="{kind("state")}">{state}</script><script type="{kind("view")}">{{"model_id": "w"}}</script>'
+    with pytest.raises(ValueError, match="widget of the kind PlayModel"):
+        sliders.plain(body, tmp_path, "notebooks/01.html")
