@@ -410,14 +410,17 @@ AXE_RUN = """(async () => {
     }
     return found.map(v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`);
 })()"""
+AXE_LOOK_AGAIN = f"""axe.run(document, {{...{AXE_RULES_AGAIN}, preload: false, resultTypes: ['violations']}}).then(
+    r => r.violations.map(v => `${{v.id}}, ${{v.nodes.length}} times, as in ${{v.nodes[0].html.slice(0, 120)}}`))"""
 PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
+TABLET = {"width": 820, "height": 1180, "mobile": True}
 OPEN_FOLDS = "document.querySelectorAll('details').forEach(d => d.open = true)"
 FINISH_FADING = "document.getAnimations().forEach(one => { try { one.finish() } catch { one.cancel() } })"
 TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 
 
 def accessibility_problems(browser, dark):
-    """What axe-core finds in the page that is open, all folds open: in light at a desk, in the dark on a phone."""
+    """What axe-core finds in the page that is open, all folds open: light at a desk, dark on a phone and a tablet."""
     browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **(PHONE if dark else DESK))
     browser.value(f"document.documentElement.dataset.theme = '{'dark' if dark else 'light'}'")
     browser.value(OPEN_FOLDS)
@@ -428,10 +431,20 @@ def accessibility_problems(browser, dark):
     if (wide := browser.value(TOO_WIDE)) > 0:
         yield f"the page is {wide} pixels wider than the screen"
     look = AXE_RUN.replace("RULES", AXE_RULES_AGAIN if dark else AXE_RULES)
+    yield from what_stays(browser, look)
+    if dark:  # the rest of the page, and its colors, are the same
+        browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **TABLET)
+        if (wide := browser.value(TOO_WIDE)) > 0:
+            yield f"the page is {wide} pixels wider than a tablet"
+        yield from what_stays(browser, AXE_LOOK_AGAIN)
+
+
+def what_stays(browser, look):
+    """What axe-core finds twice: a page that was still moving is looked at again."""
     if found := browser.value(look):
-        time.sleep(1)  # a page that was still moving is looked at again
+        time.sleep(1)
         found = [problem for problem in browser.value(look) if problem in found]
-    yield from found
+    return found
 
 
 def live_problems(browser):
