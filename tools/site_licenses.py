@@ -56,6 +56,7 @@ OWNERS = {
     "book/*": "",
     "notebooks/*": "",
     "*.html": "",
+    "book.pdf": "",
     "searchindex.js": "",
     "sitemap.xml": "",
     "objects.inv": "",

@@ -8,6 +8,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
+import make_pdf
 import reading
 import sliders
 
@@ -124,3 +125,29 @@ def test_a_widget_that_the_pages_cannot_show_is_named(tmp_path):
     body = f'<script type="{kind("state")}">{state}</script><script type="{kind("view")}">{{"model_id": "w"}}</script>'
     with pytest.raises(ValueError, match="widget of the kind PlayModel"):
         sliders.plain(body, tmp_path, "notebooks/01.html")
+
+
+def test_the_pages_of_the_printed_book_stand_in_one_with_their_links_inside(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    body = (
+        '<h1 id="top">A</h1><a href="#top">here</a><a href="../book/b.html#c">there</a>'
+        '<a href="../book/api.html">out</a><img src="../_images/a.webp" loading="lazy"/>'
+        "<details><summary>Show</summary></details><script>1</script>"
+    )
+    (tmp_path / "notebooks" / "a.html").write_text(f"<article>{body}</article>", encoding="utf-8")
+    printed = make_pdf.chapter("notebooks/a", tmp_path, ["notebooks/a", "book/b"])
+    assert printed == (
+        '<section id="notebooks-a"><h1 id="notebooks-a--top">A</h1><a href="#notebooks-a--top">here</a>'
+        '<a href="#book-b--c">there</a><a>out</a><img src="_images/a.webp"/><details open=""><summary>Show</summary>'
+        "</details></section>"
+    )
+
+
+def test_the_first_page_leads_to_the_pdf_once(tmp_path):
+    (tmp_path / "book").mkdir()
+    first = tmp_path / "book" / "intro.html"
+    first.write_text("<article><h1>A</h1></article>", encoding="utf-8")
+    for pages in (9, 10):
+        make_pdf.link(tmp_path, "book/intro", pages, 2_000_000)
+    link = '<p class="pdf"><a href="../book.pdf">The book as a PDF</a>, 10 pages, 2 MB</p>'
+    assert first.read_text(encoding="utf-8") == f"<article><h1>A</h1>{link}</article>"
