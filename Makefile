@@ -17,13 +17,14 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab class-check book book-serve editions slides slides-pdf execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
+.PHONY: help setup lab class-check book book-serve pdf editions slides slides-pdf execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make class-check say whether this machine is ready for a class"
 	@echo "make book        build the site into _build/html"
 	@echo "make book-serve  build the site and serve it on this machine"
+	@echo "make pdf         print the book as a PDF into the site"
 	@echo "make editions    write the notebooks for a class, without and with the solutions, into _build/editions"
 	@echo "make slides      write the lecture slides into _build/slides; make slides-pdf also prints them"
 	@echo "make execute     run every notebook from a fresh kernel and store its outputs"
@@ -52,6 +53,10 @@ book: $(READY)
 
 book-serve: $(READY)
 	$(PY) tools/build_book.py --serve
+
+# needs Chromium, and minutes
+pdf: book
+	$(PY) tools/make_pdf.py
 
 editions: $(READY)
 	$(PY) tools/make_editions.py

@@ -165,7 +165,7 @@ def broken_links(path, site, soup):
 
 
 def image_sizes(path, soup):
-    """Yield (name, bytes) of the images in the content, of those in files, in the page, and in widgets."""
+    """Yield (name, bytes) of the images in the content, of those in files and of those in the page."""
     for image in content_of(soup).find_all("img"):
         source = image.get("src", "")
         if source.startswith("data:"):
@@ -174,11 +174,6 @@ def image_sizes(path, soup):
             file = path.parent / unquote(urlsplit(source).path)
             if file.is_file():
                 yield file.name, file.stat().st_size
-    for script in soup.find_all("script", type="application/vnd.jupyter.widget-state+json"):
-        for model in json.loads(script.get_text())["state"].values():
-            for buffer in model.get("buffers", []):
-                if buffer.get("encoding") == "base64":
-                    yield "an image of a widget", len(base64.b64decode(buffer["data"]))
 
 
 def large_images(path, soup):
@@ -376,10 +371,8 @@ MATH_MISSING = """(async () => {
     return formulas.filter(f => !f.querySelector('mjx-container')).length;
 })()"""
 MATH_WRONG = "document.querySelectorAll('[data-mjx-error], mjx-merror').length"
-WIDGETS_MISSING = """[...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')]
-    .filter(s => !s.parentElement.querySelector('.jupyter-widgets, .lm-Widget')).length"""
-SHOWN_IMAGES = """[...document.querySelectorAll('.widget-image, img.widget-image')]
-    .filter(i => i.offsetParent).map(i => i.src || i.querySelector('img')?.src).join(' ')"""
+SHOWN_PICTURES = """[...document.querySelectorAll('.explorer img')]
+    .filter(i => i.offsetParent).map(i => i.src).join(' ')"""
 LOAD_ALL_IMAGES = "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
 IMAGES_ARE_THERE = "[...document.images].every(i => i.complete)"
 IMAGES_BROKEN = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).map(i => i.alt || i.src)"
@@ -387,14 +380,14 @@ IMAGES_BROKEN = "[...document.images].filter(i => i.complete && i.src && !i.natu
 
 def slider_problems(browser):
     """Move the first slider that stands in front of pictures; the picture must change."""
-    if not browser.value(SHOWN_IMAGES) or not browser.value("Boolean(document.querySelector('.noUi-handle'))"):
+    if not browser.value(SHOWN_PICTURES) or not browser.value("Boolean(document.querySelector('input[data-moves]'))"):
         return
-    before = browser.value(SHOWN_IMAGES)
+    before = browser.value(SHOWN_PICTURES)
     for key, code in (("ArrowRight", 39), ("ArrowLeft", 37)):  # whichever end it stands at
         for _ in range(2 if key == "ArrowLeft" else 1):
-            browser.value("document.querySelector('.noUi-handle').focus()")
+            browser.value("document.querySelector('input[data-moves]').focus()")
             browser.press(key, code)
-            if browser.wait_for(f"({SHOWN_IMAGES}) !== {json.dumps(before)}", seconds=2):
+            if browser.wait_for(f"({SHOWN_PICTURES}) !== {json.dumps(before)}", seconds=2):
                 return
     yield "moving the slider does not change the picture"
 
@@ -417,14 +410,17 @@ AXE_RUN = """(async () => {
     }
     return found.map(v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`);
 })()"""
+AXE_LOOK_AGAIN = f"""axe.run(document, {{...{AXE_RULES_AGAIN}, preload: false, resultTypes: ['violations']}}).then(
+    r => r.violations.map(v => `${{v.id}}, ${{v.nodes.length}} times, as in ${{v.nodes[0].html.slice(0, 120)}}`))"""
 PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
+TABLET = {"width": 820, "height": 1180, "mobile": True}
 OPEN_FOLDS = "document.querySelectorAll('details').forEach(d => d.open = true)"
 FINISH_FADING = "document.getAnimations().forEach(one => { try { one.finish() } catch { one.cancel() } })"
 TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 
 
 def accessibility_problems(browser, dark):
-    """What axe-core finds in the page that is open, all folds open: in light at a desk, in the dark on a phone."""
+    """What axe-core finds in the page that is open, all folds open: light at a desk, dark on a phone and a tablet."""
     browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **(PHONE if dark else DESK))
     browser.value(f"document.documentElement.dataset.theme = '{'dark' if dark else 'light'}'")
     browser.value(OPEN_FOLDS)
@@ -435,10 +431,20 @@ def accessibility_problems(browser, dark):
     if (wide := browser.value(TOO_WIDE)) > 0:
         yield f"the page is {wide} pixels wider than the screen"
     look = AXE_RUN.replace("RULES", AXE_RULES_AGAIN if dark else AXE_RULES)
+    yield from what_stays(browser, look)
+    if dark:  # the rest of the page, and its colors, are the same
+        browser.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **TABLET)
+        if (wide := browser.value(TOO_WIDE)) > 0:
+            yield f"the page is {wide} pixels wider than a tablet"
+        yield from what_stays(browser, AXE_LOOK_AGAIN)
+
+
+def what_stays(browser, look):
+    """What axe-core finds twice: a page that was still moving is looked at again."""
     if found := browser.value(look):
-        time.sleep(1)  # a page that was still moving is looked at again
+        time.sleep(1)
         found = [problem for problem in browser.value(look) if problem in found]
-    yield from found
+    return found
 
 
 def live_problems(browser):
@@ -462,8 +468,6 @@ def browser_page_problems(browser, path):
             found.append(f"{wrong} formulas have an error")
     else:
         found.append("MathJax was not loaded")
-    if not browser.wait_for(f"({WIDGETS_MISSING}) === 0", seconds=10):
-        found.append("a widget is not drawn")
     found += slider_problems(browser)
     browser.value(LOAD_ALL_IMAGES)
     browser.wait_for(IMAGES_ARE_THERE, seconds=10)

@@ -16,8 +16,6 @@ OURS = ("LICENSE", "LICENSE-text", "THIRD-PARTY-NOTICES.txt", "CITATION.cff")
 #: the first pattern that fits decides
 OWNERS = {
     "mathjax/*": "MathJax",
-    "html-manager/*.woff2": "Font Awesome 5 Free",
-    "html-manager/*": "Jupyter Widgets HTML manager",
     "_static/vendor/fontawesome/*": "Font Awesome 6 Free",
     "_static/scripts/fontawesome.js*": "Font Awesome 6 Free",
     "_static/scripts/bootstrap.js*": "Bootstrap",
@@ -58,6 +56,7 @@ OWNERS = {
     "book/*": "",
     "notebooks/*": "",
     "*.html": "",
+    "book.pdf": "",
     "searchindex.js": "",
     "sitemap.xml": "",
     "objects.inv": "",

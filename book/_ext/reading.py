@@ -3,7 +3,7 @@
 Each page, as it is written: tables without empty headings, lists of references without roles that no browser knows,
 folds whose name is what they say; figures with their size, so that the text does not jump, and loaded when they come
 near; a description for search engines. After the build: figures as lossless WebP, notebooks to download without their
-outputs, and no files that no page loads.
+outputs, of the theme's 2,000 icons those that some page shows, and no files that no page loads.
 
 Search. ``INDEX`` names the section that answers what people look for; a section that is gone fails the build.
 """
@@ -38,6 +38,9 @@ INDEX = {
     "notebooks/15_your_own_data": {"my own data": "", "own data": ""},
 }
 #: what the theme brings and no page of this book loads
+#: an icon in the theme's script, with its other names, and icons in its style sheet
+ICON = re.compile(r'(?<![\w-])"?([a-z0-9-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]*",(?:"[^"]*"|\[[^\]]*\])\],?')
+ICON_STYLE = re.compile(r'(?:\.fa-[a-z0-9-]+:before,?)+\{content:"[^"]*"\}')
 NEVER_LOADED = ("_static/**/*.map", "_static/locales", "_static/**/*.ttf")
 logger = logging.getLogger(__name__)
 
@@ -123,9 +126,32 @@ def finish(app, exception):
         file.unlink()
     for file in (site / "_sources").rglob("*.ipynb"):
         file.write_text(json.dumps(without_outputs(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
+    leave_out_icons(site)
     for pattern in NEVER_LOADED:
         for path in site.glob(pattern):
             remove(path)
+
+
+def leave_out_icons(site):
+    """Keep those icons of the theme that a page or the theme's scripts name, and their fonts."""
+    files = [*site.rglob("*.html"), *site.glob("_static/scripts/*theme.js")]
+    named = {word for file in files for word in re.findall(r"\bfa[brs]?\b[\w-]*", file.read_text(encoding="utf-8"))}
+
+    def used(*names):
+        return any(f"fa-{name}" in named for name in names)
+
+    for name, pattern, keep in (
+        ("scripts/fontawesome.js", ICON, lambda icon: used(icon[1], *re.findall(r'"([^"]+)"', icon[2]))),
+        ("styles/pydata-sphinx-theme.css", ICON_STYLE, lambda rule: used(*re.findall(r"fa-([\w-]+)", rule[0]))),
+    ):
+        if (file := site / "_static" / name).is_file():
+            text = file.read_text(encoding="utf-8")
+            kept = pattern.sub(lambda icon, keep=keep: icon[0] if keep(icon) else "", text)
+            file.write_text(kept, encoding="utf-8")
+    for font, short in (("brands", "fab"), ("regular", "far")):
+        if not used(font) and short not in named:
+            for file in site.glob(f"_static/vendor/fontawesome/webfonts/fa-{font}-*.woff2"):
+                file.unlink()
 
 
 def without_outputs(notebook):

@@ -1,34 +1,25 @@
-/* What the pages cannot say themselves: names of sliders and of the pictures that they change; folds on paper. */
+/* What the pages cannot do or say themselves: sliders over pictures, names of what the theme brings, folds on paper. */
 (() => {
-  const outputOf = (element) => element.closest(".cell_output, .output") ?? document.body;
-
-  /* The widget manager draws a slider with a label beside it, and connects the two for the eye only. */
-  function name(root) {
-    for (const handle of root.querySelectorAll('[role="slider"]:not([aria-label])')) {
-      const row = handle.closest(".widget-hslider, .widget-slider, .jupyter-widgets");
-      const label = row?.querySelector(".widget-label")?.textContent.trim();
-      handle.setAttribute("aria-label", label || "choose what the picture shows");
-      const shown = row?.querySelector(".widget-readout");
-      if (shown) {
-        const say = () => handle.setAttribute("aria-valuetext", shown.textContent.trim());
-        new MutationObserver(say).observe(shown, { childList: true, characterData: true, subtree: true });
-        say();
-      }
-    }
-    for (const image of root.querySelectorAll("img.widget-image:not([alt])")) {
-      const described = outputOf(image).closest(".cell, figure")?.querySelector("figcaption, img[alt]");
-      const text = described?.getAttribute?.("alt") || described?.textContent.trim();
-      image.setAttribute("alt", text || "The picture that the slider changes.");
-    }
+  /* A slider shows one picture of each of its stacks, and says what the label beside it says. */
+  function move(slider) {
+    const chosen = slider.dataset.moves.split(" ").map((id) => {
+      const pictures = [...document.getElementById(id).children];
+      for (const [number, picture] of pictures.entries()) picture.hidden = number !== slider.valueAsNumber;
+      return pictures[slider.valueAsNumber].textContent.trim();
+    });
+    slider.setAttribute("aria-valuetext", chosen.find(Boolean) ?? slider.value);
   }
-
-  const watch = new MutationObserver(() => name(document));
   document.addEventListener("DOMContentLoaded", () => {
-    if (document.querySelector('script[type="application/vnd.jupyter.widget-view+json"]')) {
-      watch.observe(document.querySelector("article") ?? document.body, { childList: true, subtree: true });
+    for (const slider of document.querySelectorAll("input[data-moves]")) {
+      slider.addEventListener("input", () => move(slider));
+      slider.addEventListener("focus", () => fetchPictures(slider));
+      slider.addEventListener("pointerenter", () => fetchPictures(slider));
+      move(slider);  // a browser that comes back to the page has kept the value
     }
-    name(document);
   });
+  function fetchPictures(slider) {
+    for (const picture of slider.closest(".explorer").querySelectorAll("img[loading]")) picture.loading = "eager";
+  }
 
   /* What the theme leaves without a name, or without a landmark around it. */
   document.addEventListener("DOMContentLoaded", () => {

@@ -3,9 +3,8 @@
     python book/vendor/fetch.py           # fetch again from npm (needs npm and a network)
     python book/vendor/fetch.py --check   # compare the files here with manifest.json (needs neither)
 
-Only the files listed below are kept, and two strings in them are changed. The address of a content network, from
-which a script could load further parts, becomes a path that does not exist. The widget manager calls MathJax 2, whose
-`Hub` MathJax 3 does not have; it calls MathJax 3 here.
+Only the files listed below are kept, and one string in them is changed: the address of a content network, from which a
+script could load further parts, becomes a path that does not exist.
 """
 
 import argparse
@@ -23,10 +22,6 @@ HERE = Path(__file__).resolve().parent
 MANIFEST = HERE / "manifest.json"
 CHANGES = [
     (re.compile(rb"https://cdn\.jsdelivr\.net/[a-z]+/"), b"./not-vendored/"),
-    (
-        re.compile(rb'void 0!==window\.MathJax&&MathJax\.Hub\.Queue\(\["Typeset",MathJax\.Hub,e\]\)'),
-        b"window.MathJax&&MathJax.typesetPromise&&MathJax.typesetPromise([e])",
-    ),
 ]
 
 PACKAGES = {
@@ -34,19 +29,6 @@ PACKAGES = {
         "license": "Apache-2.0",
         "what": "typesets formulas; SVG output, which needs no font files",
         "files": {"es5/tex-svg-full.js": "mathjax/tex-svg-full.js", "LICENSE": "mathjax/LICENSE"},
-    },
-    "@jupyter-widgets/html-manager@1.0.14": {
-        "license": "BSD-3-Clause",
-        "what": "shows ipywidgets without a kernel; the build that needs no RequireJS",
-        "files": {
-            "dist/embed.js": "html-manager/embed.js",
-            "dist/embed.js.LICENSE.txt": "html-manager/embed.js.LICENSE.txt",
-            # the icon font: solid, regular, brands
-            "dist/1551f4f60c37af51121f.woff2": "html-manager/1551f4f60c37af51121f.woff2",
-            "dist/7a3337626410ca2f4071.woff2": "html-manager/7a3337626410ca2f4071.woff2",
-            "dist/d878b0a6a1144760244f.woff2": "html-manager/d878b0a6a1144760244f.woff2",
-            "LICENSE": "html-manager/LICENSE",
-        },
     },
     "reveal.js@6.0.2": {
         "license": "MIT",

@@ -8,7 +8,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
+import make_pdf
 import reading
+import sliders
 
 
 def test_an_empty_heading_of_a_table_becomes_a_cell_and_others_stay():
@@ -97,3 +99,55 @@ def test_a_build_that_failed_is_left_as_it_is(tmp_path):
     (tmp_path / "_images" / "a.png").write_bytes(b"cut")
     reading.finish(Built(tmp_path), RuntimeError("a warning"))
     assert (tmp_path / "_images" / "a.png").is_file()
+
+
+def test_icons_that_no_page_shows_leave_the_script_the_styles_and_the_fonts(tmp_path):
+    fonts = tmp_path / "_static" / "vendor" / "fontawesome" / "webfonts"
+    files = {
+        "page.html": '<i class="fas fa-sun"></i><i class="fab fa-search"></i>',
+        "_static/scripts/fontawesome.js": 'p={sun:[1,1,[],"f1",""],lens:[1,1,["search"],"f2",""],no:[1,1,[],"f3",""]};',
+        "_static/styles/pydata-sphinx-theme.css": '.fa-sun:before{content:"1"}.fa-no:before{content:"2"}',
+        **{f"_static/vendor/fontawesome/webfonts/fa-{name}-1.woff2": "" for name in ("brands", "regular", "solid")},
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    reading.leave_out_icons(tmp_path)
+    script, styles = ((tmp_path / name).read_text("utf-8") for name in list(files)[1:3])
+    assert script == 'p={sun:[1,1,[],"f1",""],lens:[1,1,["search"],"f2",""],};'
+    assert styles == '.fa-sun:before{content:"1"}'
+    assert sorted(font.name for font in fonts.iterdir()) == ["fa-brands-1.woff2", "fa-solid-1.woff2"]
+
+
+def test_a_widget_that_the_pages_cannot_show_is_named(tmp_path):
+    state = '{"state": {"w": {"model_name": "PlayModel", "state": {}}}}'
+    kind = "application/vnd.jupyter.widget-{}+json".format
+    body = f'<script type="{kind("state")}">{state}</script><script type="{kind("view")}">{{"model_id": "w"}}</script>'
+    with pytest.raises(ValueError, match="widget of the kind PlayModel"):
+        sliders.plain(body, tmp_path, "notebooks/01.html")
+
+
+def test_the_pages_of_the_printed_book_stand_in_one_with_their_links_inside(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    body = (
+        '<h1 id="top">A</h1><a href="#top">here</a><a href="../book/b.html#c">there</a>'
+        '<a href="../book/api.html">out</a><img src="../_images/a.webp" loading="lazy"/>'
+        "<details><summary>Show</summary></details><script>1</script>"
+    )
+    (tmp_path / "notebooks" / "a.html").write_text(f"<article>{body}</article>", encoding="utf-8")
+    printed = make_pdf.chapter("notebooks/a", tmp_path, ["notebooks/a", "book/b"])
+    assert printed == (
+        '<section id="notebooks-a"><h1 id="notebooks-a--top">A</h1><a href="#notebooks-a--top">here</a>'
+        '<a href="#book-b--c">there</a><a>out</a><img src="_images/a.webp"/><details open=""><summary>Show</summary>'
+        "</details></section>"
+    )
+
+
+def test_the_first_page_leads_to_the_pdf_once(tmp_path):
+    (tmp_path / "book").mkdir()
+    first = tmp_path / "book" / "intro.html"
+    first.write_text("<article><h1>A</h1></article>", encoding="utf-8")
+    for pages in (9, 10):
+        make_pdf.link(tmp_path, "book/intro", pages, 2_000_000)
+    link = '<p class="pdf"><a href="../book.pdf">The book as a PDF</a>, 10 pages, 2 MB</p>'
+    assert first.read_text(encoding="utf-8") == f"<article><h1>A</h1>{link}</article>"
