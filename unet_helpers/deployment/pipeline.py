@@ -38,7 +38,7 @@ def _prepared(reading, folder, about):
 
 
 def segment_series(network, folder, about=None):
-    """Segment a DICOM series; :func:`check_series` comes before.
+    """Segment a DICOM series; :func:`unet_helpers.deployment.check_series` comes before.
 
     Parameters
     ----------
