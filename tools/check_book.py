@@ -371,8 +371,9 @@ MATH_MISSING = """(async () => {
     return formulas.filter(f => !f.querySelector('mjx-container')).length;
 })()"""
 MATH_WRONG = "document.querySelectorAll('[data-mjx-error], mjx-merror').length"
+# with its words: two places of a slider may show the same picture, as each disturbance does at its level of nothing
 SHOWN_PICTURES = """[...document.querySelectorAll('.explorer img')]
-    .filter(i => i.offsetParent).map(i => i.src).join(' ')"""
+    .filter(i => i.offsetParent).map(i => i.src + i.alt).join(' ')"""
 LOAD_ALL_IMAGES = "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
 IMAGES_ARE_THERE = "[...document.images].every(i => i.complete)"
 IMAGES_BROKEN = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).map(i => i.alt || i.src)"
