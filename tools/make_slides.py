@@ -84,15 +84,16 @@ def make_slides(target, sources=None):
         sections = "\n".join(section(text, note, figures, source, target) for text, note in deck)
         titles[source.stem] = title = deck[0][0].splitlines()[0].removeprefix("# ")
         counts[source.stem] = len(deck)
-        page = fill("deck", title=html.escape(title), slides=sections)
+        page = fill("deck", head=fill("head", title=html.escape(title)), slides=sections)
         (target / f"{source.stem}.html").write_text(page, encoding="utf-8")
     decks = [f'<li><a href="{n}.html">{html.escape(t)}</a>, {counts[n]} slides</li>' for n, t in titles.items()]
-    (target / "index.html").write_text(fill("index", decks="\n".join(decks)), encoding="utf-8")
+    page = fill("index", head=fill("head", title="Slides"), decks="\n".join(decks))
+    (target / "index.html").write_text(page, encoding="utf-8")
     return counts
 
 
 def fill(template, **parts):
-    """One of the two pages in ``book/slides``, with its parts put in."""
+    """A template in ``book/slides``, with its parts put in."""
     return (SOURCES / f"{template}.html").read_text(encoding="utf-8").format(**parts)
 
 
