@@ -662,23 +662,23 @@ assert all(run["val_loss"][-1] < 0.2 for run in mended.values())
 # When the validation stops improving, there is no reason to go on. `train(..., patience=10)` stops after ten epochs without improvement, which is called **early stopping**. It keeps the best weights in any case.
 
 # %% [markdown]
-# ### Watch one learn
+# ### Watch a network learn
 #
 # In the book, you can train a tiny U-Net here: 7,470 weights, pictures of 32×32 pixels, 200 steps in a few seconds. Choose learning rate, loss, weight and seed; the curves follow, and so do two held-out pictures. The thin lines are the run before, to compare with.
 #
 # <div class="live" data-piece="learn">
 # <p>In the book, a network to train stands here; it needs a browser that runs JavaScript. In JupyterLab, change the numbers of <code>train_small</code> above. The figure shows three runs: lungs that are learned, nodules with a learning rate that is too high, and nodules with a weight.</p>
 #
-# ![Three runs, each with a held-out picture above and curves over 200 steps below. Lungs at rate 0.003: Dice follows accuracy up to more than 0.9, and the drawn lungs match. Nodules at rate 0.3: nothing is drawn, accuracy is near 1 from the first steps on and Dice stays 0. Nodules at 0.003 with weight 20: Dice rises with many ups and downs above one half, and the nodule and two pieces of vessel are drawn.](../book/figures/one_learns.png)
+# ![Three runs, each with a held-out picture above and curves over 200 steps below. Lungs at rate 0.003: Dice follows accuracy up to more than 0.9, and the drawn lungs match. Nodules at rate 0.3: after the first steps nothing is drawn, accuracy is near 1 and Dice stays 0. Nodules at 0.003 with weight 20: Dice rises with many ups and downs above one half, and the nodule and two pieces of vessel are drawn.](../book/figures/one_learns.png)
 #
 # </div>
 #
 # Nothing is hidden in a library: forward pass, backward pass and Adam are written out in one script of 300 lines, `book/_static/live/learner.js`.
 #
-# 1. **Train** the *lungs that are learned*. First the mask is black: the quickest way to a smaller loss is to call everything background. Only then does Dice leave 0, and accuracy, which started at the dotted line of the empty mask, hardly has room to rise.
-# 2. Then *too slow* (3e-5) and *too fast* (0.3). Both give a Dice near 0, but the loss tells them apart: one creeps, the other jumps at once and then lies flat. In the second, the first steps were so large that hardly a ReLU is on: every pixel gets the same probability, no gradient comes through any more, and further steps do not help.
-# 3. Now *nodules: the black mask*. The rate is too high again, but now the accuracy is 0.97, with nothing drawn at all. **An accuracy near 1 can be a black mask**; the dotted line and Dice show it.
-# 4. *Nodules: black for long* has a sensible rate. The mask is black for the first half of the 200 steps all the same, because 3 % of the pixels weigh little in a mean. With *weighted*, a pixel of the nodule counts 20 times, and the nodule appears within 60 steps, with false alarms around it. Try 100 times: far too much is drawn, and accuracy falls below that of the empty mask.
+# 1. **Train** the *lungs that are learned*. Untrained, the network draws at random. Within a few steps the mask is black: calling everything background is the quickest way to a smaller loss. Only later does Dice rise, and accuracy, which by then lies on the dotted line of the empty mask, has little room left.
+# 2. Then train *too slow* (3e-5) and *too fast* (0.3). Neither learns: with the first, the picture hardly changes in 200 steps; with the second, the mask is black after ten, and stays so. There the first steps were so large that almost no ReLU is on: every pixel gets the same probability, no gradient comes through any more, and further steps do not help.
+# 3. Now train *nodules: the black mask*. The rate is too high again, but now the accuracy is 0.97, with nothing drawn at all. **An accuracy near 1 can be a black mask**; the dotted line and Dice show it.
+# 4. *Nodules: black for long* has a sensible rate. The mask is black for the first 50 steps and more all the same, because 3 % of the pixels weigh little in a mean. With *weighted*, a pixel of the nodule counts 20 times, and the nodule appears within 60 steps, with false alarms around it. Try 100 times: far too much is drawn, and accuracy falls below that of the empty mask.
 # 5. The *Dice loss* needs no weight: the many background pixels hardly enter it. Run it, and the others, with more than one seed before you compare two settings: how far apart are two runs that differ in nothing but the seed?
 #
 # These pictures are few, and the network is far too small: the numbers belong to this toy. What can go wrong is the same with half a million weights.

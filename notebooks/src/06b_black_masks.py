@@ -345,7 +345,7 @@ print(*diagnose(model, {"accuracy": [0.5005, 0.502]}, placeholders)[:2], sep="\n
 # | loss NaN | learning rate too high; NaN in the images; images in HU | `np.isfinite(images).all()`; a tenth of the learning rate |
 # | training good, validation near the constant | overfitting, too little data; the pairing of the validation set | look at validation pairs; augmentation, fewer parameters |
 #
-# A collapse to background takes seconds to see: under *Watch one learn* in [notebook 04](04_gpu_training.ipynb) a tiny network is trained in the book, black mask included.
+# A collapse to background takes seconds to see: under *Watch a network learn* in [notebook 04](04_gpu_training.ipynb) a tiny network is trained in the book, black mask included.
 
 # %% [markdown]
 # ## Take-aways

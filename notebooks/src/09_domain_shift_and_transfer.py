@@ -275,7 +275,7 @@ fig
 # <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the slider above shows the dose, and <code>scan</code> takes every other change.</p>
 # </div>
 #
-# Can one picture tell you which cause to fear? Compare the two slices of this one patient. On the first, the field of view of 500 mm loses the nodule, and the other window (level −400, width 2200) costs it about half of its Dice. On the second, the wide field costs the nodule hardly anything, and the other window even raises its Dice. For the lungs the window costs something on both. No one slice shows which cause is the worst; that is why the figure above has a dot for each patient, and an interval.
+# Can one picture tell you which cause to fear? Compare the two slices of this one patient. On the first, with a field of view of 500 mm, the network loses the nodule, and the other window (level −400, width 2200) costs it about half of its Dice. On the second, the wide field costs the nodule little, and the other window even raises its Dice. On both slices the window lowers the Dice of the lungs a little. No single slice shows which cause is the worst; that is why the figure above has a dot for each patient, and an interval.
 
 # %% [markdown]
 # ### Everything at once: patients of an archive

@@ -604,7 +604,7 @@ show_uncertainty(rows, crop=64, panel=1.75)
 # <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the slider of temperatures above shows another slice, and the cells above draw the samples.</p>
 # </div>
 #
-# Move the temperature from one end to the other, without samples. The orange outline, which is the most probable class, stays where it is, and so does its Dice; what moves is the maps, the calibration error, and the turquoise outline, because a fixed probability of 0.1 is a threshold. Near an outline the calibration error is lower at 0.7 than at 1. Choose *called nodule*, and it is higher at 0.7: one number cannot be right for both.
+# Move the temperature from one end to the other, without samples. The orange outline, which is the most probable class, stays where it is, and so does its Dice; what changes are the maps, the calibration error, and the turquoise outline. The outline moves because it marks a fixed probability, 0.1. Near an outline the calibration error is lower at 0.7 than at 1. Choose *called nodule*, and it is higher at 0.7: one number cannot be right for both.
 #
 # Then go back to a temperature of 1, draw ten samples, and look at the mutual information on the third slice. Here the brightest spot is at the missed nodule: some samples see one there, and others do not. But on the fourth slice a spot is brighter still, and there is no nodule. Such a map says where to look, and not what is there.
 

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 PAGE = f"""<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>live</title></head><body><p style="height: 3000px">Far above</p>
-<div class="live"><figure><img alt="in place of it" src="{DOT}"></figure>
+<div class="live" data-pause="0"><figure><img alt="in place of it" src="{DOT}"></figure>
 <script defer src="live/live.js"></script></div></body></html>"""
 SCROLL = "document.querySelector('.live').scrollIntoView()"
 RUNS = "Number(document.querySelector('.live').dataset.pictures) > 0"
@@ -240,7 +240,7 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
 
 def test_a_server_shows_the_same(page, piece, folder):
     from_disk = counts(page)
-    pieces = {name: rested(piece(name)) for name in ("draw", "threshold", "inside", "disturb", "own", "learn")}
+    pieces = {name: rested(piece(name)) for name in ("disturb", "learn")}  # from the network, and one of its own
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -633,8 +633,10 @@ def test_the_learner_computes_what_keras_computes(learners):
 
 
 def test_the_lungs_are_learned_and_a_rate_too_low_or_too_high_learns_nothing(learners):
+    assert learners.value("trained('lungs', {}, 0, 0).drawn") > 0
+    assert learners.value("trained('lungs', {}, 12, 0).drawn") == 0
     assert learners.value("trained('lungs', {}, 70, 0).dice") > 0.7
-    assert learners.value("trained('lungs', {rate: 3e-5}, 20, 0).dice") < 0.4
+    assert learners.value("trained('lungs', {rate: 3e-5}, 100, 0).dice") < 0.4
     for seed in range(3):
         found = learners.value(f"trained('lungs', {{rate: 0.3}}, 20, {seed})")
         assert found["dice"] == found["drawn"] == 0
@@ -648,7 +650,7 @@ def test_a_rate_too_high_gives_the_black_mask_with_an_accuracy_near_one_and_a_we
         assert found["dice"] == found["drawn"] == 0
         assert found["different"] == 1
         assert found["accuracy"] > 0.95
-    assert learners.value("trained('nodules', {}, 50, 0).dice") < 0.05
+    assert learners.value("trained('nodules', {}, 50, 0).drawn") == 0
     assert learners.value("trained('nodules', {weight: 20}, 50, 0).dice") > 0.1
     assert learners.value("trained('nodules', {loss: 'dice'}, 40, 0).dice") > 0.1
     assert learners.value("trained('nodules', {weight: 100}, 40, 0).accuracy") < 0.9
@@ -668,13 +670,13 @@ def test_the_reader_trains_pauses_steps_and_compares(piece):
     assert page.wait_for(f"{steps} >= 1")
     said = rested(page)
     assert re.match(r"After \d steps?, on held-out pictures: accuracy 0.", said)
+    page.value(f"{LEARNS}.goal = 1e6")  # it does not end by itself before it is paused
     page.value("document.querySelector('.live [value=train]').click()")
     assert page.wait_for(f"{steps} >= 8")
     assert page.value("document.querySelector('.live [value=step]').disabled")
     page.value("document.querySelector('.live [value=train]').click()")
     rested(page)
     trained = page.value(steps)
-    assert trained < 200
     assert page.value("document.querySelector('[data-now=steps]').textContent") == str(trained)
     assert page.value("document.querySelectorAll('.live polyline')[0].points.length") == trained
 
@@ -754,7 +756,10 @@ def assert_dice_of_the_package(images, masks, found):
     predicted = predict_masks(load_checkpoint(), window(np.stack(images), -600, 1500)[..., None].astype(np.float32))
     for mask, own, scores in zip(masks, predicted, found, strict=True):
         for name, label in (("lung", 1), ("nodule", 2)):
-            assert scores[name] == pytest.approx(dice(mask == label, own == label), abs=1e-3, nan_ok=True)
+            true, found_by_package = (mask == label).sum(), (own == label).sum()
+            few = 3 / max(true + found_by_package, 3)  # pixels that another processor may give to another class
+            expected = 2 * ((mask == label) & (own == label)).sum() / max(true + found_by_package, 1)
+            assert np.nan_to_num(scores[name]) == pytest.approx(expected, abs=few)
 
 
 def test_the_dice_follows_the_sliders_and_is_that_of_the_package(piece):
@@ -780,11 +785,21 @@ def test_the_dice_follows_the_sliders_and_is_that_of_the_package(piece):
     assert rested(page).startswith("Nothing is changed: the Dice of the lungs")
 
 
+def nodule_pixels(page):
+    return page.value("document.querySelector('.live').live.labels.filter((label) => label === 2).length")
+
+
 def test_what_notebook_06_says_about_noise_and_blur_is_so(piece):
     page = piece("disturb")
     rested(page)
     noise = page.value(CURVE)[::2]
     assert noise[2]["nodule"] > noise[0]["nodule"] + 0.1  # 100 HU
+    choose(page, "#live-costs-noise", 100)
+    rested(page)
+    few = nodule_pixels(page)
+    choose(page, "#live-costs-noise", 0)
+    rested(page)
+    assert few < nodule_pixels(page) > (validation_slice(*make_live.SLICES[0]).masks == 2).sum() + 3
     assert noise[4]["nodule"] == 0
     for number in range(4):
         choose(page, "select", number)
@@ -796,7 +811,7 @@ def test_what_notebook_06_says_about_noise_and_blur_is_so(piece):
     choose(page, "#live-costs-blur", 4)
     rested(page)
     blur = page.value(CURVE)[::2]
-    assert blur[0]["nodule"] == 0
+    assert blur[0]["nodule"] == blur[1]["nodule"] == 0
     assert blur[2]["nodule"] > 0.2
     assert "noise" not in rested(page)
     choose(page, "select", 1)
@@ -835,7 +850,7 @@ def test_another_scanner_costs_what_notebook_09_says(piece):
         assert page.value(now)["lung"] < before["lung"] - 0.02
         click(page, "button")
     assert found[0][1] == 0
-    assert found[0][2] < 0.6 * found[0][0]
+    assert 0.3 < found[0][2] / found[0][0] < 0.6
     assert abs(found[1][1] - found[1][0]) < 0.12
     assert found[1][2] > found[1][0]
 
@@ -858,9 +873,11 @@ def test_temperature_and_calibration_are_those_of_the_package(piece):
     spacing = np.concatenate([part.spacing for part in parts])
     plain = np.concatenate([doubtful(page, number, 0) for number in range(4)])
     images = np.concatenate([window(part.images, -600, 1500) for part in parts])
-    np.testing.assert_allclose(plain, predict_probabilities(load_checkpoint(), images), atol=0.01)
+    own = predict_probabilities(load_checkpoint(), images)
+    np.testing.assert_allclose(plain, own, atol=0.03)
+    assert np.abs(plain - own).mean() < 1e-3
     found = {}
-    for temperature in (0.7, 1, 3):
+    for temperature in (0.2, 0.7, 1, 3, 4):
         probabilities = scale_temperature(plain, temperature)
         labels = probabilities.argmax(axis=-1)
         near = np.minimum(*(distance_to_outline(each, spacing) for each in (truth, labels))) <= 10
@@ -1044,4 +1061,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert {"draw", "threshold", "inside", "disturb", "scanner", "doubt", "own"} <= set(found)
+    assert set(found) == {"learn", "inside", "draw", "threshold", "disturb", "scanner", "doubt", "own"}

@@ -148,11 +148,8 @@ def _check_one_series(slices, folder):
     if len(found) > 1:
         listed = ", ".join(f"{count} of …{uid[-8:]}" for uid, count in found.items())
         raise _Refused("several series", f"'{folder.name}' holds slices of {len(found)} series ({listed}); send one")
-    for name in (
-        "PatientID",
-        "StudyInstanceUID",
-        "FrameOfReferenceUID",
-    ):  # results would be one person's with another's name
+    # else results would be one person's with another's name
+    for name in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID"):
         if len({str(dataset.get(name, "")) for dataset in slices.values()}) > 1:
             raise _Refused("several series", f"the slices in '{folder.name}' differ in {name}; send those of one scan")
 

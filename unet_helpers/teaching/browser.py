@@ -41,7 +41,7 @@ def browser_network(model, precision="int16"):
     -------
     dict
         ``layers``, in the order in which they are computed, each named after the last layer of Keras that it stands
-        for (but for dropout, of which it has the rate, where nothing passes by it); ``kernels`` in the same order,
+        for; one whose result only a dropout layer reads has its rate, ``dropout``; ``kernels`` in the same order,
         ``filters`` with the factor and the bias of each, both as base64; ``precision``; ``channels`` of the input,
         ``activation`` at the end, and ``multiple``, of which height and width must be multiples.
 
@@ -117,7 +117,7 @@ def _step(operation, inputs, alone):
     before = inputs[0]
     step = {"name": operation.name, "from": [step["name"] for step in inputs], "scale": before["scale"]}
     if isinstance(operation, layers.Dropout):
-        if type(operation) is layers.Dropout and operation.noise_shape is None and alone:
+        if type(operation) is layers.Dropout and operation.noise_shape is None and alone and before["from"]:
             before["dropout"] = operation.rate
         return before
     if isinstance(operation, layers.BatchNormalization) and alone and "kernel" in before and not before["relu"]:

@@ -41,7 +41,7 @@ self.unetCosts = (() => {
 
   function start(place, app, offers) {
     const { sliders } = offers, names = Object.keys(sliders);
-    const state = place.live = { moved: names[0], turn: 0, curve: {}, before: {}, offers };
+    const state = place.live = { moved: names[0], turn: 0, curve: {}, before: {} };
     const canvas = app.querySelector("canvas"), select = app.querySelector("select"), svg = app.querySelector("svg");
     const easel = unetLive.easel(canvas), number = () => select.selectedIndex;
     const inputOf = (name) => app.querySelector(`#live-${idOf(name)}`);
@@ -99,7 +99,7 @@ self.unetCosts = (() => {
     function plot() {
       const { name = state.moved, found = [], others } = state.curve, { levels, recorded, label, unit } = sliders[name];
       const points = pointsOf(sliders[name]);
-      const share = (level) => (level - levels[0]) / (levels.at(-1) - levels[0]);
+      const [low, high] = [Math.min(...levels), Math.max(...levels)], share = (level) => (level - low) / (high - low); // as the slider
       const here = share(settings()[name]), lines = [], parts = { ...LINES };
       for (const each of Object.keys(CLASSES)) {
         const line = (places, dices) => places.slice(0, dices.length).map((level, i) => [share(level), dices[i]]);
@@ -110,7 +110,7 @@ self.unetCosts = (() => {
       if (recorded && !others) parts[`recorded mean of ${recorded.patients} patients`] = { color: "currentColor", ...RECORDED };
       svg.querySelector("g").innerHTML = lines.join("") + unetPlot.key(parts);
       unetPlot.here(svg, here);
-      svg.querySelector(".live-below").textContent = `${label}: ${textOf(name, levels[0])} to ${textOf(name, levels.at(-1))} ${unit}`.trim();
+      svg.querySelector(".live-below").textContent = `${label}: ${textOf(name, low)} to ${textOf(name, high)} ${unit}`.trim();
       for (const each of Object.keys(CLASSES)) {
         app.querySelector(`[data-now=${each}]`).textContent = shown(state.now[each]);
         const before = state.before[number()];

@@ -12,7 +12,7 @@
   };
   const REGIONS = { all: "all pixels", near: "near an outline (10 mm)", called: "called nodule" };
   const ROWS = {
-    count: "pixels counted", error: "calibration error", overconfidence: "confidence − right", dice: "nodule Dice, most probable class",
+    count: "pixels counted", error: "calibration error", overconfidence: "overconfidence", dice: "nodule Dice, most probable class",
     cut: `nodule Dice, from ${CUT} on`,
   };
   const html = () => `
@@ -132,7 +132,7 @@
 
     const rest = unetLive.resting(place, () => {
       const kind = MAPS[chosen("map")], samples = value("samples"), { error, overconfidence, dice, cut } = state.all;
-      const gap = Number.isNaN(overconfidence) ? "" : `: too ${overconfidence > 0 ? "much" : "little"} is promised`;
+      const gap = Number.isNaN(overconfidence) ? "" : `: the network is ${overconfidence > 0 ? "over" : "under"}confident`;
       const words = [
         `Calibration error ${shown(error, 3)}, ${REGIONS[chosen("region")]}${gap}.`,
         `Nodule Dice ${shown(dice, 2)}; if drawn from ${CUT} on, ${shown(cut, 2)}.`,

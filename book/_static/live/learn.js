@@ -41,7 +41,7 @@
     </div>
     <div class="live-controls">
       <label>Try <select name="setting">${Object.keys(SETTINGS).map((name) => `<option>${name}</option>`).join("")}
-        <option hidden>your own setting</option></select></label>
+        <option hidden disabled>your own setting</option></select></label>
       <fieldset><legend>To be found</legend> ${choice("task", "lungs", "lungs, in whole slices", "checked")}
         ${choice("task", "nodules", "nodules, from nearby")}</fieldset>
       <fieldset><legend>Loss</legend> ${Object.entries(LOSSES).map(([id, name]) =>

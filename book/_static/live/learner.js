@@ -262,24 +262,26 @@ function unetLearner(lessons, seed) {
     return loss;
   }
 
+  const BATCH = 8;
+
   /* --- Adam, and one step with a batch; an epoch is one walk through all training pictures in a new order --- */
 
   const mean = new Float64Array(total), square = new Float64Array(total);
   let steps = 0, order = [];
 
-  function step({ rate, batch = 8, ...options }) {
+  function step({ rate, ...options }) {
     gradients.fill(0);
     let loss = 0;
-    for (let k = 0; k < batch; k++) {
+    for (let k = 0; k < BATCH; k++) {
       if (!order.length) {
         order = lessons.train.map((lesson) => [uniform(), lesson]).sort(([a], [b]) => a - b);
       }
-      loss += learn(order.pop()[1], options) / batch;
+      loss += learn(order.pop()[1], options) / BATCH;
     }
     steps += 1;
     const fade1 = 1 - 0.9 ** steps, fade2 = 1 - 0.999 ** steps;
     for (let k = 0; k < total; k++) {
-      const slope = gradients[k] / batch;
+      const slope = gradients[k] / BATCH;
       mean[k] += 0.1 * (slope - mean[k]);
       square[k] += 0.001 * (slope * slope - square[k]);
       weights[k] -= (rate * mean[k]) / fade1 / (Math.sqrt(square[k] / fade2) + 1e-7);

@@ -161,7 +161,7 @@ self.unetLive = self.unetLive || (() => {
       moved() { clearTimeout(timer); place.dataset.resting = "no"; },
       rests() {
         clearTimeout(timer);
-        timer = setTimeout(() => { say(); place.dataset.resting = "yes"; }, 400);
+        timer = setTimeout(() => { say(); place.dataset.resting = "yes"; }, Number(place.dataset.pause ?? 400));
       },
     };
   }
