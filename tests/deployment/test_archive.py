@@ -84,6 +84,32 @@ def test_what_was_answered_with_stored_is_in_the_spool_bit_for_bit(tmp_path, stu
     assert pydicom.dcmread(path) == pydicom.dcmread(study[0])
 
 
+def test_an_archive_that_ends_the_association_between_two_files_is_said(tmp_path, study, monkeypatch):
+    from pynetdicom.association import Association
+
+    send = Association.send_c_store
+
+    def send_and_end(self, dataset):
+        answer = send(self, dataset)
+        self.abort()
+        return answer
+
+    monkeypatch.setattr(Association, "send_c_store", send_and_end)
+    with (
+        receive(Spool(tmp_path / "spool")) as server,
+        pytest.raises(DataError, match=r"'WORKER' broke off at '1.dcm'; send again"),
+    ):
+        send_files(study, server.port, "WORKER")
+
+
+def test_the_quiet_time_begins_when_the_port_is_open(tmp_path):
+    spool = Spool(tmp_path / "spool")
+    spool.opened = 0
+    before = time.time()
+    with receive(spool):
+        assert spool.opened >= before
+
+
 def test_nobody_there_is_said_with_the_address(study):
     with pytest.raises(DataError, match=r"no archive 'ARCHIVE' answers on port 1 of 127\.0\.0\.1; start it"):
         send_files(study, 1)
