@@ -11,9 +11,20 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 # from the ground up; a folder imports from those before it
-FLOORS = ("files", "phantom", "models", "evaluation", "data", "failures", "plotting", "training", "teaching")
+FLOORS = (
+    "files",
+    "phantom",
+    "models",
+    "evaluation",
+    "data",
+    "failures",
+    "plotting",
+    "training",
+    "deployment",
+    "teaching",
+)
 # beside each other on one floor: none of them imports another
-SIDE_BY_SIDE = ({"files", "phantom", "models"}, {"data", "failures", "plotting"})
+SIDE_BY_SIDE = ({"files", "phantom", "models"}, {"data", "failures", "plotting"}, {"training", "deployment"})
 LONGEST = 450
 
 
