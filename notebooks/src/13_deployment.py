@@ -286,3 +286,548 @@ pd.DataFrame(worst, index=["nodule Dice, 32 bits", "8 bits"]).T
 # %% [markdown]
 # INT8_READING
 
+# %% [markdown]
+# ## DICOM in, DICOM out
+#
+# A hospital sends no arrays. A scanner sends a **series**: a file for each slice, in any order, with a header that says whose it is, where it lies, and how its stored numbers become HU. The phantom plays the scanner.
+
+# %%
+import pydicom
+
+from unet_helpers.deployment import write_phantom_series
+
+series = folder / "series"
+files = write_phantom_series(series, patient)
+header = pydicom.dcmread(files[0])
+for key in ("PatientID", "Modality", "PixelSpacing", "ImagePositionPatient", "RescaleSlope", "RescaleIntercept"):
+    print(f"{key}: {header[key].value}")
+
+# %% [markdown]
+# The names of the files are no order; the positions are. `segment_series` sorts the slices, reads HU, takes the window and the size that the network's own file names, and gives a mask in the grid of the series, from the feet to the head:
+
+# %%
+from unet_helpers.deployment import segment_series
+
+mask = segment_series(network, series)
+truth = patient.masks[::-1]
+scores = {name: round(dice(truth == k, mask == k), 1) for k, name in ((1, "lung"), (2, "nodule"))}
+print(mask.shape, scores)
+
+# %% [markdown]
+# Out go two files that every archive can store beside the images: a **segmentation** (DICOM SEG), written with highdicom {cite:p}`bridge2022highdicom`, and a **structured report** (SR) with the numbers.
+
+# %%
+from unet_helpers.deployment import write_report, write_segmentation
+
+about = network.about
+segmentation = write_segmentation(mask, series, folder / "segmentation.dcm", about)
+written = pydicom.dcmread(segmentation)
+for part in written.SegmentSequence:
+    code = part.SegmentedPropertyTypeCodeSequence[0]
+    print(part.SegmentNumber, part.SegmentLabel, f"{code.CodingSchemeDesignator} {code.CodeValue} {code.CodeMeaning}")
+
+# %% [markdown]
+# A class is no longer a 2 in an array but a word with a **code** that means the same in every hospital, and the file says which network made it, in which version. The report holds what a person wants to read:
+
+# %%
+from unet_helpers.deployment import read_report
+
+report = write_report(mask, series, folder / "report.dcm", about, segmentation)
+found = pd.DataFrame(read_report(report)).set_index("label")
+found.astype(float).round({"volume_ml": 1, "diameter_mm": 0})
+
+# %% [markdown]
+# Does it lie where the patient lies? Not our own reader may answer that, since it could share a mistake with our writer. SimpleITK knows nothing of this package. It reads the images and the segmentation, each with the geometry of its own file, and draws one over the other:
+
+# %% mystnb={"figure": {"caption": "Images and segmentation, both read by SimpleITK and laid on one another by the coordinates in their files."}, "image": {"alt": "ALT_SEG"}}
+SITK_CELL
+
+# %% [markdown]
+# SITK_READING Scanners tilt, turn and sort as they like, so the tests of the package send patients lying on their side, head first and feet first, with tilted slices, with files in any order. Here are four, written, segmented, written as DICOM and read again:
+
+# %%
+GEOMETRY_CELL
+
+# %% [markdown]
+# GEOMETRY_READING
+#
+# **A good place for a break:** so far there was one series, and it was a good one. The second half receives whatever comes. Leave the notebook open, or run the cells above once more before you go on.
+#
+# ## What should not have come
+#
+# A rule in a hospital says "send chest CT to the worker", and sooner or later everything comes: an MR with a wrong label, the scout view, the dose report, a child's abdomen. A network has an answer to each, and that is the danger: it makes a mask of anything. So the worker looks before it segments, and refuses with a reason that is kept.
+
+# %%
+from unet_helpers.deployment import check_series
+
+odd = {"MR": {"Modality": "MR"}, "scout": {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}}
+odd |= {"contrast": {"ContrastBolusAgent": "Iohexol"}, "abdomen": {"BodyPartExamined": "ABDOMEN"}}
+odd |= {"coarse": {"PixelSpacing": [9, 9]}, "a slice is missing": {}, "the same series": {}}
+for name, tags in odd.items():
+    written = write_phantom_series(folder / name, patient, **tags)
+    if name == "a slice is missing":
+        sorted(written, key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])[3].unlink()
+refusals = {name: check_series(folder / name, about) for name in odd}
+for name, refusal in refusals.items():
+    print(f"{name}: {refusal or 'accepted'}")
+
+# %% [markdown]
+# Each sentence names what is wrong and what to do about it. What a header does not say cannot be refused: a chest CT whose header says nothing of contrast may have it all the same. The watch further down sees some of that.
+#
+# ## A real archive
+#
+# In a hospital the images live in an archive (PACS). We run one: **Orthanc** {cite:p}`jodogne2018orthanc`, a DICOM server that hospitals use, if it is installed on this machine (`apt install orthanc` under Debian and Ubuntu); otherwise a small archive of pynetdicom plays its part. It listens on the loopback alone, in a folder of its own, and ends with the block. The way of a study:
+#
+# 1. somebody sends the series to the archive;
+# 2. the archive sends it on to our **receiver**, which puts it into the **spool**, a folder as a queue;
+# 3. the **worker** takes the oldest series that is complete, segments it, and sends both results to the archive;
+# 4. a person finds them there, beside the images.
+
+# %%
+from time import monotonic
+
+from unet_helpers.deployment import Spool, Worker, add_model, open_archive, receive, segmenter, send_files
+
+models = folder / "models"
+add_model(models, network.path)
+spool = Spool(folder / "spool", quiet=0.5)
+
+
+def run_until(worker, done, seconds=90):
+    """Work until ``done()`` is true; give up after some time."""
+    ends = monotonic() + seconds
+    worker.run(until=lambda: done() or monotonic() > ends)
+    assert done(), "the archive did not get what it should within the time"
+
+
+# %%
+def in_archive(archive):
+    kept = pd.DataFrame(archive.series())[["patient", "modality", "instances"]]
+    return kept.sort_values("modality", ignore_index=True)
+
+
+with receive(spool) as receiver, open_archive(folder / "archive", ("WORKER", receiver.port), quiet=1) as archive:
+    send = lambda paths: send_files(paths, archive.port, archive.title)
+    worker = Worker(spool, segmenter(models), send)
+    send(files)
+    run_until(worker, lambda: len(archive.series()) == 3)
+    first = in_archive(archive)
+    send(files)  # somebody presses the button again
+    send(sorted((folder / "MR").iterdir()))
+    run_until(worker, lambda: "refused" in [one["state"] for one in spool.record()])
+    second = in_archive(archive)
+first
+
+# %% [markdown]
+# The images, a segmentation and a report. Then the same study came once more, and an MR:
+
+# %%
+decisions = pd.DataFrame(spool.record())
+print(decisions[["state", "kind", "files"]].to_string())
+second
+
+# %% [markdown]
+# ARCHIVE_READING
+#
+# ### Exercise 13.3: complete, and once
+#
+# Images arrive one by one, series mixed, some of them twice. Write `to_segment(arrivals, done)`: the series that are complete and not yet done, each once, in the order in which they became complete. An arrival is a dictionary such as `{"series": "a", "instance": "a1", "of": 3}`: image a1 of series a, which has three images. `done` is a list of series.
+#
+# <details><summary>Hint 1</summary>
+#
+# Three arrivals of a series with three images: is it complete? Not if one of them came twice. What do you have to remember of each series: how many came, or which?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go through the arrivals in order, with a dictionary from each series to the *set* of its instances. Whenever the set has as many as `of` says, and the series is neither in `done` nor in your answer, append it.
+#
+# </details>
+# </details>
+
+
+# %%
+def to_segment(arrivals, done):
+    return ...
+
+
+check.to_segment(to_segment)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def to_segment(arrivals, done):
+    seen, ready = {}, []
+    for one in arrivals:
+        seen.setdefault(one["series"], set()).add(one["instance"])
+        if len(seen[one["series"]]) == one["of"] and one["series"] not in [*done, *ready]:
+            ready.append(one["series"])
+    return ready
+
+
+check.to_segment(to_segment)
+
+# %% [markdown]
+# A function that may be called twice with the same and does no harm the second time is called **idempotent**. DICOM does not tell how many images a series has, so the real spool waits until nothing has come for some seconds, and takes up a series again if more of it comes.
+#
+# ### Killed in the middle
+#
+# Power fails, the system runs out of memory, somebody updates the machine. The benchmark sends series after series and kills the worker without warning (`kill -9`) at random moments; each time a new one is started.
+
+# %%
+killed = recorded["kills"]
+pd.Series({key: killed[key] for key in ("sent", "kills", "segmented", "refused", "failed", "lost", "doubled")})
+
+# %% [markdown]
+# KILLS_READING
+#
+# ## Watch it after it starts
+#
+# From now on nobody draws masks, so no Dice will tell when it gets worse. What can be watched is what goes *in*. [Notebook 09](09_domain_shift_and_transfer.ipynb) has shown what another scanner does; would we have noticed? Here are some numbers that a scanner changes and a patient hardly does, for patients of the phantom before and after the dose was cut to a quarter:
+
+# %%
+from dataclasses import replace
+
+from unet_helpers.deployment import Watch, input_statistics
+
+
+def statistics(index, dose=1):
+    new = make_patient(6, index=index, size=64, slices=3)
+    if dose != 1:
+        scan = replace(new.acquisition, photons=dose * new.acquisition.photons)
+        new = make_patient(6, index=index, size=64, slices=3, acquisition=scan)
+    where = folder / f"watch_{index}"
+    write_phantom_series(where, new)
+    return input_statistics(where)
+
+
+known = [statistics(index) for index in range(60)]
+coming = [statistics(index) for index in range(60, 80)] + [statistics(index, dose=0.25) for index in range(80, 100)]
+pd.DataFrame({"before": pd.DataFrame(known).mean(), "a quarter of the dose": pd.DataFrame(coming[20:]).mean()}).round(0)
+
+# %% mystnb={"figure": {"caption": "The noise of 40 studies in the order in which they came. Gray: where the middle 95 % of the known studies lie. At the line the dose was cut."}, "image": {"alt": "Dots over the number of the study. The first twenty lie within a gray band, the next twenty mostly above it, with some overlap."}}
+noise = pd.DataFrame(coming)["noise"]
+low, high = pd.DataFrame(known)["noise"].quantile([0.025, 0.975])
+with plotting.figure(width=5.2, height=2.6) as (fig, axes):
+    axes[0, 0].axhspan(low, high, color="#dddddd")
+    axes[0, 0].plot(noise, "o", color="#0072b2", markersize=4)
+    axes[0, 0].axvline(19.5, color="black", linewidth=1)
+    axes[0, 0].set(xlabel="study", ylabel="noise (HU)")
+fig
+
+# %% [markdown]
+# A single study says little, since patients differ. The mean of several says more: it varies less, by the root of their number.
+#
+# ### Exercise 13.4: when does it ring?
+#
+# Write `rings(reference, recent)`: one measure of the known studies and of the recent ones, two arrays. It is true if the mean of the recent studies lies more than three standard errors away from the mean of the known ones, above or below. The standard error is the standard deviation of the *known* studies, divided by the root of the number of *recent* ones.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which three numbers do you need: two means, and what else? Why should the scatter of the known studies be the yardstick, and not that of four recent ones?
+#
+# <details><summary>Hint 2</summary>
+#
+# `error = reference.std() / np.sqrt(len(recent))`, and then the distance of the two means, which `abs` makes positive.
+#
+# </details>
+# </details>
+
+
+# %%
+def rings(reference, recent):
+    return ...
+
+
+check.rings(rings)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def rings(reference, recent):
+    error = reference.std() / np.sqrt(len(recent))
+    return abs(recent.mean() - reference.mean()) > 3 * error
+
+
+check.rings(rings)
+
+# %%
+before, after = noise[:20].to_numpy(), noise[20:].to_numpy()
+reference = pd.DataFrame(known)["noise"].to_numpy()
+print("before the change:", bool(rings(reference, before)), " after:", bool(rings(reference, after)))
+
+# %% [markdown]
+# An alarm that rings for nothing is soon switched off by somebody. With several measures and a look after every few studies, chance has many tries, so the `Watch` of the package sets its limit by the known studies themselves: it draws many runs of them and takes the limit that a stated share would pass. Whether it keeps this on new studies was measured: 1,000 patients of an unchanged scanner, and four changes.
+
+# %%
+rows = {name: [one[key] for key in ("studies", "windows", "alarms")] + [", ".join(one["rang_for"])]
+        for name, one in recorded["drift"]["streams"].items()}  # fmt: skip
+pd.DataFrame(rows, index=["studies", "windows of 20", "alarms", "rang for"]).T
+
+# %% [markdown]
+# DRIFT_READING
+#
+# ### The record, and the way back
+#
+# Each decision is written down with the version of the network and a checksum of what went in and what came out. So it can be played back: the same input, the same network, the same mask?
+
+# %%
+from unet_helpers.deployment import replay
+
+played = replay(spool, segmenter(models))
+print([(decision["state"], bool(same)) for decision, same in played])
+
+# %% [markdown]
+# When an alarm rings after an update, the first step is not to search but to go back, and that must be one step that somebody has tried before.
+#
+# ### Exercise 13.5: which version serves?
+#
+# A log holds events in order: `"install 1.1"` puts a version to work, `"roll back"` takes the working version back, and the one that served before it serves again. With nothing before it, the first version stays. Write `serving(log)`: the version at the end of the log, as text.
+#
+# <details><summary>Hint 1</summary>
+#
+# Play `install 1.0, install 1.1, roll back, install 1.2, roll back` on paper. Which versions could still come back after each event?
+#
+# <details><summary>Hint 2</summary>
+#
+# A list as a stack: an install appends, a roll-back removes the last one, unless only one is left. The answer is the last of the list.
+#
+# </details>
+# </details>
+
+
+# %%
+def serving(log):
+    return ...
+
+
+check.serving(serving)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def serving(log):
+    stack = []
+    for event in log:
+        if event == "roll back":
+            stack = stack[:-1] or stack
+        else:
+            stack.append(event.removeprefix("install "))
+    return stack[-1]
+
+
+check.serving(serving)
+
+# %% [markdown]
+# In the package, a small file points to the network that works, and `roll_back` moves the pointer. Here the "new version" is the network in eight bits:
+
+# %%
+from unet_helpers.deployment import current_model, roll_back
+
+former = current_model(models).name
+add_model(models, folder / "static.onnx")
+new = current_model(models).name
+roll_back(models)
+print("another one:", new != former, " back again:", current_model(models).name == former)
+
+# %% [markdown]
+# ## What else a clinic asks
+#
+# A program that works is the smaller half. Before it may stand beside a patient, somebody has to answer these questions, in writing.
+#
+# **What is it for, and for whom?** The *intended use* is one sentence: which finding, in which images, of which patients, read by whom, to decide what. Everything else is outside of it. `check_series` is the part of this sentence that a program can hold: it knows modality, body part, contrast and spacing. It does not know that the patient is a child.
+#
+# **What does a reader get to see of it?** A *model facts label* {cite:p}`sendak2020label` is one page, for the people who use the result. For the network of this chapter:
+#
+# | | |
+# |---|---|
+# | **Purpose** | outlines lungs and nodules in CT slices of the chest; **for teaching, on synthetic patients; for no patient** |
+# | **Made from** | 34 synthetic patients of one simulated scanner ([model card](../book/ethics_and_model_card.md)) |
+# | **Takes** | axial CT of the chest without contrast, the window and the spacing that are in its file |
+# | **How good** | [notebook 05](05_evaluation.ipynb) and [notebook 06](06_failure_analysis.ipynb); it misses small and faint nodules without any sign of doubt ([notebook 12](12_uncertainty_and_calibration.ipynb)) |
+# | **Do not use** | for real patients; as the only reader; to exclude a nodule |
+# | **Who to call** | in a clinic: a name and a number |
+#
+# **Who checks?** Say who looks at each result, when, and what that person can do about it. A segmentation that nobody can correct will be believed or ignored, and neither is wanted.
+#
+# **Automation bias.** People who are shown a suggestion follow it when it is wrong, and look less hard where it shows nothing {cite:p}`goddard2012automation`. So measure the person *with* the program, and not the program alone; and show the images before the mask.
+#
+# **What do the law and its offices call it?** As of November 2026, and no legal advice; look up what has changed since.
+#
+# - In the European Union, software with a medical purpose is a medical device under Regulation (EU) 2017/745 {cite:p}`eu2017mdr`. By its rule 11, software that gives information for decisions on diagnosis or therapy is in class IIa or higher, so a notified body has to look at it.
+# - The AI Act, Regulation (EU) 2024/1689 {cite:p}`eu2024aiact`, makes such a device a *high-risk AI system* in addition: data governance, records, human oversight, accuracy. As published in 2024 these duties begin for medical devices in August 2027; amendments that move such dates have been proposed.
+# - In the United States, the Food and Drug Administration (FDA) has cleared such programs mostly as devices of class II. A network that is going to be trained again can have its changes agreed on beforehand, in a *predetermined change control plan* {cite:p}`fda2024pccp`.
+# - A hospital that writes its own program and uses it on its patients is not outside of all this. Ask the office for medical devices, the ethics board and the data protection officer before the first patient, and not after.
+#
+# **What leaves the machine?** Here nothing: the archive, the worker and the notebook talk over the loopback of one machine. The logs name studies by a number that only the archive can turn into a person. A log line with a name in it is a copy of a patient's data that nobody thinks of when they are to be deleted.
+#
+# ## Bigger than one machine
+#
+# One worker takes one series after the other. How many workers does a load need? The benchmark counted the series that one, two and three workers finish in the same time on two cores:
+
+# %%
+measured = pd.DataFrame(recorded["workers"]["table"])
+measured.set_index("workers")
+
+# %% [markdown]
+# WORKERS_READING
+#
+# Beyond the measured, a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
+
+# %%
+from math import factorial
+
+
+def mean_wait(per_second, seconds, workers):
+    load = per_second * seconds  # workers that are busy on average
+    if load >= workers:
+        return np.inf  # more comes in than goes out: the queue grows without end
+    full = load**workers / factorial(workers) / (1 - load / workers)
+    busy = full / (sum(load**k / factorial(k) for k in range(workers)) + full)  # the share that finds no free worker
+    return busy * seconds / (workers - load)
+
+
+# %% mystnb={"figure": {"caption": "A model, with an assumed 30 seconds per study: minutes of waiting over the studies of an hour. A line ends where that many workers can no longer keep up."}, "image": {"alt": "Four curves of the mean waiting time over the studies per hour, for one, two, four and eight workers. Each stays near zero for a while, then rises ever more steeply and leaves the figure: one worker shortly before 120 studies an hour, two before 240, four before 480, eight before 960."}}
+hourly = np.arange(10, 960, 10)
+waits = {f"{w} worker{'s' * (w > 1)}": [mean_wait(n / 3600, 30, w) / 60 for n in hourly] for w in (1, 2, 4, 8)}
+with plotting.figure(width=5.2, height=3) as (fig, axes):
+    for (name, minutes), style in zip(waits.items(), ("-", "--", "-.", ":")):
+        axes[0, 0].plot(hourly, minutes, style, label=name)
+    axes[0, 0].set(xlabel="studies per hour", ylabel="mean wait (minutes)", ylim=(0, 5))
+    axes[0, 0].legend(frameon=False)
+fig
+
+# %% [markdown]
+# The wait explodes *before* the workers are fully busy: at nine tenths of its capacity a single worker lets a study wait nine times as long as it takes. Plan for the busiest hour, with room. And twice the workers for twice the load wait *less*, because several workers even out what chance brings together.
+#
+# Where one machine is not enough, the parts stay the same, and others keep them alive:
+#
+# - several of the same workers beside one archive, as containers (below);
+# - a **serving engine**, which holds the network for all workers, joins their slices to batches and knows the GPU: NVIDIA Triton reads the ONNX file as it is; KServe and Ray Serve start and stop such engines by load;
+# - a queue of its own kind (RabbitMQ, Redis) in place of the folder, where several machines share the work.
+#
+# The two files below are a beginning for another machine. **They were not tried here**, since this machine has neither containers nor a GPU to offer.
+#
+# ```yaml
+# # compose.yaml: an archive and two workers; docker compose up --scale worker=2
+# services:
+#   archive:
+#     image: orthancteam/orthanc
+#     ports: ["127.0.0.1:4242:4242", "127.0.0.1:8042:8042"]  # loopback: open to nobody else
+#     volumes: ["archive:/var/lib/orthanc/db"]
+#   worker:
+#     build: .  # Python 3.12, and pip install of this package
+#     command: python -m unet_helpers serve --help  # the options that your archive needs
+#     restart: always  # a worker that was killed begins again where the spool says
+#     volumes: ["spool:/spool"]
+# volumes: {archive: {}, spool: {}}
+# ```
+#
+# ```
+# # models/unet/config.pbtxt: Triton, with the ONNX file as models/unet/1/model.onnx
+# backend: "onnxruntime"
+# max_batch_size: 32
+# dynamic_batching { max_queue_delay_microseconds: 5000 }
+# instance_group [ { count: 2, kind: KIND_CPU } ]
+# ```
+#
+# And the gate of exercise 13.1 comes along: whoever changes the engine, the processor or a version sends the golden study through once more.
+
+# %% [markdown]
+# ## Take-aways
+#
+# - The network is the smallest part. Most bugs are in the lines around it, and a Dice of the validation does not see them. A golden study that goes through the whole chain does, if somebody compares mask, geometry, patient and names.
+# - Parity before speed: count the pixels that differ from the program of the training, on all validation patients, for each engine, each processor and each version.
+# - "Real time" is a budget: who waits, for how long, how often may it be late. Plan with p95.
+# - Eight bits make the file small. Whether they make it fast is a question to the processor, and whether they keep the nodules one to the patients.
+# - A result is DICOM with coded classes, the geometry of its series and the name of its network. Have somebody else's reader draw it over the images.
+# - Receive as if everything came twice, in pieces, and in the middle of a crash; refuse what the network never saw, with a reason that is kept.
+# - After the start nobody draws masks. What can be watched is what goes in, and each watch rings for nothing now and then: count how often.
+# - A queue grows long before the workers are fully busy.
+# - None of this makes a medical device. That takes an intended use, people who check, evidence on patients, and the law's consent.
+#
+# ## Questions to test yourself
+#
+# 1. After an update of the engine, 0.03 % of all pixels differ. May it go out?
+#
+#    - A. Yes, 99.97 % are equal.
+#    - B. Nobody can say before the pixels are looked at class by class and patient by patient.
+#    - C. No, masks must be equal to the pixel.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** In a slice of 128×128 these are five pixels. They may be ties along the outline of a lung, or a nodule.
+# - **Not A:** the background is in this number, and it hides everything else.
+# - **Not C:** another order of adding up moves a tie. What cannot be explained by ties must be.
+#
+# </details>
+#
+# 2. A mask comes back mirrored, left and right. The Dice of the validation is 0.98 as before. Why?
+#
+#    - A. The validation runs in the program of the training, and the bug is outside of it.
+#    - B. The lungs are nearly symmetric.
+#    - C. A Dice of 0.98 allows for two percent of errors, and this is one of them.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** It never sees the lines that wrote the file.
+# - **Not B:** they are less symmetric than one thinks, and a mirrored mask would cost much more than that.
+# - **Not C:** a mirrored mask is wrong in every slice.
+#
+# </details>
+#
+# 3. A program needs 20 ms for nine of ten images and 90 ms for the tenth. A video brings 30 images a second. Is it fast enough?
+#
+#    - A. Yes, the mean is 27 ms.
+#    - B. Yes, the median is 20 ms.
+#    - C. No, every tenth image comes too late.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** There are 33 ms for each. p95 is 90 ms: good for 11 images a second.
+# - **Not A:** the mean is below 33 ms, and still three images a second come late, each by almost two others.
+# - **Not B:** the median says nothing about the slow half.
+#
+# </details>
+#
+# 4. A worker writes down "done" and then sends its result. It is killed between the two. What happens, and what is better?
+#
+# <details><summary>Answer</summary>
+#
+# The study is lost: the book says done, and no result was sent. Send first and write down after; then a kill in between sends the result twice, which does no harm if both copies have the same identifiers, because an archive keeps one.
+#
+# </details>
+#
+# 5. The alarm of a measure rings at three standard errors, and is looked at once a day for two years. The scanner never changes. How often does it ring?
+#
+#    - A. Never, as nothing has changed.
+#    - B. About twice.
+#    - C. About three times of a hundred.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** By chance 0.27 % of such means lie further away: of 730 looks two, if the looks are independent and the measure is like a bell.
+# - **Not A:** chance alone moves a mean, and now and then it moves it far.
+# - **Not C:** about three of a *thousand*.
+#
+# </details>
+#
+# 6. One worker needs 30 seconds for a study, and 108 studies come in an hour. What is right?
+#
+#    - A. It is enough: the worker is busy nine tenths of the time.
+#    - B. It is not enough: studies wait four and a half minutes on average.
+#    - C. It is not enough: the queue grows without end.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** By the formula the mean wait is 30 s · 0.9 / 0.1. Two workers would bring it below ten seconds.
+# - **Not A:** the tenth of the time that is left comes when nobody is waiting.
+# - **Not C:** that begins at 120 studies an hour.
+#
+# </details>
+#
+# ## Read more
+#
+# - Sculley and others (2015) {cite:p}`sculley2015debt`: the network as the smallest box in the figure of a system.
+# - Bridge and others (2022) {cite:p}`bridge2022highdicom`: segmentations and reports in DICOM, with code.
+# - Jodogne (2018) {cite:p}`jodogne2018orthanc`: an archive that runs on a laptop.
+# - Jacob and others (2018) {cite:p}`jacob2018quantization`: how a network computes in eight bits.
+# - Feng and others (2022) {cite:p}`feng2022monitoring`: watching and changing a model after its start, seen from quality control.
+# - Sendak and others (2020) {cite:p}`sendak2020label`: the model facts label.
+# - The words of this page are in the [glossary](../book/glossary.md).
