@@ -9,10 +9,12 @@
 ``receiver``       DICOM's C-STORE, in and out
 ``archive``        an archive to try things with: Orthanc, or a small one
 ``model_pointer``  which network works, and the way back to the former one
+``monitoring``     does what comes in still look like the training? an alarm with its false-alarm rate
 """
 
 from .archive import open_archive
 from .model_pointer import add_model, current_model, roll_back
+from .monitoring import Judgement, Watch, input_statistics
 from .networks import About, OnnxNetwork, about_checkpoint, export_onnx, weights_sha256, write_about
 from .parity import Parity, compare_networks
 from .receiver import receive, send_files
@@ -21,16 +23,19 @@ from .worker import Worker, replay
 
 __all__ = [
     "About",
+    "Judgement",
     "OnnxNetwork",
     "Parity",
     "QueueFull",
     "Spool",
+    "Watch",
     "Worker",
     "about_checkpoint",
     "add_model",
     "compare_networks",
     "current_model",
     "export_onnx",
+    "input_statistics",
     "open_archive",
     "receive",
     "replay",
