@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ FIRST_NEW = 120  # patients from here on of the phantom's family: no training, n
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: all of {', '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of the latencies")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of the latencies")
     parser.add_argument("--patients", type=int, default=24, help="new patients for the Dice in 8 bits")
     parser.add_argument("--dry", action="store_true", help="a rehearsal: everything small, nothing written")
     parser.add_argument("--time-one", nargs=5, help=argparse.SUPPRESS)
@@ -136,7 +137,7 @@ def latency(folder, arguments):
     for _ in range(arguments.rounds):
         for threads in (1,) if arguments.dry else (1, 2):
             for name, (kind, network, _) in installed().items():
-                repeats = "2" if arguments.dry else "40"
+                repeats = "2" if arguments.dry else "25"
                 command = [sys.executable, __file__, "--time-one", kind, str(folder / network), str(threads), repeats]
                 command += [str(time.time())]
                 said = subprocess.run(
@@ -240,11 +241,57 @@ def _pieces(masks, subset, patient, index):
 
 def kills(folder, arguments):
     """A worker that is killed at random moments under load: what was sent, segmented, lost and doubled."""
-    from kill_worker import kill_test
+    from unet_helpers.deployment import Spool
 
-    series = write_series_folders(folder / "sent", 3 if arguments.dry else 30)
-    times = 1 if arguments.dry else 10
-    return kill_test(folder / "kills", series, folder / "network.onnx", kills=times, seed=0)
+    sent, times = (3, 1) if arguments.dry else (24, 10)
+    spool, rng = (
+        fill(Spool(folder / "kills", quiet=0), write_series_folders(folder / "sent", sent)),
+        np.random.default_rng(0),
+    )
+    killed = []
+    while len(killed) < times and spool.counts()["incoming"]:
+        (worker,) = start_workers(1, folder, spool)
+        time.sleep(rng.uniform(0.05, 1.5))
+        if worker.poll() is None:
+            worker.kill()  # SIGKILL: nothing can be cleaned up
+            killed.append(spool.counts()["done"])
+        worker.communicate()
+    for worker in start_workers(1, folder, spool):
+        worker.communicate()
+    archive = [path.name.split("_") for path in (folder / "kills_archive").iterdir()]
+    by = [tuple(sorted(kind for series, kind, _ in archive if series == one)) for one in {one[0] for one in archive}]
+    counts = spool.counts()
+    return {
+        "sent": sent,
+        "kills": len(killed),
+        "done_at_each_kill": killed,
+        "segmented": counts["done"],
+        "refused": counts["refused"],
+        "failed": counts["failed"],
+        "lost": sent - sum(kinds == ("SEG", "SR") for kinds in by) - sum(len(kinds) > 2 for kinds in by),
+        "doubled": sum(len(kinds) > len(set(kinds)) for kinds in by),
+    }
+
+
+def fill(spool, series):
+    """Put all series into a spool."""
+    for path in (path for one in series for path in sorted(one.iterdir())):
+        spool.put(path)
+    return spool
+
+
+def start_workers(count, folder, spool):
+    """So many workers, each a process with its network loaded, let go at the same moment."""
+    command = [sys.executable, __file__, "--drain", str(spool.folder), str(folder / "network.onnx")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen(command, env=environment(1), **pipes) for _ in range(count)]
+    for one in started:
+        while one.stdout.readline() not in ("ready\n", ""):
+            pass
+    for one in started:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    return started
 
 
 def write_series_folders(folder, count):
@@ -263,21 +310,11 @@ def workers(folder, arguments):
     """Series that one, two and three workers of one thread each finish in a second, waiting in one spool."""
     from unet_helpers.deployment import Spool
 
-    series, rows = write_series_folders(folder / "sent", 3 if arguments.dry else 30), []
+    series, rows = write_series_folders(folder / "sent", 3 if arguments.dry else 24), []
     for count in (1, 2) if arguments.dry else (1, 2, 3):
-        spool = Spool(folder / f"workers_{count}", quiet=0)
-        for path in (path for one in series for path in sorted(one.iterdir())):
-            spool.put(path)
-        command = [sys.executable, __file__, "--drain", str(folder / f"workers_{count}"), str(folder / "network.onnx")]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        started = [subprocess.Popen(command, env=environment(1), **pipes) for _ in range(count)]
-        for one in started:
-            while one.stdout.readline() not in ("ready\n", ""):
-                pass
+        spool = fill(Spool(folder / f"workers_{count}", quiet=0), series)
+        started = start_workers(count, folder, spool)
         began = time.perf_counter()
-        for one in started:
-            one.stdin.write("go\n")
-            one.stdin.flush()
         for one in started:
             one.communicate()
         seconds, done = time.perf_counter() - began, spool.counts()["done"]
@@ -289,14 +326,30 @@ def workers(folder, arguments):
 
 def drain(spool, network):
     """One worker: loads the network, says that it is ready, waits for a line, and works until nothing waits."""
-    from unet_helpers.deployment import Spool, Worker, add_model, segmenter
+    import pydicom
 
-    models = Path(spool) / f"models_{os.getpid()}"
-    add_model(models, Path(network))
-    process = segmenter(models)
+    from unet_helpers.deployment import Segmenter, Spool, Worker
+
+    spool = Spool(Path(spool), quiet=0)
+    archive = spool.folder.with_name(f"{spool.folder.name}_archive")
+    archive.mkdir(exist_ok=True)
+
+    def send(paths):
+        """As an archive does: what has the same UID is kept once."""
+        for path in paths:
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+            about = (
+                header.get("ReferencedSeriesSequence")
+                or header.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+            )
+            name = f"{about[0].SeriesInstanceUID}_{header.Modality}_{header.SOPInstanceUID}"
+            shutil.copy(path, archive / f".{os.getpid()}")
+            os.replace(archive / f".{os.getpid()}", archive / name)
+
+    worker = Worker(spool, Segmenter(network), send)
     print("ready", flush=True)
     sys.stdin.readline()
-    Worker(Spool(Path(spool), quiet=0), process).drain()
+    worker.drain()
 
 
 #: what changes in a scanner -> fields of its acquisition, as a function of those before
@@ -316,7 +369,7 @@ def drift(folder, arguments):
 
     from unet_helpers.deployment import Watch
 
-    learned, unchanged, each = (8, 8, 4) if arguments.dry else (200, 1000, 60)
+    learned, unchanged, each = (8, 8, 4) if arguments.dry else (200, 1000, 40)
     window = 4 if arguments.dry else 20
     first, asked = 0, {}
     for name, count in {"training": learned, "unchanged": unchanged, **dict.fromkeys(CHANGES, each)}.items():
@@ -336,18 +389,16 @@ def drift(folder, arguments):
 def _statistics(asked):
     from dataclasses import replace
 
-    from unet_helpers.deployment import input_statistics, write_phantom_series
+    from unet_helpers.deployment import input_statistics
     from unet_helpers.phantom import make_patient
 
     index, change = asked
-    options = {"index": index, "size": 64, "slices": 4}
+    options = {"index": index, "size": 64, "slices": 2}
     patient = make_patient(SEED_OF_DRIFT, **options)
     if change:
         changed = replace(patient.acquisition, **CHANGES[change](patient.acquisition))
         patient = make_patient(SEED_OF_DRIFT, **options, acquisition=changed)
-    with tempfile.TemporaryDirectory() as folder:
-        write_phantom_series(Path(folder) / "series", patient)
-        return input_statistics(Path(folder) / "series")
+    return input_statistics(patient.volume, patient.spacing)
 
 
 PARTS = {
