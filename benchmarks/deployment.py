@@ -72,12 +72,12 @@ def write_networks(folder):
     import keras
 
     from unet_helpers import load_checkpoint, load_dataset
+    from unet_helpers.deployment import export_onnx
     from unet_helpers.teaching.engines import quantize
 
     model, train = load_checkpoint(), load_dataset("phantom").train
-    model(train.images[:1])
     model.save(folder / "network.keras")
-    model.export(folder / "network.onnx", format="onnx", verbose=False)
+    export_onnx(model, folder / "network.onnx")
     quantize(folder / "network.onnx", folder / "static.onnx", "static", train.images[::16])
     quantize(folder / "network.onnx", folder / "dynamic.onnx", "dynamic")
     if find_spec("ai_edge_litert"):
@@ -328,7 +328,7 @@ def drain(spool, network):
     """One worker: loads the network, says that it is ready, waits for a line, and works until nothing waits."""
     import pydicom
 
-    from unet_helpers.deployment import Segmenter, Spool, Worker
+    from unet_helpers.deployment import OnnxNetwork, Spool, Worker, segment_series, write_report, write_segmentation
 
     spool = Spool(Path(spool), quiet=0)
     archive = spool.folder.with_name(f"{spool.folder.name}_archive")
@@ -346,7 +346,15 @@ def drain(spool, network):
             shutil.copy(path, archive / f".{os.getpid()}")
             os.replace(archive / f".{os.getpid()}", archive / name)
 
-    worker = Worker(spool, Segmenter(network), send)
+    network = OnnxNetwork(network)
+
+    def process(series, out):
+        mask = segment_series(network, series)
+        written = write_segmentation(mask, series, out / "seg.dcm", network.about)
+        write_report(mask, series, out / "report.dcm", network.about, segmentation=written)
+        return {"state": "done"}
+
+    worker = Worker(spool, process, send)
     print("ready", flush=True)
     sys.stdin.readline()
     worker.drain()

@@ -1,8 +1,9 @@
 """Helpers for the series on medical image segmentation with U-Net. Importing loads TensorFlow quietly.
 
-Nine folders tell the way of the data; imports go down this list only, never up:
+Ten folders tell the way of the data; imports go down this list only, never up:
 
 ``teaching``    what only the lessons need
+``deployment``  a trained network where it is used
 ``training``    from a network and a data set to a trained network
 ``plotting``    pictures
 ``failures``    where a network is wrong, and why

@@ -104,7 +104,7 @@ class Orthanc:
 
 @contextlib.contextmanager
 def _orthanc(program, folder, forward_to, quiet):
-    port, web = _free_port(), _free_port()
+    port, web = free_port(), free_port()
     title, worker = forward_to or ("WORKER", port)
     (folder / "forward.lua").write_text(FORWARD if forward_to else "", encoding="utf-8")
     settings = {
@@ -150,7 +150,8 @@ def _wait(archive, process, log, seconds=60):
     raise DataError(f"Orthanc did not start within {seconds} s; '{log}' says why")
 
 
-def _free_port():
+def free_port():
+    """A port of this machine that nobody listens to now."""
     with socket.socket() as one:
         one.bind((HERE, 0))
         return one.getsockname()[1]

@@ -71,14 +71,15 @@ class Spool:
     folder : str or Path
         Made where it is missing.
     quiet : float, seconds
-        A series to which nothing was added for so long counts as whole. What comes later is put to it, and the whole
-        is done anew.
+        A series to which nothing was added for so long counts as whole; the time begins anew with the object, because
+        whoever was cut off by our end sends on. What comes later is put to it, and the whole is done anew.
     most : int
         So many series may wait; a further one is refused.
     """
 
     def __init__(self, folder, quiet=5.0, most=50):
         self.folder, self.quiet, self.most = user_path(folder), quiet, most
+        self.opened = time.time()
         with writing(self.folder):
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -119,6 +120,8 @@ class Spool:
 
     def claim(self, slot):
         """Move the series that rests longest from ``incoming`` into a slot; its new folder, or None."""
+        if time.time() - self.opened < self.quiet:
+            return None
         self._sort_loose_files()
         resting = []
         for path in (self / "incoming").iterdir():

@@ -59,10 +59,11 @@ class Worker:
             return self.step()
         return self._work(folder)
 
-    def run(self, until, idle=0.2):
-        """Work until ``until()`` is true."""
+    def run(self, until, idle=0.2, tell=lambda decision: None):
+        """Work until ``until()`` is true; each decision is told."""
         while not until():
-            decision = self.step()
+            if decision := self.step():
+                tell(decision)
             self.send_results()
             if decision is None:
                 time.sleep(idle)
