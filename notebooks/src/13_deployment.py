@@ -102,22 +102,7 @@ assert parity.differ <= 10 and parity.largest < 1e-3
 # %% [markdown]
 # Two engines add up in another order, so the probabilities differ in the sixth digit. A mask changes only where two classes are as probable as each other; such a pixel is *explained*. Any other is a bug.
 #
-# The benchmark of this chapter asked the same of other engines (`benchmarks/deployment.py`; **int8** stores the weights in 8 bits, of which more below):
-
-# %%
-import json
-
-import pandas as pd
-
-from unet_helpers.teaching import RESULTS
-
-recorded = json.loads((RESULTS / "deployment.json").read_text())["results"]
-rows = pd.DataFrame(recorded["parity"]["engines"]).T.drop(index="Keras, predict_on_batch")
-print(f"{recorded['parity']['pixels']:,} pixels of {recorded['parity']['slices']} validation slices")
-rows.astype({"pixels_that_differ": int, "slices_that_differ": int})
-
-# %% [markdown]
-# ONNX Runtime, LiteRT and OpenVINO with 32 bits give the masks of Keras, to the pixel. OpenVINO *as it comes* does not: this processor can compute with 16 bits, and OpenVINO does so without being asked. Nothing on the screen says so, and on another processor the same program gives the masks of Keras. This is why parity is a gate, and not a remark in a table: it has to be asked again on each machine.
+# Ask it again for each engine, each version and each processor: some engines compute with 16 bits where the processor can, without being asked. `benchmarks/deployment.py parity` asks it of OpenVINO and LiteRT as well, where they are installed.
 #
 # ### Exercise 13.1: the gate
 #
@@ -142,6 +127,8 @@ rows.astype({"pixels_that_differ": int, "slices_that_differ": int})
 # </details>
 
 # %%
+import pandas as pd
+
 from unet_helpers import dice
 from unet_helpers.teaching.checks import deployment as check
 
@@ -227,33 +214,22 @@ def highest_rate(milliseconds):
 
 check.highest_rate(highest_rate)
 
-# %%
-assert 0.5 < highest_rate(spent) < 10_000
-
 # %% [markdown]
-# The benchmark measured by turns: every engine in a process of its own, one after the other, and again. **Cold** is the time from the start of Python to the first mask. (Times of a machine that does other things as well are what they are; what counts is the ratio to ONNX Runtime in the same turn, with its range over the turns.)
+# What **real time** means depends on who waits. A scanner: the masks of a chest, 300 slices of 512×512, before the patient gets up, say in a minute, so 5 a second. A reader who scrolls: 15 slices a second. A video, as in an intervention: 30 images a second. The network takes 512×512 as well, sixteen times as many pixels:
 
-# %%
-timed = pd.DataFrame(recorded["latency"]["engines"]).T
-columns = {"cold_seconds": "cold (s)", "slice_p50_ms": "p50 (ms)", "slice_p95_ms": "p95 (ms)", "megabytes": "MB"}
-table = timed[list(columns)].astype(float).round(1).rename(columns=columns)
-table["slice / ONNX Runtime"] = ["{} ({}–{})".format(*ratios) for ratios in timed["slice_times_onnx"]]
-table[table.index.str.contains("1 thread")]
-
-# %% [markdown]
-# LATENCY_READING
-#
-# What **real time** means depends on who waits. A scanner: the masks of a chest, 300 slices of 512×512, before the patient gets up, say in a minute. A reader who scrolls: 15 slices a second. A video, as in an intervention: 30 images a second. The measured network takes 512×512 as well as 128×128; here is p95 for a whole slice of a scanner against what there is time for:
+# %% tags=["nbval-ignore-output"]
+large = np.tile(validation.images[:1], (1, 4, 4, 1))
+spent = np.array(milliseconds(network.predict, large, 21))
+rate = highest_rate(spent)
+print(f"512×512 on one thread: p95 {np.percentile(spent, 95):.0f} ms, so {rate:.0f} images a second in time")
+for name, need in {"scanner": 5, "reader who scrolls": 15, "video": 30}.items():
+    print(f"{name}: {need} a second needed,", "fast enough here" if rate >= need else "too slow here")
 
 # %%
-need = {"scanner, 300 slices in a minute": 60_000 / 300, "reader who scrolls": 1000 / 15, "video": 1000 / 30}
-p95 = timed["slice_512_p95_ms"].astype(float)
-chosen = [f"{name}, {n} thread{'s' * (n > 1)}" for name in ("Keras, predict", "ONNX Runtime") for n in (1, 2)]
-fits = {f"{name} ({ms:.0f} ms)": ["yes" if p95[row] <= ms else "no" for row in chosen] for name, ms in need.items()}
-pd.DataFrame({"p95 (ms)": p95[chosen].round().astype(int).tolist(), **fits}, index=chosen)
+assert 0.05 < rate < 1000
 
 # %% [markdown]
-# BUDGET_READING
+# Whether it is fast enough is a sentence about this machine, at this load, with one thread. Run the cell again while something else keeps the machine busy, and look at p95 rather than at p50. `benchmarks/deployment.py latency` compares engines **by turns**, each in a process of its own, one after the other and again, because on a machine that does other things only the ratios within one turn count.
 #
 # ### Eight bits
 #
@@ -268,23 +244,24 @@ changed = eight(validation.images).argmax(axis=-1) != network.predict(validation
 print("fewer than one pixel in a thousand changes:", bool(changed.mean() < 0.001), " none does:", not changed.any())
 
 # %% [markdown]
-# That is little, and it says nothing. A nodule *is* a few pixels. So eight bits are judged as any other network would be: Dice per patient, on patients that nobody has used, paired, with an interval over patients. And by looking at those who change most.
+# That is little, and it says nothing. A nodule *is* a few pixels. So eight bits are judged as any other network would be: Dice per patient, on patients that were not trained on, and by looking at those who change most.
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.evaluation import dice_by_patient
+
+engines = {"32 bits": network.predict, "8 bits": eight}
+scores = {name: dice_by_patient(run(validation.images).argmax(axis=-1), validation, 2) for name, run in engines.items()}
+nodules = pd.DataFrame(scores, index=validation.patients)
+nodules.assign(difference=nodules["8 bits"] - nodules["32 bits"]).round(3)
 
 # %%
-keys = ("difference", "difference_low", "difference_high", "patients", "pieces_gained", "pieces_lost")
-rows = {}
-for kind, values in recorded["int8"]["kinds"].items():
-    for name in ("lung", "nodule"):
-        rows[f"{kind}, {name}"] = [values[f"{name}_{key}"] for key in keys]
-pd.DataFrame(rows, index=["Dice, 8 − 32 bits", "its low end", "its high end", *keys[3:]]).T
-
-# %%
-worst = {f"{kind}, {one['patient']}": (one["before"], one["after"])
-         for kind, values in recorded["int8"]["kinds"].items() for one in values["nodule_most_changed"]}  # fmt: skip
-pd.DataFrame(worst, index=["nodule Dice, 32 bits", "8 bits"]).T
+difference = (nodules["8 bits"] - nodules["32 bits"]).dropna()
+assert len(difference) >= 5 and difference.abs().mean() < 0.2
 
 # %% [markdown]
 # INT8_READING
+#
+# Nor is it a gift in speed: a small network may become slower, because the rounding itself takes time. Measure it on the processor on which it is going to run.
 
 # %% [markdown]
 # ## DICOM in, DICOM out
@@ -359,7 +336,12 @@ plotting.show_images(gray, [f"slice {k}" for k in shown], over[shown], ["", "lun
 # %%
 from unet_helpers.files import read_segmentation
 
-ways = {"as usual": {}, "turned by 180°": {"flip": (1, 2)}, "slices from the feet": {"flip": (0,)}, "tilted": {"tilt": 15}}
+ways = {
+    "as usual": {},
+    "turned by 180°": {"flip": (1, 2)},
+    "slices from the feet": {"flip": (0,)},
+    "tilted": {"tilt": 15},
+}
 rows = {}
 for name, way in ways.items():
     write_phantom_series(folder / name, patient, **way)
@@ -367,7 +349,10 @@ for name, way in ways.items():
     written_there = write_segmentation(there, folder / name, folder / f"{name}.dcm", about)
     back = read_segmentation(written_there, folder / name).array
     voxel = np.prod(patient.spacing) / 1000
-    rows[name] = {"voxels that differ": int((back != there).sum()), "lung (l)": round(voxel * (there == 1).sum() / 1000, 1)}
+    rows[name] = {
+        "voxels that differ": int((back != there).sum()),
+        "lung (l)": round(voxel * (there == 1).sum() / 1000, 1),
+    }
 pd.DataFrame(rows).T
 
 # %% [markdown]
@@ -406,16 +391,32 @@ for name, refusal in refusals.items():
 # 4. a person finds them there, beside the images.
 
 # %%
+from hashlib import sha256
+
+
+def process(series, out):
+    """What the worker does with a series: refuse it, or write two results into the folder ``out``."""
+    if refusal := check_series(series, about):
+        return {"state": "refused", "kind": refusal.kind, "reason": refusal.reason}
+    mask = segment_series(network, series)
+    written = write_segmentation(mask, series, out / "seg.dcm", about)
+    write_report(mask, series, out / "report.dcm", about, written)
+    return {"state": "done", "version": about.version, "mask_sha256": sha256(mask.tobytes()).hexdigest()}
+
+
+# %% [markdown]
+# Then the study goes its way. After it, somebody presses the button again, and an abdomen comes that should not have come.
+
+# %%
 from time import monotonic
 
-from unet_helpers.deployment import Segmenter, Spool, Worker, add_model, open_archive, receive, send_files
+from unet_helpers.deployment import Spool, Worker, open_archive, receive, send_files
 
-models = folder / "models"
-add_model(models, network.path)
-spool = Spool(folder / "spool", quiet=0.5)
+spool = Spool(folder / "spool", quiet=1)
+abdomen = write_phantom_series(folder / "abdomen of another", make_patient(0, index=104), BodyPartExamined="ABDOMEN")
 
 
-def run_until(worker, done, seconds=90):
+def run_until(worker, done, seconds=300):
     """Work until ``done()`` is true; give up after some time."""
     ends = monotonic() + seconds
     worker.run(until=lambda: done() or monotonic() > ends)
@@ -425,27 +426,31 @@ def run_until(worker, done, seconds=90):
 # %%
 def in_archive(archive):
     kept = pd.DataFrame(archive.series())[["patient", "modality", "instances"]]
-    return kept.sort_values("modality", ignore_index=True)
+    return kept.sort_values(["patient", "modality"], ignore_index=True)
 
 
 with receive(spool) as receiver, open_archive(folder / "archive", ("WORKER", receiver.port), quiet=1) as archive:
-    send = lambda paths: send_files(paths, archive.port, archive.title)
-    worker = Worker(spool, Segmenter(models), send)
+    def send(paths):
+        send_files(paths, archive.port, archive.title)
+
+    worker = Worker(spool, process, send)
     send(files)
     run_until(worker, lambda: len(archive.series()) == 3)
     first = in_archive(archive)
-    send(files)  # somebody presses the button again
-    send(sorted((folder / "MR").iterdir()))
-    run_until(worker, lambda: "refused" in [one["state"] for one in spool.record.read()])
+    send_files(files, receiver.port, "WORKER")
+    run_until(worker, lambda: len(spool.record.read()) == 2)
+    send(abdomen)
+    run_until(worker, lambda: len(spool.record.read()) == 3)
     second = in_archive(archive)
+    worker.close()
 first
 
 # %% [markdown]
-# The images, a segmentation and a report. Then the same study came once more, and an MR:
+# The images, a segmentation and a report. And this is what the worker wrote down, and what the archive held in the end:
 
 # %%
-decisions = pd.DataFrame(spool.record.read())
-print(decisions[["state", "kind", "files"]].to_string())
+for decision in spool.record.read():
+    print(decision["state"], "-", decision.get("reason", ""))
 second
 
 # %% [markdown]
@@ -492,14 +497,7 @@ check.to_segment(to_segment)
 #
 # ### Killed in the middle
 #
-# Power fails, the system runs out of memory, somebody updates the machine. The benchmark sends series after series and kills the worker without warning (`kill -9`) at random moments; each time a new one is started.
-
-# %%
-killed = recorded["kills"]
-pd.Series({key: killed[key] for key in ("sent", "kills", "segmented", "refused", "failed", "lost", "doubled")})
-
-# %% [markdown]
-# KILLS_READING
+# Power fails, memory runs out, somebody updates the machine: a worker can end at any moment. So files get their names only when they are whole, a job that was begun and not ended is begun again, and results are sent *before* they are written down as sent. A kill in between sends them twice, which does no harm: the same series and the same network give the same identifiers, and an archive keeps one. `benchmarks/deployment.py kills` kills a worker at ten random moments under load (`kill -9`), and counts what is lost and what is doubled.
 #
 # ## Watch it after it starts
 #
@@ -575,15 +573,17 @@ print("before the change:", bool(rings(reference.to_numpy(), before)))
 print("after it:", bool(rings(reference.to_numpy(), after)))
 
 # %% [markdown]
-# An alarm that rings for nothing is soon switched off by somebody. With several measures and a look after every few studies, chance has many tries, so the `Watch` of the package sets its limit by the known studies themselves: it draws many runs of them and takes the limit that a stated share would pass. Whether it keeps this on new studies was measured: 1,000 patients of an unchanged scanner, and four changes.
+# An alarm that rings for nothing is soon switched off by somebody. With several measures and a look after every few studies, chance has many tries, so the `Watch` of the package sets its limit by the known studies themselves: it draws many windows of them, and takes the limit that only a stated share passes, here one of a hundred.
 
-# %%
-rows = {name: [one[key] for key in ("studies", "windows", "alarms")] + [", ".join(one["rang_for"])]
-        for name, one in recorded["drift"]["streams"].items()}  # fmt: skip
-pd.DataFrame(rows, index=["studies", "windows of 20", "alarms", "rang for"]).T
+# %% nbval_tolerance=0.1
+watch = Watch.learn(known, window=20)
+judged = watch.judge(coming)
+for one in judged:
+    print(f"studies {one.first} to {one.last}: alarm {one.alarm}")
+assert judged[1].alarm and judged[1].statistic == "noise"
 
 # %% [markdown]
-# DRIFT_READING
+# The change of the dose is noticed after one window. A limit that was set on 60 studies is itself uncertain; take 200 or more, and count the false alarms on studies of an unchanged scanner before you rely on it (`benchmarks/deployment.py drift` does so on 1,000).
 #
 # ### The record, and the way back
 #
@@ -592,7 +592,7 @@ pd.DataFrame(rows, index=["studies", "windows of 20", "alarms", "rang for"]).T
 # %%
 from unet_helpers.deployment import replay
 
-played = replay(spool, Segmenter(models))
+played = replay(spool, process)
 print([(decision["state"], bool(same)) for decision, same in played])
 
 # %% [markdown]
@@ -639,8 +639,10 @@ check.serving(serving)
 # In the package, a small file points to the network that works, and `roll_back` moves the pointer. Here the "new version" is the network in eight bits:
 
 # %%
-from unet_helpers.deployment import current_model, roll_back
+from unet_helpers.deployment import add_model, current_model, roll_back
 
+models = folder / "models"
+add_model(models, network.path)
 former = current_model(models).name
 add_model(models, folder / "static.onnx")
 new = current_model(models).name
@@ -680,16 +682,7 @@ print("another one:", new != former, " back again:", current_model(models).name 
 #
 # ## Bigger than one machine
 #
-# One worker takes one series after the other. How many workers does a load need? The benchmark counted the series that one, two and three workers finish in the same time on two cores:
-
-# %%
-measured = pd.DataFrame(recorded["workers"]["table"])
-measured.set_index("workers")
-
-# %% [markdown]
-# WORKERS_READING
-#
-# Beyond the measured, a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
+# One worker takes one series after the other. How many workers does a load need? Several workers on one machine share its cores, so measure what two of them finish there before you count on twice as much (`benchmarks/deployment.py workers`). For the rest there is a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
 
 # %%
 from math import factorial
@@ -734,7 +727,7 @@ fig
 #     volumes: ["archive:/var/lib/orthanc/db"]
 #   worker:
 #     build: .  # Python 3.12, and pip install of this package
-#     command: python -m unet_helpers serve --help  # the options that your archive needs
+#     command: python worker.py  # the cell with the spool, the worker and the receiver above, as a program
 #     restart: always  # a worker that was killed begins again where the spool says
 #     volumes: ["spool:/spool"]
 # volumes: {archive: {}, spool: {}}
