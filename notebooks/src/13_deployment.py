@@ -1,0 +1,847 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 13 Deployment
+#
+# How do I use the model elsewhere, in real time?
+
+# %%
+import numpy as np
+
+from unet_helpers import load_checkpoint, plotting, predict_masks
+from unet_helpers.data import window
+from unet_helpers.phantom import make_patient
+
+model, patient = load_checkpoint(), make_patient(0, index=103)
+stored = (patient.volume + 1024) / 0.5  # a scanner stores whole numbers; slope 0.5 and intercept -1024 make HU of them
+
+
+def run_elsewhere(slope=0.5, level=-600, width=1500, upside_down=False):
+    images = window(stored * slope - 1024, level, width)[..., np.newaxis]
+    masks = predict_masks(model, images)
+    affine = np.diag([-patient.spacing[2], -patient.spacing[1], patient.spacing[0], 1])
+    found = {"mask": masks[:, ::-1] if upside_down else masks, "affine": affine}
+    return {**found, "patient": patient.patient_id, "classes": {1: "lung", 2: "nodule"}}
+
+
+# %% mystnb={"figure": {"caption": "One patient, one network, seven programs around it. The first is right. Of the six with a bug, three can be seen here."}, "image": {"alt": "Seven pictures of the same chest slice with a mask. Right: two lungs outlined, and a nodule in one of them. Axis flipped: the outlines stand upside down and do not fit. Slope ignored: the lungs have holes, the nodule is one of them, and elsewhere there are patches called nodule. Another window: the heart, muscles and bones are called lung, and the lungs are not. Classes exchanged, orientation dropped, another patient: the same picture as the first."}}
+results = {"right": run_elsewhere(), "axis flipped": run_elsewhere(upside_down=True)}
+results |= {"slope ignored": run_elsewhere(slope=1), "another window": run_elsewhere(level=40, width=400)}
+right = results["right"]
+results["classes exchanged"] = {**right, "classes": {1: "nodule", 2: "lung"}}
+results["orientation dropped"] = {**right, "affine": np.diag([*patient.spacing[::-1], 1])}
+results["another patient"] = {**right, "patient": "P007"}
+z = int((right["mask"] == 2).sum(axis=(1, 2)).argmax())
+image = window(patient.volume[z], -600, 1500)
+plotting.show_images([image] * 7, list(results), [one["mask"][z] for one in results.values()], ["", "lung", "nodule"])
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - move a network to another engine, and show that it still gives the same masks,
+# - say what "real time" asks for, measure it, and choose a number from the slow end,
+# - take a series as a scanner sends it, and give back a segmentation and a report that lie where the patient lies,
+# - receive studies that come twice, in pieces, or should not have come, without losing or doubling one,
+# - watch what goes in after the start, set an alarm, and go back to the former version,
+# - say what a clinic and the law ask beyond the program, and how many workers a given load needs.
+#
+# **You need before:** windows and spacing ([notebook 02](02_preprocessing.ipynb)); Dice per patient and its interval (notebooks [05](05_evaluation.ipynb) and [05b](05b_comparison.ipynb)). Helpful: another scanner ([notebook 09](09_domain_shift_and_transfer.ipynb)).
+#
+# **Minutes:** 80 to read, with five exercises, 2 to run on two cores. A break is marked in the middle.
+#
+# **The misconception it removes:** "The network is validated, so using it elsewhere is a matter of copying a file."
+#
+# </div>
+
+# %% [markdown]
+# The network is the same in all seven pictures, to the last weight, and so is its validation. What differs is the few lines around it. The last three pictures look right: their masks *are* right. But in one the lung is called a nodule, in one the mask lies mirrored in the patient, and in one it lies in the wrong patient.
+#
+# So this chapter is about those lines. We build all of them, from a file of a scanner to a segmentation in an archive, with the parts that hospitals use, on this machine alone. **It is teaching material, and not a medical device: nothing here may be used for a patient.** The patients are the phantom's; nothing leaves this machine.
+#
+# ## Parity before speed
+#
+# A network is trained in one program and used in another. The usual way between them is **ONNX**, a file that holds the layers and the weights and that many engines read. **ONNX Runtime** is such an engine: it needs neither TensorFlow nor Keras.
+
+# %%
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from unet_helpers import load_dataset
+from unet_helpers.deployment import OnnxNetwork, export_onnx
+
+work = TemporaryDirectory()
+folder = Path(work.name)
+network = OnnxNetwork(export_onnx(model, folder / "network.onnx"))
+print(f"{network.path.stat().st_size / 1e6:.1f} MB, version {network.about.version}, window {network.about.window}")
+
+# %% [markdown]
+# The file also carries what belongs to the network and is so often lost: the window in which it was trained, the size of its images, the names of its classes. Weights alone are of no use to anybody.
+#
+# Before anybody asks how fast it is, we ask whether it is still the same network. All validation patients, every pixel:
+
+# %%
+from unet_helpers.deployment import compare_networks
+
+validation = load_dataset("phantom").validation
+parity = compare_networks(model, network, validation.images, validation.patient_ids)
+print("every pixel the same, or a tie that rounding decides:", parity.passed)
+assert parity.differ <= 10 and parity.largest < 1e-3
+
+# %% [markdown]
+# Two engines add up in another order, so the probabilities differ in the sixth digit. A mask changes only where two classes are as probable as each other; such a pixel is *explained*. Any other is a bug.
+#
+# Ask it again for each engine, each version and each processor: some engines compute with 16 bits where the processor can, without being asked. `benchmarks/deployment.py parity` asks it of OpenVINO and LiteRT as well, where they are installed.
+#
+# ### Exercise 13.1: the gate
+#
+# Parity holds the network. The other bugs of the first picture are around it. So keep one **golden study**, of which the right result is known, send it through the whole chain after every change, and let a gate compare what comes back.
+#
+# A study is a dictionary: `"mask"` `(D, H, W)`, `"affine"` 4×4, `"patient"`, and `"classes"`, the name of each number. Write `gate(golden, found)`, which returns the list of the keys that are wrong, empty if nothing is. The mask is right if it has the same shape and *each* class of `golden["classes"]` has a Dice of at least 0.99; a class that neither of the two masks has is right as well. The affine is right up to rounding.
+#
+# <details><summary>Hint 1</summary>
+#
+# A nodule has 60 of 131,072 pixels. Which of these notices that it is lost: the share of equal pixels, the Dice of everything that is not background, the Dice of each class? And what is the Dice of a class that neither mask has?
+#
+# <details><summary>Hint 2</summary>
+#
+# Four questions, one after the other; each that fails adds its key to a list. Ask for the shape of the masks before anything else about them: `dice` refuses masks of two shapes. The Dice of two empty masks is nan, and `nan >= 0.99` is false.
+#
+# <details><summary>Hint 3</summary>
+#
+# For the affine `np.allclose(golden["affine"], found["affine"])`. For the classes a loop: `dice(golden["mask"] == index, found["mask"] == index)`, wrong if it is below 0.99; `nan < 0.99` is false as well, which is what you want here.
+#
+# </details>
+# </details>
+# </details>
+
+# %%
+import pandas as pd
+
+from unet_helpers import dice
+from unet_helpers.teaching.checks import deployment as check
+
+
+def gate(golden, found):
+    return ...
+
+
+check.gate(gate)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def gate(golden, found):
+    wrong = [key for key in ("patient", "classes") if golden[key] != found[key]]
+    if not np.allclose(golden["affine"], found["affine"]):
+        wrong.append("affine")
+    same_shape = golden["mask"].shape == found["mask"].shape
+    if not same_shape or any(dice(golden["mask"] == k, found["mask"] == k) < 0.99 for k in golden["classes"]):
+        wrong.append("mask")
+    return wrong
+
+
+check.gate(gate)
+
+# %% [markdown]
+# Six bugs and four gates. A column that is never marked could be left out; a row that is never marked would be a bug that reaches the patient.
+
+# %%
+stopped = {name: gate(right, found) for name, found in results.items()}
+keys = ["mask", "affine", "patient", "classes"]
+pd.DataFrame({name: ["stops" if key in by else "" for key in keys] for name, by in stopped.items()}, index=keys).T
+
+# %% [markdown]
+# No single gate catches more than half of them. And no Dice of a validation can: it is computed in the program of the training, where the lines around the network were right.
+#
+# The golden study must not be symmetric. One whose two lungs are mirror images passes when an axis is flipped, and one without a nodule passes when the nodule's class is lost.
+#
+# ## How fast is fast enough?
+#
+# Now the time. One call is no measurement: the first is slower, and some are slower for no reason that you can see. So call many times, and look at the whole of it.
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.teaching.engines import milliseconds
+
+spent = np.array(milliseconds(network.predict, validation.images[:1], 100))
+low, middle, late = np.percentile(spent, (5, 50, 95))
+print(f"one slice: p5 {low:.1f} ms, p50 {middle:.1f} ms, p95 {late:.1f} ms")
+
+# %%
+assert spent.min() > 0.1 and middle < 2000 and low <= middle <= late
+
+# %% [markdown]
+# **p50** is the median; **p95** is the time within which 95 of 100 calls are done. Plan with p95: somebody who scrolls notices each picture that comes late, and not the mean.
+#
+# ### Exercise 13.2: how many images a second?
+#
+# Images come one after the other at a fixed rate, and at least 95 of 100 must be done before the next one comes. Write `highest_rate(milliseconds)`: the times of many calls, an array, in; the highest rate in images per second out.
+#
+# <details><summary>Hint 1</summary>
+#
+# At 25 images a second, how many milliseconds are there for each? Which of the measured times must fit into them: the mean, the slowest, or another?
+#
+# <details><summary>Hint 2</summary>
+#
+# `np.percentile(milliseconds, 95)` is the time within which 95 of 100 are done. How many such times fit into the 1000 ms of a second?
+#
+# </details>
+# </details>
+
+
+# %%
+def highest_rate(milliseconds):
+    return ...
+
+
+check.highest_rate(highest_rate)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def highest_rate(milliseconds):
+    return 1000 / np.percentile(milliseconds, 95)
+
+
+check.highest_rate(highest_rate)
+
+# %% [markdown]
+# What **real time** means depends on who waits. A scanner: the masks of a chest, 300 slices of 512×512, before the patient gets up, say in a minute, so 5 a second. A reader who scrolls: 15 slices a second. A video, as in an intervention: 30 images a second. The network takes 512×512 as well, sixteen times as many pixels:
+
+# %% tags=["nbval-ignore-output"]
+large = np.tile(validation.images[:1], (1, 4, 4, 1))
+spent = np.array(milliseconds(network.predict, large, 21))
+rate = highest_rate(spent)
+print(f"512×512 on one thread: p95 {np.percentile(spent, 95):.0f} ms, so {rate:.0f} images a second in time")
+for name, need in {"scanner": 5, "reader who scrolls": 15, "video": 30}.items():
+    print(f"{name}: {need} a second needed,", "fast enough here" if rate >= need else "too slow here")
+
+# %%
+assert 0.05 < rate < 1000
+
+# %% [markdown]
+# Whether it is fast enough is a sentence about this machine, at this load, with one thread. Run the cell again while something else keeps the machine busy, and look at p95 rather than at p50. `benchmarks/deployment.py latency` compares engines **by turns**, each in a process of its own, one after the other and again, because on a machine that does other things only the ratios within one turn count.
+#
+# ### Eight bits
+#
+# Weights and activations of 32 bits can be rounded to 8 (**quantization**). The file becomes smaller, and on some processors the network becomes faster. *Static*: the ranges are found once, from training slices. *Dynamic*: each call finds its own {cite:p}`jacob2018quantization`.
+
+# %%
+from unet_helpers.teaching.engines import onnx_engine, quantize
+
+train = load_dataset("phantom").train
+eight = onnx_engine(quantize(network.path, folder / "static.onnx", "static", train.images[::16]))
+changed = eight(validation.images).argmax(axis=-1) != network.predict(validation.images).argmax(axis=-1)
+print("fewer than one pixel in a thousand changes:", bool(changed.mean() < 0.001), " none does:", not changed.any())
+
+# %% [markdown]
+# That is little, and it says nothing. A nodule *is* a few pixels. So eight bits are judged as any other network would be: Dice per patient, on patients that were not trained on, and by looking at those who change most.
+
+# %% tags=["nbval-ignore-output"]
+from unet_helpers.evaluation import dice_by_patient
+
+engines = {"32 bits": network.predict, "8 bits": eight}
+scores = {name: dice_by_patient(run(validation.images).argmax(axis=-1), validation, 2) for name, run in engines.items()}
+nodules = pd.DataFrame(scores, index=validation.patients)
+nodules.assign(difference=nodules["8 bits"] - nodules["32 bits"]).round(3)
+
+# %%
+difference = (nodules["8 bits"] - nodules["32 bits"]).dropna()
+assert len(difference) >= 5 and difference.abs().mean() < 0.2
+
+# %% [markdown]
+# INT8_READING
+#
+# Nor is it a gift in speed: a small network may become slower, because the rounding itself takes time. Measure it on the processor on which it is going to run.
+
+# %% [markdown]
+# ## DICOM in, DICOM out
+#
+# A hospital sends no arrays. A scanner sends a **series**: a file for each slice, in any order, with a header that says whose it is, where it lies, and how its stored numbers become HU. The phantom plays the scanner.
+
+# %%
+import pydicom
+
+from unet_helpers.deployment import write_phantom_series
+
+series = folder / "series"
+files = write_phantom_series(series, patient)
+header = pydicom.dcmread(files[0])
+for key in ("PatientID", "Modality", "PixelSpacing", "ImagePositionPatient", "RescaleSlope", "RescaleIntercept"):
+    print(f"{key}: {header[key].value}")
+
+# %% [markdown]
+# The names of the files are no order; the positions are. `segment_series` sorts the slices, reads HU, takes the window and the size that the network's own file names, and gives a mask in the grid of the series, from the feet to the head:
+
+# %%
+from unet_helpers.deployment import segment_series
+
+mask = segment_series(network, series)
+truth = patient.masks[::-1]
+scores = {name: round(dice(truth == k, mask == k), 1) for k, name in ((1, "lung"), (2, "nodule"))}
+print(mask.shape, scores)
+
+# %% [markdown]
+# Out go two files that every archive can store beside the images: a **segmentation** (DICOM SEG), written with highdicom {cite:p}`bridge2022highdicom`, and a **structured report** (SR) with the numbers.
+
+# %%
+from unet_helpers.deployment import write_report, write_segmentation
+
+about = network.about
+segmentation = write_segmentation(mask, series, folder / "segmentation.dcm", about)
+written = pydicom.dcmread(segmentation)
+for part in written.SegmentSequence:
+    code = part.SegmentedPropertyTypeCodeSequence[0]
+    print(part.SegmentNumber, part.SegmentLabel, f"{code.CodingSchemeDesignator} {code.CodeValue} {code.CodeMeaning}")
+
+# %% [markdown]
+# A class is no longer a 2 in an array but a word with a **code** that means the same in every hospital, and the file says which network made it, in which version. The report holds what a person wants to read:
+
+# %% nbval_tolerance=0.1
+from unet_helpers.deployment import read_report
+
+report = write_report(mask, series, folder / "report.dcm", about, segmentation)
+found = pd.DataFrame(read_report(report)).set_index("label").head(2)
+found.astype(float).round({"volume_ml": 1, "diameter_mm": 0})
+
+# %% [markdown]
+# Does it lie where the patient lies? Not our own reader may answer that, since it could share a mistake with our writer. SimpleITK knows nothing of this package. It reads the images and the segmentation, each with the geometry of its own file, and draws one over the other:
+
+# %% mystnb={"figure": {"caption": "Images and segmentation, both read by SimpleITK and laid on one another by the coordinates in their files."}, "image": {"alt": "Three chest slices, from the lower end of the lungs to the upper. In each the outline of the mask follows the lungs, and in the middle one a small nodule is outlined as well."}}
+import SimpleITK as sitk
+
+images = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(series)))
+frames = sitk.GetArrayFromImage(sitk.ReadImage(str(segmentation)))
+over = np.zeros(images.GetSize()[::-1], "uint8")
+for frame, header in zip(frames, written.PerFrameFunctionalGroupsSequence):
+    place = [float(mm) for mm in header.PlanePositionSequence[0].ImagePositionPatient]
+    number = header.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+    over[images.TransformPhysicalPointToIndex(place)[2]][frame > 0] = number
+shown = np.unique([0, int((over == 2).sum(axis=(1, 2)).argmax()), len(over) - 2])
+gray = [window(sitk.GetArrayFromImage(images)[k], -600, 1500) for k in shown]
+plotting.show_images(gray, [f"slice {k}" for k in shown], over[shown], ["", "lung", "nodule"])
+
+# %% [markdown]
+# It fits: lungs on lungs, and the nodule where we saw it first. (SimpleITK reads the frames of the segmentation, and not their places, which we took from the header by pydicom: of a segmentation's geometry it knows nothing. 3D Slicer and dcmqi do.) Scanners tilt, turn and sort as they like, so the tests of the package send patients lying on their side, head first and feet first, with tilted slices, with files in any order. Here are four, written, segmented, written as DICOM and read again:
+
+# %%
+from unet_helpers.files import read_segmentation
+
+ways = {
+    "as usual": {},
+    "turned by 180°": {"flip": (1, 2)},
+    "slices from the feet": {"flip": (0,)},
+    "tilted": {"tilt": 15},
+}
+rows = {}
+for name, way in ways.items():
+    write_phantom_series(folder / name, patient, **way)
+    there = segment_series(network, folder / name)
+    written_there = write_segmentation(there, folder / name, folder / f"{name}.dcm", about)
+    back = read_segmentation(written_there, folder / name).array
+    voxel = np.prod(patient.spacing) / 1000
+    rows[name] = {
+        "voxels that differ": int((back != there).sum()),
+        "lung (l)": round(voxel * (there == 1).sum() / 1000, 1),
+    }
+pd.DataFrame(rows).T
+
+# %% [markdown]
+# Not a voxel is lost on the way, and the lungs have the same volume however they lay. Another program that was given these files would find each mask on its patient.
+#
+# **A good place for a break:** so far there was one series, and it was a good one. The second half receives whatever comes. Leave the notebook open, or run the cells above once more before you go on.
+#
+# ## What should not have come
+#
+# A rule in a hospital says "send chest CT to the worker", and sooner or later everything comes: an MR with a wrong label, the scout view, the dose report, a child's abdomen. A network has an answer to each, and that is the danger: it makes a mask of anything. So the worker looks before it segments, and refuses with a reason that is kept.
+
+# %%
+from unet_helpers.deployment import check_series
+
+odd = {"MR": {"Modality": "MR"}, "scout": {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}}
+odd |= {"contrast": {"ContrastBolusAgent": "Iohexol"}, "abdomen": {"BodyPartExamined": "ABDOMEN"}}
+odd |= {"coarse": {"PixelSpacing": [9, 9]}, "a slice is missing": {}, "the same series": {}}
+for name, tags in odd.items():
+    written = write_phantom_series(folder / name, patient, **tags)
+    if name == "a slice is missing":
+        sorted(written, key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])[3].unlink()
+refusals = {name: check_series(folder / name, about) for name in odd}
+for name, refusal in refusals.items():
+    print(f"{name}: {refusal or 'accepted'}")
+
+# %% [markdown]
+# Each sentence names what is wrong and what to do about it. What a header does not say cannot be refused: a chest CT whose header says nothing of contrast may have it all the same. The watch further down sees some of that.
+#
+# ## A real archive
+#
+# In a hospital the images live in an archive (PACS). We run one: **Orthanc** {cite:p}`jodogne2018orthanc`, a DICOM server that hospitals use, if it is installed on this machine (`apt install orthanc` under Debian and Ubuntu); otherwise a small archive of pynetdicom plays its part. It listens on the loopback alone, in a folder of its own, and ends with the block. The way of a study:
+#
+# 1. somebody sends the series to the archive;
+# 2. the archive sends it on to our **receiver**, which puts it into the **spool**, a folder as a queue;
+# 3. the **worker** takes the oldest series that is complete, segments it, and sends both results to the archive;
+# 4. a person finds them there, beside the images.
+
+# %%
+from hashlib import sha256
+
+
+def process(series, out):
+    """What the worker does with a series: refuse it, or write two results into the folder ``out``."""
+    if refusal := check_series(series, about):
+        return {"state": "refused", "kind": refusal.kind, "reason": refusal.reason}
+    mask = segment_series(network, series)
+    written = write_segmentation(mask, series, out / "seg.dcm", about)
+    write_report(mask, series, out / "report.dcm", about, written)
+    return {"state": "done", "version": about.version, "mask_sha256": sha256(mask.tobytes()).hexdigest()}
+
+
+# %% [markdown]
+# Then the study goes its way. After it, somebody presses the button again, and an abdomen comes that should not have come.
+
+# %%
+from time import monotonic
+
+from unet_helpers.deployment import Spool, Worker, open_archive, receive, send_files
+
+spool = Spool(folder / "spool", quiet=1)
+abdomen = write_phantom_series(folder / "abdomen of another", make_patient(0, index=104), BodyPartExamined="ABDOMEN")
+
+
+def run_until(worker, done, seconds=300):
+    """Work until ``done()`` is true; give up after some time."""
+    ends = monotonic() + seconds
+    worker.run(until=lambda: done() or monotonic() > ends)
+    assert done(), "the archive did not get what it should within the time"
+
+
+# %%
+def in_archive(archive):
+    kept = pd.DataFrame(archive.series())[["patient", "modality", "instances"]]
+    return kept.sort_values(["patient", "modality"], ignore_index=True)
+
+
+with receive(spool) as receiver, open_archive(folder / "archive", ("WORKER", receiver.port), quiet=1) as archive:
+    def send(paths):
+        send_files(paths, archive.port, archive.title)
+
+    worker = Worker(spool, process, send)
+    send(files)
+    run_until(worker, lambda: len(archive.series()) == 3)
+    first = in_archive(archive)
+    send_files(files, receiver.port, "WORKER")
+    run_until(worker, lambda: len(spool.record.read()) == 2)
+    send(abdomen)
+    run_until(worker, lambda: len(spool.record.read()) == 3)
+    second = in_archive(archive)
+    worker.close()
+first
+
+# %% [markdown]
+# The images, a segmentation and a report. And this is what the worker wrote down, and what the archive held in the end:
+
+# %%
+for decision in spool.record.read():
+    print(decision["state"], "-", decision.get("reason", ""))
+second
+
+# %% [markdown]
+# ARCHIVE_READING
+#
+# ### Exercise 13.3: complete, and once
+#
+# Images arrive one by one, series mixed, some of them twice. Write `to_segment(arrivals, done)`: the series that are complete and not yet done, each once, in the order in which they became complete. An arrival is a dictionary such as `{"series": "a", "instance": "a1", "of": 3}`: image a1 of series a, which has three images. `done` is a list of series.
+#
+# <details><summary>Hint 1</summary>
+#
+# Three arrivals of a series with three images: is it complete? Not if one of them came twice. What do you have to remember of each series: how many came, or which?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go through the arrivals in order, with a dictionary from each series to the *set* of its instances. Whenever the set has as many as `of` says, and the series is neither in `done` nor in your answer, append it.
+#
+# </details>
+# </details>
+
+
+# %%
+def to_segment(arrivals, done):
+    return ...
+
+
+check.to_segment(to_segment)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def to_segment(arrivals, done):
+    seen, ready = {}, []
+    for one in arrivals:
+        seen.setdefault(one["series"], set()).add(one["instance"])
+        if len(seen[one["series"]]) == one["of"] and one["series"] not in [*done, *ready]:
+            ready.append(one["series"])
+    return ready
+
+
+check.to_segment(to_segment)
+
+# %% [markdown]
+# A function that may be called twice with the same and does no harm the second time is called **idempotent**. DICOM does not tell how many images a series has, so the real spool waits until nothing has come for some seconds, and takes up a series again if more of it comes.
+#
+# ### Killed in the middle
+#
+# Power fails, memory runs out, somebody updates the machine: a worker can end at any moment. So files get their names only when they are whole, a job that was begun and not ended is begun again, and results are sent *before* they are written down as sent. A kill in between sends them twice, which does no harm: the same series and the same network give the same identifiers, and an archive keeps one. `benchmarks/deployment.py kills` kills a worker at ten random moments under load (`kill -9`), and counts what is lost and what is doubled.
+#
+# ## Watch it after it starts
+#
+# From now on nobody draws masks, so no Dice will tell when it gets worse. What can be watched is what goes *in*. [Notebook 09](09_domain_shift_and_transfer.ipynb) has shown what another scanner does; would we have noticed? Here are some numbers that a scanner changes and a patient hardly does, for patients of the phantom before and after the dose was cut to a quarter (`noise` is a logarithm, `grain` what a sharper kernel changes, `soft` and `lung` are HU, `pixel` and `slice` mm):
+
+# %%
+from dataclasses import replace
+
+from unet_helpers.deployment import Watch, input_statistics
+
+
+def statistics(index, dose=1):
+    new = make_patient(6, index=index, size=64, slices=3)
+    if dose != 1:
+        scan = replace(new.acquisition, photons=dose * new.acquisition.photons)
+        new = make_patient(6, index=index, size=64, slices=3, acquisition=scan)
+    return input_statistics(new.volume, new.spacing)
+
+
+known = [statistics(index) for index in range(60)]
+coming = [statistics(index) for index in range(60, 80)] + [statistics(index, dose=0.25) for index in range(80, 100)]
+means = {"known": known, "before the change": coming[:20], "after it": coming[20:]}
+pd.DataFrame({name: pd.DataFrame(rows).mean() for name, rows in means.items()}).round(1)
+
+# %% mystnb={"figure": {"caption": "The noise of 40 studies in the order in which they came. Gray: where the middle 95 % of the known studies lie. At the line the dose was cut."}, "image": {"alt": "Dots over the number of the study. The first twenty lie within a gray band, the next twenty mostly above it, with some overlap."}}
+reference, noise = (np.exp(pd.DataFrame(rows)["noise"]) for rows in (known, coming))
+low, high = reference.quantile([0.025, 0.975])
+with plotting.figure(width=5.2, height=2.6) as (fig, axes):
+    axes[0, 0].axhspan(low, high, color="#dddddd")
+    axes[0, 0].plot(noise, "o", color="#0072b2", markersize=4)
+    axes[0, 0].axvline(19.5, color="black", linewidth=1)
+    axes[0, 0].set(xlabel="study", ylabel="noise (HU)")
+fig
+
+# %% [markdown]
+# A single study says little, since patients differ. The mean of several says more: it varies less, by the root of their number.
+#
+# ### Exercise 13.4: when does it ring?
+#
+# Write `rings(reference, recent)`: one measure of the known studies and of the recent ones, two arrays. It is true if the mean of the recent studies lies more than three standard errors away from the mean of the known ones, above or below. The standard error is the standard deviation of the *known* studies, divided by the root of the number of *recent* ones.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which three numbers do you need: two means, and what else? Why should the scatter of the known studies be the yardstick, and not that of four recent ones?
+#
+# <details><summary>Hint 2</summary>
+#
+# `error = reference.std() / np.sqrt(len(recent))`, and then the distance of the two means, which `abs` makes positive.
+#
+# </details>
+# </details>
+
+
+# %%
+def rings(reference, recent):
+    return ...
+
+
+check.rings(rings)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def rings(reference, recent):
+    error = reference.std() / np.sqrt(len(recent))
+    return abs(recent.mean() - reference.mean()) > 3 * error
+
+
+check.rings(rings)
+
+# %%
+before, after = noise[:20].to_numpy(), noise[20:].to_numpy()
+print("before the change:", bool(rings(reference.to_numpy(), before)))
+print("after it:", bool(rings(reference.to_numpy(), after)))
+
+# %% [markdown]
+# An alarm that rings for nothing is soon switched off by somebody. With several measures and a look after every few studies, chance has many tries, so the `Watch` of the package sets its limit by the known studies themselves: it draws many windows of them, and takes the limit that only a stated share passes, here one of a hundred.
+
+# %% nbval_tolerance=0.1
+watch = Watch.learn(known, window=20)
+judged = watch.judge(coming)
+for one in judged:
+    print(f"studies {one.first} to {one.last}: alarm {one.alarm}")
+assert judged[1].alarm and judged[1].statistic == "noise"
+
+# %% [markdown]
+# The change of the dose is noticed after one window. A limit that was set on 60 studies is itself uncertain; take 200 or more, and count the false alarms on studies of an unchanged scanner before you rely on it (`benchmarks/deployment.py drift` does so on 1,000).
+#
+# ### The record, and the way back
+#
+# Each decision is written down with the version of the network and a checksum of what went in and what came out. So it can be played back: the same input, the same network, the same mask?
+
+# %%
+from unet_helpers.deployment import replay
+
+played = replay(spool, process)
+print([(decision["state"], bool(same)) for decision, same in played])
+
+# %% [markdown]
+# When an alarm rings after an update, the first step is not to search but to go back, and that must be one step that somebody has tried before.
+#
+# ### Exercise 13.5: which version serves?
+#
+# A log holds events in order: `"install 1.1"` puts a version to work, `"roll back"` takes the working version back, and the one that served before it serves again. With nothing before it, the first version stays. Write `serving(log)`: the version at the end of the log, as text.
+#
+# <details><summary>Hint 1</summary>
+#
+# Play `install 1.0, install 1.1, roll back, install 1.2, roll back` on paper. Which versions could still come back after each event?
+#
+# <details><summary>Hint 2</summary>
+#
+# A list as a stack: an install appends, a roll-back removes the last one, unless only one is left. The answer is the last of the list.
+#
+# </details>
+# </details>
+
+
+# %%
+def serving(log):
+    return ...
+
+
+check.serving(serving)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def serving(log):
+    stack = []
+    for event in log:
+        if event == "roll back":
+            stack = stack[:-1] or stack
+        else:
+            stack.append(event.removeprefix("install "))
+    return stack[-1]
+
+
+check.serving(serving)
+
+# %% [markdown]
+# In the package, a small file points to the network that works, and `roll_back` moves the pointer. Here the "new version" is the network in eight bits:
+
+# %%
+from unet_helpers.deployment import add_model, current_model, roll_back
+
+models = folder / "models"
+add_model(models, network.path)
+former = current_model(models).name
+add_model(models, folder / "static.onnx")
+new = current_model(models).name
+roll_back(models)
+print("another one:", new != former, " back again:", current_model(models).name == former)
+
+# %% [markdown]
+# ## What else a clinic asks
+#
+# A program that works is the smaller half. Before it may stand beside a patient, somebody has to answer these questions, in writing.
+#
+# **What is it for, and for whom?** The *intended use* is one sentence: which finding, in which images, of which patients, read by whom, to decide what. Everything else is outside of it. `check_series` is the part of this sentence that a program can hold: it knows modality, body part, contrast and spacing. It does not know that the patient is a child.
+#
+# **What does a reader get to see of it?** A *model facts label* {cite:p}`sendak2020label` is one page, for the people who use the result. For the network of this chapter:
+#
+# | | |
+# |---|---|
+# | **Purpose** | outlines lungs and nodules in CT slices of the chest; **for teaching, on synthetic patients; for no patient** |
+# | **Made from** | 34 synthetic patients of one simulated scanner ([model card](../book/ethics_and_model_card.md)) |
+# | **Takes** | axial CT of the chest without contrast, the window and the spacing that are in its file |
+# | **How good** | [notebook 05](05_evaluation.ipynb) and [notebook 06](06_failure_analysis.ipynb); it misses small and faint nodules without any sign of doubt ([notebook 12](12_uncertainty_and_calibration.ipynb)) |
+# | **Do not use** | for real patients; as the only reader; to exclude a nodule |
+# | **Who to call** | in a clinic: a name and a number |
+#
+# **Who checks?** Say who looks at each result, when, and what that person can do about it. A segmentation that nobody can correct will be believed or ignored, and neither is wanted.
+#
+# **Automation bias.** People who are shown a suggestion follow it when it is wrong, and look less hard where it shows nothing {cite:p}`goddard2012automation`. So measure the person *with* the program, and not the program alone; and show the images before the mask.
+#
+# **What do the law and its offices call it?** As of November 2026, and no legal advice; look up what has changed since.
+#
+# - In the European Union, software with a medical purpose is a medical device under Regulation (EU) 2017/745 {cite:p}`eu2017mdr`. By its rule 11, software that gives information for decisions on diagnosis or therapy is in class IIa or higher, so a notified body has to look at it.
+# - The AI Act, Regulation (EU) 2024/1689 {cite:p}`eu2024aiact`, makes such a device a *high-risk AI system* in addition: data governance, records, human oversight, accuracy. As published in 2024 these duties begin for medical devices in August 2027; amendments that move such dates have been proposed.
+# - In the United States, the Food and Drug Administration (FDA) has cleared such programs mostly as devices of class II. A network that is going to be trained again can have its changes agreed on beforehand, in a *predetermined change control plan* {cite:p}`fda2024pccp`.
+# - A hospital that writes its own program and uses it on its patients is not outside of all this. Ask the office for medical devices, the ethics board and the data protection officer before the first patient, and not after.
+#
+# **What leaves the machine?** Here nothing: the archive, the worker and the notebook talk over the loopback of one machine. The logs name studies by a number that only the archive can turn into a person. A log line with a name in it is a copy of a patient's data that nobody thinks of when they are to be deleted.
+#
+# ## Bigger than one machine
+#
+# One worker takes one series after the other. How many workers does a load need? Several workers on one machine share its cores, so measure what two of them finish there before you count on twice as much (`benchmarks/deployment.py workers`). For the rest there is a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
+
+# %%
+from math import factorial
+
+
+def mean_wait(per_second, seconds, workers):
+    load = per_second * seconds  # workers that are busy on average
+    if load >= workers:
+        return np.inf  # more comes in than goes out: the queue grows without end
+    full = load**workers / factorial(workers) / (1 - load / workers)
+    busy = full / (sum(load**k / factorial(k) for k in range(workers)) + full)  # the share that finds no free worker
+    return busy * seconds / (workers - load)
+
+
+# %% mystnb={"figure": {"caption": "A model, with an assumed 30 seconds per study: minutes of waiting over the studies of an hour. A line ends where that many workers can no longer keep up."}, "image": {"alt": "Four curves of the mean waiting time over the studies per hour, for one, two, four and eight workers. Each stays near zero for a while, then rises ever more steeply and leaves the figure: one worker shortly before 120 studies an hour, two before 240, four before 480, eight before 960."}}
+hourly = np.arange(10, 960, 10)
+waits = {f"{w} worker{'s' * (w > 1)}": [mean_wait(n / 3600, 30, w) / 60 for n in hourly] for w in (1, 2, 4, 8)}
+with plotting.figure(width=5.2, height=3) as (fig, axes):
+    for (name, minutes), style in zip(waits.items(), ("-", "--", "-.", ":")):
+        axes[0, 0].plot(hourly, minutes, style, label=name)
+    axes[0, 0].set(xlabel="studies per hour", ylabel="mean wait (minutes)", ylim=(0, 5))
+    axes[0, 0].legend(frameon=False)
+fig
+
+# %% [markdown]
+# The wait explodes *before* the workers are fully busy: at nine tenths of its capacity a single worker lets a study wait nine times as long as it takes. Plan for the busiest hour, with room. And twice the workers for twice the load wait *less*, because several workers even out what chance brings together.
+#
+# Where one machine is not enough, the parts stay the same, and others keep them alive:
+#
+# - several of the same workers beside one archive, as containers (below);
+# - a **serving engine**, which holds the network for all workers, joins their slices to batches and knows the GPU: NVIDIA Triton reads the ONNX file as it is; KServe and Ray Serve start and stop such engines by load;
+# - a queue of its own kind (RabbitMQ, Redis) in place of the folder, where several machines share the work.
+#
+# The two files below are a beginning for another machine. **They were not tried here**, since this machine has neither containers nor a GPU to offer.
+#
+# ```yaml
+# # compose.yaml: an archive and two workers; docker compose up --scale worker=2
+# services:
+#   archive:
+#     image: orthancteam/orthanc
+#     ports: ["127.0.0.1:4242:4242", "127.0.0.1:8042:8042"]  # loopback: open to nobody else
+#     volumes: ["archive:/var/lib/orthanc/db"]
+#   worker:
+#     build: .  # Python 3.12, and pip install of this package
+#     command: python worker.py  # the cell with the spool, the worker and the receiver above, as a program
+#     restart: always  # a worker that was killed begins again where the spool says
+#     volumes: ["spool:/spool"]
+# volumes: {archive: {}, spool: {}}
+# ```
+#
+# ```
+# # models/unet/config.pbtxt: Triton, with the ONNX file as models/unet/1/model.onnx
+# backend: "onnxruntime"
+# max_batch_size: 32
+# dynamic_batching { max_queue_delay_microseconds: 5000 }
+# instance_group [ { count: 2, kind: KIND_CPU } ]
+# ```
+#
+# And the gate of exercise 13.1 comes along: whoever changes the engine, the processor or a version sends the golden study through once more.
+
+# %% [markdown]
+# ## Take-aways
+#
+# - The network is the smallest part. Most bugs are in the lines around it, and a Dice of the validation does not see them. A golden study that goes through the whole chain does, if somebody compares mask, geometry, patient and names.
+# - Parity before speed: count the pixels that differ from the program of the training, on all validation patients, for each engine, each processor and each version.
+# - "Real time" is a budget: who waits, for how long, how often may it be late. Plan with p95.
+# - Eight bits make the file small. Whether they make it fast is a question to the processor, and whether they keep the nodules one to the patients.
+# - A result is DICOM with coded classes, the geometry of its series and the name of its network. Have somebody else's reader draw it over the images.
+# - Receive as if everything came twice, in pieces, and in the middle of a crash; refuse what the network never saw, with a reason that is kept.
+# - After the start nobody draws masks. What can be watched is what goes in, and each watch rings for nothing now and then: count how often.
+# - A queue grows long before the workers are fully busy.
+# - None of this makes a medical device. That takes an intended use, people who check, evidence on patients, and the law's consent.
+#
+# ## Questions to test yourself
+#
+# 1. After an update of the engine, 0.03 % of all pixels differ. May it go out?
+#
+#    - A. Yes, 99.97 % are equal.
+#    - B. Nobody can say before the pixels are looked at class by class and patient by patient.
+#    - C. No, masks must be equal to the pixel.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** In a slice of 128×128 these are five pixels. They may be ties along the outline of a lung, or a nodule.
+# - **Not A:** the background is in this number, and it hides everything else.
+# - **Not C:** another order of adding up moves a tie. What cannot be explained by ties must be.
+#
+# </details>
+#
+# 2. A mask comes back mirrored, left and right. The Dice of the validation is 0.98 as before. Why?
+#
+#    - A. The validation runs in the program of the training, and the bug is outside of it.
+#    - B. The lungs are nearly symmetric.
+#    - C. A Dice of 0.98 allows for two percent of errors, and this is one of them.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** It never sees the lines that wrote the file.
+# - **Not B:** they are less symmetric than one thinks, and a mirrored mask would cost much more than that.
+# - **Not C:** a mirrored mask is wrong in every slice.
+#
+# </details>
+#
+# 3. A program needs 20 ms for nine of ten images and 90 ms for the tenth. A video brings 30 images a second. Is it fast enough?
+#
+#    - A. Yes, the mean is 27 ms.
+#    - B. Yes, the median is 20 ms.
+#    - C. No, every tenth image comes too late.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** There are 33 ms for each. p95 is 90 ms: good for 11 images a second.
+# - **Not A:** the mean is below 33 ms, and still three images a second come late, each by almost two others.
+# - **Not B:** the median says nothing about the slow half.
+#
+# </details>
+#
+# 4. A worker writes down "done" and then sends its result. It is killed between the two. What happens, and what is better?
+#
+# <details><summary>Answer</summary>
+#
+# The study is lost: the book says done, and no result was sent. Send first and write down after; then a kill in between sends the result twice, which does no harm if both copies have the same identifiers, because an archive keeps one.
+#
+# </details>
+#
+# 5. The alarm of a measure rings at three standard errors, and is looked at once a day for two years. The scanner never changes. How often does it ring?
+#
+#    - A. Never, as nothing has changed.
+#    - B. About twice.
+#    - C. About three times of a hundred.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** By chance 0.27 % of such means lie further away: of 730 looks two, if the looks are independent and the measure is like a bell.
+# - **Not A:** chance alone moves a mean, and now and then it moves it far.
+# - **Not C:** about three of a *thousand*.
+#
+# </details>
+#
+# 6. One worker needs 30 seconds for a study, and 108 studies come in an hour. What is right?
+#
+#    - A. It is enough: the worker is busy nine tenths of the time.
+#    - B. It is not enough: studies wait four and a half minutes on average.
+#    - C. It is not enough: the queue grows without end.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** By the formula the mean wait is 30 s · 0.9 / 0.1. Two workers would bring it below ten seconds.
+# - **Not A:** the tenth of the time that is left comes when nobody is waiting.
+# - **Not C:** that begins at 120 studies an hour.
+#
+# </details>
+#
+# ## Read more
+#
+# - Sculley and others (2015) {cite:p}`sculley2015debt`: the network as the smallest box in the figure of a system.
+# - Bridge and others (2022) {cite:p}`bridge2022highdicom`: segmentations and reports in DICOM, with code.
+# - Jodogne (2018) {cite:p}`jodogne2018orthanc`: an archive that runs on a laptop.
+# - Jacob and others (2018) {cite:p}`jacob2018quantization`: how a network computes in eight bits.
+# - Feng and others (2022) {cite:p}`feng2022monitoring`: watching and changing a model after its start, seen from quality control.
+# - Sendak and others (2020) {cite:p}`sendak2020label`: the model facts label.
+# - The words of this page are in the [glossary](../book/glossary.md).
