@@ -1,6 +1,6 @@
 """The shipped network elsewhere: the same masks, how fast, in 8 bits, killed in the middle, several workers, drift.
 
-``python benchmarks/deployment.py`` takes about three minutes on two quiet cores; names of parts choose some, which are
+``python benchmarks/deploy.py`` takes about three minutes on two quiet cores; names of parts choose some, which are
 printed and not written. OpenVINO and LiteRT take part where they are installed (``pip install openvino
 ai-edge-litert``, not needed by the series). Engines are measured by turns, each in a process of its own: on a busy
 machine only the ratios of one turn count. Writes ``book/results/deployment.json``.
@@ -241,36 +241,13 @@ def _pieces(masks, subset, patient, index):
 
 def kills(folder, arguments):
     """A worker that is killed at random moments under load: what was sent, segmented, lost and doubled."""
-    from unet_helpers.deployment import Spool
+    from kill_worker import kill_test
 
-    sent, times = (3, 1) if arguments.dry else (24, 10)
-    spool, rng = (
-        fill(Spool(folder / "kills", quiet=0), write_series_folders(folder / "sent", sent)),
-        np.random.default_rng(0),
-    )
-    killed = []
-    while len(killed) < times and spool.counts()["incoming"]:
-        (worker,) = start_workers(1, folder, spool)
-        time.sleep(rng.uniform(0.05, 1.5))
-        if worker.poll() is None:
-            worker.kill()  # SIGKILL: nothing can be cleaned up
-            killed.append(spool.counts()["done"])
-        worker.communicate()
-    for worker in start_workers(1, folder, spool):
-        worker.communicate()
-    archive = [path.name.split("_") for path in (folder / "kills_archive").iterdir()]
-    by = [tuple(sorted(kind for series, kind, _ in archive if series == one)) for one in {one[0] for one in archive}]
-    counts = spool.counts()
-    return {
-        "sent": sent,
-        "kills": len(killed),
-        "done_at_each_kill": killed,
-        "segmented": counts["done"],
-        "refused": counts["refused"],
-        "failed": counts["failed"],
-        "lost": sent - sum(kinds == ("SEG", "SR") for kinds in by) - sum(len(kinds) > 2 for kinds in by),
-        "doubled": sum(len(kinds) > len(set(kinds)) for kinds in by),
-    }
+    count, times = (4, 1) if arguments.dry else (16, 10)
+    mr = {"Modality": "MR"}  # every eighth is to be refused
+    series = write_series_folders(folder / "killed", count, tags=lambda index: mr if index % 8 == 3 else {})
+    (folder / "kills").mkdir()
+    return kill_test(folder / "kills", series, folder / "network.onnx", kills=times)
 
 
 def fill(spool, series):
@@ -294,7 +271,7 @@ def start_workers(count, folder, spool):
     return started
 
 
-def write_series_folders(folder, count):
+def write_series_folders(folder, count, tags=lambda index: {}):
     """A DICOM series for each of ``count`` new patients."""
     from unet_helpers.deployment import write_phantom_series
     from unet_helpers.phantom import make_patient
@@ -302,7 +279,8 @@ def write_series_folders(folder, count):
     folders = [folder / f"{index:03d}" for index in range(count)]
     for index, one in enumerate(folders):
         if not one.is_dir():
-            write_phantom_series(one, make_patient(0, index=FIRST_NEW + index, size=64, slices=6))
+            patient = make_patient(0, index=FIRST_NEW + index, size=64, slices=6)
+            write_phantom_series(one, patient, PatientID=f"W{index:03d}", **tags(index))
     return folders
 
 

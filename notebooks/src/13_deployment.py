@@ -102,7 +102,7 @@ assert parity.differ <= 10 and parity.largest < 1e-3
 # %% [markdown]
 # Two engines add up in another order, so the probabilities differ in the sixth digit. A mask changes only where two classes are as probable as each other; such a pixel is *explained*. Any other is a bug.
 #
-# Ask it again for each engine, each version and each processor: some engines compute with 16 bits where the processor can, without being asked. `benchmarks/deployment.py parity` asks it of OpenVINO and LiteRT as well, where they are installed.
+# Ask it again for each engine, each version and each processor: some engines compute with 16 bits where the processor can, without being asked. `benchmarks/deploy.py parity` asks it of OpenVINO and LiteRT as well, where they are installed.
 #
 # ### Exercise 13.1: the gate
 #
@@ -229,7 +229,7 @@ for name, need in {"scanner": 5, "reader who scrolls": 15, "video": 30}.items():
 assert 0.05 < rate < 1000
 
 # %% [markdown]
-# Whether it is fast enough is a sentence about this machine, at this load, with one thread. Run the cell again while something else keeps the machine busy, and look at p95 rather than at p50. `benchmarks/deployment.py latency` compares engines **by turns**, each in a process of its own, one after the other and again, because on a machine that does other things only the ratios within one turn count.
+# Whether it is fast enough is a sentence about this machine, at this load, with one thread. Run the cell again while something else keeps the machine busy, and look at p95 rather than at p50. `benchmarks/deploy.py latency` compares engines **by turns**, each in a process of its own, one after the other and again, because on a machine that does other things only the ratios within one turn count.
 #
 # ### Eight bits
 #
@@ -497,7 +497,7 @@ check.to_segment(to_segment)
 #
 # ### Killed in the middle
 #
-# Power fails, memory runs out, somebody updates the machine: a worker can end at any moment. So files get their names only when they are whole, a job that was begun and not ended is begun again, and results are sent *before* they are written down as sent. A kill in between sends them twice, which does no harm: the same series and the same network give the same identifiers, and an archive keeps one. `benchmarks/deployment.py kills` kills a worker at ten random moments under load (`kill -9`), and counts what is lost and what is doubled.
+# Power fails, memory runs out, somebody updates the machine: a worker can end at any moment. So files get their names only when they are whole, a job that was begun and not ended is begun again, and results are sent *before* they are written down as sent. A kill in between sends them twice, which does no harm: the same series and the same network give the same identifiers, and an archive keeps one. `benchmarks/deploy.py kills` kills a worker at ten random moments under load (`kill -9`), and counts what is lost and what is doubled.
 #
 # ## Watch it after it starts
 #
@@ -583,7 +583,7 @@ for one in judged:
 assert judged[1].alarm and judged[1].statistic == "noise"
 
 # %% [markdown]
-# The change of the dose is noticed after one window. A limit that was set on 60 studies is itself uncertain; take 200 or more, and count the false alarms on studies of an unchanged scanner before you rely on it (`benchmarks/deployment.py drift` does so on 1,000).
+# The change of the dose is noticed after one window. A limit that was set on 60 studies is itself uncertain; take 200 or more, and count the false alarms on studies of an unchanged scanner before you rely on it (`benchmarks/deploy.py drift` does so on 1,000).
 #
 # ### The record, and the way back
 #
@@ -682,7 +682,7 @@ print("another one:", new != former, " back again:", current_model(models).name 
 #
 # ## Bigger than one machine
 #
-# One worker takes one series after the other. How many workers does a load need? Several workers on one machine share its cores, so measure what two of them finish there before you count on twice as much (`benchmarks/deployment.py workers`). For the rest there is a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
+# One worker takes one series after the other. How many workers does a load need? Several workers on one machine share its cores, so measure what two of them finish there before you count on twice as much (`benchmarks/deploy.py workers`). For the rest there is a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait is known since 1917 (Erlang's formula):
 
 # %%
 from math import factorial
