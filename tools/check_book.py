@@ -400,6 +400,7 @@ AXE_RULES = """{
     rules: {'label-content-name-mismatch': {enabled: true}, 'color-contrast': {enabled: false}}}"""
 #: what the width can change
 AXE_RULES_AGAIN = "{runOnly: {type: 'rule', values: ['target-size', 'scrollable-region-focusable']}}"
+AXE_SAID = "v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`"
 #: words of code have the same few colors everywhere, and there are thousands: they are looked at where they are few
 AXE_RUN = """(async () => {
     const colors = {runOnly: {type: 'rule', values: ['color-contrast']}};
@@ -409,10 +410,10 @@ AXE_RUN = """(async () => {
         const result = await axe.run(where, {...rules, preload: false, resultTypes: ['violations']});
         found.push(...result.violations);
     }
-    return found.map(v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`);
-})()"""
+    return found.map(SAID);
+})()""".replace("SAID", AXE_SAID)
 AXE_LOOK_AGAIN = f"""axe.run(document, {{...{AXE_RULES_AGAIN}, preload: false, resultTypes: ['violations']}}).then(
-    r => r.violations.map(v => `${{v.id}}, ${{v.nodes.length}} times, as in ${{v.nodes[0].html.slice(0, 120)}}`))"""
+    r => r.violations.map({AXE_SAID}))"""
 PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
 TABLET = {"width": 820, "height": 1180, "mobile": True}
 OPEN_FOLDS = "document.querySelectorAll('details').forEach(d => d.open = true)"

@@ -97,9 +97,10 @@ def scans():
         name: [[one_slice(patient, z) for z in SCANNED[1]] for patient in (scanned(**{name: v}) for v in values[1:])]
         for name, values in SCANS.items()
     }
-    for one in (one for found in others.values() for pair in found for one in zip(pair, standard, strict=True)):
-        if one[0]["mask"] == one[1]["mask"]:  # the page takes that of the standard scan
-            del one[0]["mask"]
+    for pair in (pair for found in others.values() for pair in found):
+        for changed, same in zip(pair, standard, strict=True):
+            if changed["mask"] == same["mask"]:  # the page takes that of the standard scan
+                del changed["mask"]
     return {"values": SCANS, "standard": standard, "others": others}
 
 

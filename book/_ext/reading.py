@@ -37,10 +37,11 @@ INDEX = {
     "notebooks/06b_black_masks": {"all black": "", "black mask": "", "accuracy of 50 %": "a-run-that-is-stuck-at-50"},
     "notebooks/15_your_own_data": {"my own data": "", "own data": ""},
 }
-#: what the theme brings and no page of this book loads
-#: an icon in the theme's script, with its other names, and icons in its style sheet
+#: an icon in the theme's script, with its other names
 ICON = re.compile(r'(?<![\w-])"?([a-z0-9-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]*",(?:"[^"]*"|\[[^\]]*\])\],?')
+#: icons in its style sheet
 ICON_STYLE = re.compile(r'(?:\.fa-[a-z0-9-]+:before,?)+\{content:"[^"]*"\}')
+#: what the theme brings and no page of this book loads
 NEVER_LOADED = ("_static/**/*.map", "_static/locales", "_static/**/*.ttf")
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,11 @@ def add_index(app, doctree):
         place.insert(1, addnodes.index(entries=[("single", words.lower(), section, "main", None)]))
 
 
+def save_webp(image, target):
+    """Every pixel as it is; what more effort would save is not worth the seconds."""
+    image.save(target, "WEBP", lossless=True, quality=60, method=3)
+
+
 def finish(app, exception):
     """After the build: figures as WebP, notebooks without outputs, and nothing that no page loads."""
     if exception or app.builder.name != "html":
@@ -122,7 +128,7 @@ def finish(app, exception):
         target = file.with_suffix(".webp")
         if not target.is_file() or target.stat().st_mtime < file.stat().st_mtime:
             with Image.open(file) as image:
-                image.save(target, "WEBP", lossless=True, quality=60, method=3)
+                save_webp(image, target)
         file.unlink()
     for file in (site / "_sources").rglob("*.ipynb"):
         file.write_text(json.dumps(without_outputs(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")

@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 
 from PIL import Image
+from reading import save_webp
 
 VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
 STATE = re.compile(r'<script[^>]*"application/vnd\.jupyter\.widget-state\+json"[^>]*>(.*?)</script>\s*', re.DOTALL)
@@ -64,7 +65,7 @@ def _html_of(name, models, site, folder, words):
             file = f"{hashlib.sha256(data).hexdigest()[:20]}.webp"
             if not (site / "_images" / file).is_file():
                 (site / "_images").mkdir(exist_ok=True)
-                image.save(site / "_images" / file, "WEBP", lossless=True, quality=60, method=3)
+                save_webp(image, site / "_images" / file)
         size = f'width="{width}" height="{height}" loading="lazy" decoding="async"'
         return f'<img src="{folder}{file}" alt="The picture for {escape(", ".join(words))}." {size}/>'
     raise ValueError(f"the book cannot show a widget of the kind {kind}; use unet_helpers.plotting.explore")

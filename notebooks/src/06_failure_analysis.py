@@ -536,7 +536,7 @@ explore_two(frames, (chosen, ["none", "medium", "strong"]), ("disturbance", "str
 # <p>In the book, a picture to try it with stands here; it needs a browser that runs JavaScript. In JupyterLab, the sliders above show the same for another slice, at three strengths.</p>
 # </div>
 #
-# Do not take one slice for the rule: a disturbance does not make each picture worse step by step. On the first slice the network draws the nodule too large, so noise of 100 HU, with which it draws less, *raises* its Dice, and noise of 400 HU then removes all of it. On the third slice the nodule is missed, until a blur of 4 mm makes a part of it appear. The lungs show something else, a cliff: up to 100 HU of noise they lose next to nothing, and at 200 more than a tenth, on all four slices. And small losses add up: on the second slice, 50 HU of noise together with a contrast of 0.8 cost far more of the nodule than either alone.
+# Do not take one slice for the rule: a disturbance does not make each picture worse step by step. On the first slice the network draws the nodule too large, so noise of 100 HU, with which it draws less, *raises* its Dice, and noise of 400 HU then removes all of it. On the third slice the nodule is missed, and a blur of 4 mm makes a part of it appear. The lungs show something else, a cliff: up to 100 HU of noise they lose next to nothing, and at 200 more than a tenth, on all four slices. And small losses add up: on the second slice, 50 HU of noise together with a contrast of 0.8 cost far more of the nodule than either alone.
 
 # %% [markdown]
 # ## Take-aways

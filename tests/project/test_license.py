@@ -79,6 +79,8 @@ def test_vendored_packages_are_in_the_notices_with_version_and_license():
     for package in yaml.safe_load((ROOT / "book" / "vendor" / "manifest.json").read_text(encoding="utf-8"))["packages"]:
         assert package["package"].rpartition("@")[2] in notices, package["package"]
     assert "MathJax 3.2.2 Apache License 2.0" in notices
+    for inside in ("reveal.js 6.0.2", "MarkedJS", "John Gruber", "Rik Schennink"):
+        assert inside in notices, inside
     assert re.search(r"axe(?:-core)? v?4\.12\.1", (ROOT / "tests" / "vendor" / "axe.min.js").read_text("utf-8")[:200])
     assert "axe-core 4.12.1" in notices
 
