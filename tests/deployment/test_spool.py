@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from deployment.series import measure, slice_bytes
@@ -341,6 +342,31 @@ def test_a_decision_that_a_power_cut_has_torn_is_taken_anew(spool, worker, left)
 def test_a_job_that_another_worker_throws_away_just_now_is_passed_over(spool):
     (spool / "done" / "job").mkdir()
     assert spool.finished() == []
+
+
+def test_a_series_that_another_worker_takes_just_now_is_passed_over(spool, worker, monkeypatch):
+    from unet_helpers.deployment import spool as module
+
+    put(spool)
+    put(spool, series="1.2.3.5")
+    gone, last_change, rglob = [], module._last_change, Path.rglob
+
+    def take_the_first(path):
+        last = last_change(path)
+        if not gone:
+            gone.append(path.rename(spool.folder / "taken"))
+        return last
+
+    def found(path, pattern):  # as Python 3.11 where a folder goes while it looks
+        if not path.exists():
+            raise FileNotFoundError(path)
+        return rglob(path, pattern)
+
+    monkeypatch.setattr(module, "_last_change", take_the_first)
+    monkeypatch.setattr(Path, "rglob", found)
+    assert worker.step()["state"] == "done"
+    assert worker.step() is None
+    assert len(list(gone[0].iterdir())) == 4
 
 
 def test_results_that_the_archive_never_takes_do_not_keep_the_others_back(spool):

@@ -132,7 +132,7 @@ class Spool:
                 if path.is_dir() and (last := _last_change(path)) < time.time() - self.quiet:
                     resting.append((last, path))
         for _, path in sorted(resting):
-            if not any(part.is_file() for part in path.rglob("*")):
+            if not _holds_files(path):
                 with contextlib.suppress(OSError):  # something came in just now
                     _remove_empty(path)
                 continue
@@ -228,6 +228,12 @@ def _last_change(path):
         stat.st_ctime if os.name == "posix" else stat.st_mtime
         for stat in (part.lstat() for part in (path, *path.rglob("*")))
     )
+
+
+def _holds_files(folder):
+    with contextlib.suppress(FileNotFoundError):  # another worker was faster
+        return any(part.is_file() for part in folder.rglob("*"))
+    return False
 
 
 def _remove_empty(folder):
