@@ -13,70 +13,82 @@ import contextlib
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
+
+import psutil
 
 from unet_helpers.deployment import Spool, open_archive, send_files
 from unet_helpers.deployment.archive import free_port
 from unet_helpers.deployment.spool import hashed, uids_of
 from unet_helpers.files import DataError
 
+LONGEST = 120  # seconds for one step of another process
 
-def kill_test(folder, series, model, kills=10, seed=0, whole_process=False, quiet=0.3, pause=(0.0, 0.8), limit=600):
+
+def kill_test(folder, series, model, kills=10, seed=0, whole_process=False, quiet=1.0, pause=(0.0, 0.8), limit=600):
     """Send all series while the worker is killed ``kills`` times; the counts.
 
     Two of three kills come ``pause`` seconds (smallest, largest) after a series is in work, the third after the start.
 
     Returns a dict: ``sent``, series; ``deliveries``; ``done``, ``refused``, ``failed``, series; ``lost``, series that
-    are nowhere; ``doubled``, results too many, in the spool or in the archive; ``in_work``, kills that met a series in
-    work; ``superseded``, results of a part of a series that came in pieces; ``again``, deliveries of what was decided;
-    ``replayed_attempts``, jobs that needed more than one; ``seconds``.
+    are nowhere; ``doubled``, surplus results in the spool or in the archive; ``results``, decisions with results, and
+    ``in_archive``, how many of them are there; ``in_work``, kills that met a series in work; ``superseded``, decisions
+    about a part of a series that came in pieces; ``again``, deliveries of what was decided; ``replayed_attempts``, jobs
+    that needed more than one; ``seconds``.
     """
     folder, chance, start = Path(folder), random.Random(seed), time.monotonic()
-    spool, port, over, in_work = Spool(folder / "spool"), free_port(), threading.Event(), 0
+    spool, over, killed, in_work = Spool(folder / "spool"), threading.Event(), set(), 0
     deliveries = list(series) + list(series)[::4]
     with open_archive(folder / "archive", kind="pynetdicom") as archive:
+        port = free_port()
         options = [str(spool.folder), "--model", str(model), "--port", str(port), "--quiet", str(quiet)]
         options += ["--archive", f"127.0.0.1:{archive.port}:{archive.title}"]
-        with _starter(options, folder, whole_process, series[0], model) as start_worker:
-            sender = threading.Thread(target=_send_all, args=(deliveries, port, over), daemon=True)
+        sender = threading.Thread(target=_send_all, args=(deliveries, port, over), daemon=True)
+
+        def all_done():
+            return not sender.is_alive() and _at_rest(spool)
+
+        def new_work():
+            return _begun(spool) - killed or all_done()
+
+        with _starter(options, folder / "worker.log", whole_process, series[0], model) as start_worker:
             sender.start()
-
-            def all_done():
-                return not sender.is_alive() and _at_rest(spool)
-
-            killed = set()
-
-            def new_work():
-                return _begun(spool) - killed or all_done()
-
-            for number in range(kills):
-                pid, ended = start_worker()
-                if number % 3 < 2:  # the third at any moment, the others while a new series is in work
-                    _wait_until(new_work, limit / 10)
-                time.sleep(chance.uniform(*pause))
-                os.kill(pid, signal.SIGKILL)
-                ended()
-                in_work += bool(_begun(spool))
-                killed.update(_begun(spool))
-            pid, ended = start_worker()
-            _wait_until(all_done, limit)
-            over.set()
-            os.kill(pid, signal.SIGTERM)
-            ended()
+            try:
+                for number in range(kills):
+                    worker = start_worker()
+                    if number % 3 < 2:  # the third at any moment, the others while a new series is in work
+                        wait_until(new_work, worker, limit / 10)
+                    time.sleep(chance.uniform(*pause))
+                    worker.kill()
+                    worker.wait(LONGEST)
+                    in_work += bool(_begun(spool))
+                    killed.update(_begun(spool))
+                worker = start_worker()
+                wait_until(all_done, worker, limit)
+                worker.terminate()
+                worker.wait(LONGEST)
+            finally:
+                over.set()
+                sender.join(LONGEST)
         counts = _count(spool, archive, series)
     seconds = round(time.monotonic() - start, 1)
     return {"deliveries": len(deliveries), "kills": kills, "in_work": in_work, **counts, "seconds": seconds}
 
 
-def _wait_until(condition, seconds):
+def wait_until(condition, worker, seconds):
+    """Wait so long at most until a condition is true; an error if the worker ends meanwhile."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
+        if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
+            raise RuntimeError("the worker ended by itself; worker.log in the folder says why")
         time.sleep(0.02)
 
 
@@ -112,12 +124,13 @@ def _count(spool, archive, series):
     done = [decision["series"] for decision in final if decision["state"] == "done"]
     results = sum(decision["state"] == "done" for decision in decided)
     kept = [one for one in archive.series() for _ in range(one["instances"])]
-    too_many = sum(max(0, sum(one["modality"] == kind for one in kept) - results) for kind in ("SEG", "SR"))
+    surplus = sum(max(0, sum(one["modality"] == kind for one in kept) - results) for kind in ("SEG", "SR"))
     return {
         "sent": len(uids),
         **by_state,
         "lost": len(uids - {decision["series"] for decision in final}),
-        "doubled": len(done) - len(set(done)) + too_many,
+        "doubled": len(done) - len(set(done)) + surplus,
+        "results": results,
         "in_archive": {kind: sum(one["modality"] == kind for one in kept) for kind in ("SEG", "SR")},
         "superseded": len(decided) - len(final),
         "again": len(record) - len(decided),
@@ -126,61 +139,72 @@ def _count(spool, archive, series):
 
 
 @contextlib.contextmanager
-def _starter(options, folder, whole_process, warm_up, model):
-    """A function that starts a worker and returns its number and a function that waits for its end."""
-    if whole_process:
+def _starter(options, log, whole_process, warm_up, model):
+    """A function that starts a worker and returns its process; none is left when the context ends."""
+    started = []
+
+    def run(command):
+        with open(log, "ab") as file:
+            pipes = {"stdin": subprocess.PIPE, "stdout": file if whole_process else subprocess.PIPE, "stderr": file}
+            started.append(psutil.Popen(command, start_new_session=True, text=True, **pipes))
+        return started[-1]
+
+    try:
+        if whole_process:
+            yield lambda: run([sys.executable, "-m", "unet_helpers", "serve", *options])
+            return
+        nest = run(
+            [sys.executable, str(Path(__file__).resolve()), "--nest", str(log), str(warm_up), str(model), *options]
+        )
+        _line(nest)
 
         def start():
-            with open(folder / "worker.log", "ab") as log:
-                command = [sys.executable, "-m", "unet_helpers", "serve", *options]
-                process = subprocess.Popen(command, stdout=log, stderr=log)
-            return process.pid, process.wait
+            print(file=nest.stdin, flush=True)
+            return psutil.Process(int(_line(nest)))
 
         yield start
-        return
-    command = [
-        sys.executable,
-        str(Path(__file__).resolve()),
-        "--nest",
-        str(folder / "worker.log"),
-        str(warm_up),
-        str(model),
-        *options,
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nest:
-        nest.stdout.readline()
+    finally:
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(LONGEST)
+            process.stdin.close()
+            if process.stdout:
+                process.stdout.close()
 
-        def start():
-            nest.stdin.write("\n")
-            nest.stdin.flush()
-            pid = int(nest.stdout.readline())
-            return pid, lambda: nest.stdout.readline()
 
-        try:
-            yield start
-        finally:
-            nest.stdin.close()
+def _line(nest):
+    """The next line of a process that says one and then waits."""
+    ready, _, _ = select.select([nest.stdout], [], [], LONGEST)
+    if not (line := nest.stdout.readline() if ready else ""):
+        raise RuntimeError("the process that starts the workers ended or hangs; worker.log in the folder says why")
+    return line
 
 
 def nest(log, warm_up, model, options):
-    """Load everything once; for each line of the input fork a worker, say its number, and say when it has ended."""
+    """Load everything once; for each line of the input fork a worker and say its number."""
     from unet_helpers.deployment.serving import Segmenter
     from unet_helpers.deployment.serving import main as serve
 
     with tempfile.TemporaryDirectory() as out:
         Segmenter(model)(warm_up, Path(out))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
     print("ready", flush=True)
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(handle, 1)
             os.dup2(handle, 2)
-            serve(options)
-            os._exit(0)
+            try:
+                serve(options)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(0)
         print(pid, flush=True)
-        os.waitpid(pid, 0)
-        print("ended", flush=True)
 
 
 def main():

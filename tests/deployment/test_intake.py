@@ -127,6 +127,28 @@ def test_refused_with_its_reason(tmp_path, good, case):
     assert "\n" not in str(refusal)
 
 
+QUOTED = ("NumberOfFrames", "Modality", "BodyPartExamined", "ConversionType", "BurnedInAnnotation", "RescaleSlope")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("tag", QUOTED)
+def test_no_reason_quotes_a_name_that_stands_in_a_wrong_place(tmp_path, good, tag):
+    shutil.copytree(good[0].parent, tmp_path / "ct")
+    path = tmp_path / "ct" / good[0].name
+    with_tags([path], **{tag: "12345678"})
+    assert path.read_bytes().count(b"12345678") == 1
+    path.write_bytes(path.read_bytes().replace(b"12345678", b"DOE^JANE"))
+    refusal = check_series(tmp_path / "ct")
+    assert f"'{path.name}'" in refusal.reason
+    assert "JANE" not in refusal.reason
+
+
+def test_no_reason_holds_parts_of_an_identifier(tmp_path, good):
+    shutil.copytree(good[0].parent, tmp_path / "ct")
+    two_series(sorted((tmp_path / "ct").iterdir()))
+    assert check_series(tmp_path / "ct").reason == "'ct' holds 2 and 3 slices of 2 series; send one"
+
+
 @pytest.mark.parametrize("plane", ["coronal", "sagittal"])
 def test_planes_other_than_axial_are_refused(tmp_path, patient, plane):
     write_phantom_series(tmp_path, patient, plane=plane)

@@ -1,5 +1,7 @@
 """One small file says which network works, and the way back is one step."""
 
+from dataclasses import replace
+
 import pytest
 
 from unet_helpers.deployment import add_model, current_model, roll_back
@@ -7,17 +9,14 @@ from unet_helpers.files import DataError
 
 
 @pytest.fixture
-def networks(tmp_path):
-    paths = [tmp_path / name for name in ("one.onnx", "two.onnx")]
-    for path in paths:
-        path.write_bytes(path.stem.encode())
-    return paths
+def networks(write_network, about):
+    return [write_network(replace(about, version=version)) for version in ("one", "two")]
 
 
 def test_the_last_one_works_and_the_way_back_leads_to_the_one_before(tmp_path, networks):
     folder = tmp_path / "models"
     one, two = (add_model(folder, path) for path in networks)
-    assert current_model(folder).read_bytes() == b"two"
+    assert current_model(folder).read_bytes() == networks[1].read_bytes()
     assert roll_back(folder) == one
     assert current_model(folder).name == one
     with pytest.raises(DataError, match="has no network before the present one"):
@@ -29,7 +28,15 @@ def test_the_same_network_twice_is_one_step(tmp_path, networks):
     for path in (networks[0], networks[1], networks[1]):
         add_model(tmp_path / "models", path)
     roll_back(tmp_path / "models")
-    assert current_model(tmp_path / "models").read_bytes() == b"one"
+    assert current_model(tmp_path / "models").read_bytes() == networks[0].read_bytes()
+
+
+def test_a_file_that_could_not_work_is_not_taken(tmp_path, networks):
+    name = add_model(tmp_path / "models", networks[0])
+    (tmp_path / "page.onnx").write_text("<html>404</html>")
+    with pytest.raises(DataError, match=r"'page.onnx' is no ONNX network"):
+        add_model(tmp_path / "models", tmp_path / "page.onnx")
+    assert current_model(tmp_path / "models").name == name
 
 
 def test_a_changed_file_does_not_work(tmp_path, networks):

@@ -85,6 +85,10 @@ def test_what_another_program_has_written_is_told_what_it_is(exported, tmp_path)
     onnx.save(bare, tmp_path / "bare.onnx")
     with pytest.raises(DataError, match=r"'bare.onnx' does not say .* write_about"):
         OnnxNetwork(tmp_path / "bare.onnx")
+    bare.metadata_props.add(key="unet_helpers", value="[]")
+    onnx.save(bare, tmp_path / "bare.onnx")
+    with pytest.raises(DataError, match=r"'bare.onnx' does not say"):
+        OnnxNetwork(tmp_path / "bare.onnx")
     about = About("other", "2", "00", pixel=(1.0, 2.0))
     assert OnnxNetwork(write_about(tmp_path / "bare.onnx", about)).about == about
 
@@ -133,7 +137,7 @@ def changed(*moves):
 
 
 def test_the_gate_counts_per_case_what_turned_and_what_explains_it():
-    parity = compare_networks(SURE, changed(((1, 0), -0.0008)), None, ["a", "b"])
+    parity = compare_networks(SURE, changed(((1, 0), -0.0008)), cases=["a", "b"])
     assert parity.table.to_dict("list") | {"largest": None} == {
         "case": ["a", "b"],
         "pixels": [2, 2],
@@ -143,7 +147,7 @@ def test_the_gate_counts_per_case_what_turned_and_what_explains_it():
     }
     assert parity.passed
     assert str(parity).startswith("passed: 1 of 4 pixels in 2 cases")
-    both = compare_networks(SURE, changed(((1, 0), -0.0008)), None, ["a", "a"])
+    both = compare_networks(SURE, changed(((1, 0), -0.0008)), cases=["a", "a"])
     assert both.table["pixels"].tolist() == [4]
 
 
@@ -153,7 +157,7 @@ def test_the_gate_counts_per_case_what_turned_and_what_explains_it():
     ids=["a sure pixel turns", "beside an explained one", "no pixel turns but a probability is off"],
 )
 def test_the_gate_closes(moves):
-    parity = compare_networks(SURE, changed(*moves), None)
+    parity = compare_networks(SURE, changed(*moves))
     assert not parity.passed
     assert str(parity).startswith("NOT passed")
 
@@ -162,12 +166,14 @@ def test_the_gate_closes_on_a_network_with_exchanged_classes(answers, validation
     assert not compare_networks(answers, answers[..., [0, 2, 1]], None).passed
 
 
-def test_the_gate_compares_no_nan_no_single_map_and_no_other_shape():
+def test_the_gate_compares_no_nan_no_single_map_no_other_shape_and_no_network_without_images(network):
+    with pytest.raises(ValueError, match="no images"):
+        compare_networks(network, SURE)
     with pytest.raises(ValueError, match="NaN"):
-        compare_networks(SURE, SURE * np.nan, None)
+        compare_networks(SURE, SURE * np.nan)
     with pytest.raises(ValueError, match="one map"):
-        compare_networks(SURE[..., :1], SURE[..., :1], None)
+        compare_networks(SURE[..., :1], SURE[..., :1])
     with pytest.raises(ValueError, match="same classes"):
-        compare_networks(SURE, SURE[:1], None)
+        compare_networks(SURE, SURE[:1])
     with pytest.raises(ValueError, match="one for each"):
-        compare_networks(SURE, SURE, None, ["a"])
+        compare_networks(SURE, SURE, cases=["a"])

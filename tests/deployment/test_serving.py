@@ -3,45 +3,15 @@
 import sys
 from dataclasses import replace
 
-import numpy as np
+import psutil
 import pytest
-from kill_worker import kill_test
+from kill_worker import kill_test, wait_until
 
-from unet_helpers.deployment import Spool, Worker, add_model, input_statistics, replay, roll_back, write_about
+from unet_helpers.deployment import Spool, Worker, add_model, input_statistics, replay, roll_back
 from unet_helpers.deployment.examples import write_phantom_series
 from unet_helpers.deployment.serving import Segmenter, main
 from unet_helpers.files import DataError, read_series
-
-
-@pytest.fixture(scope="module")
-def write_network(tmp_path_factory):
-    """Write a network of one layer as ONNX: dark pixels are lung, from a gray value on."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    folder = tmp_path_factory.mktemp("networks")
-
-    def write(about, border=0.5):
-        weight = np.array([50.0, -50.0, 0.0], np.float32).reshape(3, 1, 1, 1)
-        bias = np.array([-50 * border, 50 * border, -90.0], np.float32)
-        nodes = [
-            helper.make_node("Transpose", ["images"], ["first"], perm=[0, 3, 1, 2]),
-            helper.make_node("Conv", ["first", "weight", "bias"], ["maps"]),
-            helper.make_node("Transpose", ["maps"], ["last"], perm=[0, 2, 3, 1]),
-            helper.make_node("Softmax", ["last"], ["probabilities"], axis=-1),
-        ]
-        ends = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *about.side, channels])
-            for name, channels in (("images", 1), ("probabilities", 3))
-        ]
-        initial = [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(bias, "bias")]
-        graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], initial)
-        path = folder / f"network-{about.version}.onnx"
-        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-        write_about(path, about)
-        return path
-
-    return write
+from unet_helpers.phantom import make_patient
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +54,18 @@ def test_a_refusal_is_stored_with_its_reason(spool, tmp_path, patient, write_net
     assert spool.record.read() == [decision]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_no_name_in_a_wrong_place_of_a_header_gets_into_the_record(spool, tmp_path, patient, write_network, about):
+    slices = write_phantom_series(tmp_path / "ct", patient, NumberOfFrames="12345678")
+    for path in slices:
+        path.write_bytes(path.read_bytes().replace(b"12345678", b"Doe^Jane"))
+    worker = Worker(spool, Segmenter(write_network(about)))
+    deliver(spool, tmp_path / "ct")
+    decision = worker.step()
+    assert (decision["state"], decision["kind"]) == ("refused", "unreadable")
+    assert "Jane" not in (spool / "record.jsonl").read_text()
+
+
 def test_a_network_that_is_rolled_back_works_from_the_next_series_on(spool, tmp_path, patient, write_network, about):
     for version, border in (("1", 0.5), ("2", 0.2)):
         add_model(tmp_path / "models", write_network(replace(about, version=version), border))
@@ -99,16 +81,24 @@ def test_a_network_that_is_rolled_back_works_from_the_next_series_on(spool, tmp_
     assert lung["1"] > lung["2"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor kill -9")
-def test_kill_minus_nine_under_load_loses_and_doubles_nothing(tmp_path, patient, write_network, about):
-    folders = []
+@pytest.mark.skipif(sys.platform != "linux", reason="forks processes and kills them by kill -9")
+def test_kill_minus_nine_under_load_loses_and_doubles_nothing(tmp_path, write_network, about):
+    longer, folders = make_patient(0, index=3, size=64, slices=24), []  # so that a kill falls into the work
     for number in range(4):
         folders.append(tmp_path / "series" / str(number))
-        write_phantom_series(folders[-1], patient, PatientID=str(number), **({"Modality": "MR"} if number == 3 else {}))
-    counts = kill_test(tmp_path, folders, write_network(about), kills=4, pause=(0.0, 0.1))
+        write_phantom_series(folders[-1], longer, PatientID=str(number), **({"Modality": "MR"} if number == 3 else {}))
+    counts = kill_test(tmp_path, folders, write_network(about), kills=4, pause=(0.0, 0.0), limit=120)
     assert (counts["sent"], counts["lost"], counts["doubled"]) == (4, 0, 0), counts
     assert (counts["done"], counts["refused"], counts["failed"]) == (3, 1, 0), counts
-    assert counts["in_archive"] == {"SEG": 3 + counts["superseded"], "SR": 3 + counts["superseded"]}
+    assert counts["in_archive"] == {"SEG": counts["results"], "SR": counts["results"]}, counts
+    assert counts["in_work"] >= 1, counts
+
+
+def test_the_kill_test_does_not_wait_for_a_worker_that_ended_by_itself():
+    worker = psutil.Popen([sys.executable, "-c", ""])
+    with pytest.raises(RuntimeError, match=r"the worker ended by itself; worker\.log in the folder says why"):
+        wait_until(lambda: False, worker, seconds=60)
+    worker.wait(60)
 
 
 def test_the_command_names_what_is_missing(tmp_path, write_network, about):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from deployment.series import measure, slice_bytes
@@ -12,6 +13,7 @@ from deployment.series import measure, slice_bytes
 from unet_helpers.deployment.record import write_decision
 from unet_helpers.deployment.spool import QueueFull, Spool, content_name
 from unet_helpers.deployment.worker import Worker, replay
+from unet_helpers.files import DataError
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_one_slice_from_two_senders_is_one_file(spool):
     assert content_name(slice_bytes(value=1)) != content_name(data)
 
 
-def test_slices_that_come_late_are_put_to_the_others(spool, worker):
+def test_slices_that_come_late_are_added_to_the_others(spool, worker):
     put(spool, range(2))
     first = worker.step()
     assert first["state"] == "refused"
@@ -157,6 +159,60 @@ def test_what_cannot_be_read_fails_with_its_sentence_and_the_next_one_goes_on(sp
     assert "one position" in reason or "same position" in reason
 
 
+def unreadable(error):
+    """In place of content_name: a file with the word "poison" raises an error."""
+
+    def name(data):
+        if b"poison" in data:
+            raise error
+        return content_name(data)
+
+    return name
+
+
+def test_a_file_that_the_system_does_not_give_fails_and_the_next_series_goes_on(spool, worker, monkeypatch):
+    monkeypatch.setattr("unet_helpers.deployment.worker.content_name", unreadable(PermissionError("Doe_Jane")))
+    put(spool, PatientComments="poison")
+    put(spool, series="1.2.3.8")
+    done, failed = sorted((worker.step(), worker.step()), key=lambda decision: decision["state"])
+    assert (done["state"], failed["state"]) == ("done", "failed")
+    assert failed["job"] == failed["delivery"]
+    assert "PermissionError" in failed["reason"]
+    assert "Jane" not in (spool / "record.jsonl").read_text()
+
+
+def test_a_file_that_kills_its_worker_when_it_is_read_fails_in_the_end(spool, monkeypatch):
+    monkeypatch.setattr("unet_helpers.deployment.worker.content_name", unreadable(Killed()))
+    put(spool, PatientComments="poison")
+    for _ in range(3):
+        worker = Worker(spool, measure, attempts=2)
+        with pytest.raises(Killed):
+            worker.step()
+        worker.close()
+    assert "ended 3 times over this series" in Worker(spool, measure, attempts=2).step()["reason"]
+
+
+def test_files_without_a_series_are_never_added_to_others(spool, worker):
+    put(spool, range(2), SeriesInstanceUID="")
+    first = worker.step()
+    put(spool, range(2, 4), SeriesInstanceUID="", patient="P002")
+    second = worker.step()
+    assert (first["files"], second["files"]) == (2, 2)
+    assert "supersedes" not in second
+
+
+def test_the_same_series_with_a_file_beside_it_is_one_job(spool, worker):
+    dropped = spool / "incoming" / "ct"
+    dropped.mkdir()
+    for index in range(4):
+        (dropped / f"{index}.dcm").write_bytes(slice_bytes(index=index))
+    (dropped / "readme.txt").write_text("from the scanner")
+    first = worker.step()
+    put(spool)
+    again = worker.step()
+    assert (first["state"], again["state"], again["job"]) == ("done", "again", first["job"])
+
+
 def test_a_bug_of_the_program_is_named_without_what_it_says(spool):
     def process(folder, out):
         raise KeyError("Doe^Jane")
@@ -181,11 +237,14 @@ def test_what_failed_is_tried_anew_when_it_is_sent_anew(spool):
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing behind it runs, and nobody catches it."""
+    """Stands for kill -9: no ``except`` of the worker catches it.
+
+    What ``with`` and ``finally`` clean up runs all the same, as it does not after a real one (tools/kill_worker.py).
+    """
 
 
 def calls_of_the_system(monkeypatch, at):
-    """Let the program die right after one call that changes something on the disk."""
+    """Let the program die right after one of its calls that move, link or remove something, or make a folder."""
     made = []
     for module, name in ((os, "replace"), (os, "rename"), (os, "link"), (shutil, "rmtree"), (os, "mkdir")):
         real = getattr(module, name)
@@ -208,16 +267,16 @@ def test_a_death_at_any_step_loses_nothing_and_doubles_nothing(tmp_path, monkeyp
         worker = Worker(spool, measure)
         put(spool, range(2))
         put(spool, series="1.2.3.5", value=50)
-        worker.drain(idle=0)
+        worker.drain()
         put(spool, range(2, 4))
         put(spool, series="1.2.3.5", value=50)
         with monkeypatch.context() as patched:
             made = calls_of_the_system(patched, at)
             with contextlib.suppress(Killed):
-                worker.drain(idle=0)
+                worker.drain()
         worker.close()
         after = Worker(spool, measure)
-        after.drain(idle=0)
+        after.drain()
         after.close()
         return spool, made
 
@@ -266,6 +325,69 @@ def test_a_torn_line_of_the_record_is_written_anew(spool, worker):
     Worker(spool, measure)
     assert [decision["state"] for decision in spool.record.read()] == ["done"]
     assert len(path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("left", [b"", b'{"state": "do', bytes(64)], ids=["empty", "torn", "zeros"])
+def test_a_decision_that_a_power_cut_has_torn_is_taken_anew(spool, worker, left):
+    put(spool)
+    (spool / "done" / worker.step()["job"] / "decision.json").write_bytes(left)
+    put(spool, series="1.2.3.6")
+    put(spool)
+    after = Worker(spool, measure)
+    after.drain()
+    assert [decision["state"] for decision in spool.record.read()] == ["done", "done", "done"]
+    assert len(replay(spool, measure)) == spool.counts()["done"] == 2
+
+
+def test_a_job_that_another_worker_throws_away_just_now_is_passed_over(spool):
+    (spool / "done" / "job").mkdir()
+    assert spool.finished() == []
+
+
+def test_a_series_that_another_worker_takes_just_now_is_passed_over(spool, worker, monkeypatch):
+    from unet_helpers.deployment import spool as module
+
+    put(spool)
+    put(spool, series="1.2.3.5")
+    gone, last_change, rglob = [], module._last_change, Path.rglob
+
+    def take_the_first(path):
+        last = last_change(path)
+        if not gone:
+            gone.append(path.rename(spool.folder / "taken"))
+        return last
+
+    def found(path, pattern):  # as Python 3.11 where a folder goes while it looks
+        if not path.exists():
+            raise FileNotFoundError(path)
+        return rglob(path, pattern)
+
+    monkeypatch.setattr(module, "_last_change", take_the_first)
+    monkeypatch.setattr(Path, "rglob", found)
+    assert worker.step()["state"] == "done"
+    assert worker.step() is None
+    assert len(list(gone[0].iterdir())) == 4
+
+
+def test_results_that_the_archive_never_takes_do_not_keep_the_others_back(spool):
+    sent, tried = [], []
+
+    def send(paths):
+        job = paths[0].parents[1].name
+        tried.append(job)
+        if job == first["job"]:
+            raise DataError("not taken")
+        sent.append(job)
+
+    worker = Worker(spool, measure, send)
+    put(spool)
+    first = worker.step()
+    put(spool, series="1.2.3.5")
+    second = worker.step()
+    assert not worker.send_results()
+    assert sent == [second["job"]]
+    assert not worker.send_results()  # it waits before it tries once more
+    assert tried == [first["job"], second["job"]]
 
 
 def test_results_are_sent_once_the_archive_is_there(spool):

@@ -16,7 +16,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from ..files.paths import DataError, user_path
+from ..files.paths import DataError, atomic_path, user_path
+from ..files.scans import open_dicom
 from .receiver import HERE, send_files, serve_storage
 
 # told to Orthanc: a CT series to which nothing was added for a while goes to the worker
@@ -55,7 +56,10 @@ def open_archive(folder, forward_to=None, kind=None, quiet=2):
     program = find_orthanc()
     kind = kind or ("Orthanc" if program else "pynetdicom")
     if kind == "Orthanc" and program is None:
-        raise DataError("Orthanc is not installed (Debian and Ubuntu: apt-get install orthanc); kind='pynetdicom' is")
+        raise DataError(
+            "Orthanc is not installed; install it (Debian and Ubuntu: apt-get install orthanc), or choose "
+            "kind='pynetdicom'"
+        )
     if kind not in ("Orthanc", "pynetdicom"):
         raise ValueError(f"kind is {kind!r}; choose 'Orthanc' or 'pynetdicom'")
     started = _orthanc(program, folder, forward_to, quiet) if kind == "Orthanc" else _small(folder, forward_to, quiet)
@@ -182,19 +186,22 @@ class SmallArchive:
 
     def series(self):
         found = []
-        for folder in self.storage.iterdir():
-            header = _header(next(folder.glob("*.dcm")))
+        for paths in self._kept():
+            header = open_dicom(paths[0], with_pixels=False)
             values = (str(header.get(name, "")) for name in ("SeriesInstanceUID", "Modality", "PatientID"))
             series, modality, patient = values
-            found.append(_row(series, modality, len(list(folder.glob("*.dcm"))), patient))
+            found.append(_row(series, modality, len(paths), patient))
         return sorted(found, key=lambda row: (row["modality"], row["series"]))
 
     def fetch(self, series, folder):
-        own = next(
-            (one for one in self.storage.iterdir() if _header(next(one.glob("*.dcm"))).SeriesInstanceUID == series),
-            None,
-        )
-        return [_written(folder, path.stem, path.read_bytes()) for path in sorted(own.glob("*.dcm"))] if own else []
+        for paths in self._kept():
+            if open_dicom(paths[0], with_pixels=False).get("SeriesInstanceUID") == series:
+                return [_written(folder, path.stem, path.read_bytes()) for path in paths]
+        return []
+
+    def _kept(self):
+        """The files of each series."""
+        return filter(None, map(_files, self.storage.iterdir()))
 
     def forward(self, to, quiet, stop):
         """Send each CT series that has come to rest to the worker, until ``stop`` is set."""
@@ -203,9 +210,9 @@ class SmallArchive:
             for folder, last in list(self.changed.items()):
                 if time.monotonic() - last < quiet:
                     continue
-                paths = sorted(folder.glob("*.dcm"))
+                paths = _files(folder)
                 with contextlib.suppress(DataError):  # the worker is away or full: once more in a moment
-                    if _header(paths[0]).get("Modality") == "CT":
+                    if open_dicom(paths[0], with_pixels=False).get("Modality") == "CT":
                         send_files(paths, port, title, sender=self.title)
                     if self.changed.get(folder) == last:
                         del self.changed[folder]
@@ -229,10 +236,9 @@ def _small(folder, forward_to, quiet):
                 thread.join(timeout=10)
 
 
-def _header(path):
-    import pydicom
-
-    return pydicom.dcmread(path, stop_before_pixels=True)
+def _files(folder):
+    """The files of a series; a hidden one is still being written."""
+    return sorted(folder.glob("[!.]*.dcm"))
 
 
 def _row(series, modality, instances, patient):
@@ -240,8 +246,7 @@ def _row(series, modality, instances, patient):
 
 
 def _written(folder, stem, data):
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{stem}.part"
-    part.write_bytes(data)
-    return part.replace(folder / f"{stem}.dcm")
+    path = Path(folder) / f"{stem}.dcm"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return path

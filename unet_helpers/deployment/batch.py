@@ -1,14 +1,12 @@
 """All series of a folder: ``python -m unet_helpers predict NETWORK.onnx FOLDER OUT``."""
 
-import os
-from pathlib import Path
-
 import pandas as pd
 
 from ..files.paths import DataError, atomic_path, user_path
-from ..files.scans import dicom_files, series_grid
+from ..files.scans import series_grid
+from ..files.volumes import series_folders
 from .findings import measure_findings
-from .intake import check_series
+from .intake import Refusal, check_series
 from .networks import OnnxNetwork
 from .pipeline import segment_series
 from .results import write_report, write_segmentation
@@ -31,7 +29,7 @@ def segment_folders(network, folder, out, progress=None):
     table : pandas.DataFrame
         A row per finding: series, label, ml and mm.
     left_out : pandas.DataFrame
-        The series that were refused, by the kind of refusal and with the reason.
+        The series without results, by the kind of refusal, or "failed", and with the reason.
     """
     network = network if isinstance(network, OnnxNetwork) else OnnxNetwork(network)
     folder, out = user_path(folder), user_path(out)
@@ -39,19 +37,18 @@ def segment_folders(network, folder, out, progress=None):
         raise FileNotFoundError(f"no folder '{folder}'; check the path")
     if out.exists() and any(out.iterdir()):
         raise DataError(f"'{out}' is there and not empty; name a new folder, so that nothing is written over")
-    found = [Path(path) for path, folders, _ in os.walk(folder) if not folders.sort() and dicom_files(path)[0]]
-    if not found:
+    if not (found := series_folders(folder)):
         raise DataError(f"folder '{folder}' holds no DICOM file; is it the right folder?")
     rows, left_out = [], []
-    for number, series in enumerate(found, start=1):
-        name = "_".join(series.relative_to(folder).parts) or folder.name
-        if refusal := check_series(series, network.about):
+    for number, (name, series) in enumerate(_named(found, folder).items(), start=1):
+        try:
+            refusal = check_series(series, network.about)
+            findings = [] if refusal else _results(network, series, out, name)
+        except DataError as error:
+            refusal = Refusal("failed", str(error))
+        if refusal:
             left_out.append((name, refusal.kind, refusal.reason))
         else:
-            mask = segment_series(network, series)
-            segmentation = write_segmentation(mask, series, out / f"{name}_seg.dcm", network.about)
-            write_report(mask, series, out / f"{name}_report.dcm", network.about, segmentation)
-            findings = measure_findings(mask, series_grid(series).spacing, network.about.class_names)
             rows += [(name, f.label, round(f.volume_ml, 2), round(f.diameter_mm, 1)) for f in findings]
         if progress:
             progress(f"{number} of {len(found)}: {name}{' refused' if refusal else ''}")
@@ -61,3 +58,30 @@ def segment_folders(network, folder, out, progress=None):
         with atomic_path(out / name) as temporary:
             content.to_csv(temporary, index=False)
     return table, left_out
+
+
+def _named(found, folder):
+    """``{name: path}``: the folders on the way to a series make up its name."""
+    names = {}
+    for path in found:
+        name = "_".join(path.relative_to(folder).parts) or folder.name
+        if name in names:
+            raise DataError(
+                f"results of '{names[name]}' and of '{path}' would have one name; rename one of the folders"
+            )
+        names[name] = path
+    return names
+
+
+def _results(network, series, out, name):
+    """Write segmentation and report of a series, both or none; its findings."""
+    paths = [out / f"{name}_seg.dcm", out / f"{name}_report.dcm"]
+    try:
+        mask = segment_series(network, series)
+        segmentation = write_segmentation(mask, series, paths[0], network.about)
+        write_report(mask, series, paths[1], network.about, segmentation)
+        return measure_findings(mask, series_grid(series).spacing, network.about.class_names)
+    except DataError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise

@@ -32,7 +32,7 @@ class Finding:
     ends: tuple
 
 
-def measure_findings(mask, spacing, class_names, separate=SEPARATE):
+def measure_findings(mask, spacing, class_names):
     """Measure what a mask shows.
 
     Parameters
@@ -40,13 +40,12 @@ def measure_findings(mask, spacing, class_names, separate=SEPARATE):
     mask : ``(D, H, W)`` whole numbers
     spacing : (slice, row, column) in mm
     class_names : sequence of str, background first
-    separate : sequence of str
-        Classes of which each connected piece is a finding, the largest first; of others all pixels together are one.
 
     Returns
     -------
     list of Finding
-        A class without a pixel has none.
+        Of nodules each connected piece is one, the largest first; of other classes all pixels together are one. A class
+        without a pixel has none.
 
     Examples
     --------
@@ -60,7 +59,7 @@ def measure_findings(mask, spacing, class_names, separate=SEPARATE):
     findings = []
     for index, name in enumerate(class_names[1:], start=1):
         marked = mask == index
-        if name not in separate:
+        if name not in SEPARATE:
             findings += [_measure(marked, name, index, spacing)] if marked.any() else []
             continue
         pieces = label_objects(marked)

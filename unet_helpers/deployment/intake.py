@@ -1,5 +1,7 @@
 """Which series a network is asked about, and which are refused with a reason.
 
+No reason quotes a header where a person's name may stand: reasons are kept.
+
 What the header does not say, nobody knows here: a knee that calls itself a chest passes, and is left to whoever
 watches what the network sees.
 """
@@ -12,7 +14,7 @@ import numpy as np
 
 from ..files.deidentify import reason_to_leave_out
 from ..files.dicom_kinds import OBJECTS, kind_of
-from ..files.paths import DataError, reading_of, user_path
+from ..files.paths import DataError, reading_of, user_path, without_quotes
 from ..files.scans import dicom_files, geometry_of, open_dicom, reading_of_pixels, series_grid
 from .networks import About
 from .results import NEEDED
@@ -25,6 +27,9 @@ CHEST = ("CHEST", "LUNG", "THORAX")
 SCOUTS = ("LOCALI", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM")
 CONTRAST = ("ContrastBolusAgent", "ContrastBolusAgentSequence", "ContrastBolusVolume", "ContrastBolusIngredient")
 NO_CONTRAST = ("", "0", "0.0", "NO", "NONE", "N", "NATIVE", "WITHOUT", "NO CONTRAST")
+
+# of reasons to leave a file out: these quote what somebody has written, be it a name
+FREE_TEXT = ("ConversionType", "BurnedInAnnotation")
 
 # words of the errors of series_grid -> kind
 KINDS = {"at one position": "doubled slice", "a slice is missing": "missing slice"}
@@ -120,7 +125,7 @@ def _refusing(kind, path):
     except _Refused:
         raise
     except DataError as error:
-        raise _Refused(kind, str(error)) from None
+        raise _Refused(kind, without_quotes(error)) from None
 
 
 def _pictures(folder):
@@ -142,12 +147,14 @@ def _check_one_series(slices, folder):
     for path, dataset in slices.items():
         with _refusing("unreadable", path):
             if reason := reason_to_leave_out(dataset):
+                if reason.startswith(FREE_TEXT):
+                    reason = reason.partition(": ")[2]
                 kind = "localizer" if any(word in reason.upper() for word in SCOUTS) else "no image"
                 raise _Refused(kind, f"'{path.name}' is no slice of a scan ({reason}); send the slices alone")
     found = Counter(str(dataset.get("SeriesInstanceUID", "none")) for dataset in slices.values())
     if len(found) > 1:
-        listed = ", ".join(f"{count} of …{uid[-8:]}" for uid, count in found.items())
-        raise _Refused("several series", f"'{folder.name}' holds slices of {len(found)} series ({listed}); send one")
+        counts = " and ".join(map(str, found.values()))
+        raise _Refused("several series", f"'{folder.name}' holds {counts} slices of {len(found)} series; send one")
     # else results would be one person's with another's name
     for name in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID"):
         if len({str(dataset.get(name, "")) for dataset in slices.values()}) > 1:
@@ -158,7 +165,8 @@ def _check_header(dataset, path):
     if missing := [name for name in NEEDED if not dataset.get(name)]:
         raise _Refused("unreadable", f"'{path.name}' has no {missing[0]}, and no result can refer to it; send it again")
     if (modality := _upper(dataset, "Modality")) != "CT":
-        raise _Refused("modality", f"'{path.name}' has the modality {modality or 'unknown'}; send a CT")
+        named = modality if len(modality) == 2 else "unknown"  # a code, and not whatever somebody has written there
+        raise _Refused("modality", f"'{path.name}' has the modality {named}; send a CT")
     if "PerFrameFunctionalGroupsSequence" in dataset or int(dataset.get("NumberOfFrames") or 1) > 1:
         raise _Refused("several frames", f"'{path.name}' holds several slices in one file; send one file per slice")
     if agents := [name for name in CONTRAST if _upper(dataset, name) not in NO_CONTRAST]:
@@ -166,9 +174,7 @@ def _check_header(dataset, path):
             "contrast", f"'{path.name}' was taken with a contrast agent ({agents[0]}); send the series before it"
         )
     if (part := _upper(dataset, "BodyPartExamined")) and part not in CHEST:
-        raise _Refused(
-            "body part", f"'{path.name}' shows by its header the {part:.40}; send a chest, or correct the header"
-        )
+        raise _Refused("body part", f"'{path.name}' shows by its header no chest; send one, or correct the header")
 
 
 def _upper(dataset, name):

@@ -4,21 +4,22 @@ Changing the network is changing that file, in one step; the former network stay
 one step too.
 """
 
-import hashlib
 import json
 import shutil
 
-from ..files.paths import DataError, atomic_path, user_path
+from ..files.paths import DataError, atomic_path, sha256_of, user_path
+from .networks import OnnxNetwork
 
 POINTER = "models.json"
 
 
 def add_model(folder, path):
-    """Copy an ONNX file into the folder and let it be the one that works; its name there."""
-    folder, path = user_path(folder), user_path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file '{path}'; check the path and the spelling")
-    digest = _sha256(path)
+    """Copy an ONNX file into the folder and let it be the one that works; its name there.
+
+    Raises as :class:`unet_helpers.deployment.OnnxNetwork` of a file that could not work.
+    """
+    folder, path = user_path(folder), OnnxNetwork(path).path
+    digest = sha256_of(path)
     name = f"{path.stem}-{digest[:12]}.onnx"
     with atomic_path(folder / name) as temporary:
         shutil.copyfile(path, temporary)
@@ -35,7 +36,7 @@ def current_model(folder):
     folder = user_path(folder)
     models = _read(folder)
     path = folder / models["history"][-1]
-    if not path.is_file() or _sha256(path) != models["sha256"][path.name]:
+    if not path.is_file() or sha256_of(path) != models["sha256"][path.name]:
         raise DataError(
             f"'{path.name}' is not the file that was added (its sha256 differs, or it is gone); add the network again, "
             "or roll back to the former one"
@@ -71,7 +72,3 @@ def _read(folder):
 def _write(folder, models):
     with atomic_path(folder / POINTER) as temporary:
         temporary.write_text(json.dumps(models, indent=1), encoding="utf-8")
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

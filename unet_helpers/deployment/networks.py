@@ -23,6 +23,7 @@ class About:
     window : (level, width) in HU
     side : (height, width) to which a slice is resized
     pixel : (smallest, largest) side in mm of a pixel of a resized slice that the training has seen
+        The default is that of the phantom's training patients.
     class_names : tuple of str, background first
     """
 
@@ -53,10 +54,10 @@ def weights_sha256(model):
 
 
 def about_checkpoint(model):
-    """The :class:`About` of the network that ships with the package; ``pixel`` is that of its training patients."""
+    """The :class:`About` of the network that ships with the package."""
     from .. import __version__
 
-    return About("phantom_unet", __version__, weights_sha256(model), pixel=(2.5, 3.28))
+    return About("phantom_unet", __version__, weights_sha256(model))
 
 
 def export_onnx(model, path, about=None):
@@ -77,7 +78,7 @@ def export_onnx(model, path, about=None):
     if path.suffix != ".onnx":
         raise DataError(f"'{path.name}' is to hold an ONNX network; give it a name that ends in .onnx")
     with atomic_path(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for names of former days, on tf2onnx's behalf
+        warnings.simplefilter("ignore", FutureWarning)  # for tf2onnx, Keras uses names that NumPy has given up
         # its own shape: a model fresh from a file counts for Keras as one that was never called
         signature = [keras.InputSpec(shape=model.input_shape, dtype="float32")]
         model.export(temporary, format="onnx", verbose=False, input_signature=signature)
@@ -143,7 +144,7 @@ class OnnxNetwork:
         said = self._session.get_modelmeta().custom_metadata_map.get(KEY)
         try:
             self.about = About.from_json(said)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError):
             raise DataError(
                 f"'{self.path.name}' does not say which window and classes it takes; write it with export_onnx, or put "
                 "it in with write_about"

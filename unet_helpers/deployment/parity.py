@@ -47,7 +47,7 @@ class Parity:
         )
 
 
-def compare_networks(a, b, images, cases=None, margin=1e-3):
+def compare_networks(a, b, images=None, cases=None, margin=1e-3):
     """Compare the answers of two networks, or of one network in two programs, pixel by pixel.
 
     Rounding alone moves a probability in the sixth digit, and so turns a pixel whose two best classes were equal up to
@@ -57,7 +57,8 @@ def compare_networks(a, b, images, cases=None, margin=1e-3):
     ----------
     a, b : a network with ``predict``, or its answers ``(N, H, W, K)`` to the same images
         K is 2 or more; of one map, give ``1 - p`` and ``p``.
-    images : ``(N, H, W, C)``
+    images : ``(N, H, W, C)``, optional
+        Not needed for two answers.
     cases : ``(N,)``, optional
         To which case each image belongs, such as ``subset.patient_ids``; default: each is one.
     margin : float
@@ -98,7 +99,11 @@ def compare_networks(a, b, images, cases=None, margin=1e-3):
 
 
 def _answers(network, images):
-    answers = np.asarray(network.predict(images, verbose=0) if hasattr(network, "predict") else network)
+    if hasattr(network, "predict"):
+        if images is None:
+            raise ValueError("there are no images for the networks to answer; give them")
+        network = network.predict(images, verbose=0)
+    answers = np.asarray(network)
     if not np.isfinite(answers).all():
         raise ValueError("a network answers NaN, which equals nothing; find out where it comes from first")
     return answers

@@ -25,16 +25,7 @@ def prepare_series(folder, about):
     FileNotFoundError, DataError
         As :func:`unet_helpers.files.read_series`; also for values that are no HU.
     """
-    return _prepared(read_volume(folder), folder, about)
-
-
-def _prepared(reading, folder, about):
-    if reading.unit != "HU":
-        raise DataError(f"the values in '{folder}' are no HU ({reading.rule}); send a CT with its rescale slope")
-    scaled = window(reading.array, *about.window)
-    if scaled.shape[1:3] == tuple(about.side):
-        return scaled
-    return np.stack([resize_image(plane, about.side) for plane in scaled])
+    return _resized(_scaled(read_volume(folder), folder, about), about.side)
 
 
 def segment_series(network, folder, about=None):
@@ -53,9 +44,23 @@ def segment_series(network, folder, about=None):
         A class for each pixel of :func:`unet_helpers.files.read_series` of the folder: its order, its size, its axes.
     """
     about = about or network.about
-    reading = read_volume(folder)
-    probabilities = network.predict(_prepared(reading, folder, about), verbose=0)
-    shape = reading.array.shape[1:3]
-    if probabilities.shape[1:3] != shape:
-        probabilities = np.stack([resize_image(plane, shape) for plane in probabilities])
+    scaled = _scaled(read_volume(folder), folder, about)
+    probabilities = predict_resized(lambda images: network.predict(images, verbose=0), scaled, about.side)
     return in_series(probabilities_to_masks(probabilities), folder)
+
+
+def predict_resized(predict, images, side):
+    """What ``predict`` gives for images ``(N, H, W, C)`` when it sees them at the size ``side``, at their own size."""
+    return _resized(predict(_resized(images, side)), images.shape[1:3])
+
+
+def _resized(images, side):
+    if images.shape[1:3] == tuple(side):
+        return images
+    return np.stack([resize_image(plane, side) for plane in images])
+
+
+def _scaled(reading, folder, about):
+    if reading.unit != "HU":
+        raise DataError(f"the values in '{folder}' are no HU ({reading.rule}); send a CT with its rescale slope")
+    return window(reading.array, *about.window)

@@ -1,12 +1,18 @@
 """DICOM's own way between machines, by pynetdicom: C-STORE into the spool, and C-STORE of results to an archive."""
 
 import contextlib
+import time
 
 from ..files.paths import DataError
 from .spool import QueueFull
 
 HERE = "127.0.0.1"
 OUT_OF_RESOURCES = 0xA700  # a sender tries again later
+PATIENCE = 10  # seconds within which the other side takes a connection
+
+
+class NobodyThere(DataError, ConnectionError):
+    """No archive answers at an address: nothing can be sent now."""
 
 
 @contextlib.contextmanager
@@ -27,6 +33,7 @@ def receive(spool, port=0, title="WORKER"):
         return 0x0000
 
     with serve_storage(store, port, title) as server:
+        spool.opened = time.time()  # who was cut off by the end of another receiver sends on from now
         yield server
 
 
@@ -53,24 +60,28 @@ def serve_storage(store, port=0, title="WORKER"):
 def send_files(paths, port, title="ARCHIVE", host=HERE, sender="WORKER"):
     """Send DICOM files by C-STORE, over one association.
 
-    Raises :class:`unet_helpers.DataError` with what the other side said if there is nobody, or if one was not taken.
+    Raises :class:`NobodyThere`, or :class:`unet_helpers.DataError` with what the other side said of one that it did not
+    take.
     """
     import pydicom
     from pynetdicom import AE
 
     datasets = [pydicom.dcmread(path) for path in paths]
     entity = AE(ae_title=sender)
+    entity.connection_timeout = PATIENCE
     for sop_class, syntax in sorted({(one.SOPClassUID, one.file_meta.TransferSyntaxUID) for one in datasets}):
         entity.add_requested_context(sop_class, syntax)
     association = entity.associate(host, port, ae_title=title)
     if not association.is_established:
-        raise DataError(f"no archive '{title}' answers on port {port} of {host}; start it, or correct the address")
+        raise NobodyThere(f"no archive '{title}' answers on port {port} of {host}; start it, or correct the address")
     try:
         for path, dataset in zip(paths, datasets, strict=True):
             try:
                 answer = association.send_c_store(dataset)
             except ValueError as error:  # the other side does not know this kind of object
                 raise DataError(f"'{title}' does not take '{path.name}': {error}") from None
+            except RuntimeError:  # it ended the association since the file before
+                raise DataError(f"'{title}' broke off at '{path.name}'; send again") from None
             if "Status" not in answer:
                 raise DataError(f"'{title}' broke off at '{path.name}'; send again")
             if answer.Status != 0x0000 and answer.Status >> 12 != 0xB:  # a warning is stored all the same

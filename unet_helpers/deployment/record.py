@@ -34,12 +34,29 @@ class Record:
 
 
 def decision_of(folder):
-    """The decision in the folder of a job; None where none was taken yet."""
-    path = folder / "decision.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    """The decision in the folder of a job; None where none was taken yet, or a power cut has torn it."""
+    try:
+        return json.loads((folder / "decision.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def write_decision(folder, decision):
     """Put the decision into the folder of its job, whole or not at all."""
     with atomic_path(folder / "decision.json") as temporary:
         temporary.write_text(json.dumps(decision, indent=1, sort_keys=True), encoding="utf-8")
+        to_disk(temporary)
+    to_disk(folder)
+
+
+def to_disk(path):
+    """Wait until a file, or the names in a folder, are on the disk, and a power cut takes them no more.
+
+    Windows opens no folder for that; there the system decides when.
+    """
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

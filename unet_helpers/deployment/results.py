@@ -50,7 +50,7 @@ def write_segmentation(mask, series, path, about):
             algorithm_type="AUTOMATIC",
             algorithm_identification=_algorithm(about),
             tracking_id=name,
-            tracking_uid=result_uid(f"tracking {name}", grid, about, mask),
+            tracking_uid=result_uid(f"tracking {name}", about, grid, mask),
         )
         for number, name in enumerate(about.class_names[1:], start=1)
     ]
@@ -59,9 +59,9 @@ def write_segmentation(mask, series, path, about):
         mask,
         "BINARY",
         described,
-        series_instance_uid=result_uid("series of a segmentation", grid, about, mask),
+        series_instance_uid=result_uid("series of a segmentation", about, grid, mask),
         series_number=901,
-        sop_instance_uid=result_uid("segmentation", grid, about, mask),
+        sop_instance_uid=result_uid("segmentation", about, grid, mask),
         instance_number=1,
         content_label="SEGMENTATION",
         content_description=f"{about.name}, {NOT_FOR_DIAGNOSIS}"[:64],
@@ -97,7 +97,7 @@ def write_report(mask, series, path, about, segmentation=None):
         _nothing(number, about, grid, mask) for number in range(1, len(about.class_names)) if number not in found
     ]
     device = highdicom.sr.DeviceObserverIdentifyingAttributes(
-        uid=result_uid("device", grid, about, None), name=about.name, manufacturer_name=MAKER, model_name=about.version
+        uid=result_uid("device", about), name=about.name, manufacturer_name=MAKER, model_name=about.version
     )
     observer = highdicom.sr.ObserverContext(codes.DCM.Device, device)
     content = highdicom.sr.MeasurementReport(
@@ -109,9 +109,9 @@ def write_report(mask, series, path, about, segmentation=None):
     written = highdicom.sr.ComprehensiveSR(
         evidence,
         content[0],
-        series_instance_uid=result_uid("series of a report", grid, about, mask),
+        series_instance_uid=result_uid("series of a report", about, grid, mask),
         series_number=902,
-        sop_instance_uid=result_uid("report", grid, about, mask),
+        sop_instance_uid=result_uid("report", about, grid, mask),
         instance_number=1,
         manufacturer=MAKER,
         is_complete=True,
@@ -137,21 +137,25 @@ def read_report(path):
     return rows
 
 
-def result_uid(kind, grid, about, mask):
-    """A UID that follows from what is written, of which series, by which network.
+def result_uid(kind, about, grid=None, mask=None):
+    """A UID that follows from what is written by which network, and of which series, where it is of one.
 
     Parameters
     ----------
     kind : str
-    grid : unet_helpers.files.scans.Volume, as of ``series_grid``
     about : About
-    mask : array or None
+    grid : unet_helpers.files.scans.Volume, as of ``series_grid``, optional
+    mask : array, optional
+        In that grid.
     """
     from pydicom.uid import generate_uid
 
-    content = "" if mask is None else hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()
-    images = [] if mask is None else [grid.series, *grid.instances]
-    return generate_uid(entropy_srcs=[kind, about.name, about.version, about.sha256, *images, content])
+    from .. import __version__
+
+    words = [kind, __version__, about.name, about.version, about.sha256]
+    if grid is not None:
+        words += [grid.series, *grid.instances, hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()]
+    return generate_uid(entropy_srcs=["\0".join(words)])  # joined by what no word holds: else ab c would be a bc
 
 
 def _group(finding, headers, grid, about, mask):
@@ -188,7 +192,7 @@ def _measurements(label, number, measurements, about, grid, mask, images):
 
     coded = _coded(about.class_names[number])
     return highdicom.sr.MeasurementsAndQualitativeEvaluations(
-        highdicom.sr.TrackingIdentifier(result_uid(f"tracking {label}", grid, about, mask), label),
+        highdicom.sr.TrackingIdentifier(result_uid(f"tracking {label}", about, grid, mask), label),
         finding_type=coded["segmented_property_type"],
         finding_category=coded["segmented_property_category"],
         algorithm_id=highdicom.sr.AlgorithmIdentification(about.name, about.version, [f"weights {about.sha256}"]),

@@ -28,6 +28,7 @@ class Segmenter:
         An ONNX file, or a folder with a ``models.json``, which is looked into before each series: a network that is
         rolled back works from the next series on.
     threads : int
+        On which the network computes, as of :class:`unet_helpers.deployment.OnnxNetwork`.
     """
 
     def __init__(self, model, threads=1):

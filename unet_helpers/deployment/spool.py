@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 
 from ..files.paths import DataError, user_path, writing
-from .record import Record, decision_of
+from .record import Record, decision_of, to_disk
 
 STATES = ("done", "refused", "failed")
 FOLDERS = ("receiving", "incoming", "working", "trash", *STATES)
@@ -71,8 +71,9 @@ class Spool:
     folder : str or Path
         Made where it is missing.
     quiet : float, seconds
-        A series to which nothing was added for so long counts as whole; the time begins anew with the object, because
-        whoever was cut off by our end sends on. What comes later is put to it, and the whole is done anew.
+        A series to which nothing was added for so long counts as whole; the time begins anew with the object
+        and with a receiver that opens its port, because whoever was cut off by our end sends on. What comes later is
+        added to it, and the whole is done anew.
     most : int
         So many series may wait; a further one is refused.
     """
@@ -108,6 +109,8 @@ class Spool:
             folder.mkdir(exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # a worker took the folder since the line above
                 os.replace(part, folder / content_name(data))
+                to_disk(folder)
+                to_disk(folder.parent)
         return folder / content_name(data)
 
     def full(self):
@@ -129,7 +132,7 @@ class Spool:
                 if path.is_dir() and (last := _last_change(path)) < time.time() - self.quiet:
                     resting.append((last, path))
         for _, path in sorted(resting):
-            if not any(part.is_file() for part in path.rglob("*")):
+            if not _holds_files(path):
                 with contextlib.suppress(OSError):  # something came in just now
                     _remove_empty(path)
                 continue
@@ -145,7 +148,7 @@ class Spool:
     def _sort_loose_files(self):
         for path in (self / "incoming").iterdir():
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                with contextlib.suppress(QueueFull, FileNotFoundError):  # full: it waits where it is
+                with contextlib.suppress(DataError, OSError):  # full, or not to be read: it waits where it is
                     if _last_change(path) < time.time() - self.quiet:
                         self.put(path)
                         path.unlink()
@@ -199,8 +202,11 @@ class Spool:
 
     def finished(self, series="", states=STATES):
         """The folders of the jobs that are finished, of one series or of all, the oldest first."""
-        found = [path for state in states for path in (self / state).glob(f"{series[:12]}*") if path.is_dir()]
-        return sorted(found, key=lambda path: (path / "decision.json").stat().st_mtime)
+        found = {}
+        for path in (path for state in states for path in (self / state).glob(f"{series[:12]}*")):
+            with contextlib.suppress(OSError):  # another worker has thrown it away just now
+                found[path] = (path / "decision.json").stat().st_mtime
+        return sorted(found, key=found.get)
 
     def counts(self):
         """How many series are in which state."""
@@ -212,7 +218,7 @@ class Spool:
         known = {decision["delivery"] for decision in self.record.read()}
         for folder in self.finished():
             decision = decision_of(folder)
-            if decision["delivery"] not in known:
+            if decision and decision["delivery"] not in known:
                 self.record.write(decision)
 
 
@@ -222,6 +228,12 @@ def _last_change(path):
         stat.st_ctime if os.name == "posix" else stat.st_mtime
         for stat in (part.lstat() for part in (path, *path.rglob("*")))
     )
+
+
+def _holds_files(folder):
+    with contextlib.suppress(FileNotFoundError):  # another worker was faster
+        return any(part.is_file() for part in folder.rglob("*"))
+    return False
 
 
 def _remove_empty(folder):

@@ -14,13 +14,13 @@ import time
 import traceback
 from pathlib import Path
 
-from ..files.paths import DataError
-from .record import decision_of, write_decision
-from .spool import content_name, hashed, uids_of
+from ..files.paths import DataError, atomic_path, sha256_of, without_quotes
+from .record import decision_of, to_disk, write_decision
+from .spool import STATES, content_name, hashed, uids_of
 
 
 class Worker:
-    """Works a :class:`unet_helpers.deployment.spool.Spool` off.
+    """Works through a :class:`unet_helpers.deployment.spool.Spool`.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ class Worker:
         ``process(folder, out)`` looks at the files in ``folder``, writes results into ``out`` and returns a dict for
         the record: ``state`` is "done" or "refused", the latter with ``kind`` and ``reason``.
     send : callable, optional
-        ``send(paths)`` brings the results of a job away and raises where it cannot; it is tried again then.
+        ``send(paths)`` sends the results of a job. It is tried again where it raises: an ``OSError`` if nobody is
+        there, and a :class:`unet_helpers.DataError` if these results are not taken.
     attempts : int
         A job that was begun so often and never ended has killed its worker each time; it counts as failed.
     patience : float, seconds
@@ -68,39 +69,65 @@ class Worker:
             if decision is None:
                 time.sleep(idle)
 
-    def drain(self, idle=0.02):
+    def drain(self):
         """Work until nothing is in ``incoming`` any more, and everything is sent."""
-        while self.step() or not self.send_results() or self.spool.counts()["incoming"]:
-            time.sleep(idle)
+        while True:
+            if self.step():
+                continue
+            if self.send_results() and not self.spool.counts()["incoming"]:
+                return
+            time.sleep(0.02)
 
     # --- one series -----------------------------------------------------------------------------------
 
     def _work(self, folder):
-        inputs = folder / "input"
-        decision = decision_of(folder)
-        if decision is None:
-            _name_by_content(inputs)
-            decision = {"delivery": folder.name, **self._identity(inputs)}
-            if same := self._decided(decision["job"]):
-                decision |= {"state": "again", "reason": f"this series was {same['state']} before", "time": _now()}
-                self.spool.record.write(decision)
-                self.spool.throw_away(folder)
-                return decision
-            decision |= self._decide(folder)
-            write_decision(folder, decision)
-        with contextlib.suppress(FileNotFoundError):
-            self.spool.throw_away(self.spool / "failed" / decision["job"])  # tried anew
+        decision = decision_of(folder) or self._decide(folder)
+        if decision["state"] == "again":
+            self.spool.record.write(decision)
+            self.spool.throw_away(folder)
+            return decision
+        for state in STATES:
+            earlier = self.spool / state / decision["job"]
+            if state == "failed" or (earlier.is_dir() and decision_of(earlier) is None):
+                with contextlib.suppress(FileNotFoundError):
+                    self.spool.throw_away(earlier)  # it was tried anew
         if not self.spool.finish(folder, decision):  # another worker had the same series at the same time
             decision |= {"state": "again", "reason": "another worker was faster"}
             self.spool.record.write(decision)
             self.spool.throw_away(folder)
         return decision
 
+    def _decide(self, folder):
+        attempt, start = self._begin(folder), time.perf_counter()
+        inputs, out = folder / "input", folder / "result"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        # as long as the files were not read, the job has the name of its delivery
+        decision = {"delivery": folder.name, "series": "", "files": 0, "job": folder.name}
+        with _failing(decision, folder):
+            if attempt <= self.attempts + 1:  # once more for the reading, which seldom is what ends a worker
+                _name_by_content(inputs)
+                decision |= self._identity(inputs)
+            if attempt > self.attempts:
+                raise DataError(f"the worker ended {attempt - 1} times over this series; look at it by hand")
+            if same := self._decided(decision["job"]):
+                reason = f"this series was {same['state']} before"
+                return decision | {"state": "again", "reason": reason, "time": _now()}
+            decision |= self.process(inputs, out)
+        results = sorted(out.iterdir())
+        for path in (*results, out):
+            to_disk(path)
+        decision["outputs"] = {path.name: sha256_of(path) for path in results}
+        decision |= {"attempts": attempt, "seconds": round(time.perf_counter() - start, 3), "time": _now()}
+        write_decision(folder, decision)
+        return decision
+
     def _identity(self, inputs):
-        """What makes this job this job; slices of the same series that came before are put to it."""
+        """What makes this job this job; slices of the same series that came before are added to it."""
         uids = {path.name: uids_of(path) for path in inputs.iterdir()}
-        series = hashed(*sorted({series for series, _ in uids.values()}))
-        earlier = self.spool.finished(series)
+        named = sorted({series for series, _ in uids.values()} - {""})  # a file beside the slices has no series
+        series = hashed(*named)
+        earlier = self.spool.finished(series) if len(named) == 1 else []
         if earlier:
             here = {instance for _, instance in uids.values()}
             for path in (earlier[-1] / "input").iterdir():
@@ -118,31 +145,7 @@ class Worker:
     def _decided(self, job):
         """The decision about a job that is done or refused."""
         folders = (self.spool / state / job for state in ("done", "refused"))
-        return next((decision_of(folder) for folder in folders if folder.is_dir()), None)
-
-    def _decide(self, folder):
-        attempt = self._begin(folder)
-        if attempt > self.attempts:
-            reason = f"the worker ended {self.attempts} times over this series; look at it by hand"
-            return {"state": "failed", "reason": reason, "attempts": attempt - 1, "seconds": 0.0, "time": _now()}
-        out = folder / "result"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        start = time.perf_counter()
-        try:
-            decision = self.process(folder / "input", out)
-        except DataError as error:
-            decision = {"state": "failed", "reason": str(error)}
-        except Exception as error:  # a bug of the program: the others shall not wait for it
-            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(where.filename).name}, line {where.lineno}"
-            # its words may quote a header, and with it a name
-            reason = f"the program failed ({type(error).__name__} in {place}); error.txt in the job's folder says more"
-            decision = {"state": "failed", "reason": reason}
-        seconds = round(time.perf_counter() - start, 3)
-        outputs = {path.name: _sha256(path) for path in sorted(out.iterdir())}
-        return {**decision, "outputs": outputs, "attempts": attempt, "seconds": seconds, "time": _now()}
+        return next(filter(None, map(decision_of, folders)), None)
 
     def _begin(self, folder):
         """Count the attempt before it is made."""
@@ -166,15 +169,18 @@ class Worker:
         )
         if unsent and time.monotonic() < self.send_from:
             return False
+        left = False
         for folder in unsent:
             try:
                 self.send(sorted((folder / "result").iterdir()))
             except (DataError, OSError) as error:
                 print(f"not sent: {error}; next try in {self.patience:.0f} s", file=sys.stderr, flush=True)
-                self.send_from = time.monotonic() + self.patience
-                return False
-            (folder / "sent").touch()
-        return True
+                left, self.send_from = True, time.monotonic() + self.patience
+                if isinstance(error, OSError):  # nobody is there for the others either
+                    break
+            else:
+                (folder / "sent").touch()
+        return not left
 
 
 def replay(spool, process):
@@ -185,7 +191,8 @@ def replay(spool, process):
     """
     replayed = []
     for folder in spool.finished(states=("done", "refused")):
-        decision = decision_of(folder)
+        if (decision := decision_of(folder)) is None:
+            continue
         with tempfile.TemporaryDirectory() as out:
             again = process(folder / "input", Path(out))
         same = all(decision.get(name) == again.get(name) for name in ("state", "kind", "mask_sha256"))
@@ -210,15 +217,24 @@ def _copy(source, target):
     try:
         os.link(source, target)
     except OSError:
-        part = target.with_name(f".{target.name}")
-        shutil.copyfile(source, part)
-        os.replace(part, target)
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
-def _sha256(path):
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+@contextlib.contextmanager
+def _failing(decision, folder):
+    """Turn whatever is raised over a series into the decision that it failed: the others shall not wait for it."""
+    try:
+        yield
+    except DataError as error:
+        decision |= {"state": "failed", "reason": without_quotes(error)}
+    except Exception as error:  # a bug of the program, or a file that cannot be read
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}, line {where.lineno}"
+        # its words may quote a header, and with it a name
+        reason = f"the program failed ({type(error).__name__} in {place}); error.txt in the job's folder says more"
+        decision |= {"state": "failed", "reason": reason}
 
 
 def _now():

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import math
 import os
 import re
@@ -100,6 +101,17 @@ def reading_of(path):
             f"'{path.name}' cannot be read as {suffix_of(path)[1:] or 'DICOM'} ({path.stat().st_size} bytes): "
             f"truncated or damaged? Copy it again, or leave the pair out. ({type(error).__name__}: {error})"
         ) from error
+
+
+def without_quotes(error):
+    """The sentence of a :class:`DataError` without what a library said, which may quote a header and so a name."""
+    return str(error) if error.__cause__ is None else str(error).replace(f": {error.__cause__})", ")")
+
+
+def sha256_of(path):
+    """The sha256 of a file, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class atomic_path:

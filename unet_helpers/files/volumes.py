@@ -5,6 +5,7 @@ from .images import read_file
 from .itk import ITK, header_shape
 from .nifti import NIFTI, nifti_header
 from .orientation import FLIP_X_Y, turned, turned_back
+from .pairing import natural_key
 from .paths import suffix_of, user_path
 from .reading import Reading
 from .scans import dicom_files, open_dicom, read_series, series_grid
@@ -43,6 +44,14 @@ def in_series(mask, folder):
     """A mask in the grid of :func:`read_volume` of a folder, in that of :func:`unet_helpers.files.read_series`."""
     grid = series_grid(folder)
     return turned_back(mask, _stored(grid.array, grid.affine)[1], grid.array.shape[2::-1]).transpose(2, 1, 0)
+
+
+def series_folders(folder):
+    """The folders from this one downward that hold DICOM files, in natural order; hidden ones are passed over."""
+    found = [folder] if dicom_files(folder)[0] else []
+    for path in sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda path: natural_key(path.name)):
+        found += [] if path.name.startswith(".") else series_folders(path)
+    return found
 
 
 def _stored(array, affine):

@@ -19,7 +19,7 @@ import psutil
 
 from ..data.origin import Origin
 from ..evaluation.thresholds import OperatingPoint
-from ..files.paths import DataError, atomic_path, user_path, writing
+from ..files.paths import DataError, atomic_path, sha256_of, user_path, writing
 from .your_data import TRAINING, Recipe, predict, predict_whole
 
 NEAR = 1.25  # how far the pixels of an image may be from the sizes that were seen
@@ -217,7 +217,7 @@ def keep_run(folder, model, data, recipe, point=None):
             "report": [str(line) for line in data.report],
             "side": list(data.train.images.shape[1:3]),
         },
-        "model_sha256": hashlib.sha256((folder / MODEL).read_bytes()).hexdigest(),
+        "model_sha256": sha256_of(folder / MODEL),
     }
     _write_json(folder / KEPT, content)
     _write_json(folder / STATE, {"fingerprint": mark, "finished": True})
@@ -250,7 +250,7 @@ def load_run(folder):
         raise FileNotFoundError(f"'{folder}' {what} ({KEPT} is missing)")
     try:
         content = json.loads((folder / KEPT).read_text(encoding="utf-8"))
-        stored = (folder / MODEL).read_bytes()
+        found = sha256_of(folder / MODEL)
         recipe = Recipe(**content["recipe"])
         point = OperatingPoint(**content["point"]) if content["point"] else None
         seen = content["seen"]
@@ -261,7 +261,7 @@ def load_run(folder):
         raise DataError(
             f"the run in '{folder}' cannot be read ({type(error).__name__}: {error}); copy it again"
         ) from None
-    if hashlib.sha256(stored).hexdigest() != expected:
+    if found != expected:
         raise DataError(f"'{folder / MODEL}' is not the network that {KEPT} describes; copy both from one run")
     model = keras.saving.load_model(folder / MODEL, compile=False)
     return Kept(model, recipe, names, point, seen, content["data"])

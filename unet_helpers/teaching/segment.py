@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from ..data.grays import ChannelGrays
-from ..data.preprocessing import resize_image
 from ..deployment import About, segment_folders, weights_sha256, write_report, write_segmentation
+from ..deployment.pipeline import predict_resized
 from ..files.images import read_file
 from ..files.pairing import DECISIONS, is_mask_name, natural_key
 from ..files.paths import READABLE, DataError, atomic_path, is_part, stem_of, suffix_of, user_path
 from ..files.scans import dicom_files, read_series
-from ..files.volumes import in_series, read_volume
+from ..files.volumes import in_series, read_volume, series_folders
 from ..files.write_back import mask_suffix, write_mask_like
 from ..plotting import show_images
 from .runs import load_run
@@ -66,14 +66,8 @@ def segment(kept, source):
         reading = read_file(source)
     else:
         reading = read_volume(source) if _saw_volumes(kept) else read_series(source)
-    side = kept.side
-    scaled = kept.seen.prepare(reading, source, side)
-    shape = scaled.shape[1:3]
-    if shape == side:
-        probabilities = kept.probabilities(scaled)
-    else:
-        probabilities = kept.probabilities(np.stack([resize_image(plane, side) for plane in scaled]))
-        probabilities = np.stack([resize_image(plane, shape) for plane in probabilities])
+    scaled = kept.seen.prepare(reading, source, kept.side)
+    probabilities = predict_resized(kept.probabilities, scaled, kept.side)
     return Segmented(source, scaled, decide(probabilities, kept.point), reading.spacing)
 
 
@@ -124,14 +118,6 @@ def list_images(folder):
             f"folder '{folder}' holds no image that is read here ({', '.join(READABLE)}); is it the right one?"
         )
     return images, others
-
-
-def series_folders(folder):
-    """The folders from this one downward that hold DICOM files, in natural order."""
-    found = [folder] if dicom_files(folder)[0] else []
-    for path in sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda path: natural_key(path.name)):
-        found += [] if path.name.startswith(".") else series_folders(path)
-    return found
 
 
 def segment_folder(run, folder, out, progress=None, dicom=False):
