@@ -5,10 +5,9 @@
 
 # ruff: noqa: E501 - a paragraph of the page is one line
 
-import gc
 import math
 import os
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,7 +19,21 @@ def trainable(model):
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
+def without_weights(function):
+    """Let a function build networks that are only counted: they get no memory and no random numbers."""
+
+    @wraps(function)
+    def counted():
+        import keras
+
+        with keras.StatelessScope(initialize_variables=False):
+            return function()
+
+    return counted
+
+
 @cache
+@without_weights
 def sizes():
     """``[(network, question it answers, parameters at 64 or 32 filters, at 8, output for 128², reference)]``."""
     from unet_helpers import models
@@ -42,12 +55,11 @@ def sizes():
         call = name + (f"(stride={options['stride']})" if "stride" in options else "")
         output = "×".join(str(side) for side in large.output_shape[1:])
         table.append((call, idea, trainable(large), trainable(small), output, reference))
-        del large
-        gc.collect()  # up to half a gigabyte each
     return table
 
 
 @cache
+@without_weights
 def agreements():
     """``[(what is compared, ours, theirs, whose)]``: each pair must be equal."""
     import keras
@@ -82,16 +94,12 @@ def agreements():
 
     classifier = keras.applications.VGG16(weights=None, classes=1)
     body = classifier.count_params() - classifier.layers[-1].count_params()
-    del classifier, encoder, plain, volume, paper
-    gc.collect()
     for stride in (32, 8):
         model = models.FCN((224, 224, 3), 21, stride=stride, batch_norm=False)
         scores = sum(layer.count_params() for layer in model.layers if layer.name.startswith("scores"))
         rows.append(
             (f"FCN-{stride}s without its scores", model.count_params() - scores, body, "keras.applications.VGG16")
         )
-        del model
-        gc.collect()
 
     rows.append(("FCN without its scores, in millions", round(body / 1e6), 134, "paper, table 1"))
 
