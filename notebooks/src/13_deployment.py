@@ -430,6 +430,7 @@ def in_archive(archive):
 
 
 with receive(spool) as receiver, open_archive(folder / "archive", ("WORKER", receiver.port), quiet=1) as archive:
+
     def send(paths):
         send_files(paths, archive.port, archive.title)
 
