@@ -243,11 +243,11 @@ def kills(folder, arguments):
     """A worker that is killed at random moments under load: what was sent, segmented, lost and doubled."""
     from kill_worker import kill_test
 
-    count, times = (4, 1) if arguments.dry else (16, 10)
+    count, times = (4, 1) if arguments.dry else (24, 10)
     mr = {"Modality": "MR"}  # every eighth is to be refused
     series = write_series_folders(folder / "killed", count, tags=lambda index: mr if index % 8 == 3 else {})
     (folder / "kills").mkdir()
-    return kill_test(folder / "kills", series, folder / "network.onnx", kills=times)
+    return kill_test(folder / "kills", series, folder / "network.onnx", kills=times, pause=(0.0, 0.2))
 
 
 def fill(spool, series):
@@ -342,7 +342,7 @@ def drain(spool, network):
 CHANGES = {
     "a quarter of the dose": lambda before: {"photons": before.photons / 4},
     "the sharp kernel": lambda before: {"kernel": "sharp"},
-    "slices of 1 mm instead of 3": lambda before: {"slice_thickness": 1.0},
+    "slices of 1 mm instead of 2 to 5": lambda before: {"slice_thickness": 1.0},
     "a wider field of view": lambda before: {"field_of_view": 500.0},
 }
 SEED_OF_DRIFT = 5  # another family of patients: none of them has been seen anywhere
