@@ -102,7 +102,7 @@ def _moved(affine, by):
 PASSED = {  # what a gate that says nothing has overlooked
     "mask": "Every class needs a Dice of its own: the background hides a lung, and a lung hides a nodule.",
     "affine": "Where the voxels lie in the patient counts as well: compare the whole affine.",
-    "patient": "A right mask in the wrong folder is the worst of all: compare the patient.",
+    "patient": "A right mask in another patient's folder is wrong: compare the patient.",
     "classes": "The number says nothing without its name: compare the dictionaries of classes.",
 }
 REFUSED = {  # what a gate that rings for nothing has taken too strictly
@@ -127,7 +127,7 @@ def gate(function):
         except Raised as error:
             cause = error.__cause__
             raise Wrong(
-                f"{what} your code raised {type(cause).__name__}: {cause}. A gate says no, it does not fall"
+                f"{what} your code raised {type(cause).__name__}: {cause}. A gate says no; it must not raise an error"
             ) from (cause)
         if not isinstance(answer, (list, tuple, set)):
             raise Wrong(f"{what} it gives {answer!r}; return a list of names, empty if the result may go out.")
@@ -155,7 +155,7 @@ def _wrong_rates(milliseconds):
             1000 / np.percentile(times, 5)
         ),
         "90 of 100 are not enough; 95 are asked for.": 1000 / np.percentile(times, 90),
-        "99 of 100 are asked too much; 95 are asked for.": 1000 / np.percentile(times, 99),
+        "99 of 100 are more than was asked; 95 are asked for.": 1000 / np.percentile(times, 99),
         "That is a time. How many such times fit into a second?": [late, late / 1000],
         "The times are milliseconds, and a second has 1000 of them.": 1 / late,
         "A mean with two standard deviations is for times like a bell; these have a long tail. Count.": (
@@ -259,8 +259,9 @@ def rings(function):
     skewed = recent(0.4)
     skewed[0] += 5 * sd  # a single odd study: its mean lies 1.7 standard errors away for 9
     skewed -= 2.5 * sd / 9
+    yardstick = "The scatter of the known studies is the yardstick, not that of a few recent studies."
     cases = [
-        ("for recent studies like those of training", recent(0.5), False, ""),
+        ("for recent studies like those that are known", recent(0.5), False, ""),
         ("for a mean 1.5 standard errors above", recent(1.5), False, "Three standard errors are asked for, not one."),
         ("for a mean 2.5 standard errors above", recent(2.5), False, "Three standard errors are asked for, not two."),
         ("for a mean 2.5 standard errors below", recent(-2.5), False, "Three standard errors are asked for, not two."),
@@ -272,19 +273,20 @@ def rings(function):
         ("for one study, 2.5 standard deviations away", recent(2.5, 1), False, "Three are asked for."),
         ("for one study, 3.5 standard deviations away", recent(3.5, 1), True, ""),
         ("for one odd study among nine", skewed, False, "The mean of the recent studies counts, not a single one."),
-        ("for recent studies that scatter much, 3.6 above", recent(3.6, spread=60), True, "The scatter of training is "
-         "the yardstick, not that of a few recent studies."),
-        ("for recent studies that hardly scatter, 1.5 above", recent(1.5, spread=0.1), False, "The scatter of training "
-         "is the yardstick, not that of a few recent studies."),
-    ]  # fmt: skip
+        ("for recent studies that scatter much, 3.6 above", recent(3.6, spread=60), True, yardstick),
+        ("for recent studies that hardly scatter, 1.5 above", recent(1.5, spread=0.1), False, yardstick),
+    ]
     usual = (
-        "Divide the distance of the means by the standard deviation of training over the root of the number of recent"
+        "Divide the distance of the means by the standard deviation of the known studies over the root of the number of "
+        "recent"
     )
     for what, values, right, hint in cases:
         answer = _is_true(call(function, reference, values), what)
         if answer != right:
             raise Wrong(f"{what} it {'rings' if answer else 'is silent'}. {hint or usual + ' studies.'}")
-    return "About three of a thousand such means lie further away by chance: that is the price, with every look."
+    return (
+        "If many studies are known, three of a thousand such means lie further away by chance: the price of each look."
+    )
 
 
 LOGS = [
