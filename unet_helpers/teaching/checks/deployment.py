@@ -277,8 +277,8 @@ def rings(function):
         ("for recent studies that hardly scatter, 1.5 above", recent(1.5, spread=0.1), False, yardstick),
     ]
     usual = (
-        "Divide the distance of the means by the standard deviation of the known studies over the root of the number of "
-        "recent"
+        "Divide the distance of the means by the standard deviation of the known studies over the root of the number "
+        "of recent"
     )
     for what, values, right, hint in cases:
         answer = _is_true(call(function, reference, values), what)
