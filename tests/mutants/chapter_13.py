@@ -316,7 +316,7 @@ EXERCISES = [
             "the slowest": (lambda ms: 1000 / np.max(ms), "the slowest call"),
             "the other end": (lambda ms: 1000 / np.percentile(ms, 5), "other end"),
             "p90": (lambda ms: 1000 / np.percentile(ms, 90), "95 are asked for"),
-            "p99": (lambda ms: 1000 / np.percentile(ms, 99), "asked too much"),
+            "p99": (lambda ms: 1000 / np.percentile(ms, 99), "more than was asked"),
             "a time": (lambda ms: np.percentile(ms, 95), "That is a time"),
             "seconds": (lambda ms: np.percentile(ms, 95) / 1000, "That is a time"),
             "milliseconds as seconds": (lambda ms: 1 / np.percentile(ms, 95), "a second has 1000"),
