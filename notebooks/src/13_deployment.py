@@ -583,9 +583,7 @@ check.to_segment(to_segment)
 kills = measured["kills"]
 print(f"{kills['sent']} series in {kills['deliveries']} deliveries; the worker was killed {kills['kills']} times,")
 print(f"{kills['in_work']} times while one was in work: {kills['done']} segmented, {kills['refused']} refused,")
-print(
-    f"{kills['failed']} failed, {kills['lost']} lost, {kills['doubled']} doubled; in the archive {kills['in_archive']}"
-)
+print(f"{kills['failed']} failed, {kills['lost']} lost, {kills['doubled']} doubled; archived {kills['in_archive']}")
 
 # %% tags=["remove-cell"]
 assert kills["lost"] == kills["doubled"] == kills["failed"] == 0 < kills["in_work"]
