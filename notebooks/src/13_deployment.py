@@ -276,7 +276,7 @@ assert batch["Keras, predict"] < 2.5 and (batch.iloc[2:] > 6.5).all()
 
 # %% [markdown]
 # - Keras needs seconds until its first mask, because it loads TensorFlow, and several times as much memory. The engines need less than a second.
-# - `predict` is made for whole data sets. For a single slice its preparation takes more than ten times as long as ONNX Runtime needs for everything; eight slices in one call take it hardly longer than one. The engines gain nothing from a batch on one thread: eight slices take eight times as long.
+# - `predict` is made for whole data sets. For a single slice its preparation takes more than ten times as long as ONNX Runtime needs for everything; eight slices in one call take it less than twice as long as one. The engines gain nothing from a batch on one thread: eight slices take eight times as long.
 # - 16 bits halve the time here, and 8 bits do *not* shorten it. Of those in a moment.
 #
 # ### Eight bits
@@ -332,7 +332,7 @@ for row in eight_bits.values():
 # %% [markdown]
 # On average these patients show no loss: the difference is a few thousandths, and the interval lies within two hundredths. A single patient is another matter: the Dice of one nodule changes by several hundredths, and small pieces come and go. Somebody has to look at these before it goes out.
 #
-# And the time? In the table above, 8 bits take *longer* than 32 in every turn: a network as small as this one spends more on rounding than it saves. Measure it on the processor on which it is going to run.
+# And the time? In the table above, on one thread, 8 bits take *longer* than 32 in every turn: a network as small as this one spends more on rounding than it saves. Measure it on the processor on which it is going to run.
 
 # %% [markdown]
 # ## DICOM in, DICOM out
