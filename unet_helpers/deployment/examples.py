@@ -122,7 +122,7 @@ USUAL = {
     "PositionReferenceIndicator": "",
     "Laterality": None,
     "BodyPartExamined": "CHEST",
-    "SeriesDescription": "Chest without contrast",
+    "SeriesDescription": "Chest",
     "Manufacturer": "unet_helpers",
     "ManufacturerModelName": "phantom",
     "AcquisitionNumber": 1,

@@ -42,7 +42,7 @@ REFUSALS = {
     "several series": "slices of more than one series, study or patient",
     "modality": "not taken by CT",
     "several frames": "several slices in one file",
-    "contrast": "a contrast agent was given, and none of the training",
+    "contrast": "a contrast agent was given, and no result says how good the network is then",
     "body part": "not the chest",
     "too few": f"fewer than {FEWEST} slices",
     "plane": "slices that are not axial",

@@ -11,6 +11,7 @@
 ``workers``      training on several processes
 ``all_reduce``   what adding up gradients costs
 ``jax_worker``   one worker: Keras on JAX
+``engines``      one network in several engines
 ``step_cost``    what one training step costs here
 ``recorded``     the measured numbers of the book
 ``cells``        a scene of cells
