@@ -48,6 +48,7 @@ BENCHMARKS = {
     "scaling": ("scaling", [], None),
     "scale": ("scale", [], None),
     "memory": ("memory", [], None),
+    "deployment": ("deploy", [], None),
     "browser_engines": ("browser_engines", [], None),
 }
 
