@@ -40,7 +40,7 @@ BENCHMARKS = {
     "lidc": ("lidc", [], LIDC),
     "transfer": ("transfer", [], LIDC),
     "nuclei": ("nuclei", [], NUCLEI),
-    "time_to_dice": ("time_to_dice", ["TORCH", "--limit", "180"], None),
+    "time_to_dice": ("time_to_dice", ["TORCH", "--limit", "210", "--seeds", "1"], None),
     "throughput": ("throughput", ["TORCH"], None),
     "metrics_agreement": ("metrics_agreement", ["TORCH", "PEER"], None),
     "metrics_speed": ("metrics_speed", ["TORCH", "PEER"], None),
