@@ -798,7 +798,7 @@ assert measured["workers"]["cores"] == 2
 assert 1.1 < table.loc[2, "times_one"] < 1.9 and table.loc[3, "times_one"] < table.loc[2, "times_one"] + 0.15
 
 # %% [markdown]
-# The second worker brings less than a second core could, since both read and write the same disk, and use the same memory. The third finds no core of its own, and brings nothing more. (The series are small; the numbers are for comparison with one another.)
+# The second worker brings less than a second core could: the two share more than the cores, such as disk and memory. Why exactly, this table does not say. The third finds no core of its own, and brings nothing more. (The series are small; the numbers are for comparison with one another.)
 #
 # For more machines there is a **model**. Studies come at random, each keeps a worker busy for some time, and whoever finds all workers busy waits. For random times of both kinds the mean wait has been known since 1917 (Erlang's formula):
 
