@@ -137,7 +137,7 @@ assert elsewhere.loc["OpenVINO, as it comes", "slices that differ"] > 28
 #
 # <details><summary>Hint 1</summary>
 #
-# A nodule has 60 of 131,072 pixels. Which of these notices that it is lost: the share of equal pixels, the Dice of everything that is not background, the Dice of each class? And what is the Dice of a class that neither mask has?
+# The nodule has fewer than a hundred of 131,072 pixels. Which of these notices that it is lost: the share of equal pixels, the Dice of everything that is not background, the Dice of each class? And what is the Dice of a class that neither mask has?
 #
 # <details><summary>Hint 2</summary>
 #
@@ -593,7 +593,7 @@ assert kills["lost"] == kills["doubled"] == kills["failed"] == 0 < kills["in_wor
 #
 # ## Watch it after it starts
 #
-# From now on nobody draws masks, so no Dice will tell when it gets worse. What can be watched is what goes *in*; and of what comes out, the ml of lung, the findings per study, and how often a reader corrects a mask. (A few studies a month, drawn by a reader, give a Dice again.) [Notebook 09](09_domain_shift_and_transfer.ipynb) has shown what another scanner does; would we have noticed? Here are some numbers that a scanner changes for all of its patients at once, for patients of the phantom before and after a protocol was changed. Before, about three of ten were reconstructed with the sharp kernel; after it, all are (`noise` is a logarithm, `grain` what a sharper kernel changes, `soft` and `air` are HU, `pixel` and `slice` mm):
+# From now on nobody draws masks, so no Dice will tell when it gets worse. What can be watched is what goes *in*; and of what comes out, the ml of lung, the findings per study, and how often a reader corrects a mask. (A few studies a month, drawn by a reader, give a Dice again.) [Notebook 09](09_domain_shift_and_transfer.ipynb) has shown what another scanner does; would we have noticed? Here are some numbers that a scanner changes for all of its patients at once, for patients of the phantom before and after a protocol was changed. Before, some were reconstructed with the sharp kernel; after it, all are (`noise` is a logarithm, `grain` what a sharper kernel changes, `soft` and `air` are HU, `pixel` and `slice` mm):
 
 # %%
 from dataclasses import replace
