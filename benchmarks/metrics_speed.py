@@ -36,7 +36,7 @@ def main():
     environments = [peer_metrics.Environment(p) for p in (arguments.torch_python, arguments.peer_python) if p]
     libraries = dict.fromkeys(["scikit-learn"], peer_metrics.seconds)
     for environment in environments:
-        others = set(environment.versions) - {"SciPy", "scikit-image", *libraries}  # neither has a metric that is timed here
+        others = set(environment.versions) - {"SciPy", "scikit-image", *libraries}  # they time none of these
         libraries |= {name: environment.seconds for name in environment.versions if name in others}
 
     pairs = [disks(np.random.default_rng(number), (SIDE, SIDE)) for number in range(64)]
