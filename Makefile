@@ -17,7 +17,7 @@ CALLED_FROM := $(if $(findstring w,$(FLAGS))$(findstring s,$(FLAGS)),$(PWD),$(CU
 # where two programs share two cores, NumPy's threads stand in each other's way
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lab class-check book book-serve pdf editions slides slides-pdf execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
+.PHONY: help setup lab class-check book book-serve pdf editions slides slides-pdf check-slides execute pairs checkpoint results your-data lint unit nbval check-book test wheel portable lock clean
 
 help:
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -67,6 +67,10 @@ slides: $(READY)
 slides-pdf: $(READY)
 	$(PY) tools/make_slides.py --pdf
 
+# not part of make test: every slide in Chromium, light and dark
+check-slides: $(READY)
+	$(PY) tools/make_slides.py --check
+
 execute: $(READY)
 	$(PY) tools/execute_notebooks.py
 
@@ -100,7 +104,10 @@ nbval: $(READY)
 check-book: book
 	$(PY) tools/check_book.py
 
-test: lint unit nbval check-book
+# the book is built on what the notebooks leave of the two cores
+test: lint unit
+	+$(MAKE) -j 2 nbval book
+	$(PY) tools/check_book.py
 	@echo "all checks passed"
 
 # the notebooks as somebody has them who installed the package: empty environment, no checkout

@@ -401,17 +401,37 @@ AXE_RULES = """{
 #: what the width can change
 AXE_RULES_AGAIN = "{runOnly: {type: 'rule', values: ['target-size', 'scrollable-region-focusable']}}"
 AXE_SAID = "v => `${v.id}, ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 120)}`"
-#: words of code have the same few colors everywhere, and there are thousands: they are looked at where they are few
+#: texts of the same color, size and ground have the same contrast: three of each kind are looked at, words of code too
+KINDS_OF_TEXT = """(() => {
+    const of = new Map([[null, ["", 1]]]), kinds = new Map();
+    const ground = element => {  // the nearest background, and how opaque everything above the element lets it be
+        if (!of.has(element)) {
+            const style = getComputedStyle(element), [below, opacity] = ground(element.parentElement);
+            const clear = style.backgroundColor === "rgba(0, 0, 0, 0)" && style.backgroundImage === "none";
+            const own = style.backgroundColor + style.backgroundImage;
+            of.set(element, [clear ? below : own, opacity * style.opacity]);
+        }
+        return of.get(element);
+    };
+    for (const element of document.body.querySelectorAll("*")) {
+        const text = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+        if (!(text || element.matches("input, select, textarea")) || !element.checkVisibility()) continue;
+        const style = getComputedStyle(element), look = [style.color, style.fontSize, style.fontWeight];
+        const kind = [...look, element.matches("input, select, textarea"), ...ground(element)].join();
+        const some = kinds.get(kind) ?? [];
+        if (some.length < 3) kinds.set(kind, [...some, element]);
+    }
+    return [...kinds.values()].flat();
+})()"""
 AXE_RUN = """(async () => {
     const colors = {runOnly: {type: 'rule', values: ['color-contrast']}};
-    const few = document.querySelectorAll("pre span").length < 500;
-    const runs = [[document, RULES], [few ? document : {exclude: ["pre"]}, colors]], found = [];
+    const runs = [[document, RULES], [{include: KINDS}, colors]], found = [];
     for (const [where, rules] of runs) {
         const result = await axe.run(where, {...rules, preload: false, resultTypes: ['violations']});
         found.push(...result.violations);
     }
     return found.map(SAID);
-})()""".replace("SAID", AXE_SAID)
+})()""".replace("SAID", AXE_SAID).replace("KINDS", KINDS_OF_TEXT)
 AXE_LOOK_AGAIN = f"""axe.run(document, {{...{AXE_RULES_AGAIN}, preload: false, resultTypes: ['violations']}}).then(
     r => r.violations.map({AXE_SAID}))"""
 PHONE, DESK = {"width": 390, "height": 800, "mobile": True}, {"width": 1440, "height": 900, "mobile": False}
@@ -506,12 +526,13 @@ def main():
     if not site.is_dir():
         print("There is no book in _build/html; run tools/build_book.py first.", file=sys.stderr)
         return 1
-    problems = site_problems(site, expected=build_book.pages()) + site_licenses.problems(site)
-    program = find_chromium()
-    if options.no_browser or program is None:
+    program = None if options.no_browser else find_chromium()
+    with ThreadPoolExecutor(1) as beside:  # the browsers compute in processes of their own
+        read = beside.submit(lambda: site_problems(site, build_book.pages()) + site_licenses.problems(site))
+        seen = browser_problems(site, program) if program else []
+        problems = read.result() + seen
+    if program is None:
         print("Checks in the browser are left out" + ("." if options.no_browser else ": no Chromium found."))
-    else:
-        problems += browser_problems(site, program)
     if problems:
         print("\n".join(f"- {problem}" for problem in problems), file=sys.stderr)
         print(f"{len(problems)} problems in the book.", file=sys.stderr)
