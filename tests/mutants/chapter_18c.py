@@ -3,6 +3,7 @@
 import numpy as np
 
 from mutants import Exercise
+from unet_helpers import bootstrap_interval
 from unet_helpers.teaching.checks import explanations as check
 
 
@@ -102,6 +103,50 @@ def scales_in_place(maps, causes):
     return brightest(maps, causes)
 
 
+def verdict(apart, drawn, margin, end=0, ends=bootstrap_interval):
+    value = ends(apart - drawn)[end]
+    return "too few patients" if np.isnan(value) else "passes" if value > margin else "fails"
+
+
+def by_hand(apart, drawn, margin):
+    """Student's t without the package."""
+    from scipy import stats
+
+    gained = (apart - drawn)[np.isfinite(apart - drawn)]
+    if len(gained) < 5:
+        return "too few patients"
+    low = gained.mean() - stats.t.ppf(0.975, len(gained) - 1) * stats.sem(gained)
+    return "passes" if low > margin else "fails"
+
+
+def enough(what):
+    """A rule for those cases in which there are enough patients."""
+
+    def answer(apart, drawn, margin):
+        if np.isfinite(apart - drawn).sum() < 5:
+            return "too few patients"
+        return "passes" if what(apart, drawn) > margin else "fails"
+
+    return answer
+
+
+def two_intervals(apart, drawn):
+    return bootstrap_interval(apart)[0] - bootstrap_interval(drawn)[1]
+
+
+def without_nan(apart, drawn, margin):
+    return "passes" if bootstrap_interval(apart - drawn)[0] > margin else "fails"
+
+
+def counts_all(apart, drawn, margin):
+    return "too few patients" if len(apart) < 5 else without_nan(apart, drawn, margin)
+
+
+def differences_in_place(apart, drawn, margin):
+    apart -= drawn
+    return verdict(apart, 0 * drawn, margin)
+
+
 EXERCISES = [
     Exercise(
         "18.7",
@@ -163,6 +208,34 @@ EXERCISES = [
             "the mean over the maps": (lambda m, c: brightest(m, c).mean(), "shape"),
             "truth values": (lambda m, c: brightest(m, c) > 0, "numbers were expected"),
             "scales in place": (scales_in_place, "changes what it is given"),
+        },
+    ),
+    Exercise(
+        "18.9",
+        check.randomization_verdict,
+        right={
+            "by the interval": verdict,
+            "by hand": by_hand,
+            "margin taken off first": lambda a, d, m: verdict(a - m, d, 0),
+        },
+        wrong={
+            "the mean": (enough(lambda a, d: np.nanmean(a - d)), "the mean alone"),
+            "above zero": (lambda a, d, m: verdict(a, d, 0), "not only above 0"),
+            "every patient": (enough(lambda a, d: np.nanmin(a - d)), "Not every patient"),
+            "two intervals": (enough(two_intervals), "take the differences first"),
+            "sign turned": (lambda a, d, m: verdict(d, a, m), "The sign is turned"),
+            "absolute": (lambda a, d, m: verdict(np.abs(a - d), 0 * d, m), "Keep the sign"),
+            "high end": (lambda a, d, m: verdict(a, d, m, end=1), "the high end"),
+            "no word for few": (without_nan, "is nan"),
+            "counts all patients": (counts_all, "without a value do not count"),
+            "how alike before and after": (
+                lambda a, d, m: enough(lambda a, d: 1 - np.nanmean(d))(a, d, 0.5),
+                "how alike they are",
+            ),
+            "always passes": (lambda a, d, m: "passes", "Take the interval of the differences"),
+            "truth value": (lambda a, d, m: bool(bootstrap_interval(a - d)[0] > m), "return one of"),
+            "another word": (lambda a, d, m: verdict(a, d, m).upper(), "return one of"),
+            "in place": (differences_in_place, "changes what it is given"),
         },
     ),
 ]

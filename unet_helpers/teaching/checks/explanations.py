@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ...evaluation.intervals import bootstrap_interval
 from ._numbers import compare
-from ._verdict import exercise
+from ._verdict import Wrong, call, exercise
 
 # functions of an image, by their gradients: what integrated gradients adds up to is known for each
 _SQUARES = np.array([[0.5, -1.0, 2.0], [1.5, 3.0, -0.5]])
@@ -151,3 +152,106 @@ def _wrong_pointing(maps, causes):
             np.array([one[cause].max() for one, cause in pairs]), np.array([one[cause].mean() for one, cause in pairs]),
         ],
     }  # fmt: skip
+
+
+WORDS = ("passes", "fails", "too few patients")
+
+
+@exercise
+def randomization_verdict(function):
+    """A function of (seeds apart, drawn anew, margin) that gives "passes", "fails" or "too few patients"."""
+    random = np.random.default_rng(5)
+    hard = np.linspace(0.1, 0.9, 10)  # some patients are hard for both: the difference is what varies little
+    small = random.normal(0, 0.02, 10)
+    cases = {
+        "a difference of about 0.4 in eight patients": (0.7 + 0.05 * small[:8], 0.3 + small[2:], 0.1),
+        "a mean difference of 0.2 that varies much between six patients": (
+            np.array([0.9, 0.2, 0.8, 0.1, 0.7, 0.3]),
+            np.array([0.1, 0.4, 0.2, 0.3, 0.1, 0.7]),
+            0.1,
+        ),
+        "a mean difference below the margin, and one that varies much": (
+            np.array([0.6, 0.2, 0.5, 0.4, 0.3, 0.7]),
+            np.array([0.3, 0.4, 0.3, 0.5, 0.4, 0.3]),
+            0.1,
+        ),
+        "a difference that is sure, and below the margin": (hard + 0.05 + small, hard, 0.1),
+        "patients who vary much, with a difference that does not": (hard + 0.2 + small, hard, 0.1),
+        "maps that resemble those of drawn weights more": (0.3 + small, 0.8 - small, 0.1),
+        "four patients": (np.array([0.8, 0.9, 0.85, 0.8]), np.array([0.2, 0.1, 0.2, 0.3]), 0.1),
+        "nine patients, five of them without a value": (
+            np.array([0.8, 0.9, np.nan, np.nan, 0.7, np.nan, 0.9, 0.8, np.nan]),
+            np.array([0.2, 0.1, 0.3, 0.2, np.nan, 0.1, 0.2, 0.3, 0.2]),
+            0.1,
+        ),
+        "eight patients, one of them without a value": (
+            np.array([0.8, 0.9, np.nan, 0.85, 0.7, 0.8, 0.9, 0.8]),
+            np.array([0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2]),
+            0.3,
+        ),
+        "one patient in ten who says the contrary": (np.where(hard < 0.15, 0.5, 0.9), np.full(10, 0.55), 0.2),
+    }
+    given = {}
+    for what, case in cases.items():
+        answer = call(function, *case)
+        if not isinstance(answer, str) or answer not in WORDS:
+            raise Wrong(f"{what}: it gives {answer!r}; return one of {', '.join(map(repr, WORDS))}.")
+        given[what] = answer
+    right = {what: _verdict(*case) for what, case in cases.items()}
+    if given != right:
+        what = next(key for key in cases if given[key] != right[key])
+        hint = "Take the interval of the differences, patient by patient, and hold its low end against the margin."
+        for said, mistaken in MISTAKES.items():
+            if all(given[key] == mistaken(*case) for key, case in cases.items()):
+                hint = said
+                break
+        raise Wrong(f"{what}: it gives {given[what]!r}, and right is {right[what]!r}. {hint}")
+    return "The rule was there before the numbers: that is what makes it a test."
+
+
+def _said(low, margin):
+    return WORDS[2] if np.isnan(low) else WORDS[0] if low > margin else WORDS[1]
+
+
+def _verdict(apart, drawn, margin):
+    return _said(bootstrap_interval(apart - drawn)[0], margin)
+
+
+def _of_mean(apart, drawn, margin):
+    low = bootstrap_interval(apart - drawn)[0]
+    return WORDS[2] if np.isnan(low) else _said(np.nanmean(apart - drawn), margin)
+
+
+def _of_each(apart, drawn, margin):
+    low = bootstrap_interval(apart - drawn)[0]
+    return WORDS[2] if np.isnan(low) else _said(np.nanmin(apart - drawn), margin)
+
+
+def _apart(apart, drawn, margin):
+    low = bootstrap_interval(apart - drawn)[0]
+    return WORDS[2] if np.isnan(low) else _said(bootstrap_interval(apart)[0] - bootstrap_interval(drawn)[1], margin)
+
+
+#: what a wrong program asks, by its hint
+MISTAKES = {
+    "That is the mean alone: it says nothing of how sure it is. Take the low end of its interval.": _of_mean,
+    "The low end has to lie above the margin, not only above 0.": lambda a, d, m: _verdict(a, d, 0),
+    "Not every patient has to be above the margin: the interval is that of the mean.": _of_each,
+    "Two intervals lose what the patients have in common: take the differences first, patient by patient.": _apart,
+    "The sign is turned: maps of two seeds have to be *more* alike than maps before and after.": (
+        lambda a, d, m: _verdict(d, a, m)
+    ),
+    "Keep the sign: maps that resemble those of drawn weights more do not pass.": (
+        lambda a, d, m: _verdict(np.abs(a - d), 0 * d, m)
+    ),
+    "That is the high end; take the low one.": lambda a, d, m: _said(bootstrap_interval(a - d)[1], m),
+    "With fewer than five patients the interval is nan, and no comparison with nan is true: ask for it first.": (
+        lambda a, d, m: WORDS[0] if bootstrap_interval(a - d)[0] > m else WORDS[1]
+    ),
+    "Patients without a value do not count: ask the interval whether there are enough.": (
+        lambda a, d, m: WORDS[2] if len(a) < 5 else WORDS[0] if bootstrap_interval(a - d)[0] > m else WORDS[1]
+    ),
+    "That holds against the margin how alike they are; the difference counts.": (
+        lambda a, d, m: WORDS[2] if np.isnan(bootstrap_interval(a - d)[0]) else _said(1 - np.nanmean(d), 0.5)
+    ),
+}
