@@ -1,0 +1,260 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 18c Explanations
+#
+# Does the heat map show why the network decided so?
+
+# %%
+import numpy as np
+
+from unet_helpers import load_checkpoint, plotting
+from unet_helpers.data import window
+from unet_helpers.phantom import make_patient
+from unet_helpers.teaching import explanations
+
+patient = make_patient(0, index=103)
+z = int((patient.masks == 2).sum(axis=(1, 2)).argmax())
+image = window(patient.volume[z], -600, 1500)[np.newaxis, ..., np.newaxis].astype(np.float32)
+region = patient.masks[z : z + 1] == 2
+network = explanations.open_network(load_checkpoint())
+untrained = explanations.randomize(network)
+
+# %% mystnb={"figure": {"caption": "Six heat maps for one question: what makes these pixels nodule? Three are of the trained network, and three of one whose weights were drawn at random. Orange: the nodule."}, "image": {"alt": "Seven pictures. First the chest slice, with the nodule outlined in orange. Then six heat maps, lettered A to F: three pairs that look alike two by two, some with the outlines of lungs and body, some with a single spot at the nodule, some with broad blocks."}}
+names = ["guided backpropagation", "gradient", "Grad-CAM, bottleneck"]
+pairs = [(name, which) for name in names for which in (untrained, network)]
+order = [0, 3, 4, 1, 5, 2]
+heat = [explanations.METHODS[pairs[k][0]](pairs[k][1], image, region)[0] for k in order]
+
+
+def brighten(one):
+    return np.sqrt(one / max(one.max(), 1e-12))  # the root shows faint places too
+
+
+shown = [image[0], *map(brighten, heat)]
+plotting.show_images(shown, ["the slice", *"ABCDEF"], [2 * region[0]] + [None] * 6)
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - ask a network for a reason: choose a region and a score, and compute its gradient, integrated gradients and Grad-CAM,
+# - cover parts of an image and measure what that changes,
+# - test whether a map has anything to do with what the network learned, by a rule that was there before the numbers,
+# - score a map against a cause that is known,
+# - say what such a map may be used for, and what it does not show.
+#
+# **You need before:** the receptive field ([notebook 03](03_unet_architecture.ipynb)); intervals over patients and paired differences ([notebook 05b](05b_comparison.ipynb)). Helpful: finding the reason of a failure ([notebook 06](06_failure_analysis.ipynb)).
+#
+# **Minutes:** 60 to read, with three exercises, 1 to run on two cores. A break is marked in the middle.
+#
+# **The misconception it removes:** "The heat map shows why the network decided so."
+#
+# </div>
+
+# %% [markdown]
+# Which three belong to the network that was trained? Write down three letters, and go on. (The answer comes with the first check.)
+#
+# ## A question, and a score
+#
+# "Why?" is too wide for a computer. So we ask: *what in this image makes these pixels nodule?* Three things have to be said.
+#
+# - The **region**: which pixels do we ask about? Here those of the true nodule.
+# - The **score**: one number that says how much they are nodule. We take the mean **log-odds** over the region: the logarithm of $p/(1-p)$ with the probability $p$ of nodule. It is 0 where $p$ is one half, 4.6 at 0.99, and $-4.6$ at 0.01.
+# - The **map**: how much each pixel of the image has to do with the score. This is where methods differ.
+#
+# Why not the probability itself? Near 0 and 1 it hardly moves, and its gradient is nearly 0 although the network reacts. So `open_network` makes a copy that gives logits, the numbers before the softmax ([notebook 12](12_uncertainty_and_calibration.ipynb)); the weights are the same.
+
+# %%
+from unet_helpers.teaching.explanations import log_odds
+
+odds = float(log_odds(network(image), region)[0])
+print("the network calls it nodule, on average" if odds > 0 else "the network does not call it nodule")
+
+# %% tags=["remove-cell"]
+assert odds > 1
+
+# %% [markdown]
+# ### Intervene
+#
+# The straight way to a cause is to change it and to look. We fill the nodule, and one pixel around it, with the gray of the lung beside it. Then we fill a spot of the same shape elsewhere in the same lung, 25 rows away.
+
+# %%
+from scipy.ndimage import binary_dilation
+
+spot = binary_dilation(region[0], iterations=1)
+beside = binary_dilation(spot, iterations=2) & ~spot & (patient.masks[z] == 1)
+
+
+def filled(where):
+    changed = image.copy()
+    changed[0, where] = np.median(image[0, beside])
+    return changed
+
+
+# %%
+elsewhere = np.roll(spot, SHIFT, axis=0)
+for name, where in {"without the nodule": spot, "another spot filled": elsewhere}.items():
+    change = float(log_odds(network(filled(where)), region)[0]) - odds
+    print(f"{name}: the log-odds", "fall by more than 2" if change < -2 else "move by less than 1" if abs(change) < 1 else "?")
+
+# %% [markdown]
+# This is an **intervention**: we did not ask the network for a reason; we made the reason go away and saw the answer change. **Occlusion** {cite:p}`zeiler2014visualizing` does it all over the image: a square of 8×8 pixels becomes air, the change of the score is written down, and the square moves on. It needs hundreds of passes through the network, and it has choices of its own: how large, and filled with what?
+#
+# ### Gradients
+#
+# A gradient asks the same of all pixels in one pass: if this pixel became a little brighter, by how much would the score change? It is what training computes for the weights, taken for the image instead. Its absolute value is the **saliency map** {cite:p}`simonyan2014inside`.
+
+# %%
+import tensorflow as tf
+
+
+def gradient_of(image):
+    image = tf.convert_to_tensor(image)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        score = log_odds(network(image), region)
+    return tape.gradient(score, image).numpy()
+
+
+saliency = np.abs(gradient_of(image))[0, ..., 0]
+
+# %% [markdown]
+# Two others repair what people found wanting in it. **SmoothGrad** {cite:p}`smilkov2017smoothgrad` takes the mean over noisy copies of the image, because the gradient of a single image jumps from pixel to pixel. **Guided backpropagation** {cite:p}`springenberg2015striving` lets only positive gradients pass each ReLU on the way back, which makes sharper pictures.
+#
+# ### Exercise 18.7: from nothing to the image
+#
+# A gradient says what a *small* change would do. But a score can be flat here and still owe everything to a pixel. **Integrated gradients** {cite:p}`sundararajan2017axiomatic` therefore walk: from a **baseline**, an image of nothing, to the image, in equal steps. The mean of the gradients on the way, times *image minus baseline*, is what each pixel has contributed. All contributions add up to the score of the image minus the score of the baseline. This is called **completeness**.
+#
+# Write `integrated(gradient, image, baseline, steps)`, where `gradient` is a function that gives the gradient of an image, in its shape. Cut the way into `steps` equal pieces and take the gradient at the *middle* of each. Keep the sign.
+#
+# <details><summary>Hint 1</summary>
+#
+# With four pieces, which shares of the way have you gone at their middles: 1/8, and then? Which image is a share $a$ of the way from the baseline to the image?
+#
+# <details><summary>Hint 2</summary>
+#
+# The middles are `(np.arange(steps) + 0.5) / steps`. The image at the share `a` is `baseline + a * (image - baseline)`.
+#
+# <details><summary>Hint 3</summary>
+#
+# Collect the gradients of these images in a list, take their mean over the list (`axis=0`), so that each pixel keeps its own, and multiply by how far each pixel goes.
+#
+# </details>
+# </details>
+# </details>
+
+# %%
+from unet_helpers.teaching.checks import explanations as check
+
+
+def integrated(gradient, image, baseline, steps):
+    return ...
+
+
+check.integrated_gradients(integrated)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def integrated(gradient, image, baseline, steps):
+    shares = (np.arange(steps) + 0.5) / steps
+    gradients = [gradient(baseline + share * (image - baseline)) for share in shares]
+    return (image - baseline) * np.mean(gradients, axis=0)
+
+
+check.integrated_gradients(integrated)
+
+# %% [markdown]
+# Do they add up? From air to our slice, with more and more steps:
+
+# %% tags=["nbval-ignore-output"]
+air = np.full_like(image, explanations.NOTHING)
+difference = odds - float(log_odds(network(air), region)[0])
+sums = {steps: float(integrated(gradient_of, image, air, steps).sum()) for steps in (4, 16, 64)}
+print(f"difference of the scores {difference:.2f}; sums", {steps: round(total, 2) for steps, total in sums.items()})
+
+# %%
+assert abs(sums[64] - difference) < 0.25 * abs(difference) + 1
+
+# %% [markdown]
+# SUMS
+#
+# ### Grad-CAM
+#
+# The gradients so far go all the way back to the pixels. **Grad-CAM** {cite:p}`selvaraju2017gradcam` stops at a layer inside. For each map of this layer it takes the mean of its gradient as a weight, adds the maps up with these weights, and sets what is negative to 0. For segmentation one takes the score of a region in place of that of an image {cite:p}`vinogradova2020seggradcam`. It is a few lines:
+
+# %%
+import keras
+
+both = keras.Model(network.input, [network.get_layer("bottleneck_relu2").output, network.output])
+with tf.GradientTape() as tape:
+    maps, logits = both(image)
+    score = log_odds(logits, region)
+weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))  # one number for each of the 128 maps
+coarse = tf.nn.relu(tf.einsum("bhwc,bc->bhw", maps, weights)).numpy()
+coarse.shape
+
+# %% [markdown]
+# So 8×8 numbers become a picture of 128×128, by interpolation. Note what the weight forgets: *where* in a map the gradient was. We come back to that.
+#
+# Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. They have to fail each sensible test, or else the test is not one.
+
+# %% mystnb={"figure": {"caption": "Ten maps for the same question. The last two ask the network nothing."}, "image": {"alt": "TEN"}}
+ten = {name: make(network, image, region)[0] for name, make in explanations.METHODS.items()}
+plotting.show_images([brighten(one) for one in ten.values()], list(ten), columns=5, panel=2)
+
+# %% tags=["remove-cell"]
+assert np.allclose(ten["gradient"], saliency, rtol=1e-2, atol=1e-3 * saliency.max())
+
+# %% [markdown]
+# TENTEXT
+#
+# ## Does it explain at all?
+#
+# All that a heat map has to recommend it is that it looks right. But *looking right* means: it shows what the viewer expects. So Adebayo and others {cite:p}`adebayo2018sanity` asked something simpler: does the map depend on the network at all? Throw the network's knowledge away. A map that stays has explained nothing.
+#
+# Our rules, written into `benchmarks/explanations.py` before anything was measured:
+#
+# | check | a map passes, if |
+# |---|---|
+# | **weights** | maps of two networks, trained alike from different seeds, resemble each other more than the maps of a network before and after all its weights are drawn anew |
+# | **labels** | the same, with a network that was trained on the masks of *other* patients in place of drawn weights |
+# | **image** | the same, with the map for another patient's image in place of drawn weights |
+# | **cause** | it puts more of its sum on a planted cause when the network uses that cause than when it does not |
+# | **field** | it stays dark where the network cannot look |
+#
+# *Resemble* is Spearman's rank correlation over all pixels: 1 if they put the pixels into the same order. The first three ask for a difference of more than 0.1, the fourth for more than 0.05 of the map's sum, each with the low end of its 95 % interval over patients; the fifth for exactly nothing.
+#
+# Why compare with a second trained network, and not with 0? Because two maps for one region are alike before anybody has learned anything: both are bright near the region, by the architecture alone ([notebook 03](03_unet_architecture.ipynb)). What they have in common beyond that must come from what was learned.
+#
+# ### Weights drawn anew
+#
+# Here is the answer to the first picture:
+
+# %% mystnb={"figure": {"caption": "The same three methods. Top: trained network. Bottom: all weights drawn anew."}, "image": {"alt": "ANSWER"}}
+letters = dict(zip(order, "ABCDEF"))
+again = [1, 3, 5, 0, 2, 4]
+titles = [f"{letters[k]}: {pairs[k][0]}, {'trained' if k % 2 else 'random'}" for k in again]
+plotting.show_images([brighten(heat[order.index(k)]) for k in again], titles, columns=3, panel=2.6)
+
+# %%
+from unet_helpers.teaching.explanations import resemblance
+
+random_maps = {name: make(untrained, image, region)[0] for name, make in explanations.METHODS.items()}
+alike = {name: float(resemblance([ten[name]], [random_maps[name]])[0]) for name in ten}
+
+# %% tags=["nbval-ignore-output"]
+import pandas as pd
+
+pd.Series(alike, name="before and after").round(2).to_frame()
