@@ -28,7 +28,7 @@ FEWEST_PIXELS = 6  # of a nodule that is asked about
 MARK = np.kron(np.eye(2), np.ones((2, 2)))[..., np.newaxis]  # black and white: seen on lung and on tissue
 ABOVE = 9  # rows from the middle of a nodule up to the first row of its mark
 AROUND = 1  # what lies within so many pixels of a mark counts as the mark
-EPOCHS, BATCH = 20, 16
+EPOCHS, BATCH = 16, 16
 #: a map passes where the low end of the interval is above the margin
 RULES = {
     "weights": (

@@ -258,3 +258,40 @@ alike = {name: float(resemblance([ten[name]], [random_maps[name]])[0]) for name 
 import pandas as pd
 
 pd.Series(alike, name="before and after").round(2).to_frame()
+
+# %% [markdown]
+# ALIKETEXT
+#
+# ### Where the network cannot look
+#
+# One truth about causes needs no measurement. A pixel of the output depends on the pixels in its receptive field and on no others ([notebook 03](03_unet_architecture.ipynb)). So put two patients side by side into one image. The nodule of the left one lies far enough to the left that its field ends before most of the right one begins.
+
+# %%
+neighbor = make_patient(0, index=104)
+other = window(neighbor.volume[z], -600, 1500)[np.newaxis, ..., np.newaxis].astype(np.float32)
+two = np.concatenate([image, other], axis=2)
+asked = np.pad(region, ((0, 0), (0, 0), (0, 128)))
+first, last = explanations.reach(np.flatnonzero(region[0].any(axis=0)))
+print(f"columns 0 to {last} can change the nodule's score; columns {last + 1} to {two.shape[2] - 1} cannot")
+
+# %% mystnb={"figure": {"caption": "Two patients in one image, and the question is about the nodule of the left one. Right of the orange line the network cannot look."}, "image": {"alt": "BLIND"}}
+names = ["gradient", "guided backpropagation", "Grad-CAM, bottleneck"]
+wide = {name: explanations.METHODS[name](network, two, asked)[0] for name in names}
+with plotting.figure(2, 2, panel=3.4, height=3.9) as (fig, axes):
+    for ax, (name, one) in zip(axes.flat, {"the image": two[0, ..., 0], **wide}.items()):
+        plotting.draw_image(ax, one if name == "the image" else brighten(one), title=name)
+        ax.axvline(last + 0.5, color="#E69F00")
+fig
+
+# %%
+blind = np.arange(two.shape[2]) > last
+shares = {name: float(explanations.share_inside(one[np.newaxis], blind)[0]) for name, one in wide.items()}
+{name: "nothing there" if share == 0 else "part of the map is there" for name, share in shares.items()}
+
+# %% tags=["remove-cell"]
+assert shares["gradient"] == shares["guided backpropagation"] == 0 and shares["Grad-CAM, bottleneck"] > 0.02
+
+# %% [markdown]
+# Gradients are exactly 0 there. Grad-CAM lights up in the body of *another patient*, who cannot have any part in it. The reason is in its lines above: one weight for each map, from the mean gradient, and then the *whole* map is shown, also where its gradient was 0. What it shows is where the features are that count near the nodule, and not what counted. Drawn over a single patient, the same error looks like a finding.
+#
+# *A good place for a break.*
