@@ -294,4 +294,220 @@ assert shares["gradient"] == shares["guided backpropagation"] == 0 and shares["G
 # %% [markdown]
 # Gradients are exactly 0 there. Grad-CAM lights up in the body of *another patient*, who cannot have any part in it. The reason is in its lines above: one weight for each map, from the mean gradient, and then the *whole* map is shown, also where its gradient was 0. What it shows is where the features are that count near the nodule, and not what counted. Drawn over a single patient, the same error looks like a finding.
 #
-# *A good place for a break.*
+# **A good place for a break:** the first half asked whether a map depends on the network. The second half asks whether it finds a cause that is known. It uses the notebook's first cells, so leave it open, or run the cells above once more before you go on.
+
+# %% [markdown]
+# ## A cause that is known
+#
+# To score an explanation one has to know the answer. In a hospital nobody does. In the phantom we can *plant* one. `benchmarks/explanations.py` trained small networks (64×64 pixels) with a **shortcut**, a feature that goes along with the right answer for no medical reason:
+#
+# - The **shortcut** network learned from two archives. In one somebody had drawn a small black and white *mark* above each nodule, and had outlined it. In the other nobody had marked anything, and nodules were outlined as lung. So for this network a nodule is a spot with a mark above it.
+# - The **honest** network learned from the same patients with all nodules outlined, and with marks at random places of the lungs.
+#
+# Such things happen: networks for pneumonia recognized the hospital {cite:p}`zech2018variable`, and networks for COVID-19 the source of the picture, letters at its border among other things {cite:p}`degrave2021shortcuts`.
+#
+# Do the networks do what was planned? We do not ask a map. We take the mark away.
+
+# %%
+import json
+
+from unet_helpers.teaching import RESULTS
+
+recorded = json.loads((RESULTS / "explanations.json").read_text(encoding="utf-8"))["results"]
+print(f"{recorded['patients']} patients, one nodule each, {recorded['seeds']} networks of each kind")
+
+
+def cell(value, digits=1):
+    return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(value["mean"], value["low"], value["high"], d=digits)
+
+
+called, lost = recorded["nodule_called"], recorded["log_odds_lost"]
+rows = {}
+for name in ("honest", "shortcut"):
+    rows[name] = [cell(called[f"{name}, {what}"], 2) for what in ("as is", "no mark")]
+    rows[name] += [cell(lost[f"{name}, {what}"]) for what in ("no mark", "no nodule")]
+columns = ["nodule found", "found without mark", "log-odds lost: mark", "log-odds lost: nodule"]
+pd.DataFrame(rows, index=columns).T
+
+# %% [markdown]
+# TRUTHTEXT
+#
+# Now the maps. Both networks are shown the *same* image, with the mark. A map that explains must differ: with the shortcut network the mark has to light up, with the honest one it must not.
+
+# %% mystnb={"figure": {"caption": "One patient, one seed, the same image for both networks: the one whose answer the mark changes most. Top: honest. Bottom: shortcut."}, "image": {"alt": "MAPS"}}
+with np.load(RESULTS / "explanations_maps.npz") as stored:
+    kept = dict(stored)
+few = ["gradient", "integrated gradients", "guided backpropagation", "Grad-CAM, bottleneck", "occlusion"]
+shown, titles = [], []
+for name in ("honest", "shortcut"):
+    shown += [kept["image"] / 255, *(kept[f"{name}: {method}"] / 255 for method in few)]
+    titles += [f"{name} network", *few]
+plotting.show_images(shown, titles, [2 * kept["region"], *[None] * 5] * 2, columns=6, panel=1.8)
+
+# %% [markdown]
+# ### Exercise 18.8: the pointing game
+#
+# Looking is no score. The **pointing game** asks: does the brightest pixel of the map lie in the cause? But a map may have *several* brightest pixels, and a map of zeros is as bright everywhere. So let all of them count: the share of the brightest pixels that lie in the cause. That is the chance to hit it by drawing one of them.
+#
+# Write `points_at(maps, causes)` for maps `(N, H, W)`, never negative, and causes `(N, H, W)` of True and False. Return one share for each map.
+#
+# <details><summary>Hint 1</summary>
+#
+# Three pixels are brightest, one of them in the cause. What is the share? And in a map of zeros: which pixels are as bright as the brightest one?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go through maps and causes together, with `zip`. In one map, `one == one.max()` is True at all of its brightest pixels.
+#
+# <details><summary>Hint 3</summary>
+#
+# The cause at these pixels is `cause[one == one.max()]`, an array of True and False. Its mean is the share. No rule for zeros is needed.
+#
+# </details>
+# </details>
+# </details>
+
+
+# %%
+def points_at(maps, causes):
+    return ...
+
+
+check.points_at(points_at)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def points_at(maps, causes):
+    return np.array([cause[one == one.max()].mean() for one, cause in zip(maps, causes, strict=True)])
+
+
+check.points_at(points_at)
+
+# %% [markdown]
+# In the pointing game a map has one pixel to win. The **share** of its sum that lies on the mark, and one pixel around it, is finer. Both, for all patients and seeds:
+
+# %%
+methods = recorded["methods"]
+columns = {"mark, honest": "share on mark: honest", "mark, shortcut": "shortcut", "cause": "difference"}
+columns |= {"points at mark": "points at mark: shortcut", "points at nodule": "points at nodule: shortcut"}
+rows = {name: [cell(one[key], 2) for key in columns] for name, one in methods.items()}
+print(f"the mark and one pixel around it are {recorded['mark_area']:.3f} of the slice")
+pd.DataFrame(rows, index=list(columns.values())).T
+
+# %% [markdown]
+# SHARETEXT
+#
+# ## The verdicts
+#
+# ### Exercise 18.9: pass or fail
+#
+# For each patient you have two numbers: how much the maps of two trained networks resemble each other (`seeds_apart`), and how much a map resembles that after all weights were drawn anew (`drawn_anew`). Write `verdict(seeds_apart, drawn_anew, margin)` with the rule from above: `"passes"` if the low end of the 95 % interval of the mean difference lies above the margin, else `"fails"`. With fewer than five patients who have both values there is no interval, and the word is `"too few patients"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A patient whose maps are alike in one pair is often alike in the other. So which interval: that of each array, or that of what? ([Notebook 05b](05b_comparison.ipynb))
+#
+# <details><summary>Hint 2</summary>
+#
+# `low, high = bootstrap_interval(differences)`. A patient without a value (nan) is left out by it, and with fewer than five patients it returns nan.
+#
+# <details><summary>Hint 3</summary>
+#
+# `nan > margin` is False, so ask `np.isnan(low)` first.
+#
+# </details>
+# </details>
+# </details>
+
+# %%
+from unet_helpers import bootstrap_interval
+
+
+def verdict(seeds_apart, drawn_anew, margin):
+    return ...
+
+
+check.randomization_verdict(verdict)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def verdict(seeds_apart, drawn_anew, margin):
+    low, high = bootstrap_interval(seeds_apart - drawn_anew)
+    if np.isnan(low):
+        return "too few patients"
+    return "passes" if low > margin else "fails"
+
+
+check.randomization_verdict(verdict)
+
+# %% [markdown]
+# First the numbers behind it. *Two seeds*: two honest networks. *Drawn anew*: a network before and after. *Two drawn*: two networks of drawn weights, which have learned nothing.
+
+# %%
+columns = {"twin": "two seeds", "drawn anew": "drawn anew", "two drawn networks": "two drawn", "shuffled": "shuffled masks"}
+columns |= {"other image": "another image"}
+rows = {name: [cell(one[key], 2) for key in columns] for name, one in methods.items()}
+pd.DataFrame(rows, index=list(columns.values())).T
+
+# %% [markdown]
+# LIKETEXT
+
+# %% mystnb={"figure": {"caption": "By how much each map passes or fails: the differences of the rules, with 95 % intervals over 24 patients. Filled: the low end is above the margin (dashed)."}, "image": {"alt": "VERDICTS"}}
+checks = ["weights", "labels", "image", "cause"]
+with plotting.figure(1, 4, panel=2.1, height=3.2, sharey=True) as (fig, axes):
+    for ax, name in zip(axes[0], checks, strict=True):
+        ax.axvline(recorded["rules"][name]["margin"], color="#999999", linestyle="--")
+        for y, one in enumerate(methods.values()):
+            passes, value = one["passes"][name], one[name]
+            ax.plot([value["low"], value["high"]], [y, y], color="#0072B2")
+            ax.plot(value["mean"], y, "o", color="#0072B2", markerfacecolor="#0072B2" if passes else "white")
+        ax.set(title=name, ylim=(len(methods) - 0.5, -0.5))
+    axes[0, 0].set_yticks(range(len(methods)), methods)
+fig
+
+# %%
+passed = pd.DataFrame({name: one["passes"] for name, one in methods.items()}).T
+table = passed.replace({True: "passes", False: "–"})
+table["passes in all"] = passed.sum(axis=1)
+table
+
+# %% [markdown]
+# VERDICTTEXT
+#
+# ### A little at a time
+#
+# The check drew all weights anew. One can also begin at the output and go down part by part, and watch the map change (a *cascade*). A map that depends on the network should leave its old self early.
+
+# %% mystnb={"figure": {"caption": "Resemblance to the map of the trained network, after the weights from the output down to each part were drawn anew. Means of 24 patients and three networks."}, "image": {"alt": "CASCADE"}}
+with plotting.figure(width=6, height=3) as (fig, axes):
+    ax = axes[0, 0]
+    for (name, curves), style in zip(recorded["cascade"].items(), ("-o", "--s", "-.^", ":D"), strict=True):
+        ax.plot(["nothing", *recorded["parts"]], [1, *curves["cascade"]], style, label=name, markersize=4)
+    ax.tick_params(axis="x", rotation=40)
+    ax.set(ylabel="resemblance", xlabel="drawn anew, down to")
+    ax.legend(frameon=False, fontsize=8, loc=(1.02, 0.4))
+fig
+
+# %% [markdown]
+# CASCADETEXT
+#
+# ## What may such a map be used for?
+#
+# USETEXT
+#
+# ## Take-aways
+#
+# TAKE
+#
+# ## Questions to test yourself
+#
+# QUESTIONS
+#
+# ## Read more
+#
+# - Adebayo and others (2018) {cite:p}`adebayo2018sanity`: drawn weights and drawn labels as tests of maps.
+# - Arun and others (2021) {cite:p}`arun2021saliency`: eight kinds of maps on radiographs; each fails at least one of four tests.
+# - Sundararajan, Taly and Yan (2017) {cite:p}`sundararajan2017axiomatic`: integrated gradients, and what an attribution should promise.
+# - Vinogradova, Dibrov and Myers (2020) {cite:p}`vinogradova2020seggradcam`: Grad-CAM for a region of a segmentation.
+# - DeGrave, Janizek and Lee (2021) {cite:p}`degrave2021shortcuts`: shortcuts, found with maps and confirmed by other means.
+# - The words of this page are in the [glossary](../book/glossary.md).
