@@ -501,7 +501,69 @@ fig
 #
 # ## Questions to test yourself
 #
-# QUESTIONS
+# 1. A map has one bright spot, at the nodule. What does that show?
+#
+#    - A. The network called it nodule because of what is there.
+#    - B. So far nothing: a spot drawn around the region looks the same.
+#    - C. The network is right about the nodule.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** Near the region even a network with drawn weights is bright, by the architecture alone. First ask whether the map changes when the network has forgotten what it learned.
+# - **Not A:** that may be so, but the map would look the same if it were not. Take the nodule away, and see.
+# - **Not C:** a map says nothing about right and wrong. A false alarm has a map too.
+#
+# </details>
+#
+# 2. A map resembles the map after all weights were drawn anew with a correlation of 0.9. Maps of two networks that were trained alike resemble each other with 0.9 as well. What do you conclude?
+#
+#    - A. The map is stable, and therefore good.
+#    - B. The two trained networks are the same.
+#    - C. Training has left no trace in this map: what is alike comes from the image, the region and the architecture.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** Two networks that have learned the same are no more alike than one that has learned and one that has not.
+# - **Not A:** it is stable against the loss of everything that it is meant to explain.
+# - **Not B:** their maps are alike; so are those of networks that have learned nothing.
+#
+# </details>
+#
+# 3. Integrated gradients from a baseline of air give 0 to a pixel of air beside the body. Does the network ignore it?
+#
+#    - A. Nobody can say: its way from the baseline has length 0, so it gets 0 whatever the network does.
+#    - B. Yes, by completeness.
+#    - C. Yes, its gradient is 0.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** A contribution is a gradient times *image minus baseline*. With another baseline the pixel might get a lot.
+# - **Not B:** completeness says that all contributions add up, not that each is right.
+# - **Not C:** the gradient may be large; it is multiplied by 0.
+#
+# </details>
+#
+# 4. Two patients lie in one image, and Grad-CAM for the nodule of the left one lights up in the right one, beyond the receptive field. Why?
+#
+#    - A. The network compares the two patients.
+#    - B. It shows the whole map of a layer, with one weight for all of its places, also where the gradient is 0.
+#    - C. The map was enlarged by interpolation.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** The weight is a mean over the map; where in the map the gradient was is forgotten.
+# - **Not A:** it cannot. No pixel beyond the field can change the score.
+# - **Not C:** interpolation moves light by a few pixels of the coarse map, and not into another body.
+#
+# </details>
+#
+# 5. You suspect that your network for nodules looks at the table on which the patient lies. How would you find out, with a map and without?
+#
+# <details><summary>Answer</summary>
+#
+# Without: take the table out of the images (in CT it lies outside of the body, and can be filled with air), predict again, and compare the results patient by patient, with an interval. That is the answer. With: a map that has passed the checks may have given you the idea, by lighting up at the table. It is where one begins, and not where one ends.
+#
+# </details>
 #
 # ## Read more
 #
