@@ -30,7 +30,7 @@ region = patient.masks[z : z + 1] == 2
 network = explanations.open_network(load_checkpoint())
 untrained = explanations.randomize(network)
 
-# %% mystnb={"figure": {"caption": "Six heat maps for one question: what makes these pixels nodule? Three are of the trained network, and three of one whose weights were drawn at random. Orange: the nodule."}, "image": {"alt": "Seven pictures. First the chest slice, with the nodule outlined in orange. Then six heat maps, lettered A to F: three pairs that look alike two by two, some with the outlines of lungs and body, some with a single spot at the nodule, some with broad blocks."}}
+# %% mystnb={"figure": {"caption": "Six heat maps for one question: what makes these pixels nodule? Three are of the trained network, and three of one whose weights were drawn at random. Orange: the nodule."}, "image": {"alt": "Seven pictures. First the chest slice, with a small nodule outlined in orange. Then six heat maps. A: one clean, bright spot at the nodule. B: a cloud of dots around it. C: broad gray blocks over the whole slice. D: dots around the nodule, with the outline of the lung. E: two upright blocks, one at the nodule and one in the other lung. F: a bright spot at the nodule, with a faint haze."}}
 names = ["guided backpropagation", "gradient", "Grad-CAM, bottleneck"]
 pairs = [(name, which) for name in names for which in (untrained, network)]
 order = [0, 3, 4, 1, 5, 2]
@@ -186,10 +186,10 @@ sums = {steps: float(integrated(gradient_of, image, air, steps).sum()) for steps
 print(f"difference of the scores {difference:.2f}; sums", {steps: round(total, 2) for steps, total in sums.items()})
 
 # %%
-assert abs(sums[64] - difference) < 0.25 * abs(difference) + 1
+assert abs(sums[64] - difference) < 0.15 * difference and difference > 10
 
 # %% [markdown]
-# SUMS
+# With few steps a part of the difference is missing: the score does not rise evenly on the way. With 64 steps the sum is close. This promise can be kept to any digit; remember that it is about the *sum*, and not about which pixel gets what. And it is a sentence about air: with another baseline, such as lung everywhere, the same network gets another map.
 #
 # ### Grad-CAM
 #
@@ -211,7 +211,7 @@ coarse.shape
 #
 # Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. They have to fail each sensible test, or else the test is not one.
 
-# %% mystnb={"figure": {"caption": "Ten maps for the same question. The last two ask the network nothing."}, "image": {"alt": "TEN"}}
+# %% mystnb={"figure": {"caption": "Ten maps for the same question. The last two ask the network nothing."}, "image": {"alt": "Ten maps of one slice. Gradient, gradient × input, integrated gradients, SmoothGrad and guided backpropagation: dots around the nodule, dense near it and thinner away from it. Grad-CAM at the bottleneck: two upright blocks, one at the nodule, one in the other lung. Grad-CAM at the last block: the body in gray with dark lungs and a white nodule. Occlusion: bright squares at the nodule, dim ones around it. Edges: the outlines of body, lungs and vessels. Spot: a round bright spot at the nodule."}}
 ten = {name: make(network, image, region)[0] for name, make in explanations.METHODS.items()}
 plotting.show_images([brighten(one) for one in ten.values()], list(ten), columns=5, panel=2)
 
@@ -219,7 +219,7 @@ plotting.show_images([brighten(one) for one in ten.values()], list(ten), columns
 assert np.allclose(ten["gradient"], saliency, rtol=1e-2, atol=1e-3 * saliency.max())
 
 # %% [markdown]
-# TENTEXT
+# Eight methods, and eight answers to one question. Most put something near the nodule. So does the spot, which has asked nobody.
 #
 # ## Does it explain at all?
 #
@@ -243,7 +243,7 @@ assert np.allclose(ten["gradient"], saliency, rtol=1e-2, atol=1e-3 * saliency.ma
 #
 # Here is the answer to the first picture:
 
-# %% mystnb={"figure": {"caption": "The same three methods. Top: trained network. Bottom: all weights drawn anew."}, "image": {"alt": "ANSWER"}}
+# %% mystnb={"figure": {"caption": "The same three methods. Top: trained network. Bottom: all weights drawn anew."}, "image": {"alt": "Two rows of three maps. Trained: guided backpropagation, D, and the gradient, B, are clouds of dots around the nodule; Grad-CAM, E, has two blocks. Random: guided backpropagation, A, is one clean spot at the nodule; the gradient, F, a spot with a haze; Grad-CAM, C, broad gray blocks everywhere."}}
 letters = dict(zip(order, "ABCDEF"))
 again = [1, 3, 5, 0, 2, 4]
 titles = [f"{letters[k]}: {pairs[k][0]}, {'trained' if k % 2 else 'random'}" for k in again]
@@ -260,8 +260,16 @@ import pandas as pd
 
 pd.Series(alike, name="before and after").round(2).to_frame()
 
+# %% tags=["remove-cell"]
+local = ["gradient × input", "integrated gradients", "SmoothGrad", "occlusion"]
+assert min(alike[name] for name in local) > 0.8 and alike["guided backpropagation"] > 0.7
+assert alike["Grad-CAM, bottleneck"] < 0.5 and alike["Grad-CAM, last block"] < 0.5
+assert alike["edges of the image"] > 0.999 and alike["a spot at the region"] > 0.999
+
 # %% [markdown]
-# ALIKETEXT
+# B, D and E are the trained network's. A, the cleanest spot of all, comes from a network that has learned *nothing*.
+#
+# And the table shows how little looking helps: with all weights drawn anew most of these maps put the pixels into nearly the same order as before. That is one patient and one drawing; the recorded numbers come below. The two Grad-CAMs have changed beyond recognition. Does that make them the best? Let us see what one of them shows.
 #
 # ### Where the network cannot look
 #
@@ -275,7 +283,7 @@ asked = np.pad(region, ((0, 0), (0, 0), (0, 128)))
 first, last = explanations.reach(np.flatnonzero(region[0].any(axis=0)))
 print(f"columns 0 to {last} can change the nodule's score; columns {last + 1} to {two.shape[2] - 1} cannot")
 
-# %% mystnb={"figure": {"caption": "Two patients in one image, and the question is about the nodule of the left one. Right of the orange line the network cannot look."}, "image": {"alt": "BLIND"}}
+# %% mystnb={"figure": {"caption": "Two patients in one image, and the question is about the nodule of the left one. Right of the orange line the network cannot look."}, "image": {"alt": "Four pictures of two chest slices side by side, with a vertical line a little right of the middle. The image: the nodule lies in the left patient. Gradient and guided backpropagation: dots around the nodule, and black right of the line. Grad-CAM at the bottleneck: bright blocks in both lungs of the left patient, and blocks as bright in both lungs of the right one, beyond the line."}}
 names = ["gradient", "guided backpropagation", "Grad-CAM, bottleneck"]
 wide = {name: explanations.METHODS[name](network, two, asked)[0] for name in names}
 with plotting.figure(2, 2, panel=3.4, height=3.9) as (fig, axes):
