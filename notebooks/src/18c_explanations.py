@@ -430,9 +430,9 @@ assert (
 # %% [markdown]
 # Begin at the bottom. The **edges** point at the mark in every patient: a perfect score, from a map that asks nobody. The mark is sharp, that is all. This is why the score of *one* network is worth nothing. With the honest network the edges are the same, and the difference is 0.
 #
-# **Guided backpropagation** moves to the mark most, then occlusion and integrated gradients. The other gradients move too, surely and by little: most of their sum stays around the nodule. The two **Grad-CAMs** do not notice. The one at the last block points at the nodule in every patient, with a network whose answer hangs on the mark. Who had looked at it would have been reassured.
+# **Guided backpropagation** moves to the mark most, then occlusion, then integrated gradients, whose interval only just clears the margin. The other gradients move too, surely and by little: most of their sum stays around the nodule. The two **Grad-CAMs** do not notice. The one at the last block points at the nodule in every patient, with a network whose answer hangs on the mark. Who had looked at it would have been reassured.
 #
-# And mind the game: there are two causes, and one brightest pixel. Occlusion points at the nodule and never at the mark, although it puts more on the mark than it did with the honest network. Both of its answers are right.
+# And mind the game: there are two causes, and one brightest pixel. Occlusion points at the nodule and hardly ever at the mark, although it puts more on the mark than it did with the honest network. Both of its answers are right.
 #
 # ## The verdicts
 #
@@ -500,7 +500,7 @@ assert 0.2 < methods["Grad-CAM, last block"]["twin"]["mean"] < 0.5
 # %% [markdown]
 # Look at *two drawn* first. In the rows of gradient × input, integrated gradients, SmoothGrad and occlusion, the maps of two networks that know nothing resemble each other with more than 0.8. That is region and architecture. So 0.9 between two trained ones is not the proof of a shared insight that it seems to be.
 #
-# Grad-CAM at the bottleneck is the other extreme: for two networks that have learned the same it shows two maps that have nothing in common. (A third or so of its maps are zero everywhere, because all of the weighted maps were negative.) A map that changes with the seed of the training cannot say why the answer, which does not, is what it is.
+# Grad-CAM at the bottleneck is the other extreme: for two networks that have learned the same it shows two maps that have nothing in common. (Nearly half of its maps are zero everywhere, because the weighted sum was nowhere positive.) A map that changes with the seed of the training cannot say why the answer, which does not, is what it is.
 
 # %% mystnb={"figure": {"caption": "By how much each map passes or fails: the differences of the rules, with 95 % intervals over 24 patients. Filled: the low end is above the margin (dashed)."}, "image": {"alt": "Four panels with a dot and a short line for each of ten maps, and a dashed line for the margin. Weights: the gradient and, far ahead, Grad-CAM at the last block lie beyond the margin; the others lie between 0 and the margin, or below 0. Labels: only Grad-CAM at the last block lies beyond it. Image: only the edges. Cause: guided backpropagation far beyond it, occlusion and integrated gradients beyond it, the other gradients near it, both Grad-CAMs and the two baselines at 0."}}
 checks = ["weights", "labels", "image", "cause"]
