@@ -352,12 +352,12 @@ assert (
 #
 # Without the mark the shortcut network finds next to nothing of the same nodules, and the honest one finds as much as before. So here the truth is known. For the shortcut network the mark *and* the nodule are causes: each, taken away, costs about ten in log-odds, from fairly sure to sure of the contrary. For the honest network the nodule is the cause, and the mark is none.
 #
-# Now the maps. Both networks are shown the *same* image, with the mark. A map that explains must differ: with the shortcut network the mark has to light up, with the honest one it must not.
+# Now the maps. Both networks are shown the *same* image, with the mark. (Each map is stored in parts of its highest value.) A map that explains must differ: with the shortcut network the mark has to light up, with the honest one it must not.
 
-# %% mystnb={"figure": {"caption": "One patient, one seed, the same image for both networks: the one whose answer the mark changes most. Top: honest. Bottom: shortcut."}, "image": {"alt": "Two rows of six pictures. Left the slice with a nodule outlined, and a small black and white mark above it. In the row of the shortcut network the mark is bright in guided backpropagation and in occlusion, and a second spot shows in integrated gradients; in the row of the honest network only the nodule is. Grad-CAM at the bottleneck does not show the mark in either row."}}
+# %% mystnb={"figure": {"caption": "One patient, one seed, the same image for both networks: the one whose answer the mark changes most. Top: honest. Bottom: shortcut."}, "image": {"alt": "Two rows of six pictures. Left the slice with a small nodule in the right half, and a black and white mark above it. Integrated gradients and guided backpropagation: dots at the nodule with the honest network; with the shortcut network a second cluster at the mark, the brighter one in guided backpropagation. Grad-CAM at the bottleneck: black, and a broad gray haze. Grad-CAM at the last block: the nodule bright and nothing at the mark, in both rows. Occlusion: a bright bar at the nodule, which in the lower row reaches up to the mark."}}
 with np.load(RESULTS / "explanations_maps.npz") as stored:
     kept = dict(stored)
-few = ["gradient", "integrated gradients", "guided backpropagation", "Grad-CAM, bottleneck", "occlusion"]
+few = ["integrated gradients", "guided backpropagation", "Grad-CAM, bottleneck", "Grad-CAM, last block", "occlusion"]
 shown, titles = [], []
 for name in ("honest", "shortcut"):
     shown += [kept["image"] / 255, *(kept[f"{name}: {method}"] / 255 for method in few)]
