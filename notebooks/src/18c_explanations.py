@@ -97,6 +97,7 @@ spot = binary_dilation(region[0], iterations=1)
 beside = binary_dilation(spot, iterations=2) & ~spot & (patient.masks[z] == 1)
 
 
+# %%
 def filled(where):
     changed = image.copy()
     changed[0, where] = np.median(image[0, beside])
@@ -278,6 +279,8 @@ assert alike["edges of the image"] > 0.999 and alike["a spot at the region"] > 0
 # %%
 neighbor = make_patient(0, index=104)
 other = window(neighbor.volume[z], -600, 1500)[np.newaxis, ..., np.newaxis].astype(np.float32)
+
+# %%
 two = np.concatenate([image, other], axis=2)
 asked = np.pad(region, ((0, 0), (0, 0), (0, 128)))
 first, last = explanations.reach(np.flatnonzero(region[0].any(axis=0)))
@@ -326,10 +329,12 @@ recorded = json.loads((RESULTS / "explanations.json").read_text(encoding="utf-8"
 print(f"{recorded['patients']} patients, one nodule each, {recorded['seeds']} networks of each kind")
 
 
+# %%
 def cell(value, digits=1):
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(value["mean"], value["low"], value["high"], d=digits)
 
 
+# %%
 called, lost = recorded["nodule_called"], recorded["log_odds_lost"]
 rows = {}
 for name in ("honest", "shortcut"):
@@ -523,10 +528,12 @@ fig
 passed = pd.DataFrame({name: one["passes"] for name, one in methods.items()}).T
 table = passed.replace({True: "passes", False: "–"})
 table["passes in all"] = passed.sum(axis=1)
+table
+
+# %%
 field = {name: one["field"] for name, one in methods.items()}
 cams = {name: round(field[name]["mean"], 2) for name in ("Grad-CAM, bottleneck", "Grad-CAM, last block")}
 print("share of the map where the network cannot look, mean of", field["occlusion"]["patients"], "patients:", cams)
-table
 
 # %% tags=["remove-cell"]
 assert passed.sum(axis=1).max() == 2 and recorded["patients"] == 24 and recorded["seeds"] == 3

@@ -112,7 +112,7 @@ def guided_backpropagation(network, images, regions):
 
 
 def grad_cam(network, images, regions, layer="bottleneck_relu2"):
-    """The maps of one layer, each times its mean gradient, added up, enlarged; what is negative becomes 0. Used in 18c.
+    """The maps of one layer, each times its mean gradient, added up, enlarged; what is negative becomes 0.
 
     Grad-CAM (Selvaraju and others 2017) for the log-odds of a region, as Seg-Grad-CAM has it (Vinogradova and others
     2020).
@@ -127,7 +127,7 @@ def grad_cam(network, images, regions, layer="bottleneck_relu2"):
 
 
 def occlusion(network, images, regions, side=8, step=8):
-    """How much the log-odds change when a square of the image becomes air (Zeiler and Fergus 2014). Used in 18c.
+    """How much the log-odds change when a square of the image becomes air (Zeiler and Fergus 2014).
 
     No gradient: the change is measured. A pixel gets the mean over all squares that cover it.
     """
