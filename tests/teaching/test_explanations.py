@@ -1,5 +1,6 @@
 """Maps that claim to explain, on small networks without training."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,7 +10,8 @@ from unet_helpers.teaching import explanations
 
 @pytest.fixture(scope="module")
 def network():
-    return UNet((None, None, 1), 3, base_filters=2)
+    keras.utils.set_random_seed(0)  # with few channels some draws pass nothing on
+    return UNet((None, None, 1), 3, base_filters=4)
 
 
 @pytest.fixture(scope="module")
