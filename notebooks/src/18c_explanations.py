@@ -210,7 +210,7 @@ coarse.shape
 # %% [markdown]
 # So 8×8 numbers become a picture of 128×128, by interpolation. Note what the weight forgets: *where* in a map the gradient was. We come back to that.
 #
-# Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. They have to fail each sensible test, or else the test is not one.
+# Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. A test that one of them passes proves nothing by itself.
 
 # %% mystnb={"figure": {"caption": "Ten maps for the same question. The last two ask the network nothing."}, "image": {"alt": "Ten maps of one slice. Gradient, gradient × input, integrated gradients, SmoothGrad and guided backpropagation: dots around the nodule, dense near it and thinner away from it. Grad-CAM at the bottleneck: two upright blocks, one at the nodule, one in the other lung. Grad-CAM at the last block: the body in gray with dark lungs and a white nodule. Occlusion: bright squares at the nodule, dim ones around it. Edges: the outlines of body, lungs and vessels. Spot: a round bright spot at the nodule."}}
 ten = {name: make(network, image, region)[0] for name, make in explanations.METHODS.items()}
@@ -226,7 +226,7 @@ assert np.allclose(ten["gradient"], saliency, rtol=1e-2, atol=1e-3 * saliency.ma
 #
 # All that a heat map has to recommend it is that it looks right. But *looking right* means: it shows what the viewer expects. So Adebayo and others {cite:p}`adebayo2018sanity` asked something simpler: does the map depend on the network at all? Throw the network's knowledge away. A map that stays has explained nothing.
 #
-# Our rules, written into `benchmarks/explanations.py` before anything was measured:
+# Our rules, written into `benchmarks/explanations.py` before any of its maps was computed:
 #
 # | check | a map passes, if |
 # |---|---|

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def script():
-    specification = importlib.util.spec_from_file_location("explanations_benchmark", ROOT / "benchmarks" / "explanations.py")
+    specification = importlib.util.spec_from_file_location(
+        "explanations_benchmark", ROOT / "benchmarks" / "explanations.py"
+    )
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
