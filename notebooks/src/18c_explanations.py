@@ -509,7 +509,7 @@ assert 0.2 < methods["Grad-CAM, last block"]["twin"]["mean"] < 0.5
 #
 # (The networks of shuffled masks have learned a good part of their 40 wrong masks by heart, as the printed line says. They know something; it is nothing that helps for another patient.)
 #
-# Grad-CAM at the bottleneck is the other extreme: for two networks that have learned the same it shows two maps that have nothing in common. (Nearly half of its maps are zero everywhere, because the weighted sum was nowhere positive.) A map that changes with the seed of the training cannot say why the answer, which does not, is what it is.
+# Grad-CAM at the bottleneck is the other extreme: for two networks that have learned the same it shows two maps that have nothing in common. (Nearly half of its maps are zero everywhere, because the weighted sum was nowhere positive.) A map that changes with the seed of the training can hardly say why the answer, which stays much the same, is what it is.
 
 # %% mystnb={"figure": {"caption": "By how much each map passes or fails: the differences of the rules, with 95 % intervals over 24 patients. Filled: the low end is above the margin (dashed)."}, "image": {"alt": "Four panels with a dot and a short line for each of ten maps, and a dashed line for the margin. Weights: the gradient and, far ahead, Grad-CAM at the last block lie beyond the margin; the others lie between 0 and the margin, Grad-CAM at the bottleneck with a long line across 0. Labels: only Grad-CAM at the last block lies beyond it. Image: only the edges. Cause: guided backpropagation far beyond it, occlusion and integrated gradients beyond it, the other gradients near it, both Grad-CAMs and the two baselines at 0."}}
 checks = ["weights", "labels", "image", "cause"]
@@ -553,13 +553,13 @@ assert not passed.loc["Grad-CAM, bottleneck"].any() and methods["occlusion"]["we
 # %% [markdown]
 # **No map passes all five, and none passes more than two.** The two that explain nothing pass one each, so one check by itself proves little. Read some rows:
 #
-# - **Grad-CAM at the last block** passes *weights* and *labels*, the two that papers ask for most. It fails *cause*, and in *field* nearly half of its sum lies in other patients. It shows what the network has *learned*, namely what a nodule looks like, and not what *this answer* rests on.
+# - **Grad-CAM at the last block** passes *weights* and *labels*, the two tests of Adebayo and others. It fails *cause*, and in *field* nearly half of its sum lies where the network cannot look. It shows what the network has *learned*, namely what a nodule looks like, and not what *this answer* rests on.
 # - **Guided backpropagation** fails *weights* and *labels*, as it did with Adebayo and others. And it has found the planted cause most clearly of all. A failed check does not say that a map shows nothing. It says that from one map nobody can tell what in it comes from training.
 # - **Occlusion** fails *weights*, *labels* and *image*, although each of its numbers was measured by changing the image. So what failed here is not only the map. A rank correlation over a whole slice mostly sees where the region is, in which all networks agree. What training adds is there, for its interval of *weights* lies above 0. But it is less than the margin.
 # - ***Image*** is passed by no map that asks a network: for the same region these maps are about as alike between two *patients* as between two networks.
-# - **Grad-CAM at the bottleneck**, the one that is shown most, passes none.
+# - **Grad-CAM at the bottleneck** passes none.
 #
-# With a margin of 0 more maps would pass *weights*. We leave the margin where it was: a rule that moves after the numbers is none. It is 24 patients, three networks of each kind, one kind of cause and it lies near the region; another task may sort the maps in another way. For radiographs of the chest, Arun and others {cite:p}`arun2021saliency` found that each of eight kinds of maps failed at least one of their four tests.
+# With a margin of 0 more maps would pass *weights*. We leave the margin where it was: a rule that moves after the numbers is none. These are 24 patients, three networks of each kind, and one kind of cause, which lies near the region; another task may sort the maps in another way. For radiographs of the chest, Arun and others {cite:p}`arun2021saliency` found that each of eight kinds of maps failed at least one of their four tests.
 #
 # ### A little at a time
 #
@@ -589,7 +589,7 @@ fig
 #
 # **An explanation is not a reason.** "Because its edge is spiky" is a reason. A map is a number for each pixel, and the words come from whoever looks at it.
 #
-# **A dark spot is no alibi.** A Grad-CAM that is dark at the mark belonged to a network that needs the mark. So no map can show that a network has *no* shortcut.
+# **A dark spot is no alibi.** A Grad-CAM that is dark at the mark belonged to a network that needs the mark. So a dark map does not show that a network has *no* shortcut.
 #
 # **Where you can change the image, change it.** One line of this page, the mark taken away, decided what ten maps could not agree on, and gave an effect with an interval. This needs a suspect: something to take away. That is what a map is good for. And it needs care: an image that was changed must still be one that the network could meet. Air in the middle of a lung is hardly one, and this is the weakness of occlusion. Fill with what could be there, and change several things, also some that should *not* matter.
 #
