@@ -3,9 +3,13 @@
 After Xu et al. (CVPR 2016): clicks become maps beside the image, and in training they are simulated from the truth.
 """
 
+from pathlib import Path
+
 import numpy as np
 from scipy import ndimage
 
+#: the file of the network that takes clicks
+CLICK_NETWORK = Path(__file__).parents[1] / "checkpoints" / "clicks_unet.keras"
 #: pixels around a click that its map marks
 RADIUS = 2
 #: probability from which on a pixel belongs to the thing
@@ -70,6 +74,21 @@ def next_click(truth, mask, rng=None):
     return row, column, bool(truth[row, column])
 
 
+def load_click_network():
+    """Load the U-Net that takes clicks, trained on seven kinds of things in the phantom's training patients.
+
+    Returns
+    -------
+    keras.Model
+        ``(N, H, W, 3)`` float32 of :func:`with_clicks` in, the image in 0–1 (lung window −600/1500), sides a multiple
+        of 16; ``(N, H, W, 1)`` out, the probability that a pixel belongs to the one thing that was clicked. For
+        teaching on synthetic patients; not for patients.
+    """
+    import keras
+
+    return keras.saving.load_model(CLICK_NETWORK, compile=False)
+
+
 def keras_segmenter(model, batch_size=32):
     """A function ``(images, positive, negative) -> (N, H, W) bool``, with a list of clicks for each image."""
 
@@ -79,6 +98,48 @@ def keras_segmenter(model, batch_size=32):
         return np.concatenate(parts)[..., 0] >= THRESHOLD
 
     return segment
+
+
+def grow_regions(tolerance, smoothing=0):
+    """A region grower as a function like that of :func:`keras_segmenter`.
+
+    From each positive click it floods all pixels that are connected to it and whose gray value differs by at most the
+    tolerance from that of the click (Adams and Bischof, PAMI 1994, in its simplest form). The disk of a negative click
+    is a wall. ``smoothing`` is the standard deviation, in pixels, of a Gaussian filter before.
+    """
+    from skimage.segmentation import flood
+
+    def grow(image, positive, negative):
+        image = ndimage.gaussian_filter(np.asarray(image, float), smoothing)
+        image[click_map(negative, image.shape) > 0] = np.inf
+        grown = np.zeros(image.shape, bool)
+        for click in positive:
+            if np.isfinite(image[click]):
+                grown |= flood(image, click, tolerance=tolerance)
+        return grown
+
+    return lambda *asked: np.array([grow(*one) for one in zip(*asked, strict=True)])
+
+
+def watershed_segmenter(smoothing=1):
+    """Seeded watershed as a function like that of :func:`keras_segmenter`: clicks share out the image at its edges.
+
+    Water rises in the picture of the gradients from every click; the frame of the image counts as a negative one.
+    """
+    from skimage.filters import sobel
+    from skimage.segmentation import watershed
+
+    def share_out(image, positive, negative):
+        if not positive:
+            return np.zeros(np.shape(image), bool)
+        markers = np.full(np.shape(image), 2)
+        markers[1:-1, 1:-1] = 0
+        markers[click_map(negative, markers.shape) > 0] = 2
+        for click in positive:
+            markers[click] = 1
+        return watershed(sobel(ndimage.gaussian_filter(np.asarray(image, float), smoothing)), markers) == 1
+
+    return lambda *asked: np.array([share_out(*one) for one in zip(*asked, strict=True)])
 
 
 def click_through(segment, images, truths, clicks=10, shift=0.0, seed=0):

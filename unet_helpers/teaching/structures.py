@@ -1,5 +1,7 @@
 """More truth about a synthetic patient than its masks hold: structures, cut out of the anatomy that was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..phantom import painting, scanner
@@ -7,7 +9,7 @@ from ..phantom.anatomy import Chest
 from ..phantom.patients import FIRST, LAST
 
 #: what can be cut out, beside the lungs and nodules of the masks
-STRUCTURES = ("body", "heart", "airways", "spine", "ribs", "stomach gas")
+STRUCTURES = ("airways", "ribs", "muscle", "stomach gas", "liver or spleen", "heart", "spine")
 
 
 def structure_masks(patient):
@@ -33,25 +35,30 @@ def structure_masks(patient):
 
 
 def _cut(chest, columns, rows, height, acquisition):
-    """The structures in one slice, ``(H, W)`` each. What is painted later covers what is painted before."""
+    """The structures in one slice, ``(H, W)`` each, without what is painted over them later."""
 
-    def painted(paint, *options):
+    def painted(paint, *options, chest=chest):
         canvas = painting.Canvas(chest, columns, rows, height, acquisition.slice_thickness)
         paint(canvas, *options)
         return canvas
 
-    canvas = painted(lambda canvas: None)
-    lung = chest.lungs(canvas.x, canvas.y, canvas.z) < 0
+    spine, ribs = painted(painting.spine).excluded, painted(painting.ribs).excluded
+    canvas = painted(painting.airways)
+    at = canvas.x, canvas.y, canvas.z
+    cage, inside = chest.cage(*at), chest.body(*at) + 4 < 0  # below skin and fat
+    # organs shine where the liver is given a density that nothing else has
+    shining = Chest(replace(chest.anatomy, liver_hu=9000.0))
     found = {
-        "body": chest.body(canvas.x, canvas.y, canvas.z) < 0,
-        "heart": chest.heart(canvas.x, canvas.y, canvas.z) < 0,
-        "airways": painted(painting.airways).excluded,
-        "spine": painted(painting.spine).excluded,
-        "ribs": painted(painting.ribs).excluded,
+        "heart": (chest.heart(*at) < 0) & (0.4 < height / chest.length < 0.98),
+        "liver or spleen": painted(painting.abdomen, 0, chest=shining).hu > 4500,
         "stomach gas": painted(painting.abdomen, 0).hu < -500,
+        "muscle": (painting.muscle_layer(chest, *at, cage) < 0) & inside & (cage > 0),
+        "airways": canvas.excluded,
+        "spine": spine,
+        "ribs": ribs,
     }
-    if not 0.4 < height / chest.length < 0.98:  # as it is painted
-        found["heart"] &= False
-    found["heart"] &= ~(lung | found["spine"] | found["ribs"])
-    found["stomach gas"] &= ~(lung | found["heart"] | found["ribs"])
+    covered = spine | ribs | (chest.lungs(*at) < 0)
+    for name in ("heart", "liver or spleen", "stomach gas", "muscle"):
+        found[name] &= ~covered
+        covered |= found["heart"]
     return found
