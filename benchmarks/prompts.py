@@ -27,9 +27,13 @@ FEW = ("lung", "nodule")
 SEVEN = (*FEW, "airways", "ribs", "muscle", "stomach gas", "liver or spleen")
 UNSEEN = ("heart", "spine")
 #: what was clicked in training, and the seeds
-NETWORKS = {"lungs and nodules": (FEW, (0, 1)), "seven kinds": (SEVEN, (0, 1)), "all nine": (SEVEN + UNSEEN, (0, 1))}
+NETWORKS = {
+    "seven kinds": (SEVEN, (0, 1)),
+    "lungs and nodules": (FEW, (0, 1)),
+    "all nine": (SEVEN + UNSEEN, (0, 1)),
+}
 MODEL = {"input_shape": (None, None, 3), "num_classes": 1, "base_filters": 8, "depth": 3}
-STEPS, WARMUP, LEARNING_RATE = 1200, 20, 4e-3
+STEPS, WARMUP, LEARNING_RATE = 1500, 20, 4e-3
 #: pixels of the smallest object of a kind that is asked for
 LEAST = {"lung": 40, "nodule": 4, "airways": 12, "ribs": 8, "muscle": 100, "stomach gas": 20}
 LEAST |= {"liver or spleen": 60, "heart": 200, "spine": 30}
