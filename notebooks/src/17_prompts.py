@@ -31,7 +31,7 @@ def ask(image, clicks):
     return segment([image], [positive], [negative])[0]
 
 
-# %% mystnb={"figure": {"caption": "One slice, one network, four questions. A plus says: this belongs to it. A cross says: this does not."}, "image": {"alt": "Four pictures of one chest slice. A plus in the lung on the left: that lung is filled. A plus on a small bright spot in it: the spot is filled. A plus on the heart: the heart is filled, with a strip in front of it and one behind it too many. With two crosses on these strips: most of them are gone."}}
+# %% mystnb={"figure": {"caption": "One slice, one network, four questions. A plus says: this belongs to it. A cross says: this does not."}, "image": {"alt": "Four pictures of one chest slice. A plus in the lung on the left: that lung is filled. A plus on a small bright spot in it: the spot is filled. A plus on the heart: the heart is filled, with a strip in front of it and one behind it too many. With two crosses on these strips: most of them are gone, and a few specks in the lung on the right are left."}}
 questions = {"a lung": [(76, 45, True)], "a nodule": [(68, 29, True)], "the heart": [(52, 72, True)]}
 questions["the heart, three clicks"] = [(52, 72, True), (73, 69, False), (34, 68, False)]
 answers = [ask(image, clicks) for clicks in questions.values()]
@@ -179,7 +179,7 @@ for _ in range(5):
     mask = ask(image, clicks)
     steps.append((mask, list(clicks)))
 
-# %% mystnb={"figure": {"caption": "One to five simulated clicks on a heart, each in the middle of the largest error of the mask before it."}, "image": {"alt": "The same slice five times. With one plus in the heart the heart is filled, and strips before and behind it as well. With a cross behind it and one in front, most of the strips are gone. The last two pictures, with further clicks, hardly differ."}}
+# %% mystnb={"figure": {"caption": "One to five simulated clicks on a heart, each in the middle of the largest error of the mask before it."}, "image": {"alt": "The same slice five times. With one plus in the heart the heart is filled, and strips before and behind it as well. With a cross behind it and one in front, most of the strips are gone. In the last two pictures two more pluses lie at its right edge, the left of the picture, and the mask has hardly changed."}}
 names = [f"{number} click{'s' * (number > 1)}" for number in range(1, 6)]
 plotting.show_clicks([image] * 5, *map(list, zip(*steps)), names, columns=5, panel=1.9)
 
@@ -205,7 +205,7 @@ from unet_helpers.teaching.clicks import Sessions, objects_of
 
 train = load_dataset("phantom").train
 kinds = {name: objects_of(train.masks == index, least) for index, name, least in ((1, "lung", 40), (2, "nodule", 4))}
-sessions = Sessions(train.images[..., 0], kinds, together=8)
+sessions = Sessions(train.images[..., 0], kinds, together=8, fill=0.233)  # air, beyond the slice
 print({name: len(objects) for name, objects in kinds.items()}, sessions.inputs.shape)
 
 # %% [markdown]
@@ -238,7 +238,7 @@ plotting.show_images(maps[0], masks=shown, class_names=("", "wanted", "positive 
 #
 # ## Dice against the number of clicks
 #
-# How good is it? The clicks are simulated again, up to ten for each thing, on 24 new patients that nobody had looked at before. Up to three things of a kind are drawn for each patient, and all nodules; a patient's things are averaged first, and intervals are over patients. Three networks differ only in what was clicked in their training:
+# How good is it? The clicks are simulated again, up to ten for each thing, on 24 new patients that nobody had looked at before. Up to three things of a kind are drawn for each patient, and all nodules. The trainings of a network are averaged first, then the things of a patient; intervals are over patients, and say nothing about further trainings. Three networks differ only in what was clicked in their training:
 #
 # - **lungs and nodules**, like the masks of the phantom,
 # - **seven kinds**: the network of the package,
@@ -252,7 +252,7 @@ import json
 from unet_helpers.teaching import RESULTS
 
 measured = json.loads((RESULTS / "prompts.json").read_text(encoding="utf-8"))["results"]
-print(f"{measured['held_out_patients']} patients; things: {measured['things']}; seeds of each network: {measured['seeds']}")
+print(f"{measured['held_out_patients']} patients; things: {measured['things']}; trainings: {measured['seeds']}")
 
 # %% mystnb={"figure": {"caption": "Dice after so many simulated clicks, mean over patients with its 95 % interval. The heart and the spine were in no mask of the seven kinds."}, "image": {"alt": "Four panels with curves of Dice over 1, 2, 3, 5 and 10 clicks. Lung: the network of lungs and nodules is highest and nearly flat, seven kinds and region growing rise to just below it. Nodule: lungs and nodules highest, seven kinds in the middle, region growing lowest at first. Heart: lungs and nodules lies flat at zero, seven kinds begins at about 0.8 and rises above 0.9, region growing stays at about 0.8. Spine: lungs and nodules stays near 0.1; region growing begins above seven kinds, and with ten clicks the two meet at about 0.75."}}
 clicks = ["1", "2", "3", "5", "10"]
@@ -409,7 +409,7 @@ assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
 # %%
 shaky = measured["differences"]["unsteady hand minus network of the package"]
 print(f"2 pixels are {measured['unsteady_millimeters']} mm here")
-pd.DataFrame({kind: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**shaky[kind][k]) for k in ("1", "3", "10")} for kind in panels}).T
+pd.DataFrame({kind: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**shaky[kind][k]) for k in ("1", "3", "10")} for kind in panels}).T.rename(columns={"1 clicks": "1 click"})
 
 # %% tags=["remove-cell"]
 assert all(abs(shaky[kind][k]["mean"]) < 0.04 for kind in ("lung", "heart") for k in clicks)
