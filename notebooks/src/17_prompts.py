@@ -52,7 +52,7 @@ plotting.show_clicks([image] * 4, answers, list(questions.values()), list(questi
 #
 # **Minutes:** 55 to read, with three exercises, 1 to run on two cores.
 #
-# **The misconception it removes:** "A network that takes clicks outlines whatever I click on." What was clicked in its training decides. Two networks that differ in nothing else got the same clicks on hearts, which neither had ever had to mark: one outlined most of the heart, the other nothing at all.
+# **The misconception it removes:** "A network that takes clicks outlines whatever I click on." What was wanted in its training decides. Networks that differ in nothing else were clicked once on hearts, which none had ever had to mark: those trained on seven kinds of other things outlined most of the heart, those trained on two nearly nothing.
 #
 # </div>
 
@@ -249,12 +249,14 @@ plotting.show_images(maps[0], masks=shown, class_names=("", "wanted", "positive 
 # %%
 import json
 
+import pandas as pd
+
 from unet_helpers.teaching import RESULTS
 
 measured = json.loads((RESULTS / "prompts.json").read_text(encoding="utf-8"))["results"]
 print(f"{measured['held_out_patients']} patients; things: {measured['things']}; trainings: {measured['seeds']}")
 
-# %% mystnb={"figure": {"caption": "Dice after so many simulated clicks, mean over patients with its 95 % interval. The heart and the spine were in no mask of the seven kinds."}, "image": {"alt": "Four panels with curves of Dice over 1, 2, 3, 5 and 10 clicks. Lung: the network of lungs and nodules is highest and nearly flat, seven kinds and region growing rise to just below it. Nodule: lungs and nodules highest, seven kinds in the middle, region growing lowest at first. Heart: lungs and nodules lies flat at zero, seven kinds begins at about 0.8 and rises above 0.9, region growing stays at about 0.8. Spine: lungs and nodules stays near 0.1; region growing begins above seven kinds, and with ten clicks the two meet at about 0.75."}}
+# %% mystnb={"figure": {"caption": "Dice after so many simulated clicks, mean over patients with its 95 % interval. The heart and the spine were in no mask of the seven kinds."}, "image": {"alt": "Four panels with curves of Dice over 1, 2, 3, 5 and 10 clicks. Lung: the network of lungs and nodules is highest and nearly flat, seven kinds and region growing rise to just below it. Nodule: lungs and nodules highest, seven kinds in the middle, region growing lowest at first. Heart: lungs and nodules begins near zero and ends near 0.2, seven kinds begins near 0.8 and rises above 0.9, region growing stays at about 0.8. Spine: lungs and nodules rises from 0.2 to below 0.5; region growing begins above seven kinds, and with ten clicks the two meet at about 0.75."}}
 clicks = ["1", "2", "3", "5", "10"]
 shown = ("seven kinds", "lungs and nodules", "region growing")
 panels = {}
@@ -266,7 +268,7 @@ plotting.show_bands(panels, "Dice", limits=(0, 1))
 
 # %% tags=["remove-cell"]
 mean = {(name, kind, k): row["mean"] for name, of in measured["dice"].items() for kind, by in of.items() for k, row in by.items()}
-assert max(mean["lungs and nodules", "heart", k] for k in clicks) < 0.05 and mean["seven kinds", "heart", "1"] > 0.7
+assert mean["lungs and nodules", "heart", "1"] < 0.05 and mean["seven kinds", "heart", "1"] > 0.7
 assert mean["region growing", "spine", "1"] > mean["seven kinds", "spine", "1"] + 0.05
 assert all(mean["lungs and nodules", kind, k] > mean["seven kinds", kind, k] for kind in ("lung", "nodule") for k in clicks)
 assert mean["watershed", "heart", "1"] < 0.3 and measured["training_steps"] == 1500
@@ -274,17 +276,30 @@ ten = {name: mean[name, "nodule", "10"] for name in measured["dice"]}
 assert max(ten, key=ten.get) == "watershed" and measured["held_out_patients"] == 24 and measured["parameters"] == 121881
 
 # %% [markdown]
-# Look at the heart first. The network of lungs and nodules marks nothing of it, after one click and after ten. In its training whatever was neither lung nor nodule was never the thing, and it has learned that. The network of seven kinds never had to mark a heart either, and has most of it after the first click. The two have the same layers, the same number of training steps and the same images. What differs is *how many kinds of things were wanted*.
+# Look at the heart first. The networks of lungs and nodules mark next to nothing of it after one click. In their training whatever was neither lung nor nodule was never the thing, and that is what they have learned. The networks of seven kinds never had to mark a heart either, and have most of it after the first click. Both have the same layers, the same number of training steps and the same images. What differs is *how many kinds of things were wanted*.
 #
 # The spine is harder: bone and canal, joints and processes, in a window made for lungs. There the region grower, which learned nothing, begins above the network, and with ten clicks nobody can tell the two apart.
 #
-# And at lungs and nodules the specialist is the better one. Seven kinds have a price, at this size of network and this length of training.
+# And at lungs and nodules the specialists are better. Seven kinds have a price, at this size of network and this length of training.
+#
+# Each curve is the mean of two trainings, which differ in their random numbers only. Here is each of them alone, after ten clicks:
+
+# %%
+alone = {name: {kind: by["10"] for kind, by in of.items()} for name, of in measured["of_seeds"].items()}
+pd.DataFrame({(name, f"training {seed + 1}"): {kind: by[kind][seed] for kind in panels} for name, by in alone.items() for seed in (0, 1)}).round(2).T
+
+# %% tags=["remove-cell"]
+few = alone["lungs and nodules"]
+assert few["heart"][0] > 0.35 and few["heart"][1] < 0.01 and few["spine"][0] > 0.7 and few["spine"][1] < 0.2
+assert all(abs(np.diff(alone[name][kind])[0]) < 0.08 for name in ("seven kinds", "all nine") for kind in panels)
+assert all(abs(np.diff(few[kind])[0]) < 0.05 for kind in ("lung", "nodule"))
+
+# %% [markdown]
+# Look at the rows of lungs and nodules. On what they were trained on the two trainings agree. On what they never saw they do not: one of them follows the clicks on a spine as well as the networks of seven kinds do, and gets something of the heart; the other refuses both. Nothing in the training told them what to do with an unseen thing, so the random numbers decided. A validation on lungs and nodules cannot show which of the two you have got. Two trainings are few: they show *that* it varies, and not how much.
 #
 # All rivals in one table, after one click and after ten:
 
 # %%
-import pandas as pd
-
 names = ["lungs and nodules", "seven kinds", "all nine", "region growing", "watershed", "without clicks"]
 rows = {name: measured["dice"][name] for name in names}
 pd.DataFrame({kind: {f"{name}, {k}": rows[name].get(kind, {}).get(k, {}).get("mean") for name in names for k in ("1", "10")} for kind in panels})
@@ -304,11 +319,10 @@ parts = {f"{kind}, {k} click{'s' * (k != '1')}": versus[kind][k] for kind in ver
 pd.DataFrame(parts).T.rename(columns={"mean": "Dice gained by clicks", "low": "95 % interval from", "high": "to"})
 
 # %% tags=["remove-cell"]
-assert all(versus["lung"][k]["high"] < 0 for k in clicks) and versus["nodule"]["3"]["low"] > 0.05
-assert versus["nodule"]["1"]["low"] < 0 < versus["nodule"]["1"]["high"] and versus["nodule"]["10"]["low"] > 0.2
+assert all(versus["lung"][k]["high"] < 0 for k in clicks) and all(versus["nodule"][k]["low"] > 0.03 for k in clicks)
 
 # %% [markdown]
-# For the lungs the clicks add nothing: the network without them is better, whatever the number of clicks. It knows lungs, and it has to mark nothing else. For the nodules it is the other way round. It misses many of them altogether ([notebook 12](12_uncertainty_and_calibration.ipynb)), and then there is nothing to pick. A click says *that* there is a nodule, and where; of one click nobody can tell whether that is enough to win, but of three and of ten clicks one can.
+# For the lungs the clicks add nothing: the network without them is better, whatever the number of clicks. It knows lungs, and marks nothing else but nodules. For the nodules it is the other way round. The network without clicks misses many of them altogether ([notebook 12](12_uncertainty_and_calibration.ipynb)), and then there is nothing to pick. A click says *that* there is a nodule, and where.
 #
 # Do not read this as a race that the clicks win: they come from somebody who has found the nodule already. Finding is the hard part.
 #
@@ -322,7 +336,7 @@ text = {place: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(
 pd.DataFrame(text).T.rename(columns={"1 clicks": "1 click"})
 
 # %% tags=["remove-cell"]
-assert all(rows["heart", "against lungs and nodules"][k]["low"] > 0.7 for k in clicks)
+assert all(rows["heart", "against lungs and nodules"][k]["low"] > 0.6 for k in clicks)
 assert all(rows[kind, "against all nine"]["1"]["high"] < -0.03 for kind in ("heart", "spine"))
 grown = {kind: rows[kind, "against region growing"] for kind in ("heart", "spine")}
 assert grown["heart"]["1"]["low"] < 0 < grown["heart"]["1"]["high"] and grown["heart"]["10"]["low"] > 0.03
@@ -331,8 +345,8 @@ assert grown["spine"]["1"]["high"] < -0.05 and grown["spine"]["10"]["low"] < 0 <
 # %% [markdown]
 # Each line is a difference in Dice, patient by patient; an interval that includes 0 means that nobody can tell.
 #
-# - Against the network of lungs and nodules the difference is as large as a difference in Dice can nearly be.
-# - Against the network that was trained on hearts and spines as well, something is missing, most of it with the first click.
+# - Against the networks of lungs and nodules the difference is large. But it is the mean of two trainings each, and the table above says how far they lie apart for the narrow ones. The interval is over patients and knows nothing of that.
+# - Against the networks that were trained on hearts and spines as well, something is missing, most of it with the first click.
 # - Against region growing: for the heart nothing can be told with one click, and with ten the network wins. For the spine the region grower wins with one click.
 #
 # So the honest sentence is neither "it segments anything" nor "it only knows what it was trained on". It has learned something that carries over from seven kinds of things to an eighth, such as where edges are and what belongs together. On one of two unseen structures that was more than a method of 1994 can do.
@@ -450,8 +464,9 @@ assert all(shaky["nodule"][k]["high"] < -0.15 and shaky["spine"][k]["high"] < 0 
 #
 # - A click is a disk in a map, and a map is a channel. The network stays a U-Net, and its one output is *the thing that was clicked*.
 # - In training a program clicks where the network is most wrong. That is also how such networks are measured, and it is the best case: no person knows the truth to the pixel.
-# - What such a network can do with a thing that it never had to mark depends on what was wanted in its training. With two kinds of things it marked nothing of a heart; with seven kinds most of it.
-# - Breadth has a price: at lungs and nodules the network of these two kinds was better than that of seven.
+# - What such a network can do with a thing that it never had to mark depends on what was wanted in its training. After one click, networks of two kinds had next to nothing of a heart, networks of seven kinds most of it.
+# - On unseen things two trainings that agree on everything else can disagree. A validation on seen things does not tell.
+# - Breadth has a price: at lungs and nodules the networks of these two kinds were better than those of seven.
 # - A number of clicks without the share of things that never got there hides the failures.
 # - Compare with a method that learns nothing, with the same clicks on the same things. It is cheap, and sometimes it wins.
 #
