@@ -349,7 +349,7 @@ assert grown["spine"]["1"]["high"] < -0.05 and grown["spine"]["10"]["low"] < 0 <
 # - Against the networks that were trained on hearts and spines as well, something is missing, most of it with the first click.
 # - Against region growing: for the heart nothing can be told with one click, and with ten the network wins. For the spine the region grower wins with one click.
 #
-# So the honest sentence is neither "it segments anything" nor "it only knows what it was trained on". It has learned something that carries over from seven kinds of things to an eighth, such as where edges are and what belongs together. On one of two unseen structures that was more than a method of 1994 can do.
+# So the honest sentence is neither "it segments anything" nor "it only knows what it was trained on". Something carries over from seven kinds of things to an eighth; what it is, these numbers do not say. On one of two unseen structures it was more, with ten clicks, than a method of 1994 can do; on the other it was not.
 #
 # Do not carry the numbers over to patients: the hearts of this phantom are smooth and have one gray value, which suits a region grower and a network alike.
 #
@@ -403,12 +403,12 @@ pd.DataFrame(table).T.round(1)
 
 # %% tags=["remove-cell"]
 heart_rows, spine_rows = ({m: table[f"{m}: {kind}"] for m in ("network of the package", "region growing")} for kind in ("heart", "spine"))
-assert heart_rows["region growing"]["median"] == 1 and heart_rows["region growing"]["never (%)"] > 15
+assert heart_rows["region growing"]["median"] == 1 and heart_rows["region growing"]["never (%)"] > 20
 assert heart_rows["network of the package"]["never (%)"] < 5 and np.isinf(spine_rows["network of the package"]["median"])
 assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
 
 # %% [markdown]
-# Read each line from the right. For the hearts region growing looks fast: half of them take one click. But the hearts that its tolerance does not fit never get there, and clicking on does not help; the network brings nearly all hearts there. For the spine most things never reach the goal within ten clicks with the network, so its median is infinite. A mean of about eight clicks sounds tolerable, and would have hidden that.
+# Read each line from the right. For the hearts region growing looks fast: half of them take one click. But more than a fifth of the hearts never get there by region growing, however often one clicks; with the network nearly all do. For the spine most things never reach the goal within ten clicks with the network, so its median is infinite. A mean of about eight clicks sounds tolerable, and would have hidden that.
 #
 # ## A person clicks otherwise
 #
@@ -445,7 +445,7 @@ assert all(shaky["nodule"][k]["high"] < -0.15 and shaky["spine"][k]["high"] < 0 
 # | **nnInteractive** {cite:p}`isensee2025nninteractive` | more than 120 data sets of volumes: CT, MRI, PET, microscopy | clicks, scribbles, boxes, lasso; positive and negative | a 3D U-Net that gets its prompts as channels, as ours does |
 # | **ours** | 34 synthetic patients, seven kinds of things | clicks | 2D, 121,881 weights |
 #
-# The idea is the same: prompts go in beside the image, training simulates them, and the answer is one thing. What differs is how many kinds of things were wanted in the training: seven here, and there so many that most of what you click on resembles something among them. Does that help with things that were never there? On 19 medical data sets, with one click or one box for each object, the overlap (IoU) of SAM went from 0.11 for a spine in MRI to 0.87 for a hip in an X-ray; boxes did notably better than clicks {cite:p}`mazurowski2023sam`. So the question of this chapter stays the same for them: measure it on *your* thing, with clicks from *your* hands.
+# The idea is the same: prompts go in beside the image, training simulates them, and the answer is one thing. What differs is how many kinds of things were wanted in the training: seven here, and there so many that most of what you click on resembles something among them. Does that help with things that were never there? On 19 medical data sets, with a single prompt, the overlap (IoU) of SAM went from 0.11 for a spine in MRI to 0.87 for a hip in an X-ray; boxes did notably better than clicks {cite:p}`mazurowski2023sam`. So the question of this chapter stays the same for them: measure it on *your* thing, with clicks from *your* hands.
 #
 # To try nnInteractive you need a network, several gigabytes of space and better a GPU. The lines below are from its documentation, **and have not been run here**. Read the license of the weights before you use them.
 #
