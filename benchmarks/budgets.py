@@ -2,7 +2,7 @@
 
 ``python benchmarks/budgets.py [FIRST [LAST]]`` measures the seeds from FIRST to LAST, by default all, and writes
 ``book/results/budgets.json`` as soon as all seeds are there; a seed that was measured at this commit is read from
-``_build/budgets``. Each seed draws its pool of patients, in which one slice of each patient is unreadable, its first
+``_build/budgets``. Each seed draws its pool of patients, of whom every second has an unreadable slice, its first
 slices, and its initial weights, the same for every strategy. All trainings have equally many steps and one recipe,
 chosen on the validation patients; the test patients are predicted once by each network, at the end. About eighteen
 minutes on one core.
@@ -20,9 +20,9 @@ SEEDS = 6
 SIZE, SLICES = 64, 8
 FAMILY, MADE = 17, {"pool": range(48), "validation": range(48, 56), "test": range(56, 80)}
 POOL = 32  # patients of a seed, drawn from those made
-BUDGETS = (8, 16, 32, 64)
+BUDGETS = (4, 8, 16, 32)
 STEPS, BATCH, SHIFT = 200, 8, 6
-FILTERS = 8
+FILTERS, DEPTH, NORM = 8, 3, True
 RATE = 4e-3
 CLASSES = ("background", "lung", "nodule")
 WEIGHTS = np.array([1, 1, 5], np.float32)
@@ -72,11 +72,11 @@ def measure(seed, subsets, judge):
     began = time.perf_counter()
     bench = Bench(seed, subsets["pool"], subsets[judge])
     found = {"strategies": bench.strategies(), "weak": bench.weak(), "unlabeled": bench.unlabeled()}
-    return found | {"seconds": time.perf_counter() - began}
+    return found | {"unlabeled_slices": bench.others, "seconds": time.perf_counter() - began}
 
 
 class Pool:
-    """The slices of some patients, one of each patient unreadable."""
+    """The slices of some patients; every second patient has one that cannot be read."""
 
     def __init__(self, made, seed):
         from unet_helpers.teaching.annotation import DEFECTS, spoil
@@ -86,7 +86,7 @@ class Pool:
         subset = made[np.isin(made.patient_ids, names)]
         self.images, self.masks, self.patients = subset.images.copy(), subset.masks, subset.patient_ids
         self.unreadable = np.zeros(len(subset), bool)
-        for k, name in enumerate(names):
+        for k, name in enumerate(names[::2]):
             spoiled = rng.choice(np.flatnonzero(self.patients == name))
             self.images[spoiled, ..., 0] = spoil(self.images[spoiled, ..., 0], DEFECTS[k % len(DEFECTS)], rng)
             self.unreadable[spoiled] = True
@@ -181,6 +181,7 @@ class Bench:
             [rng.choice(np.flatnonzero((self.pool.patients == name) & readable), LABELED[1], False) for name in few]
         )
         others = np.flatnonzero(~np.isin(self.pool.patients, few) & readable)
+        self.others = len(others)
         right = self.pool.masks[chosen]
         forgotten = right.copy()
         forgotten[: len(right) // 2, :, SIZE // 2 :] = 0
@@ -214,18 +215,21 @@ class Trainer:
         self.untouched = [np.array(variable) for variable in self.network.optimizer.variables]
         bottleneck = keras.layers.GlobalAveragePooling2D()(self.network.get_layer("bottleneck_relu2").output)
         self.describe = keras.Model(self.network.input, bottleneck)
+        self.fresh = {}
 
     @staticmethod
     def build():
         from unet_helpers import UNet
 
-        return UNet((SIZE, SIZE, 1), len(CLASSES), base_filters=FILTERS, depth=3)
+        return UNet((SIZE, SIZE, 1), len(CLASSES), base_filters=FILTERS, depth=DEPTH, batch_norm=NORM)
 
     def begin(self, seed):
         import keras
 
-        keras.utils.set_random_seed(seed)
-        self.network.set_weights(self.build().get_weights())
+        if seed not in self.fresh:
+            keras.utils.set_random_seed(seed)
+            self.fresh[seed] = self.build().get_weights()
+        self.network.set_weights(self.fresh[seed])
         for variable, value in zip(self.network.optimizer.variables, self.untouched, strict=True):
             variable.assign(value)
 
@@ -384,43 +388,38 @@ def summarize(seeds):
     strategies, weak, unlabeled = {}, {}, {}
     for arm in seeds[0]["strategies"]:
         base = "random, all readable" if "readable" in arm else "random"
-        rows = {}
+        rows, curves = {}, {name: [] for name in CLASSES[1:]}
         for budget in BUDGETS:
-            row = {name: _estimate(table("strategies", arm, budget, name)) for name in CLASSES[1:]}
-            row["unreadable"] = [seeds[s]["strategies"][arm][str(budget)]["unreadable"] for s in everyone]
-            if arm != base and budget > BUDGETS[0]:
-                for name in CLASSES[1:]:
-                    gained = table("strategies", arm, budget, name) - table("strategies", base, budget, name)
-                    row[f"{name}_gain"] = _estimate(gained) | _wins(gained)
-            rows[str(budget)] = row
-        curves = {
-            name: np.mean([table("strategies", arm, b, name) for b in BUDGETS[1:]], axis=0) for name in CLASSES[1:]
-        }
-        whole = {name: _estimate(curve) for name, curve in curves.items()}
-        if arm != base:
-            for name, curve in curves.items():
-                gained = curve - np.mean([table("strategies", base, b, name) for b in BUDGETS[1:]], axis=0)
-                whole[f"{name}_gain"] = _estimate(gained) | _wins(gained)
-        strategies[arm] = {"budgets": rows, "whole curve": whole, "against": None if arm == base else base}
-    for kind, factors in seeds[0]["weak"].items():
-        for factor in factors:
-            row = {"slices": [seeds[s]["weak"][kind][factor]["slices"] for s in everyone]}
+            row = {"unreadable": [seeds[s]["strategies"][arm][str(budget)]["unreadable"] for s in everyone]}
             for name in CLASSES[1:]:
-                values = table("weak", kind, factor, name)
-                row[name] = _estimate(values)
+                values, usual = (table("strategies", one, budget, name) for one in (arm, base))
+                row |= _estimate(name, values)
+                if arm != base and budget > BUDGETS[0]:
+                    row |= _compare(f"{name}_gain", values - usual)
+                curves[name] += [(values, usual)] * (budget > BUDGETS[0])
+            rows[str(budget)] = row
+        whole = {}
+        for name, pairs in curves.items():
+            values, usual = np.mean(pairs, axis=0)
+            whole |= _estimate(name, values) | (_compare(f"{name}_gain", values - usual) if arm != base else {})
+        strategies[arm] = {"budgets": rows, "whole curve": whole, "against": None if arm == base else base}
+    for kind, prices in seeds[0]["weak"].items():
+        for price in prices:
+            row = {"slices": [seeds[s]["weak"][kind][price]["slices"] for s in everyone]}
+            for name in CLASSES[1:]:
+                values = table("weak", kind, price, name)
+                row |= _estimate(name, values)
                 if kind != "mask":
-                    gained = values - table("weak", "mask", 1, name)
-                    row[f"{name}_gain"] = _estimate(gained) | _wins(gained)
-            weak.setdefault(kind, {})[factor] = row
+                    row |= _compare(f"{name}_gain", values - table("weak", "mask", 1, name))
+            weak.setdefault(kind, {})[price] = row
     for case, arms in seeds[0]["unlabeled"].items():
         for arm in arms:
             row = {}
             for name in (*CLASSES[1:], "missed", "sure"):
                 values = table("unlabeled", case, arm, name)
-                row[name] = _estimate(values)
+                row |= _estimate(name, values)
                 if arm != "labels only":
-                    row[f"{name}_gain"] = _estimate(values - table("unlabeled", case, "labels only", name))
-                    row[f"{name}_gain"] |= _wins(values - table("unlabeled", case, "labels only", name))
+                    row |= _compare(f"{name}_gain", values - table("unlabeled", case, "labels only", name))
             unlabeled.setdefault(case, {})[arm] = row
     patients = table("strategies", "random", BUDGETS[0], "lung").shape[1]
     with_nodule = int(np.isfinite(table("strategies", "random", BUDGETS[0], "nodule")).all(axis=0).sum())
@@ -430,13 +429,13 @@ def summarize(seeds):
         "test_patients_with_nodule": with_nodule,
         "pool_patients": POOL,
         "pool_slices": POOL * SLICES,
-        "pool_unreadable": POOL,
+        "pool_unreadable": POOL // 2,
         "size": SIZE,
         "steps": STEPS,
         "trainings": _trainings() * len(seeds),
         "labeled_patients": LABELED[0],
         "labeled_slices": LABELED[0] * LABELED[1],
-        "unlabeled_slices": (POOL - LABELED[0]) * (SLICES - 1),
+        "unlabeled_slices": [seeds[s]["unlabeled_slices"] for s in everyone],
         "seconds_of_annotation": EVERY_SECOND,
         "sure": SURE,
         "strategies": strategies,
@@ -451,27 +450,27 @@ def _trainings():
     return 1 + rounds * (len(STRATEGIES) + 2) + rounds + 7 + 2 * 3
 
 
-def _estimate(values):
+def _estimate(name, values):
     """Mean over seeds and patients with its interval, and each seed's mean; patients without a value are left out."""
     from unet_helpers.evaluation import interval_of_mean
 
     values = values[:, np.isfinite(values).all(axis=0)]
     low, high = interval_of_mean(values)
-    means = values.mean(axis=1)
-    rounded = {"mean": values.mean(), "low": low, "high": high}
-    return {key: round(float(value), 4) + 0.0 for key, value in rounded.items()} | {
-        "by_seed": [round(float(value), 4) + 0.0 for value in means]
+    numbers = {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+    return {key: round(float(value), 4) + 0.0 for key, value in numbers.items()} | {
+        f"{name}_by_seed": [round(float(value), 4) + 0.0 for value in values.mean(axis=1)]
     }
 
 
-def _wins(gained):
-    """In how many seeds the mean over patients is higher, and Wilson's interval of that share."""
+def _compare(name, gained):
+    """The mean difference, in how many seeds it is above 0, and Wilson's interval of that share."""
     from scipy import stats
 
-    gained = gained[:, np.isfinite(gained).all(axis=0)]
-    wins = int((gained.mean(axis=1) > 0).sum())
+    row = _estimate(name, gained)
+    wins = sum(value > 0 for value in row[f"{name}_by_seed"])
     interval = stats.binomtest(wins, len(gained)).proportion_ci(method="wilson")
-    return {"wins": wins, "wins_low": round(float(interval.low), 3), "wins_high": round(float(interval.high), 3)}
+    share = {"share": wins / len(gained), "share_low": interval.low, "share_high": interval.high}
+    return row | {f"{name}_{key}": round(float(value), 3) for key, value in share.items()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,567 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 17b Annotation budgets
+#
+# I can pay for a few more masks. Which slices should I annotate next, and do they need masks at all?
+
+# %%
+import numpy as np
+
+from unet_helpers import load_checkpoint, plotting, predict_probabilities
+from unet_helpers.data import subset_of_patients
+from unet_helpers.evaluation import entropy
+from unet_helpers.phantom import make_patient
+from unet_helpers.teaching.annotation import DEFECTS, spoil
+
+pool = subset_of_patients([make_patient(0, index=index) for index in range(104, 110)])
+rng = np.random.default_rng(1)
+broken = np.arange(0, 48, 8) + rng.integers(8, size=6)  # one slice of each patient cannot be read
+for k, slice_number in enumerate(broken):
+    pool.images[slice_number, ..., 0] = spoil(pool.images[slice_number, ..., 0], DEFECTS[k % 4], rng)
+
+# %% mystnb={"figure": {"caption": "Of 48 slices without labels, the eight of which the shipped network is least sure. A star marks slices that nobody can read."}, "image": {"alt": "Eight slices of the chest in two rows, titled with their rank and their mean entropy. The first six are the unreadable ones, marked with a star: gray noise, bright and dark rays from one point, several chests on top of each other, and a chest with most of its rows black. The last two are ordinary slices."}}
+unsure = entropy(predict_probabilities(load_checkpoint(), pool.images)).mean(axis=(1, 2))
+first = np.argsort(-unsure)[:8]
+marks = ["*" if k in broken else "" for k in first]
+plotting.show_images(
+    pool.images[first], [f"{i + 1}: {unsure[k]:.2f} {m}" for i, (k, m) in enumerate(zip(first, marks, strict=True))]
+)
+
+# %% tags=["remove-cell"]
+taken = np.isin(first, broken).sum()
+assert taken == 6
+
+# %% [markdown]
+# <div class="alert alert-info">
+#
+# **After this notebook you can**
+#
+# - choose slices by uncertainty, by disagreement and by coverage, in a few lines each,
+# - say what a strategy gains over chance, with an interval over seeds and patients and the share of the seeds in which it wins,
+# - show how uncertainty buys slices that teach nothing, and change the question so that it buys fewer,
+# - compare masks, boxes and scribbles at equal seconds, and say whether the answer hangs on the prices,
+# - train on labels that leave most pixels open,
+# - use slices without labels, and tell when they repeat an error.
+#
+# **You need before:** intervals and paired differences ([notebook 05b](05b_comparison.ipynb)). Helpful: entropy and mutual information, from the notebook on uncertainty.
+#
+# **Minutes:** 60 to read, with three exercises, 1 to run on two cores. A break is marked in the middle.
+#
+# **The misconception it removes:** "Let the network choose what it is unsure of, and you need a tenth of the labels."
+#
+# </div>
+
+# %% [markdown]
+# The slices have no labels, and you can pay for eight. A well-known idea is to ask the network: annotate the slices of which it is least sure, since there it has most to learn. This is **active learning** {cite:p}`settles2009active`. The number above each slice is its mean **entropy**, which is 0 where the network is certain and 1.10 where it finds all three classes equally likely.
+#
+# It has chosen the slices that no annotator can outline: noise, metal, movement, lost rows. The network is right to be unsure of them. But you pay for looking at them, and get no label. **Being unsure is one thing, and being worth a label is another.**
+#
+# So we will measure it. Which strategy buys the better network for the same money? And how sure may one be of the answer, when each of these trainings also depends on chance?
+#
+# ## A budget, and ways to spend it
+#
+# A **strategy** gets a **pool** of slices without labels and a **budget**, here a number of slices. It works in rounds: train on what is labeled, choose some slices, have them annotated, train again. We compare:
+#
+# - **random**: any slices of the pool;
+# - **one slice per patient**: chance as well, but whoever has the fewest labeled slices comes next;
+# - **entropy**: the least certain slices, as above;
+# - **entropy, one per patient**: the least certain slice of each patient, one patient after the other;
+# - **disagreement**: two networks, trained from different random weights; the slices on which they contradict each other most {cite:p}`seung1992committee`;
+# - **coverage**: the slices that look least like those that are labeled {cite:p}`sener2018coreset`.
+#
+# Entropy stands above. Disagreement is the entropy of the mean answer minus the mean entropy, the mutual information. For two networks, one pixel and two classes:
+
+# %%
+from unet_helpers.evaluation import mutual_information
+
+both_half = np.array([[[0.5, 0.5]], [[0.5, 0.5]]])  # network, pixel, class
+one_yes_one_no = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])
+for pair in (both_half, one_yes_one_no):
+    print(f"mean entropy {entropy(pair).mean():.2f}, disagreement {mutual_information(pair)[0]:.2f}")
+
+# %% [markdown]
+# Two networks that both say *one half* are unsure, and agree. Two that say *yes* and *no* contradict each other: one of them must be wrong, and a label would tell which.
+#
+# ### Coverage
+#
+# Coverage asks no network for its doubts. It describes each slice by a few numbers, its **features**, and wants the labeled slices to lie near all others. Here are the features of our pool: the mean of each channel at the bottleneck of the network.
+
+# %%
+import keras
+
+model = load_checkpoint()
+bottleneck = keras.layers.GlobalAveragePooling2D()(model.get_layer("bottleneck_relu2").output)
+features = keras.Model(model.input, bottleneck).predict(pool.images, batch_size=16, verbose=0)
+features.shape
+
+# %% [markdown]
+# ### Exercise 17.4: the farthest first
+#
+# Which few slices lie near all others? The exact answer takes too long to compute. A greedy one is at most twice as bad {cite:p}`gonzalez1985clustering`: take the slice that is farthest from all labeled ones, where the distance of a slice is that to its *nearest* labeled one. Count it as labeled, and go on.
+#
+# Write `farthest(features, chosen, count)`: `features` is `(N, F)`, `chosen` a list of the numbers of the labeled slices. Return the numbers of the `count` new ones, in the order of the choice.
+#
+# <details><summary>Hint 1</summary>
+#
+# Points on a line at 0, 1, 5 and 9, and the first is labeled. Which comes first? And which second: is it still the one that was second farthest from 0?
+#
+# <details><summary>Hint 2</summary>
+#
+# Keep one array: the distance of each slice to the nearest chosen one. The next slice is where it is largest. Then look whether the new slice is nearer to anybody than what was nearest before.
+#
+# <details><summary>Hint 3</summary>
+#
+# The distances of all slices to slice k are the lengths of the rows of `features - features[k]` (`np.linalg.norm` with `axis=1`). The smaller one of two arrays, place by place, is `np.minimum`.
+#
+# </details>
+# </details>
+# </details>
+
+# %%
+from unet_helpers.teaching.checks import annotation_budgets as check
+
+
+def farthest(features, chosen, count):
+    return ...
+
+
+check.farthest(farthest)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def farthest(features, chosen, count):
+    nearest = np.min([np.linalg.norm(features - features[k], axis=1) for k in chosen], axis=0)
+    new = []
+    for _ in range(count):
+        new.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[new[-1]], axis=1))
+    return new
+
+
+check.farthest(farthest)
+
+# %% [markdown]
+# With the first patient labeled, what does it choose in our pool?
+
+# %% tags=["nbval-ignore-output"]
+covering = farthest(features, list(range(8)), 8)
+print(f"{np.isin(covering, broken).sum()} of 8 cannot be read, {len(set(pool.patient_ids[covering]))} patients")
+
+# %% tags=["remove-cell"]
+assert np.isin(covering, broken).sum() >= 2
+
+# %% [markdown]
+# Coverage falls for the same slices, for another reason: nothing is less like a chest than noise. **What stands apart is rare, and it need not be useful.**
+#
+# ## What it buys
+#
+# One pool and one training show nothing, because both depend on chance. So `benchmarks/budgets.py` did it again and again:
+
+# %%
+import json
+
+import pandas as pd
+
+from unet_helpers.teaching import RESULTS
+
+recorded = json.loads((RESULTS / "budgets.json").read_text(encoding="utf-8"))["results"]
+print(f"{recorded['seeds']} seeds, {recorded['trainings']} trainings of {recorded['steps']} steps each")
+print(f"a pool of {recorded['pool_slices']} slices of {recorded['pool_patients']} patients")
+print(f"{recorded['pool_unreadable']} of these slices cannot be read")
+print(f"{recorded['test_patients']} test patients, {recorded['test_patients_with_nodule']} of them with a nodule")
+
+# %% [markdown]
+# A **seed** stands for everything that is left to chance: which patients are in the pool, which of their slices cannot be read, the first eight labeled slices (all readable), the first weights, and the order of the training. Within a seed all of this is the same for every strategy, so they are compared in pairs. The patients are those of a hospital's archive, from neck to kidneys, thin and obese, with metal and fluid; the images are small ({cite:p}`settles2009active` would call it a simulation), and so is the network. All trainings have equally many steps and one recipe, chosen on other patients. The test patients were looked at once by each network, after its training.
+#
+# An unreadable slice costs as much as any other, and gives no label.
+
+# %% mystnb={"figure": {"caption": "Lung Dice of the test patients over the number of slices that were paid for: each strategy beside random. Bands: 95 % intervals over seeds and patients."}, "image": {"alt": "PLACEHOLDER alt text of the curves."}}
+strategies = recorded["strategies"]
+budgets = [int(b) for b in strategies["random"]["budgets"]]
+
+
+def curve(name, part="lung"):
+    rows = [strategies[name]["budgets"][str(b)] for b in budgets]
+    return [[row[part + end] for row in rows] for end in ("", "_low", "_high")]
+
+
+named = [name for name in strategies if strategies[name]["against"] == "random"]
+plotting.show_bands(
+    {name: (budgets, "slices paid for", {name: curve(name), "random": curve("random")}) for name in named},
+    "lung Dice", columns=3,
+)  # fmt: skip
+
+# %% [markdown]
+# PROSE-CURVES
+#
+# ### Is it better than random?
+#
+# Bands that overlap do not answer this: both strategies had the same pool, the same first slices and the same weights, so take the **difference within each seed and patient** first ([notebook 05b](05b_comparison.ipynb)). And count: in how many seeds was the mean over the patients higher than that of random?
+
+
+# %%
+def cell(row, key, form="+.3f"):
+    return "{:{f}} ({:{f}} to {:{f}})".format(*(row[key + end] for end in ("", "_low", "_high")), f=form)
+
+
+def against_random(part, names):
+    rows = {}
+    for name in names:
+        row = strategies[name]["whole curve"]
+        wins = sum(gain > 0 for gain in row[f"{part}_gain_by_seed"])
+        rows[name] = [cell(row, f"{part}_gain"), wins, cell(row, f"{part}_gain_share", ".2f")]
+    return pd.DataFrame(rows, index=[f"{part} Dice − random", "seeds won", "share of seeds"]).T
+
+
+against_random("lung", named)
+
+# %% [markdown]
+# PROSE-GAINS
+#
+# A share of seeds needs an interval as well: six coins that all show heads are no proof of a coin that always does. The interval in brackets is **Wilson's** {cite:p}`wilson1927interval`, made for shares of few:
+
+# %%
+from scipy import stats
+
+for wins in (6, 5, 4, 3):
+    low, high = stats.binomtest(wins, 6).proportion_ci(method="wilson")
+    print(f"{wins} of 6 seeds: the true share may be {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# Even 5 of 6 seeds leave open that the strategy loses as often as it wins. A figure with one seed, of which there are many, leaves everything open.
+#
+# The nodule:
+
+# %%
+against_random("nodule", named)
+
+# %% [markdown]
+# PROSE-NODULE
+#
+# ### What was bought
+
+# %%
+spent = {name: np.mean(strategies[name]["budgets"]["32"]["unreadable"]) for name in ["random", *named]}
+bought = pd.DataFrame({"unreadable of 28 bought": spent}).round(1)
+bought.assign(expected=round(28 * recorded["pool_unreadable"] / recorded["pool_slices"], 1))
+
+# %% [markdown]
+# PROSE-BOUGHT
+
+# %%
+base = strategies["random, all readable"]["whole curve"]
+print("random, all readable: lung Dice", cell(base, "lung", ".3f"))
+against_random("lung", ["entropy, all readable"])
+
+# %% [markdown]
+# PROSE-READABLE
+#
+# ### Exercise 17.5: one slice per patient
+#
+# Slices of one patient resemble each other, so that the least certain eight may be eight times the same. Write `one_each(scores, patients, chosen, count)`: the numbers of the `count` slices with the highest scores, from the highest down, none of which is in `chosen`, and of each patient at most one. Whoever was asked before may be asked again. If there are fewer patients than `count`, return fewer.
+#
+# <details><summary>Hint 1</summary>
+#
+# Do it with a pencil: scores 0.9, 0.8, 0.5 and 0.7 of patients A, A, B and C, and two are asked for. Which slices do you look at, and in which order?
+#
+# <details><summary>Hint 2</summary>
+#
+# Go through all slices from the highest score down, and keep two things: what you have taken, and whose it was. Each slice has to pass two questions before it is taken.
+#
+# <details><summary>Hint 3</summary>
+#
+# `np.argsort(-scores)` is the order. Keep the patients in a `set`, and stop when you have as many as `count`.
+#
+# </details>
+# </details>
+# </details>
+
+
+# %%
+def one_each(scores, patients, chosen, count):
+    return ...
+
+
+check.one_each(one_each)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def one_each(scores, patients, chosen, count):
+    new, had = [], set()
+    for k in np.argsort(-scores):
+        if len(new) < count and k not in chosen and patients[k] not in had:
+            new.append(int(k))
+            had.add(patients[k])
+    return new
+
+
+check.one_each(one_each)
+
+# %% [markdown]
+# This does not keep the unreadable slices out: each patient has one. What does is a look. A picture that nobody can read is seen in a second, by a person or by a simple rule, before anybody pays for an outline:
+
+# %% mystnb={"figure": {"caption": "The slices of the pool again: two numbers that ask no network. Neighbors in a chest resemble each other, and so do the slices above and below."}, "image": {"alt": "A scatter plot of 48 points with the change from pixel to pixel on the horizontal axis and the difference to the neighboring slice on the vertical one. Ordinary slices form a cloud at the lower left. The six unreadable slices are crosses; most lie far from the cloud."}}
+pictures = pool.images[..., 0]
+rough = np.abs(np.diff(pictures, axis=1)).mean(axis=(1, 2))
+volume = pictures.reshape(6, 8, *pictures.shape[1:])
+jump = np.abs(np.diff(volume, axis=1)).mean(axis=(2, 3))
+apart = np.minimum(
+    np.pad(jump, ((0, 0), (1, 0)), constant_values=9), np.pad(jump, ((0, 0), (0, 1)), constant_values=9)
+).ravel()
+ordinary = ~np.isin(np.arange(48), broken)
+with plotting.figure(width=4, height=2.8) as (fig, axes):
+    axes[0, 0].plot(rough[ordinary], apart[ordinary], "o", color="#999999", label="ordinary")
+    axes[0, 0].plot(rough[broken], apart[broken], "x", color="#D55E00", label="unreadable")
+    axes[0, 0].set(xlabel="change from pixel to pixel", ylabel="difference to the nearer neighbor")
+    axes[0, 0].legend(frameon=False)
+fig
+
+# %% [markdown]
+# PROSE-SCREEN
+#
+# **A good place for a break.**
+#
+# ## Cheaper labels
+#
+# So far a label was a mask: every pixel has a class. An annotator may also draw a **box** around each object, or a **scribble**, a stroke inside it. Nobody has outlined anything then, but many more slices get a label in the same time.
+
+# %% mystnb={"figure": {"caption": "One slice, three labels, and the seconds that we count for each. Pixels without color are open: nobody has said what they are."}, "image": {"alt": "Three pictures of a chest slice. Mask: both lungs filled in blue and all the rest in green. Box: a box around each lung is open except for a blue core in its middle, and everything outside of the boxes is green. Scribble: a thin blue stroke down each lung, and a thin green cross through the middle of the picture."}}
+from unet_helpers.teaching.annotation import UNLABELED, annotate
+
+k = 3
+drawn = {kind: annotate(pool.masks[k], kind) for kind in ("mask", "box", "scribble")}
+color_of = np.zeros(256, int)  # open pixels stay without color
+color_of[[0, 1, 2]] = 3, 1, 2
+colored = [color_of[labels] for labels, _ in drawn.values()]
+titles = [f"{kind}, {seconds:.0f} s" for kind, (_, seconds) in drawn.items()]
+plotting.show_images([pool.images[k]] * 3, titles, colored, ["", "lung", "nodule", "background"], columns=3)
+
+# %% [markdown]
+# **The prices.** An outline of one object took crowd workers 79 s {cite:p}`bearman2016point`, a box by four clicks at the extreme points of the object 7 s {cite:p}`papadopoulos2017extreme`. For a stroke we *assume* 11 s, and 5 s for a look at each slice. All of this was measured on photographs, or not at all. Nobody has measured it on your slices with your annotators, so we will also ask what happens if weak labels cost twice as much, or half.
+#
+# **The labels.** A box says two things for sure: outside of all boxes is background, and in the middle of a box is the object. The rest of the box stays open, as in {cite:t}`khoreva2017simple`. The strokes of a scribble are the middle line of each object, and a cross through the image where it meets background.
+#
+# ### Exercise 17.6: a loss with open pixels
+#
+# A network can learn from these if the loss asks only where somebody has spoken. Write `partial_loss(probabilities, labels)`: `probabilities` is `(H, W, C)`, `labels` `(H, W)` with the number of the class, or 255 where the pixel is open. Return the mean cross-entropy of the labeled pixels, the mean of minus the logarithm of the probability that each gets for its own class.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two labeled pixels with a probability of 0.5 for their class, and 98 open ones. The loss is 0.69. What would it be if you divided by 100? And would a slice with few labels then count as much as one with many?
+#
+# <details><summary>Hint 2</summary>
+#
+# Throw the open pixels away first: `there = labels != 255` picks the labeled ones from both arrays, and leaves `(N, C)` and `(N,)`.
+#
+# <details><summary>Hint 3</summary>
+#
+# Of the row of each pixel take the column of its class: `own[np.arange(len(own)), labels[there]]`. The rest is `-np.log(...)` and a mean.
+#
+# </details>
+# </details>
+# </details>
+
+
+# %%
+def partial_loss(probabilities, labels):
+    return ...
+
+
+check.partial_loss(partial_loss)
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show the solution"} tags=["hide-cell"]
+def partial_loss(probabilities, labels):
+    there = labels != 255
+    own = probabilities[there]
+    return -np.log(own[np.arange(len(own)), labels[there]]).mean()
+
+
+check.partial_loss(partial_loss)
+
+# %% [markdown]
+# In Keras the same is a weight of 0 for each open pixel: `train_on_batch(images, targets, sample_weight=weights)`.
+#
+# Now the benchmark. Each kind of label gets the same time: that of 16 slices with two outlined lungs. Which slices they are is chance, in the same order for all.
+
+# %%
+print(f"{recorded['seconds_of_annotation'] / 60:.0f} minutes of annotation")
+weak = {f"{kind}, price × {float(x):g}": row for kind, prices in recorded["weak"].items() for x, row in prices.items()}
+rows = {}
+for name, row in weak.items():
+    gain = cell(row, "lung_gain") if "lung_gain" in row else ""
+    rows[name] = [f"{np.mean(row['slices']):.0f}", cell(row, "lung", ".3f"), gain]
+pd.DataFrame(rows, index=["slices", "lung Dice", "− masks"]).T
+
+# %% [markdown]
+# PROSE-WEAK
+
+# %% mystnb={"figure": {"caption": "Lung Dice for equal seconds of annotation. Dots: seeds; bars: 95 % intervals over seeds and patients."}, "image": {"alt": "PLACEHOLDER alt of weak labels."}}
+shown = {
+    name: {"d_seeds": row["lung_by_seed"], "d_low": row["lung_low"], "d_high": row["lung_high"]}
+    for name, row in weak.items()
+}
+plotting.show_estimates(shown, {"lung Dice": "d"}, panel=4)
+
+# %% [markdown]
+# PROSE-WEAK-2
+#
+# ## Labels that are not there
+#
+# The pool is full of slices that nobody has labeled, and they cost nothing. Can a network learn from them?
+#
+# **Pseudo-labels** {cite:p}`lee2013pseudo`: train on what is labeled, let this network label the rest, keep its sure pixels, leave the others open, and train again. With the shipped network, on our pool:
+
+# %% nbval_tolerance=0.02
+probabilities = predict_probabilities(model, pool.images[ordinary])
+sure = probabilities.max(axis=-1) >= 0.9
+pseudo = np.where(sure, probabilities.argmax(axis=-1), UNLABELED)
+truth = pool.masks[ordinary]
+rows = {
+    name: [(pseudo == k).sum(), (pseudo == k)[truth == k].sum()]
+    for k, name in enumerate(["background", "lung", "nodule"])
+}
+table = pd.DataFrame(rows, index=["pixels that get the label", "of them right"]).T
+(table["of them right"] / table["pixels that get the label"]).round(2)
+
+# %% [markdown]
+# PROSE-PSEUDO
+#
+# **A mean teacher** {cite:p}`tarvainen2017mean` is two networks of the same shape. The *student* is trained. The *teacher* is not: after each step each of its weights moves a little toward that of the student. On slices without labels the student is asked to answer as the teacher does, although it sees the slice with more noise.
+
+# %%
+teacher, student_weights = 0.0, [1.0, 1.0, 1.0, 5.0, 1.0]
+for weight in student_weights:
+    teacher = 0.9 * teacher + 0.1 * weight
+    print(f"student {weight:.1f}, teacher {teacher:.2f}")
+
+# %% [markdown]
+# That is the **exponential mean**: old values fade, and the step with 5.0 hardly shows. The teacher is a calmer network than the student, and mostly a slightly better one.
+#
+# Both ideas have the network teach itself. What it got right it repeats, and so it does with what it got wrong {cite:p}`arazo2020confirmation`. So the benchmark asks twice, with 16 labeled slices of 8 patients and all readable slices of 24 others without labels: once with right labels, and once with an **error in the labels**: the annotator of four of the eight patients has forgotten the left lung.
+
+# %%
+arms = ("labels only", "pseudo-labels", "mean teacher")
+rows = {}
+for case, found in recorded["unlabeled"].items():
+    for arm in arms:
+        gain = cell(found[arm], "lung_gain") if arm != "labels only" else ""
+        rows[f"{case}: {arm}"] = [cell(found[arm], "lung", ".3f"), gain]
+pd.DataFrame(rows, index=["lung Dice", "− labels only"]).T
+
+# %% [markdown]
+# PROSE-UNLABELED
+
+# %%
+forgotten = recorded["unlabeled"]["left lung forgotten"]
+rows = {arm: [cell(forgotten[arm], key, ".2f") for key in ("missed", "sure")] for arm in arms}
+pd.DataFrame(rows, index=["of the left lung: missed", "missed with 0.9 or more"]).T
+
+# %% [markdown]
+# PROSE-AMPLIFY
+#
+# ## Take-aways
+#
+# TAKE-AWAYS
+#
+# ## Questions to test yourself
+#
+# 1. A strategy wins against random in five of six seeds, on average by 0.02, with an interval of −0.01 to +0.05. What do you write in the report?
+#
+#    - A. Nobody can tell yet whether it beats random.
+#    - B. It beats random with a probability of 83 %.
+#    - C. It is no better than random.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** The interval of the difference holds 0, and Wilson's interval of the share begins below one half. More seeds and more patients may tell.
+# - **Not B:** 83 % is the share of six tosses. A fair coin gives five or six of six in one of nine tries.
+# - **Not C:** not shown is not shown to be absent; +0.05 lies inside as well.
+#
+# </details>
+#
+# 2. Entropy buys eight slices, and five of them cannot be read. What do you change first?
+#
+#    - A. The network: a better one is less unsure of such slices.
+#    - B. The measure: five networks in place of one.
+#    - C. The order of the work: somebody looks before anybody pays.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** A look takes a second, and an outline more than a minute.
+# - **Not A:** it should be unsure of noise. A network that is sure there would be worse.
+# - **Not B:** they may contradict one another on noise as well. That has to be measured before it is paid for.
+#
+# </details>
+#
+# 3. Two slices without labels lie close together, far from all others. What does the greedy rule of exercise 17.4 do?
+#
+#    - A. It takes both, since both are far away.
+#    - B. It takes one, and then the other is near to a chosen one.
+#    - C. It takes neither, since they are outliers.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** After each choice the distances are looked at again.
+# - **Not A:** that is what one gets by sorting once and taking the first few.
+# - **Not C:** outliers are what it likes best, and that is its weakness.
+#
+# </details>
+#
+# 4. A paper shows that boxes beat masks at equal seconds. Which question comes first?
+#
+#    - A. How many patients were tested.
+#    - B. What a box and a mask were said to cost, and whether the order stays at half and at twice this price.
+#    - C. Which network was trained.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** The price decides how many labels each side gets. It is seldom measured on the annotators and the images at hand.
+# - **Not A:** it matters too, for the interval. But with the wrong price more patients only make a wrong answer sharper.
+# - **Not C:** both sides have the same one.
+#
+# </details>
+#
+# 5. Some annotators forgot the left lung. You add a thousand slices without labels, and pseudo-labels of which the network is sure. What happens to the error?
+#
+#    - A. It fades, because there are so many new slices.
+#    - B. It fades, because only sure pixels are used, and these are right.
+#    - C. It may be repeated, and nothing in this training can notice it.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** The new slices bring no new truth. They bring the opinion of a network that learned from the labels with the error.
+# - **Not A:** many copies of one opinion are one opinion.
+# - **Not B:** a network is sure of what it was taught, right or wrong.
+#
+# </details>
+#
+# 6. A weight of the teacher is 0.8, that of the student 0.3, and the teacher keeps 0.9 of itself. What is it after the step, and what does it approach if the student stays where it is?
+#
+# <details><summary>Answer</summary>
+#
+# 0.9 · 0.8 + 0.1 · 0.3 = 0.75. It approaches 0.3, by a tenth of what is left at each step.
+#
+# </details>
+#
+# ## Read more
+#
+# - Settles (2009) {cite:p}`settles2009active`: the survey of active learning, clear and free.
+# - Sener and Savarese (2018) {cite:p}`sener2018coreset`: coverage, with the greedy choice of exercise 17.4.
+# - Gaillochet, Desrosiers and Lombaert (2023) {cite:p}`gaillochet2023batches`: why random is hard to beat in medical images, and batches of uncertain slices drawn by chance.
+# - Zhang, Kramer and Mazurowski (2024) {cite:p}`zhang2024slices`: more patients with fewer slices each, on four data sets.
+# - Lüth and others (2025) {cite:p}`luth2025nnactive`: how to compare such strategies in 3D, and four ways to do it wrong.
+# - Bearman and others (2016) {cite:p}`bearman2016point`: what points, squiggles and masks cost and give.
+# - Tarvainen and Valpola (2017) {cite:p}`tarvainen2017mean`; Arazo and others (2020) {cite:p}`arazo2020confirmation`: the mean teacher, and the error that confirms itself.
+# - The words of this page are in the [glossary](../book/glossary.md).
