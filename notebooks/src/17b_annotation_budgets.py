@@ -31,12 +31,12 @@ for k, slice_number in enumerate(broken):
     pool.images[slice_number, ..., 0] = spoil(pool.images[slice_number, ..., 0], DEFECTS[k % 4], rng)
 
 # %% mystnb={"figure": {"caption": "Of 48 slices without labels, the eight of which the shipped network is least sure. A star marks slices that nobody can read."}, "image": {"alt": "Eight slices of the chest in two rows, titled with their rank and their mean entropy. The first six are the unreadable ones, marked with a star: gray noise, bright and dark rays from one point, several chests on top of each other, and a chest with most of its rows black. The last two are ordinary slices."}}
-unsure = entropy(predict_probabilities(load_checkpoint(), pool.images)).mean(axis=(1, 2))
+model = load_checkpoint()
+probabilities = predict_probabilities(model, pool.images)
+unsure = entropy(probabilities).mean(axis=(1, 2))
 first = np.argsort(-unsure)[:8]
-marks = ["*" if k in broken else "" for k in first]
-plotting.show_images(
-    pool.images[first], [f"{i + 1}: {unsure[k]:.2f} {m}" for i, (k, m) in enumerate(zip(first, marks, strict=True))]
-)
+titles = [f"{rank}: {unsure[k]:.2f}{' *' * (k in broken)}" for rank, k in enumerate(first, start=1)]
+plotting.show_images(pool.images[first], titles, panel=1.7)
 
 # %% tags=["remove-cell"]
 taken = np.isin(first, broken).sum()
@@ -79,6 +79,7 @@ assert taken == 6
 # - **entropy, one per patient**: the least certain slice of each patient, one patient after the other;
 # - **disagreement**: two networks, trained from different random weights; the slices on which they contradict each other most {cite:p}`seung1992committee`;
 # - **coverage**: the slices that look least like those that are labeled {cite:p}`sener2018coreset`.
+# - **random again**: chance with other dice. It cannot be better than random, so what it seems to gain or lose shows what chance makes of such a comparison.
 #
 # Entropy stands above. Disagreement is the entropy of the mean answer minus the mean entropy, the mutual information. For two networks, one pixel and two classes:
 
@@ -100,7 +101,6 @@ for pair in (both_half, one_yes_one_no):
 # %%
 import keras
 
-model = load_checkpoint()
 bottleneck = keras.layers.GlobalAveragePooling2D()(model.get_layer("bottleneck_relu2").output)
 features = keras.Model(model.input, bottleneck).predict(pool.images, batch_size=16, verbose=0)
 features.shape
@@ -182,7 +182,7 @@ print(f"{recorded['pool_unreadable']} of these slices cannot be read")
 print(f"{recorded['test_patients']} test patients, {recorded['test_patients_with_nodule']} of them with a nodule")
 
 # %% [markdown]
-# A **seed** stands for everything that is left to chance: which patients are in the pool, which of their slices cannot be read, the first eight labeled slices (all readable), the first weights, and the order of the training. Within a seed all of this is the same for every strategy, so they are compared in pairs. The patients are those of a hospital's archive, from neck to kidneys, thin and obese, with metal and fluid; the images are small ({cite:p}`settles2009active` would call it a simulation), and so is the network. All trainings have equally many steps and one recipe, chosen on other patients. The test patients were looked at once by each network, after its training.
+# A **seed** stands for everything that is left to chance: which patients are in the pool, which of their slices cannot be read, the first four labeled slices (all readable), the first weights, and the order of the training. Within a seed all of this is the same for every strategy, so they are compared in pairs. The patients are like those of a hospital's archive, from neck to kidneys, thin and obese, with metal and fluid. The images are small, 64×64 pixels, and so is the network. All trainings have equally many steps and one recipe, chosen on other patients. Each network predicted the test patients once, after its training.
 #
 # An unreadable slice costs as much as any other, and gives no label.
 
@@ -198,7 +198,7 @@ def curve(name, part="lung"):
 
 named = [name for name in strategies if strategies[name]["against"] == "random"]
 plotting.show_bands(
-    {name: (budgets, "slices paid for", {name: curve(name), "random": curve("random")}) for name in named},
+    {name: (budgets, "slices paid for", {"the strategy": curve(name), "random": curve("random")}) for name in named},
     "lung Dice", columns=3,
 )  # fmt: skip
 
@@ -228,6 +228,13 @@ against_random("lung", named)
 
 # %% [markdown]
 # PROSE-GAINS
+
+# %%
+gains = {f"{b} slices": [cell(strategies[name]["budgets"][str(b)], "lung_gain") for name in named] for b in budgets[1:]}
+pd.DataFrame(gains, index=named)
+
+# %% [markdown]
+# PROSE-AT-BUDGETS
 #
 # A share of seeds needs an interval as well: six coins that all show heads are no proof of a coin that always does. The interval in brackets is **Wilson's** {cite:p}`wilson1927interval`, made for shares of few:
 
@@ -339,7 +346,7 @@ fig
 # %% mystnb={"figure": {"caption": "One slice, three labels, and the seconds that we count for each. Pixels without color are open: nobody has said what they are."}, "image": {"alt": "Three pictures of a chest slice. Mask: both lungs filled in blue and all the rest in green. Box: a box around each lung is open except for a blue core in its middle, and everything outside of the boxes is green. Scribble: a thin blue stroke down each lung, and a thin green cross through the middle of the picture."}}
 from unet_helpers.teaching.annotation import UNLABELED, annotate
 
-k = 3
+k = max(np.flatnonzero(ordinary), key=lambda k: (pool.masks[k] == 2).sum())
 drawn = {kind: annotate(pool.masks[k], kind) for kind in ("mask", "box", "scribble")}
 color_of = np.zeros(256, int)  # open pixels stay without color
 color_of[[0, 1, 2]] = 3, 1, 2
@@ -415,6 +422,17 @@ shown = {
 plotting.show_estimates(shown, {"lung Dice": "d"}, panel=4)
 
 # %% [markdown]
+# PROSE-WEAK-3
+
+# %%
+from unet_helpers.evaluation import distance_to_outline
+
+near = distance_to_outline(pool.masks[ordinary], pool.spacing[ordinary]) <= 10
+for kind in ("mask", "box", "scribble"):
+    labels = np.array([annotate(mask, kind)[0] for mask in pool.masks[ordinary]])
+    print(f"{kind}: {(labels != UNLABELED)[near].mean():.0%} of the pixels within 10 mm of an outline are labeled")
+
+# %% [markdown]
 # PROSE-WEAK-2
 #
 # ## Labels that are not there
@@ -424,9 +442,8 @@ plotting.show_estimates(shown, {"lung Dice": "d"}, panel=4)
 # **Pseudo-labels** {cite:p}`lee2013pseudo`: train on what is labeled, let this network label the rest, keep its sure pixels, leave the others open, and train again. With the shipped network, on our pool:
 
 # %% nbval_tolerance=0.02
-probabilities = predict_probabilities(model, pool.images[ordinary])
 sure = probabilities.max(axis=-1) >= 0.9
-pseudo = np.where(sure, probabilities.argmax(axis=-1), UNLABELED)
+pseudo = np.where(sure, probabilities.argmax(axis=-1), UNLABELED)[ordinary]
 truth = pool.masks[ordinary]
 rows = {
     name: [(pseudo == k).sum(), (pseudo == k)[truth == k].sum()]
@@ -441,13 +458,13 @@ table = pd.DataFrame(rows, index=["pixels that get the label", "of them right"])
 # **A mean teacher** {cite:p}`tarvainen2017mean` is two networks of the same shape. The *student* is trained. The *teacher* is not: after each step each of its weights moves a little toward that of the student. On slices without labels the student is asked to answer as the teacher does, although it sees the slice with more noise.
 
 # %%
-teacher, student_weights = 0.0, [1.0, 1.0, 1.0, 5.0, 1.0]
-for weight in student_weights:
-    teacher = 0.9 * teacher + 0.1 * weight
-    print(f"student {weight:.1f}, teacher {teacher:.2f}")
+teacher = 1.0
+for student in (1.0, 5.0, 1.0, 1.0, 1.0):
+    teacher = 0.9 * teacher + 0.1 * student
+    print(f"student {student:.1f}, teacher {teacher:.2f}")
 
 # %% [markdown]
-# That is the **exponential mean**: old values fade, and the step with 5.0 hardly shows. The teacher is a calmer network than the student, and mostly a slightly better one.
+# That is the **exponential mean**: of a jump by 4 the teacher takes a tenth, and forgets it slowly. So it is a calmer network than the student. Here it keeps 0.9 of itself; in the benchmark 0.95.
 #
 # Both ideas have the network teach itself. What it got right it repeats, and so it does with what it got wrong {cite:p}`arazo2020confirmation`. So the benchmark asks twice, with 16 labeled slices of 8 patients and all readable slices of 24 others without labels: once with right labels, and once with an **error in the labels**: the annotator of four of the eight patients has forgotten the left lung.
 
