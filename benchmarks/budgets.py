@@ -99,8 +99,11 @@ class Bench:
     """One seed: its pool, its networks, its trainings."""
 
     def __init__(self, seed, made, judge):
+        import keras
+
         self.seed, self.judge = seed, judge
         self.pool = Pool(made, seed)
+        keras.utils.set_random_seed(seed)  # the layers of dropout draw their seeds when they are built
         self.trainer = Trainer()
         order = np.random.default_rng([seed, 2]).permutation(len(self.pool.images))
         self.start = order[~self.pool.unreadable[order]][: BUDGETS[0]].tolist()
