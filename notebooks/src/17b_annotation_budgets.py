@@ -356,7 +356,7 @@ fig
 #
 # So far a label was a mask: every pixel has a class. An annotator may also draw a **box** around each object, or a **scribble**, a stroke inside it. Nobody has outlined anything then, but many more slices get a label in the same time.
 
-# %% mystnb={"figure": {"caption": "One slice, three labels, and the seconds that we count for each. Pixels without color are open: nobody has said what they are."}, "image": {"alt": "Three pictures of a chest slice. Mask: both lungs filled in blue and all the rest in green. Box: a box around each lung is open except for a blue core in its middle, and everything outside of the boxes is green. Scribble: a thin blue stroke down each lung, and a thin green cross through the middle of the picture."}}
+# %% mystnb={"figure": {"caption": "One slice, three labels, and the seconds that we count for each. Pixels without color are open: nobody has said what they are."}, "image": {"alt": "Three pictures of a chest slice. Mask: both lungs filled in blue, a small nodule in orange, and all the rest in green. Box: a box around each lung is open except for a blue core in its middle, and everything outside of the boxes is green. Scribble: a thin blue stroke down each lung, and a thin green cross through the middle of the picture."}}
 from unet_helpers.teaching.annotation import UNLABELED, annotate
 
 k = max(np.flatnonzero(ordinary), key=lambda k: (pool.masks[k] == 2).sum())
@@ -368,9 +368,9 @@ titles = [f"{kind}, {seconds:.0f} s" for kind, (_, seconds) in drawn.items()]
 plotting.show_images([pool.images[k]] * 3, titles, colored, ["", "lung", "nodule", "background"], columns=3)
 
 # %% [markdown]
-# **The prices.** An outline of one object took crowd workers 79 s {cite:p}`bearman2016point`, a box by four clicks at the extreme points of the object 7 s {cite:p}`papadopoulos2017extreme`. For a stroke we *assume* 11 s, and 5 s for a look at each slice. All of this was measured on photographs, or not at all. Nobody has measured it on your slices with your annotators, so we will also ask what happens if weak labels cost twice as much, or half.
+# **The prices.** An outline of one object takes between 54 and 79 s {cite:p}`bearman2016point`, and we count 79; a box by four clicks at the extreme points of the object takes 7 s {cite:p}`papadopoulos2017extreme`. For a stroke we *assume* 11 s, and 5 s for a look at each slice. All of this was measured on photographs, or not at all. Nobody has measured it on your slices with your annotators, so we will also ask what happens if weak labels cost twice as much, or half.
 #
-# **The labels.** A box says two things for sure: outside of all boxes is background, and in the middle of a box is the object. The rest of the box stays open, as in {cite:t}`khoreva2017simple`. The strokes of a scribble are the middle line of each object, and a cross through the image where it meets background.
+# **The labels.** A box says two things for sure: outside of all boxes is background, and in the middle of a box is, nearly always, the object. The rest of the box stays open, as in {cite:t}`khoreva2017simple`. The strokes of a scribble are the middle line of each object, and a cross through the image where it meets background.
 #
 # ### Exercise 17.6: a loss with open pixels
 #

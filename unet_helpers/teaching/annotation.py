@@ -5,7 +5,7 @@ import numpy as np
 #: the class of a pixel that nobody has labeled
 UNLABELED = 255
 
-#: seconds for one object, or for one stroke: an outline (Bearman and others 2016, after Lin and others 2014), a box by
+#: seconds for one object, or for one stroke: an outline (79, as Bearman and others 2016 quote it), a box by
 #: four clicks (Papadopoulos and others 2017); for a stroke this is an assumption
 SECONDS = {"mask": 79.0, "box": 7.0, "scribble": 11.0}
 #: an assumption: seconds to open a slice and to see what is in it
