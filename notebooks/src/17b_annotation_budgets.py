@@ -38,10 +38,6 @@ first = np.argsort(-unsure)[:8]
 titles = [f"{rank}: {unsure[k]:.2f}{' *' * (k in broken)}" for rank, k in enumerate(first, start=1)]
 plotting.show_images(pool.images[first], titles, panel=1.25)
 
-# %% tags=["remove-cell"]
-taken = np.isin(first, broken).sum()
-assert taken == 6
-
 # %% [markdown]
 # <div class="alert alert-info">
 #
@@ -61,6 +57,10 @@ assert taken == 6
 # **The misconception it removes:** "Let the network choose what it is unsure of, and you need a tenth of the labels."
 #
 # </div>
+
+# %% tags=["remove-cell"]
+taken = np.isin(first, broken).sum()
+assert taken == 6
 
 # %% [markdown]
 # The slices have no labels, and you can pay for eight. A well-known idea is to ask the network: annotate the slices of which it is least sure, since there it has most to learn. This is **active learning** {cite:p}`settles2009active`. The number above each slice is its mean **entropy**, which is 0 where the network is certain and 1.10 where it finds all three classes equally likely.
@@ -176,6 +176,8 @@ import pandas as pd
 from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "budgets.json").read_text(encoding="utf-8"))["results"]
+
+# %%
 print(f"{recorded['seeds']} seeds, {recorded['trainings']} trainings of {recorded['steps']} steps each")
 print(f"a pool of {recorded['pool_slices']} slices of {recorded['pool_patients']} patients")
 print(f"{recorded['pool_unreadable']} of these slices cannot be read")
@@ -187,7 +189,7 @@ print(f"{sum(recorded['restarts'])} trainings called nothing lung, and were begu
 #
 # An unreadable slice costs as much as any other, and gives no label.
 
-# %% mystnb={"figure": {"caption": "Lung Dice of the test patients over the number of slices that were paid for: each strategy beside random. Bands: 95 % intervals over seeds and patients."}, "image": {"alt": "Six panels of lung Dice over 4, 8, 16 and 32 slices, each with two lines and wide bands that overlap. One slice per patient and random again run along with random. Entropy, entropy with one slice per patient, disagreement and coverage lie below random at eight slices, disagreement also at 16, and reach it at 32."}}
+# %%
 strategies = recorded["strategies"]
 budgets = [int(b) for b in strategies["random"]["budgets"]]
 
@@ -197,6 +199,7 @@ def curve(name, part="lung"):
     return [[row[part + end] for row in rows] for end in ("", "_low", "_high")]
 
 
+# %% mystnb={"figure": {"caption": "Lung Dice of the test patients over the number of slices that were paid for: each strategy beside random. Bands: 95 % intervals over seeds and patients."}, "image": {"alt": "Six panels of lung Dice over 4, 8, 16 and 32 slices, each with two lines and wide bands that overlap. One slice per patient and random again run along with random. Entropy, entropy with one slice per patient, disagreement and coverage lie below random at eight slices, disagreement also at 16, and reach it at 32."}}
 named = [name for name in strategies if strategies[name]["against"] == "random"]
 plotting.show_bands(
     {name: (budgets, "slices paid for", {"the strategy": curve(name), "random": curve("random")}) for name in named},
@@ -216,6 +219,7 @@ def cell(row, key, form="+.3f"):
     return "{:{f}} ({:{f}} to {:{f}})".format(*(row[key + end] for end in ("", "_low", "_high")), f=form)
 
 
+# %%
 def against_random(part, names):
     rows = {}
     for name in names:
@@ -267,6 +271,7 @@ def unreadable(name, budget):
     return np.mean(strategies[name]["budgets"][budget]["unreadable"])
 
 
+# %%
 bought = {name: [unreadable(name, "8"), unreadable(name, "32")] for name in ["random", *named]}
 pd.DataFrame(bought, index=["of the first 4 bought", "of all 28 bought"]).T.round(1)
 
