@@ -86,9 +86,8 @@ assert taken == 6
 # %%
 from unet_helpers.evaluation import mutual_information
 
-both_half = np.array([[[0.5, 0.5]], [[0.5, 0.5]]])  # network, pixel, class
-one_yes_one_no = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])
-for pair in (both_half, one_yes_one_no):
+both_half, yes_and_no = np.array([[[0.5, 0.5]], [[0.5, 0.5]]]), np.array([[[0.9, 0.1]], [[0.1, 0.9]]])
+for pair in (both_half, yes_and_no):  # network, pixel, class
     print(f"mean entropy {entropy(pair).mean():.2f}, disagreement {mutual_information(pair)[0]:.2f}")
 
 # %% [markdown]
@@ -179,8 +178,7 @@ recorded = json.loads((RESULTS / "budgets.json").read_text(encoding="utf-8"))["r
 
 # %%
 print(f"{recorded['seeds']} seeds, {recorded['trainings']} trainings of {recorded['steps']} steps each")
-print(f"a pool of {recorded['pool_slices']} slices of {recorded['pool_patients']} patients")
-print(f"{recorded['pool_unreadable']} of these slices cannot be read")
+print("{pool_slices} slices of {pool_patients} patients, {pool_unreadable} unreadable".format(**recorded))
 print(f"{recorded['test_patients']} test patients, {recorded['test_patients_with_nodule']} of them with a nodule")
 print(f"{sum(recorded['restarts'])} trainings called nothing lung, and were begun again")
 
@@ -422,6 +420,8 @@ check.partial_loss(partial_loss)
 
 # %%
 print(f"{recorded['seconds_of_annotation'] / 60:.0f} minutes of annotation")
+
+# %%
 weak = {f"{kind}, price × {float(x):g}": row for kind, prices in recorded["weak"].items() for x, row in prices.items()}
 rows = {}
 for name, row in weak.items():
@@ -433,10 +433,8 @@ pd.DataFrame(rows, index=["slices", "lung Dice", "− masks"]).T
 # For the price of the masks one gets about nine times as many boxes and more than three times as many scribbles, and still the masks are ahead in five of six seeds. The order of the means is the same at half and at twice the price: it is not the price that puts boxes and scribbles behind. For the scribbles every interval lies below 0; for the boxes it just holds 0 at the stated price and at half of it. The figure shows why:
 
 # %% mystnb={"figure": {"caption": "Lung Dice for equal seconds of annotation. Dots: seeds; bars: 95 % intervals over seeds and patients."}, "image": {"alt": "Seven rows of dots with a mean and a bar. The masks lie at the right, near 0.9, but for one seed near 0.55. The boxes lie around 0.7 at all three prices, the scribbles around 0.6 and farther apart."}}
-shown = {
-    name: {"d_seeds": row["lung_by_seed"], "d_low": row["lung_low"], "d_high": row["lung_high"]}
-    for name, row in weak.items()
-}
+parts = {"d_seeds": "lung_by_seed", "d_low": "lung_low", "d_high": "lung_high"}
+shown = {name: {part: row[key] for part, key in parts.items()} for name, row in weak.items()}
 plotting.show_estimates(shown, {"lung Dice": "d"}, panel=4)
 
 # %% [markdown]
@@ -529,6 +527,8 @@ assert 0.4 < nodules["random again"] / nodules["entropy"] < 0.6
 # %% tags=["remove-cell"]
 assert unreadable("disagreement", "8") == 4 and unreadable("entropy", "8") > 3
 assert all(13 < unreadable(name, "32") <= 16 for name in ("entropy", "entropy, one per patient", "disagreement"))
+
+# %% tags=["remove-cell"]
 clean = strategies["entropy, all readable"]["whole curve"]
 assert (
     holds_zero(clean, "lung_gain") and round(clean["lung_gain_share"] * 6) == 5 and 0.009 < clean["lung_gain"] < 0.012
@@ -547,6 +547,8 @@ teacher_gain, pseudo_gain = (right_labels[arm]["lung_gain_high"] for arm in ("me
 assert teacher_gain < 0 and pseudo_gain < 0
 assert right_labels["mean teacher"]["lung_gain"] < right_labels["pseudo-labels"]["lung_gain"]
 assert round(right_labels["labels only"]["missed"], 2) == 0.15
+
+# %% tags=["remove-cell"]
 wrong_labels = recorded["unlabeled"]["left lung forgotten"]
 assert all(0.63 < wrong_labels[arm]["missed"] < 0.7 for arm in arms)
 assert holds_zero(wrong_labels["pseudo-labels"], "missed_gain") and holds_zero(
