@@ -16,7 +16,7 @@ DEFECTS = ("noise", "streaks", "movement", "lost rows")
 
 
 def farthest_first(features, chosen, count):
-    """Greedy k-center: each time the item that lies farthest from all that are chosen. Used in 17b.
+    """Greedy k-center: each time the item that lies farthest from all that are chosen.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _draw_strokes(mask, objects):
 
 
 def highest_one_each(scores, patients, chosen, count):
-    """The items with the highest scores that are not chosen yet, of each patient at most one. Used in 17b.
+    """The items with the highest scores that are not chosen yet, of each patient at most one.
 
     Parameters
     ----------
