@@ -385,7 +385,7 @@ plotting.show_images([pool.images[k]] * 3, titles, colored, ["", "lung", "nodule
 #
 # <details><summary>Hint 2</summary>
 #
-# Throw the open pixels away first: `there = labels != 255` picks the labeled ones from both arrays, and leaves `(N, C)` and `(N,)`.
+# Throw the open pixels away first: a boolean array, `labels != 255`, picks the labeled ones from both arrays, and leaves `(N, C)` and `(N,)`.
 #
 # <details><summary>Hint 3</summary>
 #
