@@ -52,6 +52,7 @@ BENCHMARKS = {
     "deployment": ("deploy", [], None),
     "browser_engines": ("browser_engines", [], None),
     "explanations": ("explanations", [], None),
+    "budgets": ("budgets", [], None),
 }
 
 

@@ -19,6 +19,7 @@
 ``explanations`` maps that claim to explain, and their tests
 ``clicks``       clicks as channels, simulated, and a network that is asked with them
 ``structures``   more truth about a synthetic patient than its masks hold
+``annotation``   what to annotate, and what it costs
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
 ``jax_worker`` are imported as modules: they load figures and widgets, or run as programs. So are ``clicks`` and
