@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 Part = namedtuple("Part", "name minutes notebook shown pause")
-NOTEBOOK = re.compile(r"(\d\db?)( shown)?")
+NOTEBOOK = re.compile(r"(\d\d[bc]?)( shown)?")
 OTHER = re.compile(r"(.*\S) (\d+)")
 LEVELS = ("recall", "apply", "judge")
 OUTCOMES = re.compile(r"\*\*After this notebook you can\*\*\n\n((?:- .*\n)+)")

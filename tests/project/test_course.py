@@ -60,12 +60,12 @@ def test_what_a_notebook_needs_comes_before_it(key):
                 page = next((ROOT / "notebooks" / "src").glob(f"{one.notebook}_*.py")).read_text(encoding="utf-8")
                 line = next(line for line in page.splitlines() if "**You need before" in line)
                 # 02 explains the images of 03, and 06 sends people to 06b: neither is needed
-                needed = set(re.findall(r"\((\d\db?)_", re.sub(r"If your network.*|\[Notebook 02.*", "", line)))
+                needed = set(re.findall(r"\((\d\d[bc]?)_", re.sub(r"If your network.*|\[Notebook 02.*", "", line)))
                 helpful = {"06"} if one.notebook == "16" else set()
                 assert needed - seen - helpful <= set(), f"{one.notebook} in {key}"
                 seen.add(one.notebook)
             else:
-                seen |= set(re.findall(r"\b\d\db?\b", one.name))  # told in words
+                seen |= set(re.findall(r"\b\d\d[bc]?\b", one.name))  # told in words
 
 
 def test_the_sums_on_the_page_are_the_sums_of_the_minutes():
@@ -173,7 +173,7 @@ REPORTS = re.split(r"^## Report ", (ROOT / "book" / "project.md").read_text(enco
 
 @pytest.mark.parametrize("report", REPORTS, ids=[report[0] for report in REPORTS])
 def test_the_numbers_of_an_example_report_are_numbers_of_the_book(report):
-    rows = re.findall(r"^\|.*?\| (\d\db?): (.*) \|$", report, re.MULTILINE)
+    rows = re.findall(r"^\|.*?\| (\d\d[bc]?): (.*) \|$", report, re.MULTILINE)
     printed = [(notebook, words) for notebook, cell in rows for words in re.findall(r"`(.*?)`", cell)]
     assert printed
     for notebook, words in printed:
