@@ -1,9 +1,9 @@
-"""Write what the live pieces of the book need beside their scripts: the network, its kernel, slices, curves, lessons.
+"""Write what the live pieces of the book need beside their scripts: networks, their kernel, slices, curves, lessons.
 
     python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
 
 The files are scripts, because a page that was opened from the disk may load nothing else. They are made for each build
-and not kept, so that they always belong to the network and the phantom of the package.
+and not kept, so that they always belong to the networks and the phantom of the package.
 """
 
 import argparse
@@ -30,6 +30,20 @@ SCANS = {
 ROBUSTNESS = ROOT / "book" / "results" / "robustness.json"
 #: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
 SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
+#: pixels of an object below which a page comes closer
+NEAR = 100
+
+#: what a click in notebook 17 is to get: what it is called, which of the slices it is in, and its kind; of each kind the
+#: largest object, by whether the network that takes clicks was trained on this kind
+TARGETS = {
+    "It was trained on this": (
+        ("a lung", 0, "lung"),
+        ("a nodule", 1, "nodule"),
+        ("a small nodule", 2, "nodule"),
+        ("the body", 3, "body"),
+    ),
+    "It was never trained on this": (("the heart", 0, "heart"), ("the spine", 1, "spine")),
+}
 
 #: what the tiny network of notebook 04 learns from: pictures of this many pixels a side
 LESSON = 32
@@ -46,10 +60,11 @@ def main():
 
 
 def make(folder):
-    """Write ``{network,kernel,slices,robustness,scans,lessons}.js`` into a folder."""
+    """Write ``{network,kernel,slices,robustness,scans,lessons,clicks_network,targets}.js`` into a folder."""
     from unet_helpers import load_checkpoint, load_dataset
     from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.browser import write_browser_network
+    from unet_helpers.teaching.clicks import load_click_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
@@ -58,6 +73,8 @@ def make(folder):
     write_script(folder / "robustness.js", unetRobustness=robustness())
     write_script(folder / "scans.js", unetScans=scans())
     write_script(folder / "lessons.js", unetLessons=lessons(load_dataset("phantom")))
+    write_browser_network(load_click_network(), folder / "clicks_network.js")
+    write_script(folder / "targets.js", unetTargets=targets())
 
 
 def write_script(path, **variables):
@@ -119,6 +136,31 @@ def one_slice(patient, z):
         "hu": as_base64(patient.volume[z].astype("<i2").tobytes()),
         "mask": as_base64(patient.masks[z].astype("u1").tobytes()),
     }
+
+
+def targets():
+    """What the reader of notebook 17 clicks on: group and name, slice, mask of one bit a pixel, whether to come closer."""
+    found = []
+    for group, wanted in TARGETS.items():
+        for name, number, kind in wanted:
+            mask = target_mask(number, kind)
+            coded = as_base64(np.packbits(mask).tobytes())
+            near = bool(mask.sum() < NEAR)
+            found.append({"group": group, "name": name, "slice": number, "near": near, "mask": coded})
+    return found
+
+
+def target_mask(number, kind):
+    """The largest connected object of a kind in one of the SLICES, ``(H, W)`` bool."""
+    from unet_helpers.phantom import make_patient
+    from unet_helpers.teaching.clicks import objects_of
+    from unet_helpers.teaching.structures import structure_masks
+
+    index, z = SLICES[number]
+    patient = make_patient(0, index=index)
+    classes = {"lung": 1, "nodule": 2}
+    masks = patient.masks == classes[kind] if kind in classes else structure_masks(patient)[kind]
+    return max((mask for _, mask in objects_of(masks[[z]], least=1)), key=np.sum)
 
 
 def lessons(data):
