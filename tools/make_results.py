@@ -29,6 +29,7 @@ BENCHMARKS = {
     "interval_coverage": ("interval_coverage", [], None),
     "losses": ("losses", [], None),
     "uncertainty": ("uncertainty", [], LIDC),
+    "prompts": ("prompts", [], None),
     "architectures": ("architectures", [], None),
     "museum": ("museum", ["bugs"], None),
     "museum_half": ("museum", ["half"], None),

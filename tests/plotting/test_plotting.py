@@ -85,6 +85,13 @@ def test_a_mask_is_drawn_as_fill_and_contour_in_the_color_of_its_class():
     assert len(ax.collections) == 2  # one contour per class
 
 
+def test_a_click_is_a_plus_where_the_thing_is_and_a_cross_where_it_is_not():
+    fig = plotting.show_clicks(IMAGES[:2], [FULL > 0, EMPTY > 0], [[(1, 2, True), (3, 4, False)], []])
+    first, second = panels(fig)
+    assert [(line.get_marker(), *line.get_xydata()[0]) for line in first.lines] == [("+", 2, 1), ("x", 4, 3)]
+    assert not second.lines
+
+
 def test_the_legend_names_the_classes_but_not_the_background():
     fig = plotting.show_images(IMAGES[:1], masks=MASKS[:1], class_names=("background", "lung", "nodule"))
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["lung", "nodule"]

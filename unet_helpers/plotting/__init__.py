@@ -17,6 +17,7 @@ from .canvas import (
     figure,
     legend_of_classes,
     paint_mask,
+    show_clicks,
     show_images,
     show_predictions,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "show_bars",
     "show_case_grid",
     "show_cases",
+    "show_clicks",
     "show_confusion_matrix",
     "show_counts",
     "show_curves",

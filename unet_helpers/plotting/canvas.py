@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from .colors import CLASS_COLORS, ERROR_COLORS
+from .colors import CLASS_COLORS, ERROR_COLORS, VERMILLION
 
 # not in `figure`, which notebooks draw into as they like
 _CHART = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 9}
@@ -141,6 +141,28 @@ def show_images(images, titles=None, masks=None, class_names=None, spacings=None
                 draw_mask(ax, masks[i])
         if class_names is not None:
             legend_of_classes(fig, class_names)
+    return fig
+
+
+def show_clicks(images, masks, clicks, titles=None, columns=4, panel=2.4):
+    """Images with masks and with the clicks that led to them: a plus for a positive click, a cross for a negative one.
+
+    Parameters
+    ----------
+    images : sequence of ``(H, W)``
+    masks : sequence of ``(H, W)`` bool
+    clicks : sequence of lists of (row, column, positive)
+    titles : sequence of str, optional
+    columns : int
+    """
+    edge = [withStroke(linewidth=3.5, foreground="black")]
+    with panels(len(images), columns, panel) as (fig, axes):
+        for i, ax in enumerate(axes):
+            draw_image(ax, images[i], title=None if titles is None else titles[i])
+            draw_mask(ax, np.asarray(masks[i], int))
+            for row, column, positive in clicks[i]:
+                look = {"marker": "+", "color": "white"} if positive else {"marker": "x", "color": VERMILLION}
+                ax.plot(column, row, markersize=9, markeredgewidth=1.8, path_effects=edge, **look)
     return fig
 
 

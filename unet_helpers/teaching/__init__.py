@@ -16,9 +16,12 @@
 ``recorded``     the measured numbers of the book
 ``cells``        a scene of cells
 ``coarse_maps``  what a coarse map can say
+``clicks``       clicks as channels, simulated, and a network that is asked with them
+``structures``   more truth about a synthetic patient than its masks hold
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
-``jax_worker`` are imported as modules: they load figures and widgets, or run as programs.
+``jax_worker`` are imported as modules: they load figures and widgets, or run as programs. So are ``clicks`` and
+``structures``, which notebook 17 alone needs.
 """
 
 from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds
