@@ -51,6 +51,7 @@ BENCHMARKS = {
     "memory": ("memory", [], None),
     "deployment": ("deploy", [], None),
     "browser_engines": ("browser_engines", [], None),
+    "browser_clicks": ("browser_engines", ["clicks"], None),
 }
 
 
