@@ -8,6 +8,7 @@ and not kept, so that they always belong to the networks and the phantom of the 
 
 import argparse
 import base64
+import functools
 import json
 import sys
 from pathlib import Path
@@ -33,14 +34,14 @@ SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
 #: pixels of an object below which a page comes closer
 NEAR = 100
 
-#: what a click in notebook 17 is to get: what it is called, which of the slices it is in, and its kind; of each kind the
-#: largest object, by whether the network that takes clicks was trained on this kind
+#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: what it is called, which of
+#: the slices it is in, and the kind, of which it is the largest object there
 TARGETS = {
     "It was trained on this": (
         ("a lung", 0, "lung"),
         ("a nodule", 1, "nodule"),
         ("a small nodule", 2, "nodule"),
-        ("the body", 3, "body"),
+        ("a rib", 3, "ribs"),
     ),
     "It was never trained on this": (("the heart", 0, "heart"), ("the spine", 1, "spine")),
 }
@@ -62,18 +63,24 @@ def main():
 def make(folder):
     """Write ``{network,kernel,slices,robustness,scans,lessons,clicks_network,targets}.js`` into a folder."""
     from unet_helpers import load_checkpoint, load_dataset
-    from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.browser import write_browser_network
-    from unet_helpers.teaching.clicks import load_click_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
-    write_kernel(folder / "kernel.js")
-    write_script(folder / "slices.js", unetSlices=[one_slice(make_patient(0, index=index), z) for index, z in SLICES])
     write_script(folder / "robustness.js", unetRobustness=robustness())
     write_script(folder / "scans.js", unetScans=scans())
     write_script(folder / "lessons.js", unetLessons=lessons(load_dataset("phantom")))
+    make_clicks(folder)
+
+
+def make_clicks(folder):
+    """Write the files that the piece of notebook 17 needs; it shares two of them with other pieces."""
+    from unet_helpers.teaching.browser import write_browser_network
+    from unet_helpers.teaching.clicks import load_click_network
+
     write_browser_network(load_click_network(), folder / "clicks_network.js")
+    write_kernel(folder / "kernel.js")
+    write_script(folder / "slices.js", unetSlices=[one_slice(patient_of(index), z) for index, z in SLICES])
     write_script(folder / "targets.js", unetTargets=targets())
 
 
@@ -98,6 +105,13 @@ def robustness():
         name: {part: recorded[name][key] for part, key in parts.items()} | {"patients": recorded["patients"]}
         for name in DISTURBANCES
     }
+
+
+@functools.cache
+def patient_of(index):
+    from unet_helpers.phantom import make_patient
+
+    return make_patient(0, index=index)
 
 
 def scanned(**changes):
@@ -139,7 +153,7 @@ def one_slice(patient, z):
 
 
 def targets():
-    """What the reader of notebook 17 clicks on: group and name, slice, mask of one bit a pixel, whether to come closer."""
+    """What the reader of notebook 17 clicks on: group, name, slice, mask of one bit a pixel, whether to come closer."""
     found = []
     for group, wanted in TARGETS.items():
         for name, number, kind in wanted:
@@ -152,13 +166,11 @@ def targets():
 
 def target_mask(number, kind):
     """The largest connected object of a kind in one of the SLICES, ``(H, W)`` bool."""
-    from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.clicks import objects_of
     from unet_helpers.teaching.structures import structure_masks
 
     index, z = SLICES[number]
-    patient = make_patient(0, index=index)
-    classes = {"lung": 1, "nodule": 2}
+    patient, classes = patient_of(index), {"lung": 1, "nodule": 2}
     masks = patient.masks == classes[kind] if kind in classes else structure_masks(patient)[kind]
     return max((mask for _, mask in objects_of(masks[[z]], least=1)), key=np.sum)
 

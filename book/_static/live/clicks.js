@@ -7,14 +7,14 @@
   const AXIS = 10; // clicks on the axis of the plot, where there are not more
   const KINDS = {
     positive: { sign: "+", color: COLORS.tp, words: "belongs to it" },
-    negative: { sign: "−", color: COLORS.fp, words: "does not belong to it" },
+    negative: { sign: "×", color: COLORS.fp, words: "does not belong to it" },
   };
   const rows = (numbers) => Object.entries(numbers).map(([id, name]) =>
     `<tr><th scope="row">${name}</th><td data-number="${id}"></td></tr>`).join("");
   const html = () => `
     <div class="live-picture">
       ${unetLive.canvasHtml("CT slice with your clicks and what the network draws", "clicks-keys")}
-      ${unetLive.legend({ network: COLORS.lung, "click +": COLORS.tp, "click −": COLORS.fp, "ground truth": COLORS.truth })}
+      ${unetLive.legend({ network: COLORS.lung, "click +": COLORS.tp, "click ×": COLORS.fp, "ground truth": COLORS.truth })}
       <p class="live-says" role="status" aria-live="polite"></p>
     </div>
     <div class="live-controls">
@@ -30,7 +30,7 @@
       </fieldset>
       ${unetPlot.html("Dice over the number of clicks; the table has the numbers of now", "")}
       <table class="live-table"><caption>So far</caption><tbody>${rows({
-        positive: "clicks that say +", negative: "clicks that say −", dice: "Dice", before: "Dice before the last click",
+        positive: "clicks that say +", negative: "clicks that say ×", dice: "Dice", before: "Dice before the last click",
       })}</tbody></table>
       <p class="live-keys" id="clicks-keys">With Shift a click says the opposite. With the keyboard: the arrow keys move the
         ring in the picture, five times as far with Shift; Enter clicks, and with Shift it says the opposite.</p>
@@ -161,11 +161,10 @@
       const { context } = easel, half = size / 2;
       easel.line(color, width);
       context.lineCap = "round";
-      context.moveTo(x + 0.5 - half, y + 0.5);
-      context.lineTo(x + 0.5 + half, y + 0.5);
-      if (kind === "positive") {
-        context.moveTo(x + 0.5, y + 0.5 - half);
-        context.lineTo(x + 0.5, y + 0.5 + half);
+      const ends = kind === "positive" ? [[half, 0], [0, half]] : [[0.7 * half, 0.7 * half], [0.7 * half, -0.7 * half]];
+      for (const [dx, dy] of ends) {
+        context.moveTo(x + 0.5 - dx, y + 0.5 - dy);
+        context.lineTo(x + 0.5 + dx, y + 0.5 + dy);
       }
       context.stroke();
       context.lineCap = "butt";

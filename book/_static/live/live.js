@@ -367,7 +367,7 @@ self.unetLive = self.unetLive || (() => {
   }
 
   return {
-    SIDE, COLORS, pieces, bitsOf, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
+    SIDE, COLORS, pieces, bytesOf, bitsOf, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
     fillSlices, grays, disk, look, groups, pictureOf, easel, hand,
   };
 })();
