@@ -152,7 +152,7 @@ def build(root=ROOT, fresh=False):
         result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, encoding="utf-8")
         if result.returncode:
             print(result.stderr, file=sys.stderr)
-            print("The networks of the live pieces could not be written; tools/make_live.py does that.", file=sys.stderr)
+            print("The networks of the pages could not be written; tools/make_live.py does that.", file=sys.stderr)
             return 1
     write_first_page(root)
     address = os.environ.get("BOOK_ADDRESS", "")

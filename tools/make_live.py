@@ -34,14 +34,14 @@ SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
 #: pixels of an object below which a page comes closer
 NEAR = 100
 
-#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: what it is called, which of
-#: the slices it is in, and the kind, of which it is the largest object there
+#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: a name, which of the slices
+#: it is in, and the kind, of which it is the largest object there
 TARGETS = {
     "It was trained on this": (
         ("a lung", 0, "lung"),
-        ("a nodule", 1, "nodule"),
+        ("a nodule", 0, "nodule"),
         ("a small nodule", 2, "nodule"),
-        ("a rib", 3, "ribs"),
+        ("the muscles", 0, "muscle"),
     ),
     "It was never trained on this": (("the heart", 0, "heart"), ("the spine", 1, "spine")),
 }
@@ -164,14 +164,20 @@ def targets():
     return found
 
 
+@functools.cache
+def structures_of(index):
+    from unet_helpers.teaching.structures import structure_masks
+
+    patient = patient_of(index)
+    return structure_masks(patient) | {"lung": patient.masks == 1, "nodule": patient.masks == 2}
+
+
 def target_mask(number, kind):
     """The largest connected object of a kind in one of the SLICES, ``(H, W)`` bool."""
     from unet_helpers.teaching.clicks import objects_of
-    from unet_helpers.teaching.structures import structure_masks
 
     index, z = SLICES[number]
-    patient, classes = patient_of(index), {"lung": 1, "nodule": 2}
-    masks = patient.masks == classes[kind] if kind in classes else structure_masks(patient)[kind]
+    masks = structures_of(index)[kind]
     return max((mask for _, mask in objects_of(masks[[z]], least=1)), key=np.sum)
 
 

@@ -1134,6 +1134,30 @@ def test_a_click_says_what_the_reader_has_chosen_and_can_be_taken_back(piece):
     assert clicked(page) == [(row - 1, column + 1, False), (row - 1, column + 1, True)]  # from where the mouse was
 
 
+def test_what_notebook_17_says_about_clicks_is_so(piece):
+    page, found = piece("clicks"), {}
+    for at, (_, name, number, kind) in enumerate(TARGETS):
+        choose(page, "select", at)
+        rested(page)
+        for count in range(10):
+            click(page, "[value=simulated]", draws=False)
+            if name == "a small nodule" and not count:
+                assert drawn(page).sum() > 10 * make_live.target_mask(number, kind).sum()
+        found[name] = page.value(f"{CLICKS}.dices")
+    first = {name: scores[1] for name, scores in found.items()}
+    assert min(first["a lung"], first["a nodule"], first["the heart"]) > 0.7
+    assert first["a small nodule"] < 0.2
+    assert found["a small nodule"][6] > 0.6
+    assert max(found["the muscles"]) < 0.8
+    assert min(np.diff(scores).min() for scores in found.values()) < -0.03
+    choose(page, "select", 0)
+    rested(page)
+    truth = make_live.target_mask(*TARGETS[0][2:])
+    row, _, _ = next_click(truth, np.zeros_like(truth))
+    tap(page, truth[row].argmax(), row)  # at the edge
+    assert dice(truth, drawn(page)) < first["a lung"] - 0.2
+
+
 def test_a_finger_clicks_and_what_a_page_loads_for_it_is_small(piece, folder):
     page = piece("clicks")
     scripts = set(page.value("[...document.scripts].map((script) => script.src.split('/').pop())"))
