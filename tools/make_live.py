@@ -34,8 +34,8 @@ SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
 #: pixels of an object below which a page comes closer
 NEAR = 100
 
-#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: a name, which of the SLICES
-#: has it, and the kind, of which it is the largest object there
+#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: a name, the number of the
+#: slice, and the kind, of which it is the largest object there
 TARGETS = {
     "It was trained on this": (
         ("a lung", 0, "lung"),
