@@ -268,7 +268,7 @@ def assemble(folder):
     dice = {name: np.mean(own, axis=0) for name, own in runs.items()}
     dice |= {name: plain[name] for name in ("region growing", "watershed")}
     dice["unsteady hand"] = np.load(folder / "seven kinds 0.npz")["shaky"]
-    dice["steady hand"] = runs["seven kinds"][0]
+    dice["network of the package"] = runs["seven kinds"][0]
     dice["without clicks"] = np.repeat(plain["picked"][:, None], CLICKS + 1, axis=1)
     validation = things(folder, "validation")
     results = {
@@ -277,7 +277,7 @@ def assemble(folder):
         "validation_patients": len(set(validation[1])),
         "held_out_patients": len(set(patients)),
         "parameters": keras.saving.load_model(folder / "seven kinds 0.keras", compile=False).count_params(),
-        "seeds": len(next(iter(runs.values()))),
+        "seeds": {name: len(own) for name, own in runs.items()},
         "unsteady_pixels": SHAKY,
         "unsteady_millimeters": round(float(SHAKY * pixel.mean()), 1),
         "things": {kind: int((kinds == kind).sum()) for kind in MEASURED},
@@ -304,13 +304,18 @@ def assemble(folder):
             row = results["dice"].setdefault(name, {}).setdefault(kind, {})
             for clicks in SHOWN:
                 row[str(clicks)] = with_interval(by_patient[name, kind][:, clicks])
-            results["never"].setdefault(name, {})[kind] = round(float((values[own] < GOAL).all(axis=1).mean()), 3)
+            never = [(run[own] < GOAL).all(axis=1).mean() for run in runs.get(name, [values])]
+            results["never"].setdefault(name, {})[kind] = round(float(np.mean(never)), 3)
     for name, own in runs.items():
         for kind in MEASURED:
             means = [[round(float(run[kinds == kind, clicks].mean()), 3) for run in own] for clicks in SHOWN]
             results["of_seeds"].setdefault(name, {})[kind] = dict(zip(map(str, SHOWN), means, strict=True))
-    pairs = [("seven kinds", other) for other in dice if other not in ("seven kinds", "unsteady hand", "steady hand")]
-    for one, other in [*pairs, ("unsteady hand", "steady hand"), ("lungs and nodules", "region growing")]:
+    pairs = [
+        ("seven kinds", other)
+        for other in dice
+        if other not in ("seven kinds", "unsteady hand", "network of the package")
+    ]
+    for one, other in [*pairs, ("unsteady hand", "network of the package"), ("lungs and nodules", "region growing")]:
         for kind in MEASURED:
             if (one, kind) in by_patient and (other, kind) in by_patient:
                 row = results["differences"].setdefault(f"{one} minus {other}", {}).setdefault(kind, {})
