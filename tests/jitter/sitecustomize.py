@@ -2,7 +2,7 @@
 
 Python runs a module of this name at its start when its folder is on ``PYTHONPATH``; ``make portable`` puts it
 there, so that only tests, and the kernels and workers that tests start, obey it. ``UNET_JITTER=1e-5:2`` multiplies
-the weights of the shipped checkpoint, and the random first weights of every network, by 1 + 1e-5 · noise of
+the weights of the shipped networks, and the random first weights of every network, by 1 + 1e-5 · noise of
 seed 2. The same weights get the same noise, so that what is repeatable stays repeatable. ``UNET_JITTER_MOVED`` names
 a file that gets the name of each unit test in which weights are moved.
 """
@@ -52,28 +52,29 @@ def _with_jitter(draw):
     return call
 
 
-def jitter_checkpoint(module):
-    """Wrap ``load_checkpoint``: the model that it gives has jittered weights."""
-    load = module.load_checkpoint
+def jitter_loader(name, module):
+    """Wrap the function of this name that loads a shipped network: the model that it gives has jittered weights."""
+    load = getattr(module, name)
 
     @functools.wraps(load)
-    def load_checkpoint(*arguments, **options):
+    def load_jittered(*arguments, **options):
         model = load(*arguments, **options)
         for weight in model.trainable_weights:
             weight.assign(jittered(weight))
         return model
 
-    module.load_checkpoint = load_checkpoint
+    setattr(module, name, load_jittered)
 
 
 AFTER_IMPORT = {
     "keras.src.initializers.random_initializers": jitter_initializers,
-    "unet_helpers.training.checkpoint": jitter_checkpoint,
+    "unet_helpers.training.checkpoint": functools.partial(jitter_loader, "load_checkpoint"),
+    "unet_helpers.teaching.clicks": functools.partial(jitter_loader, "load_click_network"),
 }
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Find the two modules as everybody does, and change them once they have run."""
+    """Find these modules as everybody does, and change them once they have run."""
 
     def find_spec(self, name, path, target=None):
         if name not in AFTER_IMPORT:
