@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path("_build")
 SITE = BUILD / "html"
 STAMP = BUILD / "book_is_good"
-CHECKPOINT = Path("unet_helpers", "checkpoints", "phantom_unet.keras")
+CHECKPOINTS = Path("unet_helpers", "checkpoints")
 
 
 def pages(root=ROOT):
@@ -94,7 +94,7 @@ def fingerprint(root=ROOT):
     sources = [path for path in sorted((root / "book").rglob("*")) if "__pycache__" not in path.parts]
     sources += [root / f"{name}.ipynb" for name in notebooks(root)]
     sources += sorted((root / "unet_helpers").rglob("*.py"))  # pages are made from their docstrings
-    sources += [root / CHECKPOINT, root / "tools" / "make_live.py"]
+    sources += [*sorted((root / CHECKPOINTS).glob("*.keras")), root / "tools" / "make_live.py"]
     address = [os.environ.get(name, "") for name in ("BOOK_REPOSITORY_URL", "BOOK_BRANCH", "BOOK_ADDRESS")]
 
     def state(paths):
@@ -146,13 +146,13 @@ def build(root=ROOT, fresh=False):
         print("\n".join(warnings) or said, file=sys.stderr)
         print("The book is not built; each warning counts as an error.", file=sys.stderr)
         return 1
-    if (root / CHECKPOINT).is_file():  # the network on the start page is always that of the package
+    if (root / CHECKPOINTS).is_dir():  # the networks in the pages are always those of the package
         command = [sys.executable, str(root / "tools" / "make_live.py"), str(SITE / "_static" / "live")]
         environment["PYTHONPATH"] = str(root)
         result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, encoding="utf-8")
         if result.returncode:
             print(result.stderr, file=sys.stderr)
-            print("The network of the start page could not be written; tools/make_live.py does that.", file=sys.stderr)
+            print("The networks of the pages could not be written; tools/make_live.py does that.", file=sys.stderr)
             return 1
     write_first_page(root)
     address = os.environ.get("BOOK_ADDRESS", "")

@@ -311,7 +311,7 @@ class Browser:
 
     def wait_for(self, condition, seconds=30):
         """Wait until a JavaScript condition holds; return whether it did."""
-        end = time.monotonic() + seconds
+        end, pause = time.monotonic() + seconds, 0.002
         while time.monotonic() < end:
             try:
                 if self.value(condition):
@@ -320,7 +320,8 @@ class Browser:
                 # the page changed under the question, which a slow machine makes likely: ask again
                 if not any(text in str(error) for text in ("navigated or closed", "context")):
                     raise
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
         return False
 
     def press(self, key, code):

@@ -1,13 +1,14 @@
-"""Write what the live pieces of the book need beside their scripts: the network, its kernel, slices, curves, lessons.
+"""Write what the live pieces of the book need beside their scripts: networks, their kernel, slices, curves, lessons.
 
     python tools/make_live.py FOLDER     # tools/build_book.py does it for the built book
 
 The files are scripts, because a page that was opened from the disk may load nothing else. They are made for each build
-and not kept, so that they always belong to the network and the phantom of the package.
+and not kept, so that they always belong to the networks and the phantom of the package.
 """
 
 import argparse
 import base64
+import functools
 import json
 import sys
 from pathlib import Path
@@ -30,6 +31,20 @@ SCANS = {
 ROBUSTNESS = ROOT / "book" / "results" / "robustness.json"
 #: index of a validation patient, and slice: a nodule that the network finds, a large one, one that it misses, none
 SLICES = ((13, 5), (40, 5), (7, 5), (38, 6))
+#: pixels of an object below which a page comes closer
+NEAR = 100
+
+#: what the clicks of notebook 17 are to get, by whether the network was trained on its kind: a name, the number of the
+#: slice, and the kind, of which it is the largest object there
+TARGETS = {
+    "It was trained on this": (
+        ("a lung", 0, "lung"),
+        ("a nodule", 0, "nodule"),
+        ("a small nodule", 2, "nodule"),
+        ("the muscles", 0, "muscle"),
+    ),
+    "It was never trained on this": (("the heart", 0, "heart"), ("the spine", 1, "spine")),
+}
 
 #: what the tiny network of notebook 04 learns from: pictures of this many pixels a side
 LESSON = 32
@@ -46,18 +61,27 @@ def main():
 
 
 def make(folder):
-    """Write ``{network,kernel,slices,robustness,scans,lessons}.js`` into a folder."""
+    """Write ``{network,kernel,slices,robustness,scans,lessons,clicks_network,targets}.js`` into a folder."""
     from unet_helpers import load_checkpoint, load_dataset
-    from unet_helpers.phantom import make_patient
     from unet_helpers.teaching.browser import write_browser_network
 
     folder.mkdir(parents=True, exist_ok=True)
     write_browser_network(load_checkpoint(), folder / "network.js")
-    write_kernel(folder / "kernel.js")
-    write_script(folder / "slices.js", unetSlices=[one_slice(make_patient(0, index=index), z) for index, z in SLICES])
     write_script(folder / "robustness.js", unetRobustness=robustness())
     write_script(folder / "scans.js", unetScans=scans())
     write_script(folder / "lessons.js", unetLessons=lessons(load_dataset("phantom")))
+    make_clicks(folder)
+
+
+def make_clicks(folder):
+    """Write the files that the piece of notebook 17 needs; it shares two of them with other pieces."""
+    from unet_helpers.teaching.browser import write_browser_network
+    from unet_helpers.teaching.clicks import load_click_network
+
+    write_browser_network(load_click_network(), folder / "clicks_network.js")
+    write_kernel(folder / "kernel.js")
+    write_script(folder / "slices.js", unetSlices=[one_slice(patient_of(index), z) for index, z in SLICES])
+    write_script(folder / "targets.js", unetTargets=targets())
 
 
 def write_script(path, **variables):
@@ -81,6 +105,13 @@ def robustness():
         name: {part: recorded[name][key] for part, key in parts.items()} | {"patients": recorded["patients"]}
         for name in DISTURBANCES
     }
+
+
+@functools.cache
+def patient_of(index):
+    from unet_helpers.phantom import make_patient
+
+    return make_patient(0, index=index)
 
 
 def scanned(**changes):
@@ -119,6 +150,35 @@ def one_slice(patient, z):
         "hu": as_base64(patient.volume[z].astype("<i2").tobytes()),
         "mask": as_base64(patient.masks[z].astype("u1").tobytes()),
     }
+
+
+def targets():
+    """What the reader of notebook 17 clicks on: group, name, slice, mask of one bit a pixel, whether to come closer."""
+    found = []
+    for group, wanted in TARGETS.items():
+        for name, number, kind in wanted:
+            mask = target_mask(number, kind)
+            coded = as_base64(np.packbits(mask).tobytes())
+            near = bool(mask.sum() < NEAR)
+            found.append({"group": group, "name": name, "slice": number, "near": near, "mask": coded})
+    return found
+
+
+@functools.cache
+def structures_of(index):
+    from unet_helpers.teaching.structures import structure_masks
+
+    patient = patient_of(index)
+    return structure_masks(patient) | {"lung": patient.masks == 1, "nodule": patient.masks == 2}
+
+
+def target_mask(number, kind):
+    """The largest connected object of a kind in one of the SLICES, ``(H, W)`` bool."""
+    from unet_helpers.teaching.clicks import objects_of
+
+    index, z = SLICES[number]
+    masks = structures_of(index)[kind]
+    return max((mask for _, mask in objects_of(masks[[z]], least=1)), key=np.sum)
 
 
 def lessons(data):

@@ -53,6 +53,7 @@ BENCHMARKS = {
     "browser_engines": ("browser_engines", [], None),
     "explanations": ("explanations", [], None),
     "budgets": ("budgets", [], None),
+    "browser_clicks": ("browser_engines", ["clicks"], None),
 }
 
 

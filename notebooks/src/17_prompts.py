@@ -439,6 +439,16 @@ assert all(shaky["nodule"][k]["high"] < -0.15 and shaky["spine"][k]["high"] < 0 
 #
 # A study with people would count their clicks and their seconds, and show the same cases with and without the program. Nobody has done that with this network.
 #
+# ### Be the person yourself
+#
+# In the book, choose what you want, and click into it. A green plus says: this belongs to it. With Shift, or after the second choice, a click is an orange cross: this does not. The network computes in your browser after each click, with all clicks so far, and the plot shows the Dice over their number. *Simulated click* clicks for you, in the middle of the largest error.
+#
+# <div class="live" data-piece="clicks">
+# <p>In the book, a picture to click into stands here; it needs a browser that runs JavaScript. In JupyterLab, change the places of the clicks in the first cell and run it again.</p>
+# </div>
+#
+# Click into the middle of the nodule: one click is enough. Then take the small nodule. One click into it marks far more than the nodule, because a click does not say how much of the picture you want. Crosses beside it do. Next, the heart, which this network was never trained to mark: one click in its middle gets most of it. The muscles were in its training, and ten clicks do not get them. Last, take the lung and click at its very edge, not in its middle: the Dice is far lower. And watch the plot: one more click can also make it fall.
+#
 # ## Networks that segment anything
 #
 # What you have used is the smallest member of a large family. **Foundation models** for segmentation take prompts as well, and are trained on very many and very different things:

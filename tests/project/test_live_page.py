@@ -13,6 +13,7 @@ import build_book
 import check_book
 import make_live
 import numpy as np
+import prompts
 import pytest
 from browser_engines import layers_of_keras
 
@@ -36,7 +37,7 @@ from unet_helpers.evaluation import (
     scale_temperature,
 )
 from unet_helpers.failures import DISTURBANCES, disturb
-from unet_helpers.phantom import make_patient
+from unet_helpers.teaching.clicks import THRESHOLD, load_click_network, next_click, with_clicks
 
 ROOT = Path(__file__).resolve().parents[2]
 DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
@@ -52,6 +53,9 @@ PLACE = """(() => { const box = document.querySelector('.live canvas').getBoundi
 
 
 SCANS = {"photons": (100_000, 100), "field_of_view": (None, 500)}  # each takes a second
+
+
+network = functools.cache(load_checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +103,16 @@ def to_window(browser, column, row):
     return {"x": left + (column + 0.5) / 128 * width, "y": top + (row + 0.5) / 128 * width}
 
 
-def drag(browser, *points):
+def drag(browser, *points, shift=False):
+    how = {"button": "left", "clickCount": 1, "modifiers": 8 * shift}
     for kind, at in zip(["mousePressed", *["mouseMoved"] * len(points)], [points[0], *points], strict=True):
-        browser.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **to_window(browser, *at))
-    at = to_window(browser, *points[-1])
-    browser.call("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **at)
+        browser.call("Input.dispatchMouseEvent", type=kind, **how, **to_window(browser, *at))
+    browser.call("Input.dispatchMouseEvent", type="mouseReleased", **how, **to_window(browser, *points[-1]))
 
 
 def validation_slice(index, z):
     """Slice z of a patient as a subset in HU."""
-    return subset_of_patients([make_patient(0, index=index)], window=None)[[z]]
+    return subset_of_patients([make_live.patient_of(index)], window=None)[[z]]
 
 
 def test_the_slices_are_of_patients_whom_the_network_has_not_seen():
@@ -136,7 +140,7 @@ def test_the_reader_sees_what_the_network_of_the_package_predicts(page):
     parts = [validation_slice(*make_live.SLICES[number]) for number in range(4)]
     parts = [disturb(parts[number], name, strength) for number, name, strength in cases]
     images = np.concatenate([window(part.images, -600, 1500) for part in parts])
-    masks = predict_masks(load_checkpoint(), images)
+    masks = predict_masks(network(), images)
     for (number, name, strength), mask in zip(cases, masks, strict=True):
         choose(page, "select", number)
         choose(page, f"#live-{name}", strength)
@@ -240,7 +244,7 @@ def test_where_something_is_missing_the_picture_stays_or_plain_javascript_does_t
 
 def test_a_server_shows_the_same(page, piece, folder):
     from_disk = counts(page)
-    pieces = {name: rested(piece(name)) for name in ("disturb", "learn")}  # from the network, and one of its own
+    pieces = {name: rested(piece(name)) for name in ("disturb", "learn", "clicks")}  # each from another network
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -300,7 +304,7 @@ def click(browser, selector, draws=True):
 def assert_numbers_are_those_of_the_package(browser, number, label):
     """Compare what stands in the table with the package; returns the mask that the reader has drawn."""
     rested(browser)
-    patient = make_patient(0, index=make_live.SLICES[number][0])
+    patient = make_live.patient_of(make_live.SLICES[number][0])
     truth = patient.masks[make_live.SLICES[number][1]] == label
     drawn = np.array(browser.value("[...document.querySelector('.live').live.mask]")).reshape(128, 128)
     expected = confusion_counts(truth, drawn)
@@ -369,7 +373,7 @@ def test_the_threshold_moves_the_operating_point_of_the_package(piece):
     parts = [validation_slice(*where) for where in make_live.SLICES]
     truth = np.concatenate([part.masks for part in parts]) == 2
     images = np.concatenate([window(part.images, -600, 1500) for part in parts])
-    probability = predict_probabilities(load_checkpoint(), images)[..., 2]
+    probability = predict_probabilities(network(), images)[..., 2]
     for threshold in (0.02, 0.5, 0.9):
         choose(page, "#live-threshold", threshold)
         said = rested(page)
@@ -422,7 +426,7 @@ def floats(browser, numbers):
 def test_each_box_of_the_u_shows_the_maps_of_keras(piece):
     page = piece("inside")
     image = window(validation_slice(*make_live.SLICES[0]).images, -600, 1500)[0]
-    truth = layers_of_keras(load_checkpoint(), [f"{name}_relu2" for name in BOXES] + ["probabilities"], image)
+    truth = layers_of_keras(network(), [f"{name}_relu2" for name in BOXES] + ["probabilities"], image)
     for name in (*BOXES, "output"):
         click(page, f"button[value={name}]", draws=name != "down1")
         maps = floats(page, "document.querySelector('.live').live.maps")
@@ -443,7 +447,7 @@ def test_a_skip_connection_is_switched_off_and_on_again(piece):
     click(page, "button[value=output]")
     labels = "[...document.querySelector('.live').live.labels]"
     whole, first = page.value(labels), rested(page)
-    masks = [make_patient(0, index=index).masks[z] for index, z in make_live.SLICES]
+    masks = [make_live.patient_of(index).masks[z] for index, z in make_live.SLICES]
 
     def dice_of(number, label):
         found = np.reshape(page.value(labels), (128, 128))
@@ -526,8 +530,8 @@ def test_the_pixel_follows_a_click_and_the_arrow_keys(piece):
 LEARNS = "document.querySelector('.live').live"
 
 
-@pytest.fixture(scope="module")
-def learners(chromium, folder):
+@pytest.fixture
+def learners(browser, folder):
     """A page with the learner, its lessons, and functions that train; what a worker of the piece runs."""
     (folder / "learners.html").write_text(
         """<!doctype html><meta charset="utf-8"><script src="live/live.js"></script>
@@ -543,9 +547,8 @@ def learners(chromium, folder):
         }</script>""",
         encoding="utf-8",
     )
-    with check_book.Browser(chromium) as browser:
-        browser.open(folder / "learners.html")
-        yield browser
+    browser.open(folder / "learners.html")
+    return browser
 
 
 def test_the_lessons_are_patients_of_the_package_and_none_is_on_both_sides(folder):
@@ -661,7 +664,7 @@ def test_the_reader_trains_pauses_steps_and_compares(piece):
     steps = f"{LEARNS}.losses.length"
     assert rested(page) == "The network is untrained. Press Train."
     assert page.value("[...document.scripts].map((it) => it.src.split('/').pop()).sort().join()") == (
-        "learn.js,learner.js,lessons.js,live.js"
+        "learn.js,learner.js,lessons.js,live.js,plot.js"
     )
     for _ in range(2):  # by keyboard
         page.value("document.querySelector('.live [value=step]').focus()")
@@ -753,7 +756,7 @@ def test_noise_and_missing_rows_of_the_page_are_random_as_those_of_the_package(p
 
 def assert_dice_of_the_package(images, masks, found):
     """Both Dice of each picture in HU against those that the page has found."""
-    predicted = predict_masks(load_checkpoint(), window(np.stack(images), -600, 1500)[..., None].astype(np.float32))
+    predicted = predict_masks(network(), window(np.stack(images), -600, 1500)[..., None].astype(np.float32))
     for mask, own, scores in zip(masks, predicted, found, strict=True):
         for name, label in (("lung", 1), ("nodule", 2)):
             true, found_by_package = (mask == label).sum(), (own == label).sum()
@@ -873,14 +876,14 @@ def test_temperature_and_calibration_are_those_of_the_package(piece):
     spacing = np.concatenate([part.spacing for part in parts])
     plain = np.concatenate([doubtful(page, number, 0) for number in range(4)])
     images = np.concatenate([window(part.images, -600, 1500) for part in parts])
-    own = predict_probabilities(load_checkpoint(), images)
+    own = predict_probabilities(network(), images)
     np.testing.assert_allclose(plain, own, atol=0.03)
     assert np.abs(plain - own).mean() < 1e-3
-    found = {}
+    found, from_truth = {}, distance_to_outline(truth, spacing)
     for temperature in (0.2, 0.7, 1, 3, 4):
         probabilities = scale_temperature(plain, temperature)
         labels = probabilities.argmax(axis=-1)
-        near = np.minimum(*(distance_to_outline(each, spacing) for each in (truth, labels))) <= 10
+        near = np.minimum(from_truth, distance_to_outline(labels, spacing)) <= 10
         choose(page, "#live-temperature", temperature)
         for region, where in {"near": near, "called": labels == 2, "all": np.ones_like(near)}.items():
             click(page, f"[name=live-region][value={region}]")
@@ -970,10 +973,10 @@ def test_an_own_slice_is_segmented_as_by_the_package_and_leaves_the_machine_by_n
     page = piece("own")
     assert rested(page).startswith("Until you choose a file, a synthetic slice is shown.")
     index, z = make_live.SLICES[1]
-    hu = make_patient(0, index=index).volume[z].astype(float)
+    hu = make_live.patient_of(index).volume[z].astype(float)
     gray = np.round(255 * window(hu, -600, 1500)).astype(np.uint8)
     images = np.stack([window(np.round((hu + 1100) / 2) * 2 - 1100, -600, 1500), gray / 255])[..., None]
-    dicom_mask, png_mask = predict_masks(load_checkpoint(), images.astype(np.float32))
+    dicom_mask, png_mask = predict_masks(network(), images.astype(np.float32))
 
     def differ(mask):
         return (np.reshape(page.value("[...document.querySelector('.live').live.labels]"), (128, 128)) != mask).sum()
@@ -1027,6 +1030,152 @@ def test_a_slice_can_be_dropped_and_what_cannot_be_read_is_refused_by_name(piece
         assert "gray.jpg: 60×90 pixels" in rested(page)  # stays
 
 
+# --- the piece of notebook 17 ---
+
+CLICKS = "document.querySelector('.live').live"
+TARGETS = [(group, *target) for group, targets in make_live.TARGETS.items() for target in targets]
+
+
+def clicked(page):
+    """The clicks that the page has, as (row, column, positive), once it has answered the last one."""
+    rested(page)
+    return [(each["y"], each["x"], each["kind"] == "positive") for each in page.value(f"{CLICKS}.clicks")]
+
+
+def drawn(page):
+    return np.array(page.value(f"[...{CLICKS}.mask]"), bool).reshape(128, 128)
+
+
+def assert_table_and_sentence(page, truth):
+    """The page counts its clicks, and its Dice is that of the package."""
+    clicks = clicked(page)
+    table = page.value("[...document.querySelectorAll('.live [data-number]')].map((cell) => cell.textContent)")
+    *kinds, now, before = table
+    positive = sum(sign for *_, sign in clicks)
+    assert kinds == [str(positive), str(len(clicks) - positive)]
+    assert float(now) == pytest.approx(dice(truth, drawn(page)), abs=0.0051)
+    assert page.value("document.querySelectorAll('.live circle').length") == len(clicks) + 1
+    if clicks:
+        many = "1 click" if len(clicks) == 1 else f"{len(clicks)} clicks"
+        assert rested(page) == f"{many}: Dice {now}, {before} before the last."
+    return clicks
+
+
+def tap(page, column, row, shift=False):
+    drag(page, (column, row), shift=shift)
+    return rested(page)
+
+
+def test_the_targets_are_what_the_network_of_the_clicks_was_trained_on_and_what_it_never_saw():
+    trained, never = make_live.TARGETS.values()
+    assert {kind for *_, kind in trained} <= set(prompts.SEVEN)
+    assert {kind for *_, kind in never} == set(prompts.UNSEEN)
+    for _, _, number, kind in TARGETS:
+        assert make_live.target_mask(number, kind).sum() >= prompts.LEAST[kind]
+
+
+def test_the_page_clicks_and_draws_as_the_package(piece):
+    page = piece("clicks")
+    names = "[...document.querySelectorAll('.live option')].map((option) => option.label)"
+    assert page.value(names) == [name for _, name, _, _ in TARGETS]
+    asked, masks, probabilities = [], [], []
+    for at, (_, _, number, kind) in enumerate(TARGETS):
+        choose(page, "select", at)
+        truth = make_live.target_mask(number, kind)
+        image = window(validation_slice(*make_live.SLICES[number]).images, -600, 1500)[0, ..., 0]
+        assert clicked(page) == []
+        for count in range(1, 4):
+            mask = drawn(page)
+            click(page, "[value=simulated]")
+            clicks = clicked(page)
+            assert len(clicks) == count
+            assert clicks[-1] == next_click(truth, mask)
+        assert_table_and_sentence(page, truth)
+        asked.append(with_clicks(image, *([c[:2] for c in clicks if c[2] is sign] for sign in (True, False))))
+        masks.append(drawn(page))
+        probabilities.append(floats(page, f"{CLICKS}.probabilities").reshape(128, 128))
+    own = load_click_network().predict_on_batch(np.stack(asked))[..., 0]
+    np.testing.assert_allclose(probabilities, own, atol=0.03)
+    certain = np.abs(own - THRESHOLD) > 0.03
+    np.testing.assert_array_equal(np.array(masks)[certain], own[certain] >= THRESHOLD)
+    assert (np.array(masks) != (own >= THRESHOLD)).mean() < 2e-4  # three pixels of a slice
+
+
+def test_a_click_says_what_the_reader_has_chosen_and_can_be_taken_back(piece):
+    page = piece("clicks")
+    truth = make_live.target_mask(*TARGETS[0][2:])
+    assert rested(page) == "No click yet: click on a lung."
+    assert_table_and_sentence(page, truth)
+    row, column, _ = next_click(truth, np.zeros_like(truth))
+    tap(page, column, row)
+    assert_table_and_sentence(page, truth)
+    tap(page, 64, 50, shift=True)
+    click(page, "[value=negative]", draws=False)
+    tap(page, 64, 20)
+    tap(page, column - 5, row + 6, shift=True)
+    clicks = [(row, column, True), (50, 64, False), (20, 64, False), (row + 6, column - 5, True)]
+    assert assert_table_and_sentence(page, truth) == clicks
+    before = drawn(page)
+    tap(page, column, row)  # a click that is wrong
+    assert drawn(page).sum() < before.sum()
+    click(page, "[value=undo]")
+    assert assert_table_and_sentence(page, truth) == clicks
+    np.testing.assert_array_equal(drawn(page), before)
+    click(page, "[value=clear]")
+    assert assert_table_and_sentence(page, truth) == []
+    assert not drawn(page).any()
+
+    page.value("document.querySelector('.live canvas').focus()")
+    page.press("ArrowRight", 39)
+    page.press("ArrowUp", 38)
+    page.press("Enter", 13)
+    for kind in ("rawKeyDown", "keyUp"):
+        page.call("Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13, modifiers=8)
+    assert clicked(page) == [(row - 1, column + 1, False), (row - 1, column + 1, True)]  # from where the mouse was
+
+
+def test_what_notebook_17_says_about_clicks_is_so(piece):
+    page, found = piece("clicks"), {}
+    for at, (_, name, number, kind) in enumerate(TARGETS):
+        choose(page, "select", at)
+        rested(page)
+        for count in range(10):
+            click(page, "[value=simulated]", draws=False)
+            if name == "a small nodule" and not count:
+                assert drawn(page).sum() > 10 * make_live.target_mask(number, kind).sum()
+        found[name] = page.value(f"{CLICKS}.dices")
+    first = {name: scores[1] for name, scores in found.items()}
+    assert min(first["a lung"], first["a nodule"], first["the heart"]) > 0.7
+    assert first["a small nodule"] < 0.2
+    assert found["a small nodule"][6] > 0.6
+    assert max(found["the muscles"]) < 0.8
+    assert min(np.diff(scores).min() for scores in found.values()) < -0.03
+    choose(page, "select", 0)
+    rested(page)
+    truth = make_live.target_mask(*TARGETS[0][2:])
+    row, _, _ = next_click(truth, np.zeros_like(truth))
+    tap(page, truth[row].argmax(), row)  # at the edge
+    assert dice(truth, drawn(page)) < first["a lung"] - 0.2
+
+
+def test_a_finger_clicks_and_what_a_page_loads_for_it_is_small(piece, folder):
+    page = piece("clicks")
+    scripts = set(page.value("[...document.scripts].map((script) => script.src.split('/').pop())"))
+    assert scripts >= {"clicks.js", "clicks_network.js", "targets.js"}
+    assert "network.js" not in scripts
+    own = ("clicks.js", "clicks_network.js", "targets.js")
+    assert sum((folder / "live" / name).stat().st_size for name in own) < 600_000
+    page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    page.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    page.value(SCROLL)
+    assert page.value("document.documentElement.scrollWidth") <= 390
+    page.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[to_window(page, 40, 50)])
+    page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+    (place,) = clicked(page)
+    assert np.abs(np.subtract(place, (50, 40, True))).max() <= 1
+
+
 def test_a_page_of_the_book_loads_the_engine_only_where_a_piece_stands(browser, folder):
     shutil.copy(ROOT / "book" / "_static" / "book.js", folder)
     scripts = "[...document.scripts].map((script) => script.src.split('/').pop())"
@@ -1061,4 +1210,4 @@ def test_every_piece_that_a_notebook_names_is_there_and_says_something_without_a
         assert all((ROOT / "book" / "_static" / "live" / f"{name}.js").is_file() for name, _ in pieces)
         assert all("In the book, " in said and "In JupyterLab, " in said for _, said in pieces)
         found += [name for name, _ in pieces]
-    assert set(found) == {"learn", "inside", "draw", "threshold", "disturb", "scanner", "doubt", "own"}
+    assert set(found) == {"learn", "inside", "draw", "threshold", "disturb", "scanner", "doubt", "own", "clicks"}

@@ -47,7 +47,7 @@
     const value = (name) => Number(app.querySelector(`#live-${name}`).value);
     const chosen = (name) => app.querySelector(`[name=live-${name}]:checked`).value;
     const slices = unetSlices.map((_, number) => unetLive.slice(number));
-    const state = place.live = { slices, turn: 0 };
+    const state = place.live = { slices, turn: 0, measured: false };
     for (const slice of slices) {
       slice.gray = unetLive.grays(slice.hu, -600, 1500);
       slice.nodule = slice.mask.map((label) => Number(label === NODULE));
@@ -73,7 +73,8 @@
     function show() {
       drawing ??= requestAnimationFrame(() => {
         drawing = null;
-        for (const slice of slices) measure(slice);
+        if (!state.measured) slices.forEach(measure);
+        state.measured = true;
         sumUp();
         draw(slices[select.selectedIndex]);
         place.dataset.pictures = Number(place.dataset.pictures || 0) + 1;
@@ -144,7 +145,10 @@
     });
 
     unetLive.fillSlices(select);
-    for (const each of app.querySelectorAll("select, input")) each.addEventListener(each.type === "range" ? "input" : "change", change);
+    for (const each of app.querySelectorAll("select, input")) {
+      const looks = each.matches("select, [name=zoom], [name=live-map]"); // at what is measured
+      each.addEventListener(each.type === "range" ? "input" : "change", () => { state.measured &&= looks; change(); });
+    }
     await change();
   }
 

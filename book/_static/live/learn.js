@@ -1,4 +1,4 @@
-/* Watch one learn (notebook 04): a tiny U-Net is trained in the browser, by learner.js in a worker of its own. */
+/* Watch a network learn (notebook 04): a tiny U-Net is trained in the browser, by learner.js in a worker of its own. */
 
 (() => {
   "use strict";
@@ -20,24 +20,22 @@
     steps: "steps", loss: "loss", dice: "held-out Dice", accuracy: "held-out accuracy",
     empty: "accuracy of an empty mask",
   };
-  const LINES = { dice: [COLORS.tp, "", "Dice"], accuracy: [COLORS.fp, "6 3", "accuracy"] };
+  const LINES = { dice: { color: COLORS.tp }, accuracy: { color: COLORS.fp, dashes: "6 3" } };
   const text = (number) => (number >= 100 ? number.toExponential(0) : number.toFixed(2));
 
-  const plot = (name, label, top, bottom) => `<svg class="live-plot" viewBox="0 0 300 130" role="img" data-plot="${name}"
-      aria-label="${label}; the numbers are in the table"><path d="M34 10V105H290" fill="none" stroke="currentColor"/>
-    <text x="30" y="15" text-anchor="end">${top}</text><text x="30" y="108" text-anchor="end">${bottom}</text>
-    <text x="34" y="120">0</text><text class="live-end" x="290" y="120" text-anchor="end"></text><g></g></svg>`;
+  const plot = (name, label, ...more) =>
+    `<div data-plot="${name}">${unetPlot.html(`${label}; the numbers are in the table`, "", ...more)}</div>`;
   const canvas = (name) => `<canvas width="384" height="384" role="img"
       aria-label="${name} held-out picture with the ground truth and what the network draws"></canvas>`;
-  const html = `
+  const html = () => `
     <div class="live-picture">
       <div class="live-pair">${canvas("First")}${canvas("Second")}</div>
       ${unetLive.legend({ network: COLORS.lung, "ground truth": COLORS.truth })}
       <div class="live-buttons">${Object.entries({ train: "Train", step: "One step", again: "Start again" }).map(
         ([id, words]) => `<button type="button" value="${id}">${words}</button>`).join(" ")}</div>
       <p class="live-says" role="status" aria-live="polite"></p>
-      ${plot("loss", "Loss over the steps, on a logarithmic axis", 10, 0.01)}
-      ${plot("held", "Dice and accuracy of the held-out pictures over the steps", 1, 0)}
+      ${plot("loss", "Loss over the steps, on a logarithmic axis", 1, [10, 0.01])}
+      ${plot("held", "Dice and accuracy of the held-out pictures over the steps", 3)}
     </div>
     <div class="live-controls">
       <label>Try <select name="setting">${Object.keys(SETTINGS).map((name) => `<option>${name}</option>`).join("")}
@@ -61,13 +59,13 @@
 
   /* The pictures of a task: gray values from 0 to 1 and labels, LESSON×LESSON numbers in a row. */
   function lessonsOf(task) {
-    const size = LESSON * LESSON, bytes = (coded) => Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
+    const size = LESSON * LESSON;
     return Object.fromEntries(Object.entries(unetLessons[task]).map(([part, { patients, images, masks }]) => {
-      const grays = bytes(images), bits = bytes(masks);
+      const grays = unetLive.bytesOf(images), bits = unetLive.bitsOf(masks);
       return [part, patients.map((patient, number) => ({
         patient,
         image: Float64Array.from(grays.subarray(number * size, (number + 1) * size), (gray) => gray / 255),
-        mask: Uint8Array.from({ length: size }, (_, k) => (bits[(number * size + k) >> 3] >> (7 - (k & 7))) & 1),
+        mask: bits.slice(number * size, (number + 1) * size),
       }))];
     }));
   }
@@ -173,26 +171,18 @@
 
     /* Thick: this run. Thin: the one before. Dotted: what an empty mask gets. */
     function curves() {
-      const end = Math.max(state.goal, state.before?.goal || 0), x = (step) => 34 + (256 * step) / end;
-      const inside = (y) => Math.min(105, Math.max(10, y)).toFixed(1);
-      const logarithm = (loss) => inside(10 + (95 * (1 - Math.log10(loss))) / 3);
-      const share = (value) => inside(105 - 95 * value);
-      const drawn = (points) => points.filter(([, y]) => y !== "NaN").join(" ");
-      const line = (points, color, width, dashes = "") => `<polyline points="${drawn(points)}"
-        fill="none" stroke="${color}" stroke-width="${width}" stroke-dasharray="${dashes}"/>`;
-      const name = (y, color, dashes, words) =>
-        `${line([[180, y], [204, y]], color, 2, dashes)}<text x="208" y="${y + 4}">${words}</text>`;
+      const end = Math.max(state.goal, state.before?.goal || 0), inside = (share) => Math.min(1, Math.max(0, share));
       const runs = [[state.before, 0.7], [state, 2]].filter(([run]) => run);
+      const loss = { color: "currentColor" }, empty = { color: "currentColor", dashes: "1 3", width: 1 };
       find("[data-plot=loss] g").innerHTML = runs.map(([{ losses }, width]) =>
-        line(losses.map((loss, k) => [x(k + 1), logarithm(loss)]), "currentColor", width)).join("")
-        + name(16, "currentColor", "", "loss");
-      const lines = ({ looks }, width) => Object.entries(LINES).map(([id, [color, dashes]]) =>
-        line(looks.map((look) => [x(look.step), share(look[id])]), color, width, dashes)).join("");
+        unetPlot.line(losses.map((each, k) => [(k + 1) / end, inside((Math.log10(each) + 2) / 3)]), { ...loss, width }))
+        .join("") + unetPlot.key({ loss });
+      const lines = ({ looks }, width) => Object.entries(LINES).map(([id, style]) =>
+        unetPlot.line(looks.map((look) => [look.step / end, look[id]]), { ...style, width })).join("");
       find("[data-plot=held] g").innerHTML = runs.map(([run, width]) => lines(run, width)).join("")
-        + line([[34, share(state.empty)], [290, share(state.empty)]], "currentColor", 1, "1 3")
-        + Object.values(LINES).map(([color, dashes, words], row) => name(66 + 14 * row, color, dashes, words)).join("")
-        + name(94, "currentColor", "1 3", "empty mask");
-      for (const words of app.querySelectorAll(".live-end")) words.textContent = `${end} steps`;
+        + unetPlot.line([[0, state.empty], [1, state.empty]], empty)
+        + unetPlot.key({ Dice: LINES.dice, accuracy: LINES.accuracy, "empty mask": empty });
+      for (const words of app.querySelectorAll(".live-below")) words.textContent = `steps, 0 to ${end}`;
     }
 
     const rest = unetLive.resting(place, () => {
@@ -240,6 +230,8 @@
     });
   }
 
-  const needs = ["learner.js", "lessons.js"];
-  unetLive.pieces.learn = { title: "Watch a network learn", alone: true, needs, html, start, lessonsOf };
+  unetLive.pieces.learn = {
+    title: "Watch a network learn", alone: true, needs: ["learner.js", "lessons.js", "plot.js"], get html() { return html(); },
+    start, lessonsOf,
+  };
 })();

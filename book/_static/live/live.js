@@ -27,7 +27,13 @@ self.unetLive = self.unetLive || (() => {
 
   const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-  /* --- the network, in one worker for all pieces of a page --- */
+  /* Zeros and ones of which eight lie in a byte. */
+  function bitsOf(text) {
+    const bytes = bytesOf(text);
+    return Uint8Array.from({ length: 8 * bytes.length }, (_, k) => (bytes[k >> 3] >> (7 - (k & 7))) & 1);
+  }
+
+  /* --- the networks, each in one worker for all pieces of a page --- */
 
   /* In the worker: what comes in is a network or a picture. */
   function work(unetEngine) {
@@ -55,25 +61,27 @@ self.unetLive = self.unetLive || (() => {
     };
   }
 
-  let worker, starting;
-  const waiting = []; // the worker answers in order
+  const NETWORK = "network.js", workers = {}, starting = {};
 
-  /* What the network finds: {image, side}, and if wanted the names of `layers` whose maps are to come back too, and
-     of skip connections that are `off`; with a `seed`, dropout is at work. */
-  function ask(question) {
+  /* What a network finds: {image, side}, and if wanted the names of `layers` whose maps are to come back too, and
+     of skip connections that are `off`; with a `seed`, dropout is at work. `by` is the file of the network. */
+  function ask({ by = NETWORK, ...question }) {
+    const { worker, waiting } = workers[by];
     worker.postMessage(question);
-    return new Promise((resolve) => waiting.push(resolve));
+    return new Promise((resolve) => waiting.push(resolve)); // the worker answers in order
   }
 
-  function startWorker() {
-    return starting ??= Promise.all(["engine.js", "kernel.js", "network.js"].map(load)).then(() => {
+  function startWorker(file) {
+    const network = () => load(file).then(() => unetNetwork); // at once, before another file sets it
+    return starting[file] ??= Promise.all([network(), load("engine.js"), load("kernel.js")]).then(([found]) => {
       const source = new Blob([`(${work})(${unetEngine})`], { type: "text/javascript" });
-      worker = new Worker(URL.createObjectURL(source));
+      const worker = new Worker(URL.createObjectURL(source)), waiting = [];
+      workers[file] = { worker, waiting };
       return new Promise((resolve, reject) => {
         const stop = (error) => { reject(error); running.forEach((piece) => fail(piece, error)); };
         worker.onmessage = ({ data }) => (data.error ? stop(new Error(data.error)) : waiting.shift()(data));
         worker.onerror = (event) => stop(new Error(event.message || "the worker does not start"));
-        ask({ network: unetNetwork, kernel: bytesOf(unetKernel) }).then(resolve);
+        ask({ by: file, network: found, kernel: bytesOf(unetKernel) }).then(resolve);
       });
     });
   }
@@ -99,7 +107,7 @@ self.unetLive = self.unetLive || (() => {
     const style = load("live.css"); // beside the others: every script is there before the first picture
     await load(`${name}.js`);
     const piece = pieces[name], app = document.createElement("div");
-    const common = piece.alone ? [] : [startWorker(), load("slices.js")]; // alone: has a network of its own
+    const common = piece.alone ? [] : [startWorker(piece.network || NETWORK), load("slices.js")]; // alone: it needs neither
     // needs: its html may need them too
     const [engine] = await Promise.all([...common, ...(piece.needs || []).map(load), style]);
     app.className = `live-app live-${name}`;
@@ -195,8 +203,8 @@ self.unetLive = self.unetLive || (() => {
     Object.assign(view, { top, left, side });
   }
 
-  /* Groups of pixels that touch, also at a corner. */
-  function groups(inside) {
+  /* Groups of pixels that touch, also at a corner or only at a side. */
+  function groups(inside, corners = true) {
     const left = new Set(), found = [];
     for (let at = 0; at < SIDE * SIDE; at++) if (inside(at)) left.add(at);
     for (const first of left) {
@@ -205,7 +213,7 @@ self.unetLive = self.unetLive || (() => {
       while (waitingPixels.length) {
         const at = waitingPixels.pop(), column = at % SIDE;
         group.push(at);
-        for (const dy of [-SIDE, 0, SIDE]) for (const dx of [-1, 0, 1]) {
+        for (const dy of [-SIDE, 0, SIDE]) for (const dx of corners || !dy ? [-1, 0, 1] : [0]) {
           if (column + dx >= 0 && column + dx < SIDE && left.delete(at + dy + dx)) waitingPixels.push(at + dy + dx);
         }
       }
@@ -283,8 +291,8 @@ self.unetLive = self.unetLive || (() => {
     };
   }
 
-  /* A place in the picture that mouse, finger and arrow keys move. use(x, y) is called by a click, a tap and Enter; where
-     paints() is true also all along the way of a pointer that is held down. Tells draw() when the place has moved. */
+  /* A place in the picture that mouse, finger and arrow keys move. use(x, y, event) is called by a click, a tap and Enter;
+     where paints() is true also all along the way of a pointer that is held down. Tells draw() when the place has moved. */
   function hand(canvas, { use, draw, paints, view = WHOLE }) {
     const at = { x: 64, y: 64, pointing: false, get seen() { return this.pointing || document.activeElement === canvas; } };
     let last = null; // where the brush was
@@ -298,7 +306,7 @@ self.unetLive = self.unetLive || (() => {
       last = follow(event);
       if (paints()) {
         canvas.setPointerCapture(event.pointerId);
-        use(last.x, last.y);
+        use(last.x, last.y, event);
       }
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -306,14 +314,14 @@ self.unetLive = self.unetLive || (() => {
       const { x, y } = follow(event);
       if (last && paints()) {
         const steps = Math.ceil(Math.hypot(x - last.x, y - last.y));
-        for (let i = 1; i <= steps; i++) use(last.x + ((x - last.x) * i) / steps, last.y + ((y - last.y) * i) / steps);
+        for (let i = 1; i <= steps; i++) use(last.x + ((x - last.x) * i) / steps, last.y + ((y - last.y) * i) / steps, event);
         last = { x, y };
       }
       draw();
     });
     canvas.addEventListener("pointerup", (event) => {
       const { x, y } = follow(event);
-      if (last && !paints() && Math.hypot(x - last.x, y - last.y) < 4) use(x, y);
+      if (last && !paints() && Math.hypot(x - last.x, y - last.y) < 4) use(x, y, event);
       last = null;
     });
     for (const name of ["pointercancel", "pointerleave"]) {
@@ -329,7 +337,7 @@ self.unetLive = self.unetLive || (() => {
         at.y = inside(at.y + far * move[1], view.top);
         draw();
       } else if (event.key === "Enter" || event.key === " ") {
-        use(at.x, at.y);
+        use(at.x, at.y, event);
       } else {
         return;
       }
@@ -359,7 +367,7 @@ self.unetLive = self.unetLive || (() => {
   }
 
   return {
-    SIDE, COLORS, pieces, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
+    SIDE, COLORS, pieces, bytesOf, bitsOf, ask, latest, signed, slider, showValues, choice, canvasHtml, legend, resting, decoded, slice,
     fillSlices, grays, disk, look, groups, pictureOf, easel, hand,
   };
 })();

@@ -4,11 +4,11 @@ self.unetPlot = (() => {
   "use strict";
   const x = (share) => 30 + 260 * share, y = (share) => 130 - 120 * share;
 
-  /* `rows` of room for a key below the axis. */
-  const html = (label, below, rows = 0) => `<svg class="live-plot" viewBox="0 0 300 ${rows ? 158 + 14 * rows : 150}" role="img" aria-label="${label}">
+  /* `rows` of room for a key below the axis; `ends` is what stands at 1 and at 0. */
+  const html = (label, below, rows = 0, ends = [1, 0]) => `<svg class="live-plot" viewBox="0 0 300 ${rows ? 158 + 14 * rows : 150}" role="img" aria-label="${label}">
     <path d="M30 10V130H290" fill="none" stroke="currentColor"/><g></g>
     <line class="live-here" y1="10" y2="130"/>
-    <text x="26" y="15" text-anchor="end">1</text><text x="26" y="133" text-anchor="end">0</text>
+    <text x="26" y="15" text-anchor="end">${ends[0]}</text><text x="26" y="133" text-anchor="end">${ends[1]}</text>
     <text class="live-below" x="160" y="147" text-anchor="middle">${below}</text></svg>`;
 
   /* Points that are no number, as a Dice of 0/0, are left out. */
