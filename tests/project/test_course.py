@@ -43,7 +43,7 @@ def test_nobody_works_for_more_than_two_hours_without_a_break(key, number, sessi
 
 def test_plans_say_the_hours_that_their_titles_promise():
     promised = {"one_day": (1, 480), "two_days": (2, 480), "radiology": (1, 240), "two_hours": (1, 120)}
-    promised |= {"seven_weeks": (7, 180), "fourteen_weeks": (14, 150)}
+    promised |= {"seven_weeks": (7, 180), "fourteen_weeks": (14, 150), "five_seminars": (5, 150)}
     assert {key: (len(plan["sessions"]), plan["minutes"]) for key, plan in PLANS.items()} == promised
 
 
