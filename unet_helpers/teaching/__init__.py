@@ -16,6 +16,7 @@
 ``recorded``     the measured numbers of the book
 ``cells``        a scene of cells
 ``coarse_maps``  what a coarse map can say
+``subgroups``    groups of patients, and who finds a gap
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
 ``jax_worker`` are imported as modules: they load figures and widgets, or run as programs.
@@ -25,15 +26,19 @@ from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds
 from .cells import draw_cells
 from .coarse_maps import best_from_coarse_map
 from .recorded import RESULTS, describe_device
+from .subgroups import attributes, crossings, found_by
 from .workers import divide_processor, run_workers, train_in_processes, write_job
 
 __all__ = [
     "RESULTS",
     "all_reduce_seconds",
+    "attributes",
     "best_from_coarse_map",
+    "crossings",
     "describe_device",
     "divide_processor",
     "draw_cells",
+    "found_by",
     "ring_all_reduce",
     "run_workers",
     "step_seconds",
