@@ -299,8 +299,9 @@ def named(crossed, name):
 def fewest_patients(one, others, gap, looks=1, goal=0.8, most=4096):
     """The smallest number of patients in each of two groups with which a gap is found in ``goal`` of the reports."""
     from unet_helpers.evaluation import power_of_gap
+    from unet_helpers.evaluation.intervals import FEWEST_PATIENTS
 
-    low, high = 2, most  # the power of the first is taken as too small, that of the last as enough
+    low, high = FEWEST_PATIENTS - 1, most  # with fewer nothing is said; that the last are enough is taken for granted
     while high - low > 1:
         middle = (low + high) // 2
         enough = power_of_gap(one, others, gap, middle, level=0.05 / looks) >= goal
