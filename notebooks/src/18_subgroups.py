@@ -407,3 +407,146 @@ assert abs(gap_between(people["nodule"], low)["gap"]) < 0.03
 # Most of the gap is gone. What is left holds 0, and its interval is wide: there are few small nodules at standard dose to compare with. In the phantom we know more: size and dose are drawn apart from each other, and over all 240 patients there is next to no gap.
 #
 # Adjusting is no way to make a gap go away. The patients who come for screening *do* get worse outlines. What has changed is the reason, and with it the remedy: other images at low dose would not help them, a network that is better with small nodules would. And do not adjust for what the network itself brings about, such as the size of the *predicted* nodule.
+
+# %% [markdown]
+# ## Repairs, and what they break
+#
+# Back to the prone patients. The benchmark trained five repairs, three seeds each, with the same forty people and equally many steps. In each some of the forty lie prone:
+#
+# | repair | prone among the forty |
+# |---|---|
+# | none | 0 |
+# | few | 2 |
+# | few, weighted | the same 2, each taken four times |
+# | as many as there are | 6, as in the pool |
+# | half of all | 20 |
+# | turned by chance | 0, but every slice is also shown turned by half ([augmentation](04_gpu_training.ipynb)) |
+
+# %% mystnb={"figure": {"caption": "Lung Dice with each repair, for the prone and the other patients of the pool. A dot is one of three seeds, the diamond their mean."}, "image": {"alt": "PLACEHOLDER"}}
+repairs = measured["repairs"]
+runs = {name: {f"{side}_seeds": row[side]["seeds"] for side in row} for name, row in repairs.items()}
+titles = {"Dice of prone patients": "prone", "Dice of the others": "others"}
+plotting.show_estimates(runs, titles, limits=(0.91, 0.96), panel=3.4)
+
+# %% [markdown]
+# And what each changes against no repair, in the same patients, so that the intervals are over paired differences (of Dice averaged over the seeds):
+
+# %%
+changes = {name: {f"{side} {key}": row[side][key] for side in row for key in ("gain", "gain_low", "gain_high")} for name, row in repairs.items()}
+pd.DataFrame(changes).T.drop("none").round(3)
+
+# %% [markdown]
+# - **Two prone patients** help a little already, and cost the others nothing that could be seen.
+# - **Weights** take the same two patients four times. That shows the network no new patient, and here it gains no more than the two alone.
+# - **Half of all**, and **turning by chance**, all but close the gap. In the same number of steps the network has twice as much to learn, and the others pay about a hundredth of Dice. They are most of the patients, so the mean over everybody is no better than without a repair:
+
+# %%
+pd.Series({name: values.mean() for name, values in by_recipe.items()}, name="Dice of everybody").round(3)
+
+# %% [markdown]
+# Somebody who chooses by this number repairs nothing. Somebody who chooses by the gap alone would be content with a network that is worse for the others and no better for the group. So give both sides, and say beforehand what one may cost the other. (A longer training might take the price away. It was not tried.)
+#
+# A **threshold per group** needs no training: on the validation patients of each side, take the probability from which on a pixel is lung so that the Dice of that side is best.
+
+# %%
+rows = {}
+for name in ("none", "few"):
+    one = measured["thresholds"][name]
+    for side in ("prone", "others", "others, taken for prone"):
+        chosen = one[f"chosen_{'others' if side == 'others' else 'prone'}"]
+        rows[name, side] = {"thresholds, by seed": chosen} | one[side]
+pd.DataFrame(rows).T.rename_axis(["repair", "used for"])
+
+# %% [markdown]
+# THRESHOLDTEXT
+#
+# ## What these groups cannot say
+#
+# Our groups are numbers in a program: that the network treated women and men alike here says nothing about women and men. In people, groups differ in their diseases, in how they come to a scanner and in who outlined them, and networks have been worse for those who were rare in the training {cite:p}`larrazabal2020gender,puyolanton2021fairness` and for those who belong to two disadvantaged groups at once {cite:p}`seyyedkalantari2021underdiagnosis`; the page on [ethics](../book/ethics_and_model_card.md) says what else to ask.
+
+# %% [markdown]
+# ## Take-aways
+#
+# - Report by group, with intervals over patients, and be silent below five.
+# - Name the gap that would matter first, then say how many patients a group needs for it. For nodules that is about a hundred on each side here, for lungs a handful.
+# - Six looks are six chances to be wrong. Holm's rule, or one group named beforehand.
+# - A report can only find a group that it looks at, and the overall mean looks at none.
+# - A group missing in the training need not have a gap, and a gap need not come from the training.
+# - Ask what goes with the group: compare among patients alike.
+# - Measure a repair on both sides. Some take from one side what they give to the other.
+#
+# ## Questions to test yourself
+#
+# 1. A report of forty patients shows no difference between any two groups. What has it shown?
+#
+#    - A. That there is no gap.
+#    - B. That no gap was large enough to be seen with so few patients, in the groups it looked at.
+#    - C. That the groups are too small, so nothing at all.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** The intervals say which gaps are left, and the power says which would have been seen.
+# - **Not A:** with six prone patients a gap is often missed; and a group that is in no column cannot be found.
+# - **Not C:** for lungs, a few patients show a gap of 0.03. It depends on the spread.
+#
+# </details>
+#
+# 2. A group has three patients with a Dice of 0.2, 0.9 and 0.9. What goes into the report?
+#
+#    - A. Their number, and perhaps their range.
+#    - B. A mean of 0.67 with its interval.
+#    - C. Nothing; the group is dropped from the table.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** Readers should see that the group is there and that nothing is known about it.
+# - **Not B:** the interval would be wider than the axis, and the mean would be read without it.
+# - **Not C:** a group that disappears from the table looks as if nobody belonged to it.
+#
+# </details>
+#
+# 3. Twenty groups are looked at, and one has `p` = 0.03. Is that a finding?
+#
+#    - A. Yes, 0.03 is below 0.05.
+#    - B. Yes, if the gap is large.
+#    - C. Not yet: by chance one of twenty has such a `p`. Look at this group again, alone, in new patients.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** A new report with this one group, named beforehand, is one look.
+# - **Not A:** 0.05 is for one look.
+# - **Not B:** in small groups chance makes large gaps.
+#
+# </details>
+#
+# 4. The gap of a group is gone once patients with nodules of one size are compared. What follows?
+#
+#    - A. The group is served as well as the others.
+#    - B. The group's outlines are worse, and the reason is the size of its nodules.
+#    - C. The first report was computed wrongly.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** What changes is where to look for a remedy.
+# - **Not A:** its patients still get worse outlines.
+# - **Not C:** both numbers are right. They answer two questions.
+#
+# </details>
+#
+# 5. Why is the lowest of six means no finding?
+#
+# <details><summary>Answer</summary>
+#
+# One of six means is always the lowest, also where there is no gap. It says where to look next, in new patients.
+#
+# </details>
+#
+# ## Read more
+#
+# - Larrazabal and others (2020) {cite:p}`larrazabal2020gender`: networks trained on one sex, tested on the other.
+# - Puyol-Antón and others (2021) {cite:p}`puyolanton2021fairness`: a segmentation network with a gap in Dice, and three repairs.
+# - Seyyed-Kalantari and others (2021) {cite:p}`seyyedkalantari2021underdiagnosis`: groups crossed, and who is called healthy by mistake.
+# - Petersen and others (2023) {cite:p}`petersen2023path`: where gaps come from, and when more data help.
+# - Singh and others (2023) {cite:p}`singh2023audits`: how many patients a report by group needs, for networks that say yes or no.
+# - Oakden-Rayner and others (2020) {cite:p}`oakdenrayner2020hidden`: groups that nobody has a column for.
+# - The words of this page are in the [glossary](../book/glossary.md).
