@@ -344,7 +344,7 @@ def assemble(folder):
         "draws": DRAWS,
     }
     # one network each, as a hospital has one: the first seed
-    for key, name in (("reports", "none"), ("reports_without_gap", "as many as there are")):
+    for key, name in (("reports", "none"), ("reports_repaired", "as many as there are")):
         first, results[key] = networks[name][0], {}
         promised = at_half(first, "validation")[~validation_prone]
         for patients in PATIENTS:
