@@ -206,7 +206,7 @@ nodule_gaps.assign(holm=holm(nodule_gaps["p"]))[["gap", "low", "high", "p", "hol
 raised = holm(nodule_gaps["p"])
 assert raised.min() > 0.2
 assert 80 < measured["power"]["nodule"]["one"] < 110 < measured["power"]["nodule"]["six"] < 170
-assert measured["power"]["lung"]["one"] == 5
+assert measured["power"]["lung"]["one"] == 5 and 15 < measured["power"]["lung of the archive"]["one"] <= 20
 at = {name: dict(zip(counts, curve)) for name, curve in curves.items()}
 assert at["gap of 0.2"][20] < 0.8 < at["gap of 0.2"][40] and at["gap of 0.1"][80] < 0.8 < at["gap of 0.1"][160]
 assert at["gap of 0.05"][320] < 0.8 < at["gap of 0.05"][640]
@@ -351,8 +351,8 @@ assert false.loc[40:, "pairs crossed, Holm"].max() > 0.2 and false.loc[40:, "pai
 # %% [markdown]
 # - **The overall mean hides the gap**, even with 320 patients. It moves by half a hundredth.
 # - **One group, named beforehand,** finds it in nearly nine of ten reports of 80 patients, of whom about twelve are prone. With 40 patients most reports miss it, although the gap is there.
-# - **Six groups with Holm's rule** need about twice as many patients for the same power. Without the rule they find as much as one group does, and in about a quarter of the reports something that is not there.
-# - **All pairs crossed** need four times as many. They also raise false alarms more often than Holm's rule promises. A crossing may have five patients, and Dice is skewed; Welch's t is not made for that, which may be the reason.
+# - **Six groups with Holm's rule** find it in about six of ten reports of 80 patients. Without the rule they find as much as one group does, and in about a quarter of the reports something that is not there.
+# - **All pairs crossed** find it in one of four such reports. They also raise false alarms more often than Holm's rule promises. A crossing may have five patients, and Dice is skewed; Welch's t is not made for that, which may be the reason.
 # - **The lowest mean** points at prone patients in little more than half of the reports, however many there are, because patients with consolidation have as large a gap. And it always points at somebody.
 #
 # A report can only find a group that it looks at: without a column for the position, none of these reports would have found anything. Do you have that column? In a DICOM file it is `PatientPosition`.
@@ -513,11 +513,11 @@ for name in ("none", "few"):
 pd.DataFrame(rows).T.rename_axis(["repair", "used for"])
 
 # %% tags=["remove-cell"]
-assert all(0 < rows[key]["gain"] < 0.008 for key in rows if key[1] != "others, taken for prone")
+assert all(0 < rows[key]["gain"] < 0.035 / 7 for key in rows if key[1] != "others, taken for prone")
 assert all(-0.001 < rows[key]["gain"] < 0.003 for key in rows if key[1] == "others, taken for prone")
 
 # %% [markdown]
-# Each side gains a few thousandths at most: the prone patients' errors are other pixels, and not the same ones with a lower probability. What this repair asks for is the harder part: it needs to know who is prone, for each patient, on the day of use. Who is taken for prone and is not gets the wrong threshold. Here that costs nothing, since the two thresholds lie close to each other. Where they lie apart it would.
+# Each side gains a few thousandths at most, a seventh of the gap or less: it is no matter of the threshold. And this repair asks for more than the others: it needs to know who is prone, for each patient, on the day of use. Who is taken for prone and is not gets the wrong threshold. Here that costs nothing, since the two thresholds lie close to each other. Where they lie apart it would.
 #
 # ## What these groups cannot say
 #
@@ -527,7 +527,7 @@ assert all(-0.001 < rows[key]["gain"] < 0.003 for key in rows if key[1] == "othe
 # ## Take-aways
 #
 # - Report by group, with intervals over patients, and be silent below five.
-# - Name the gap that would matter first, then say how many patients a group needs for it. For nodules that is about a hundred on each side here, for lungs a handful.
+# - Name the gap that would matter first, then say how many patients a group needs for it. For nodules that is about a hundred on each side here, for lungs five to twenty.
 # - Six looks are six chances to be wrong. Holm's rule, or one group named beforehand.
 # - A report can only find a group that it looks at, and the overall mean looks at none.
 # - A group missing in the training need not have a gap, and a gap need not come from the training.
@@ -545,7 +545,7 @@ assert all(-0.001 < rows[key]["gain"] < 0.003 for key in rows if key[1] == "othe
 # <details><summary>Answer</summary>
 #
 # - **Right: B.** The intervals say which gaps are left, and the power says which would have been seen.
-# - **Not A:** with six prone patients a gap is often missed; and a group that is in no column cannot be found.
+# - **Not A:** with seven prone patients a gap is often missed; and a group that is in no column cannot be found.
 # - **Not C:** for lungs, a few patients show a gap of 0.03. It depends on the spread.
 #
 # </details>
