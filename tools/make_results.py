@@ -50,6 +50,7 @@ BENCHMARKS = {
     "scale": ("scale", [], None),
     "memory": ("memory", [], None),
     "deployment": ("deploy", [], None),
+    "subgroups": ("subgroups", [], None),
     "browser_engines": ("browser_engines", [], None),
     "explanations": ("explanations", [], None),
     "budgets": ("budgets", [], None),

@@ -213,6 +213,15 @@ def test_a_mean_whose_interval_includes_the_mark_is_hollow():
     assert list(fig.axes[0].lines[0].get_xdata()) == [0, 0]
 
 
+def test_groups_of_patients_have_a_mean_from_five_patients_on_and_say_how_many_they_are():
+    rows = {"a": np.array([0.5, 0.6, 0.7, 0.8, 0.9, np.nan]), "b": np.array([0.1, 0.2, 0.3, 0.4])}
+    ax = plotting.show_groups(rows, "Dice", limits=(0.2, 1), mark=0.6).axes[0]
+    assert [len(dots.get_offsets()) for dots in ax.collections] == [5, 4]
+    assert ax.collections[1].get_offsets()[:, 0].min() == 0.2
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"] == [pytest.approx(0.7)]
+    assert [text.get_text() for text in ax.texts] == ["5", "4"]
+
+
 def test_schemes_show_as_many_crossings_as_the_networks_have():
     fig = plotting.show_schemes()
     assert [ax.get_title() for ax in fig.axes] == ["U-Net", "Attention U-Net", "SegNet", "FCN-8s", "DeepLabV3+"]

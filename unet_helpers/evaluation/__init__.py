@@ -10,6 +10,7 @@
 ``agreement``    volumes in milliliters, and how far two measurements agree
 ``cases``        a table per case, a summary
 ``intervals``    how sure a mean or a difference is
+``groups``       a report by group, and how many patients show a gap
 ``calibration``  do probabilities keep what they promise
 """
 
@@ -34,6 +35,7 @@ from .distances import (
     surface_dice,
     surface_distances,
 )
+from .groups import gap_between, gap_by_strata, gap_p_values, holm, power_of_gap, report_by_group
 from .intervals import METHODS, bootstrap_interval, compare, dice_by_patient, interval_of_difference, interval_of_mean
 from .matching import (
     THRESHOLDS,
@@ -90,8 +92,12 @@ __all__ = [
     "evaluate",
     "evaluate_cases",
     "fit_temperature",
+    "gap_between",
+    "gap_by_strata",
+    "gap_p_values",
     "hausdorff",
     "hausdorff95",
+    "holm",
     "interval_of_difference",
     "interval_of_mean",
     "iou",
@@ -104,6 +110,7 @@ __all__ = [
     "objects_from_border",
     "panoptic_quality",
     "pool",
+    "power_of_gap",
     "predict_masks",
     "predict_probabilities",
     "predict_sliding_window",
@@ -111,6 +118,7 @@ __all__ = [
     "predict_with_flips",
     "probabilities_to_masks",
     "reliability",
+    "report_by_group",
     "risk_coverage",
     "scale_temperature",
     "slice_scores",

@@ -60,6 +60,7 @@ from .scores import (
     show_differences,
     show_effects,
     show_estimates,
+    show_groups,
     show_matches,
 )
 from .uncertainty import show_reliability, show_reliability_together, show_uncertainty
@@ -92,6 +93,7 @@ __all__ = [
     "show_effects",
     "show_estimates",
     "show_findings",
+    "show_groups",
     "show_histograms",
     "show_images",
     "show_kinds",

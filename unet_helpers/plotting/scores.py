@@ -179,6 +179,43 @@ def show_differences(tables, xlabel, limits=None, seed=0, method=None):
     return fig
 
 
+def show_groups(rows, xlabel, limits=None, mark=None):
+    """Groups of patients, one row each: a dot per patient, and the mean with its 95 % interval. Used in 18.
+
+    A group of fewer than five patients has its dots alone. Each row says how many patients have a value.
+
+    Parameters
+    ----------
+    rows : dict of str to ``(P,)`` float
+        By name of the group; nan is left out.
+    xlabel : str
+    limits : (float, float), optional
+        Of the horizontal axis; a dot that lies outside is drawn at its end.
+    mark : float, optional
+        Draw a line here, such as the mean of all patients.
+    """
+    from ..evaluation.intervals import FEWEST_PATIENTS, bootstrap_interval
+
+    with chart(width=6.4, height=0.42 * len(rows) + 0.8) as (fig, axes):
+        ax = axes[0, 0]
+        if mark is not None:
+            ax.axvline(mark, color=GRAY, linewidth=1, linestyle=":")
+        for y, values in enumerate(rows.values()):
+            values = np.asarray(values, float)
+            values = values[np.isfinite(values)]
+            beside = y + 0.12 + 0.05 * (np.arange(len(values)) % 4)
+            shown = values if limits is None else np.clip(values, *limits)
+            ax.scatter(shown, beside, color=SKY_BLUE, edgecolor="black", linewidth=0.3, s=11, clip_on=False)
+            if len(values) >= FEWEST_PATIENTS:
+                draw_mean(ax, y - 0.12, values.mean(), *bootstrap_interval(values), markersize=5)
+            place = ax.get_yaxis_transform()
+            ax.text(1.01, y, f"{len(values)}", transform=place, va="center", fontsize=8, color="#555555")
+        ax.set(xlabel=xlabel, xlim=limits)
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_ylim(len(rows) - 0.4, -0.5)
+    return fig
+
+
 def show_estimates(runs, quantities, limits=None, panel=2.9, mark=None):
     """Recorded results, one row per run: the mean over its seeds, a dot for each seed, an interval where there is one.
 

@@ -20,6 +20,7 @@
 ``clicks``       clicks as channels, simulated, and a network that is asked with them
 ``structures``   more truth about a synthetic patient than its masks hold
 ``annotation``   what to annotate, and what it costs
+``subgroups``    groups of patients, and who finds a gap
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
 ``jax_worker`` are imported as modules: they load figures and widgets, or run as programs. So are ``clicks`` and
@@ -30,15 +31,19 @@ from .all_reduce import all_reduce_seconds, ring_all_reduce, step_seconds
 from .cells import draw_cells
 from .coarse_maps import best_from_coarse_map
 from .recorded import RESULTS, describe_device
+from .subgroups import attributes, crossings, found_by
 from .workers import divide_processor, run_workers, train_in_processes, write_job
 
 __all__ = [
     "RESULTS",
     "all_reduce_seconds",
+    "attributes",
     "best_from_coarse_map",
+    "crossings",
     "describe_device",
     "divide_processor",
     "draw_cells",
+    "found_by",
     "ring_all_reduce",
     "run_workers",
     "step_seconds",
