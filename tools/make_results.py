@@ -50,6 +50,7 @@ BENCHMARKS = {
     "memory": ("memory", [], None),
     "deployment": ("deploy", [], None),
     "browser_engines": ("browser_engines", [], None),
+    "hospitals": ("hospitals", [], None),
 }
 
 
