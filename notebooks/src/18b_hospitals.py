@@ -516,7 +516,69 @@ print(f"length of such noise, in clipping norms: {needed * recorded['weights'] *
 #
 # ## Questions to test yourself
 #
-# TEXT-QUESTIONS
+# 1. Four hospitals average their weights, each by its share of the images. When is a round the same as training on the pooled images?
+#
+#    - A. Whenever all hospitals have equally many images.
+#    - B. Whenever all hospitals have the same scanner.
+#    - C. When each takes one plain step, on all its images.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: C.** The gradient of a mean over all images is the weighted mean of the hospitals' gradients. From the second step on each walks from another point.
+# - **Not A:** the shares take care of unequal numbers. What breaks the equality is the second step.
+# - **Not B:** it makes the drift small. But two hospitals with one scanner still have different patients, and walk to different points.
+#
+# </details>
+#
+# 2. With batch normalization left at home, all four hospitals are content. A fifth asks for "the network". What do you answer?
+#
+#    - A. There is none for it: each of the four has other layers of normalization.
+#    - B. Take that of the largest hospital, it has seen most.
+#    - C. Take the average of all four; the layers fit anywhere.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: A.** The fifth needs layers of its own, so images of its own, and a test on its own patients.
+# - **Not B:** its statistics are those of another scanner, and the number of its patients does not change that.
+# - **Not C:** the average fits the hospitals in the middle. The page shows a hospital at which such averages fail.
+#
+# </details>
+#
+# 3. "We send an update after a batch of eight pictures. They are mixed, so nobody can take one out." What is wrong?
+#
+#    - A. Nothing: eight unknown pictures cannot be computed from one sum.
+#    - B. A unit that is awake for one picture alone gives that picture away.
+#    - C. The pictures can be told apart by their patient numbers.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** A layer has many units, and each makes a sum of its own. The wider the layer, the more pictures are alone with some unit.
+# - **Not A:** it is not one sum, but one for each unit and each weight: many more numbers than pixels.
+# - **Not C:** no number of a patient is in a gradient. The picture itself is.
+#
+# </details>
+#
+# 4. With noise, the attack of this page finds nothing. What may you tell the hospital's board?
+#
+#    - A. That the training is now anonymous.
+#    - B. That this attack failed, under these conditions, and what the noise cost.
+#    - C. That ε is below 1.
+#
+# <details><summary>Answer</summary>
+#
+# - **Right: B.** A failed attack is an observation. With another attack, another network or many rounds it may be different.
+# - **Not A:** nobody has shown that. Anonymous is a claim about every attack.
+# - **Not C:** an ε must be accounted for, over all rounds. The page states none, and its noise lies far below the bound for one sending.
+#
+# </details>
+#
+# 5. A colleague reports: "Federated: Dice 0.95, averaged over all test patients of all hospitals." Name two questions that you ask.
+#
+# <details><summary>Answer</summary>
+#
+# How is it at each hospital, the smallest and the oddest among them? And compared with what: pooled, each alone, at equally many steps, on the same patients, with intervals? A mean over all can hide that one hospital would do better alone.
+#
+# </details>
 #
 # ## Read more
 #

@@ -16,6 +16,7 @@
 ``recorded``     the measured numbers of the book
 ``cells``        a scene of cells
 ``coarse_maps``  what a coarse map can say
+``hospitals``    hospitals that do not share data
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
 ``jax_worker`` are imported as modules: they load figures and widgets, or run as programs.
