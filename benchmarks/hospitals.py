@@ -503,6 +503,7 @@ PAIRS = (
     ("federated, 4 rounds", "federated, group"),
     ("federated, 4 times as long", "federated, group"),
     ("federated, 4 times as long", "pooled, group"),
+    ("federated, 4 times as long", "alone"),
     ("federated, batch", "pooled, batch"),
     ("federated, group", "federated, batch"),
     ("federated, batch, own statistics", "federated, batch"),
