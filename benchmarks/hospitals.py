@@ -511,6 +511,7 @@ PAIRS = (
     ("federated, batch at home", "federated, batch"),
     ("federated, batch at home", "federated, group"),
     *((f"noise {multiplier:g}", "federated, group") for multiplier in MULTIPLIERS),
+    *((f"noise {multiplier:g}", "noise 0") for multiplier in MULTIPLIERS[1:]),
 )
 
 
