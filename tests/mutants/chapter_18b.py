@@ -114,7 +114,7 @@ EXERCISES = [
             ),
             "the mean of the squares": (
                 moments(of_all, lambda share, means, variances, mean: share @ (variances + means**2)),
-                "the square of the mean is missing",
+                "square of the mean is missing",
             ),
             "every hospital alike": (
                 lambda means, variances, pixels: (means.mean(), variances.mean() + means.var()),
@@ -147,7 +147,7 @@ EXERCISES = [
             ),
         },
         {
-            "the first unit": (quietly(lambda kernel, bias: kernel[:, 0] / bias[0]), "that unit is silent"),
+            "the first unit": (quietly(lambda kernel, bias: kernel[:, 0] / bias[0]), "unit is silent, and"),
             "the mean of all units": (quietly(lambda kernel, bias: (kernel / bias).mean(axis=1)), "silent"),
             "silent units as 0": (
                 quietly(lambda kernel, bias: np.nan_to_num(kernel / bias, posinf=0, neginf=0).mean(axis=1)),
@@ -157,7 +157,10 @@ EXERCISES = [
                 quietly(lambda kernel, bias: kernel.sum(axis=1) / bias.sum()),
                 "can cancel",
             ),
-            "multiplied": (lambda kernel, bias: kernel[:, abs(bias).argmax()] * bias[abs(bias).argmax()], "divide"),
+            "multiplied": (
+                lambda kernel, bias: kernel[:, abs(bias).argmax()] * bias[abs(bias).argmax()],
+                "Divide; each number",
+            ),
             "not divided": (lambda kernel, bias: kernel[:, abs(bias).argmax()], "divide by the bias gradient"),
             "without the sign": (
                 lambda kernel, bias: kernel[:, abs(bias).argmax()] / abs(bias).max(),
