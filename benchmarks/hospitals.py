@@ -9,7 +9,7 @@ reconstructed from what one hospital sends after one step.
 
 Writes ``book/results/hospitals.json``, and the reconstructed pictures into ``hospitals_leak.npz`` beside it. About
 twenty minutes on one core. ``--folder F`` keeps what was computed and goes on from there; ``--minutes 9`` stops after
-about so long.
+about so long, and ``--now`` records what the folder holds: every number says on which seeds it rests.
 """
 
 import argparse
@@ -38,12 +38,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="keep what is computed here, and go on from it")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after about so long")
+    parser.add_argument(
+        "--now", action="store_true", help="record what the folder holds, with the seeds that are there"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for name, function in parts(folder):
-            if (folder / f"{name}.json").is_file():
+            if arguments.now or (folder / f"{name}.json").is_file():
                 continue
             if time.perf_counter() - BEGAN > 60 * arguments.minutes:
                 sys.exit("stopped; call again with the same folder")
@@ -520,10 +523,18 @@ def assemble(folder):
     from unet_helpers.teaching.hospitals import HOSPITALS, SITES
 
     rates = load(folder, "rates")
-    runs = [{k: v for arm in ARMS for k, v in load(folder, f"{arm}_{seed}").items()} for seed in SEEDS]
-    between = np.mean([run.pop("between") for run in runs], axis=0)
+    runs = [
+        {
+            k: v
+            for arm in ARMS
+            if (folder / f"{arm}_{seed}.json").is_file()
+            for k, v in load(folder, f"{arm}_{seed}").items()
+        }
+        for seed in SEEDS
+    ]
+    between = np.mean([run.pop("between") for run in runs if "between" in run], axis=0)
     places = {name: (name,) for name in HOSPITALS} | {"all four": SITES}
-    leaks = [load(folder, f"leak_{seed}") for seed in SEEDS]
+    leaks = [load(folder, f"leak_{seed}") for seed in SEEDS if (folder / f"leak_{seed}.json").is_file()]
     errors = {way: [pair for one in leaks for pair in one["errors"][way]] for way in leaks[0]["errors"]}
     times = {part.stem: json.loads(part.read_text())["seconds"] for part in sorted(folder.glob("*.json"))}
     results = {
@@ -550,13 +561,17 @@ def assemble(folder):
 
 
 def mean_of(runs, way, where, other=None):
-    """Mean Dice over the patients of some hospitals, or its difference from another way; with its interval."""
+    """Mean Dice over the patients of some hospitals, or its difference from another way; with its interval.
+
+    Over the seeds that have it: ``seeds`` holds one mean for each.
+    """
     from unet_helpers import bootstrap_interval
 
+    ways = (way, other) if other else (way,)
     values = np.array(
-        [[np.concatenate([run[one][name] for name in where]) for run in runs] for one in filter(None, (way, other))]
+        [[np.concatenate([run[one][name] for name in where]) for one in ways] for run in runs if set(ways) <= set(run)]
     )
-    values = values[0] - values[1] if other else values[0]  # (seeds, patients)
+    values = values[:, 0] - values[:, 1] if other else values[:, 0]  # (seeds, patients)
     low, high = bootstrap_interval(values.mean(axis=0))  # a patient counts once
     numbers = {"mean": values.mean(), "mean_low": low, "mean_high": high}
     row = {name: round(float(value), 4) + 0.0 for name, value in numbers.items()}

@@ -207,7 +207,7 @@ assert np.mean(losses[2]) < np.mean(losses[0])
 #
 # ## The contest
 #
-# What would be a fair contest? Every network below is the outcome of **equally many steps of equally many images**, counted over all hospitals together: one network trained on the **pooled** data (which is what may not be done), one for each hospital **alone**, one **federated**, and the federated one **fine-tuned**, with a few more steps at each hospital, which then keeps its own copy. There is a second way to be fair: each *hospital* works as much as it would alone. That is *federated, longer*: four times as many rounds, and so four times as many steps in all. Learning rates were chosen on validation patients. Three seeds, each with training patients of its own; eight test patients at each hospital, looked at once.
+# What would be a fair contest? Every network below is the outcome of **equally many steps of equally many images**, counted over all hospitals together: one network trained on the **pooled** data (which is what may not be done), one for each hospital **alone**, one **federated**, and the federated one **fine-tuned**, with a few more steps at each hospital, which then keeps its own copy. There is a second way to be fair: each *hospital* works as much as it would alone. That is *federated, longer*: four times as many rounds, and so four times as many steps in all. Learning rates were chosen on validation patients, by a seed of its own. Each further seed has training patients of its own; the eight test patients at each hospital were looked at once.
 
 # %%
 import json
@@ -217,9 +217,11 @@ from unet_helpers.teaching import RESULTS
 recorded = json.loads((RESULTS / "hospitals.json").read_text(encoding="utf-8"))["results"]
 steps, rounds, batch = (recorded[name] for name in ("steps", "rounds", "batch"))
 print(f"{steps} steps of {batch} images; federated: {rounds} rounds of {steps // rounds // 4} steps at each hospital")
-print(
-    f"fine-tuned: {recorded['fine_tuning_steps']} more at each; test patients: {recorded['test_patients_each']} at each"
-)
+print(f"fine-tuned: {recorded['fine_tuning_steps']} more at each")
+seeds = {
+    name: len(recorded["dice"][way]["all four"]["seeds"]) for name, way in (("all", "alone"), ("noise", "noise 0"))
+}
+print(f"{recorded['test_patients_each']} test patients at each; seeds: {seeds['all']}, under noise {seeds['noise']}")
 
 
 # %%
@@ -232,7 +234,7 @@ names["federated, 4 times as long"] = "federated, longer"
 pd.DataFrame({name: row_of("dice", way) for way, name in names.items()}).T
 
 # %% [markdown]
-# Lung Dice, a mean over patients and seeds. In the rows *each alone* and *fine-tuned* a hospital uses its own network, and *elsewhere* gets the mean over the four. A mean alone settles nothing, so here are the differences, patient by patient, with their 95 % intervals (Student's t):
+# Lung Dice, a mean over patients and seeds. In the rows *each alone* and *fine-tuned* a hospital uses its own network, and *elsewhere* gets the mean over the four. A mean alone settles nothing, so here are the differences, patient by patient, with their 95 % intervals (Student's t). They are over patients, and hold for these networks; the file keeps the mean of each seed.
 
 
 # %%
