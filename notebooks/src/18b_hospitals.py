@@ -259,7 +259,7 @@ assert all(gap["federated, group − pooled, group"][name]["mean_high"] < 0 for 
 assert all(gap["federated, group − alone"][name]["mean_high"] < 0 for name in places)
 assert gap["federated, group − alone"]["elsewhere"]["mean_low"] > 0
 assert gap["federated, 4 times as long − alone"]["elsewhere"]["mean_low"] > 0
-assert all(abs(gap["federated, 4 times as long − alone"][name]["mean"]) < 0.02 for name in places)
+assert all(abs(gap["federated, 4 times as long − alone"][name]["mean"]) < 0.03 for name in places)
 assert all(gap["fine-tuned − federated, group"][name]["mean_low"] > 0 for name in places)
 assert gap["federated, 4 times as long − federated, group"]["all four"]["mean_low"] > 0
 
@@ -267,7 +267,7 @@ assert gap["federated, 4 times as long − federated, group"]["all four"]["mean_
 # Three sentences, and none of them is "federated is as good as pooled, for free":
 #
 # - **At equally many steps in all, federated training is behind**: behind pooled data, and even behind each hospital alone, at *all four* hospitals. A hospital that trains alone spends all the steps on its own pictures; in the federation it gets a quarter of them, and the average of four walks is shorter than a walk.
-# - **With more rounds it catches up.** When every hospital works as much as it would alone, the federated network comes within two hundredths of the Dice of each hospital's own network, at home. Fine-tuning is a shorter way in the same direction.
+# - **With more rounds it catches up.** When every hospital works as much as it would alone, the federated network comes within three hundredths of the Dice of each hospital's own network, at home. Fine-tuning is a shorter way in the same direction.
 # - **Where nobody has trained, it wins.** *Elsewhere* the federated network is better than the networks of single hospitals are on average, at either budget. This is what the others are needed for. (It is one other scanner. Another one may lie farther off.)
 #
 # So for *its own* patients, on *this* task, no hospital needed the others. Outlines of lungs are easy, and four patients were enough. With a rare finding it can be different; but do not take it for granted: train alone first, and compare.
@@ -276,7 +276,7 @@ assert gap["federated, 4 times as long − federated, group"]["all four"]["mean_
 #
 # A network trained at one hospital, tested at all:
 
-# %% mystnb={"figure": {"caption": "Lung Dice of the network of each hospital alone (rows), at each hospital (columns); below it the federated one."}, "image": {"alt": "A table of colored fields, five rows and five columns. The fields on the diagonal are bright, near 0.97. The row of South is dark but for South itself, and the column of South is darker than its neighbors. The last row, federated, is bright throughout."}}
+# %% mystnb={"figure": {"caption": "Lung Dice of the network of each hospital alone (rows), at each hospital (columns); below it the federated one."}, "image": {"alt": "A table of colored fields, five rows and five columns. The fields on the diagonal are bright, near 0.97. The row of South is dark but for South itself, and the column of South is darker than its neighbors. The last row, federated, is bright throughout, a little less at South."}}
 rows = [f"alone at {name}" for name in sites] + ["federated, group"]
 grid = np.array([[recorded["dice"][way][place]["mean"] for place in HOSPITALS] for way in rows])
 with plotting.figure(width=5.4, height=3) as (fig, axes):
@@ -289,11 +289,11 @@ fig
 
 # %% tags=["remove-cell"]
 alone = grid[:4, :4]
-assert alone.diagonal().min() > 0.94 and grid[4].min() > 0.85
+assert alone.diagonal().min() > 0.94 and grid[4].min() > 0.8
 assert alone[2, [0, 1, 3]].max() < 0.7 and alone[[0, 1, 3], 2].max() < 0.9
 
 # %% [markdown]
-# The diagonal is bright: at home every network is good. Off the diagonal it depends. South is the odd one: its scanner has a wide field of view, so that lungs are small in the picture, and its window makes everything paler. Its network fails at the others, and theirs fail there. The federated network, in the last row, fails nowhere.
+# The diagonal is bright: at home every network is good. Off the diagonal it depends. South is the odd one: its scanner has a wide field of view, so that lungs are small in the picture, and its window makes everything paler. Its network fails at the others, and theirs fail there. The federated network, in the last row, serves all of them, South the least.
 #
 # ### Two knobs
 #
@@ -308,12 +308,11 @@ ways = {
 table_of((f"{way} − federated, group", f"{name} − federated") for name, way in ways.items())
 
 # %% tags=["remove-cell"]
-assert all(abs(gap["federated, alike − federated, group"][name]["mean"]) < 0.02 for name in places)
+assert abs(gap["federated, alike − federated, group"]["all four"]["mean"]) < 0.02
 assert gap["federated, 4 rounds − federated, group"]["all four"]["mean_high"] < 0
-assert gap["federated, 4 rounds − federated, group"]["South"]["mean"] < -0.01
 
 # %% [markdown]
-# Counting alike changes little here. (The largest hospital has three times the images of the smallest, and not a thousand times.) Sending less often costs, and it costs South most, whose walk differs most from the others': this is client drift, in Dice. And more rounds help, as we saw.
+# Counting alike changes little here. (The largest hospital has three times the images of the smallest, and not a thousand times.) Sending less often costs, over all four hospitals: this is client drift, in Dice. Which hospital pays most differed from seed to seed. And more rounds help, as we saw.
 #
 # ## Batch normalization, which averages what should not be averaged
 #
