@@ -138,6 +138,7 @@ data = [[array[: kept[name]] for array in small(patients[name])] for name in sit
 pool = [np.concatenate(arrays) for arrays in zip(*data, strict=True)]
 
 
+# %%
 def difference_after(steps):
     sent = [[train_linear(np.zeros(64), *one, steps)] for one in data]
     (together,) = average(sent, list(kept.values()))
@@ -145,6 +146,7 @@ def difference_after(steps):
     return np.linalg.norm(together - pooled) / np.linalg.norm(pooled)
 
 
+# %%
 print("one step, equal:", bool(difference_after(1) < 1e-9))
 {steps: round(float(difference_after(steps)), 2) for steps in (5, 25, 125)}
 
@@ -215,6 +217,8 @@ import json
 from unet_helpers.teaching import RESULTS
 
 recorded = json.loads((RESULTS / "hospitals.json").read_text(encoding="utf-8"))["results"]
+
+# %%
 steps, rounds, batch = (recorded[name] for name in ("steps", "rounds", "batch"))
 print(f"{steps} steps of {batch} images; federated: {rounds} rounds of {steps // rounds // 4} steps at each hospital")
 print(f"fine-tuned: {recorded['fine_tuning_steps']} more at each")
@@ -417,6 +421,7 @@ rng = np.random.default_rng(1)
 kernel, last = rng.normal(0, 1 / 32, (1024, 16)), rng.normal(size=16)
 
 
+# %%
 def gradients_of(pictures, labels):
     z = pictures @ kernel
     probability = 1 / (1 + np.exp(-np.maximum(z, 0) @ last))
@@ -424,6 +429,7 @@ def gradients_of(pictures, labels):
     return pictures.T @ of_bias, of_bias.sum(axis=0)
 
 
+# %%
 sent_kernel, sent_bias = gradients_of(small_pictures[2:3], np.array([1]))
 print("what is sent:", sent_kernel.shape, sent_bias.shape)
 
