@@ -565,7 +565,7 @@ for level in (0, 0.003, 0.01, 0.03, 0.1):
     lost = recorded["differences"][f"noise {level:g} − federated, group"]
     error = f"{leak[f'noise {level:g}']['rmse_hu']:.0f}" if f"noise {level:g}" in leak else ""
     rows[level] = (error, f"{dice['all four']['mean']:.3f}", interval(lost["all four"]), interval(lost["elsewhere"]))
-columns = ["attack's error (HU)", "Dice, all four", "minus no noise, all four", "elsewhere"]
+columns = ["attack's error (HU)", "Dice, all four", "difference, all four", "difference, elsewhere"]
 pd.DataFrame(rows, index=columns).T.rename_axis("noise multiplier").rename(index={0: "0: clipping alone"})
 
 # %% tags=["remove-cell"]
