@@ -55,6 +55,7 @@ BENCHMARKS = {
     "explanations": ("explanations", [], None),
     "budgets": ("budgets", [], None),
     "browser_clicks": ("browser_engines", ["clicks"], None),
+    "hospitals": ("hospitals", [], None),
 }
 
 

@@ -21,6 +21,7 @@
 ``structures``   more truth about a synthetic patient than its masks hold
 ``annotation``   what to annotate, and what it costs
 ``subgroups``    groups of patients, and who finds a gap
+``hospitals``    hospitals that do not share data
 
 ``checks``, ``grading``, ``museum``, ``your_data``, ``runs``, ``segment``, ``browser``, ``report``, ``step_cost`` and
 ``jax_worker`` are imported as modules: they load figures and widgets, or run as programs. So are ``clicks`` and
