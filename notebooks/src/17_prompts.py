@@ -272,10 +272,17 @@ for kind in ("lung", "nodule", "heart", "spine"):
 plotting.show_bands(panels, "Dice", limits=(0, 1))
 
 # %% tags=["remove-cell"]
-mean = {(name, kind, k): row["mean"] for name, of in measured["dice"].items() for kind, by in of.items() for k, row in by.items()}
+mean = {
+    (name, kind, k): row["mean"]
+    for name, of in measured["dice"].items()
+    for kind, by in of.items()
+    for k, row in by.items()
+}
 assert mean["lungs and nodules", "heart", "1"] < 0.05 and mean["seven kinds", "heart", "1"] > 0.7
 assert mean["region growing", "spine", "1"] > mean["seven kinds", "spine", "1"] + 0.05
-assert all(mean["lungs and nodules", kind, k] > mean["seven kinds", kind, k] for kind in ("lung", "nodule") for k in clicks)
+assert all(
+    mean["lungs and nodules", kind, k] > mean["seven kinds", kind, k] for kind in ("lung", "nodule") for k in clicks
+)
 assert mean["watershed", "heart", "1"] < 0.3 and measured["training_steps"] == 1500
 ten = {name: mean[name, "nodule", "10"] for name in measured["dice"]}
 assert max(ten, key=ten.get) == "watershed" and measured["held_out_patients"] == 24 and measured["parameters"] == 121881
@@ -291,7 +298,13 @@ assert max(ten, key=ten.get) == "watershed" and measured["held_out_patients"] ==
 
 # %%
 alone = {name: {kind: by["10"] for kind, by in of.items()} for name, of in measured["of_seeds"].items()}
-pd.DataFrame({(name, f"training {seed + 1}"): {kind: by[kind][seed] for kind in panels} for name, by in alone.items() for seed in (0, 1)}).round(2).T
+pd.DataFrame(
+    {
+        (name, f"training {seed + 1}"): {kind: by[kind][seed] for kind in panels}
+        for name, by in alone.items()
+        for seed in (0, 1)
+    }
+).round(2).T
 
 # %% tags=["remove-cell"]
 few = alone["lungs and nodules"]
@@ -307,7 +320,12 @@ assert all(abs(np.diff(few[kind])[0]) < 0.05 for kind in ("lung", "nodule"))
 # %%
 names = ["lungs and nodules", "seven kinds", "all nine", "region growing", "watershed", "without clicks"]
 rows = {name: measured["dice"][name] for name in names}
-pd.DataFrame({kind: {f"{name}, {k}": rows[name].get(kind, {}).get(k, {}).get("mean") for name in names for k in ("1", "10")} for kind in panels})
+pd.DataFrame(
+    {
+        kind: {f"{name}, {k}": rows[name].get(kind, {}).get(k, {}).get("mean") for name in names for k in ("1", "10")}
+        for kind in panels
+    }
+)
 
 # %% [markdown]
 # - **All nine** says what it would have been worth to train hearts and spines as well: something, most of it with the first click.
@@ -337,7 +355,10 @@ assert all(versus["lung"][k]["high"] < 0 for k in clicks) and all(versus["nodule
 pairs = ["lungs and nodules", "all nine", "region growing", "watershed"]
 differences = {name: measured["differences"][f"seven kinds minus {name}"] for name in pairs}
 rows = {(kind, f"against {name}"): differences[name][kind] for kind in ("heart", "spine") for name in pairs}
-text = {place: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**row[k]) for k in ("1", "3", "10")} for place, row in rows.items()}
+text = {
+    place: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**row[k]) for k in ("1", "3", "10")}
+    for place, row in rows.items()
+}
 pd.DataFrame(text).T.rename(columns={"1 clicks": "1 click"})
 
 # %% tags=["remove-cell"]
@@ -401,15 +422,27 @@ check.clicks_needed(clicks_needed)
 with np.load(RESULTS / "prompts_scores.npz") as stored:
     scores = {name: stored[name] for name in stored.files}
 table = {}
-for name in (f"{method}: {kind}" for kind in ("lung", "nodule", "heart", "spine") for method in ("network of the package", "region growing")):
+for name in (
+    f"{method}: {kind}"
+    for kind in ("lung", "nodule", "heart", "spine")
+    for method in ("network of the package", "region growing")
+):
     needed = clicks_needed(scores[name], 0.8)
-    table[name] = {"mean, 10 for never": np.minimum(needed, 10).mean(), "median": np.median(needed), "never (%)": 100 * np.isinf(needed).mean()}
+    table[name] = {
+        "mean, 10 for never": np.minimum(needed, 10).mean(),
+        "median": np.median(needed),
+        "never (%)": 100 * np.isinf(needed).mean(),
+    }
 pd.DataFrame(table).T.round(1)
 
 # %% tags=["remove-cell"]
-heart_rows, spine_rows = ({m: table[f"{m}: {kind}"] for m in ("network of the package", "region growing")} for kind in ("heart", "spine"))
+heart_rows, spine_rows = (
+    {m: table[f"{m}: {kind}"] for m in ("network of the package", "region growing")} for kind in ("heart", "spine")
+)
 assert heart_rows["region growing"]["median"] == 1 and heart_rows["region growing"]["never (%)"] > 20
-assert heart_rows["network of the package"]["never (%)"] < 5 and np.isinf(spine_rows["network of the package"]["median"])
+assert heart_rows["network of the package"]["never (%)"] < 5 and np.isinf(
+    spine_rows["network of the package"]["median"]
+)
 assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
 
 # %% [markdown]
@@ -428,7 +461,14 @@ assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
 # %%
 shaky = measured["differences"]["unsteady hand minus network of the package"]
 print(f"2 pixels are {measured['unsteady_millimeters']} mm here")
-pd.DataFrame({kind: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**shaky[kind][k]) for k in ("1", "3", "10")} for kind in panels}).T.rename(columns={"1 clicks": "1 click"})
+pd.DataFrame(
+    {
+        kind: {
+            f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**shaky[kind][k]) for k in ("1", "3", "10")
+        }
+        for kind in panels
+    }
+).T.rename(columns={"1 clicks": "1 click"})
 
 # %% tags=["remove-cell"]
 assert all(abs(shaky[kind][k]["mean"]) < 0.04 for kind in ("lung", "heart") for k in clicks)
