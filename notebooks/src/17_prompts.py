@@ -271,20 +271,18 @@ for kind in ("lung", "nodule", "heart", "spine"):
     panels[kind] = (list(map(int, clicks)), "clicks", curves)
 plotting.show_bands(panels, "Dice", limits=(0, 1))
 
+
 # %% tags=["remove-cell"]
-mean = {
-    (name, kind, k): row["mean"]
-    for name, of in measured["dice"].items()
-    for kind, by in of.items()
-    for k, row in by.items()
-}
-assert mean["lungs and nodules", "heart", "1"] < 0.05 and mean["seven kinds", "heart", "1"] > 0.7
-assert mean["region growing", "spine", "1"] > mean["seven kinds", "spine", "1"] + 0.05
-assert all(
-    mean["lungs and nodules", kind, k] > mean["seven kinds", kind, k] for kind in ("lung", "nodule") for k in clicks
-)
-assert mean["watershed", "heart", "1"] < 0.3 and measured["training_steps"] == 1500
-ten = {name: mean[name, "nodule", "10"] for name in measured["dice"]}
+def mean(name, kind, k):
+    return measured["dice"][name].get(kind, {}).get(k, {}).get("mean")
+
+
+assert mean("lungs and nodules", "heart", "1") < 0.05 and mean("seven kinds", "heart", "1") > 0.7
+assert mean("region growing", "spine", "1") > mean("seven kinds", "spine", "1") + 0.05
+for kind in ("lung", "nodule"):
+    assert all(mean("lungs and nodules", kind, k) > mean("seven kinds", kind, k) for k in clicks)
+assert mean("watershed", "heart", "1") < 0.3 and measured["training_steps"] == 1500
+ten = {name: mean(name, "nodule", "10") for name in measured["dice"]}
 assert max(ten, key=ten.get) == "watershed" and measured["held_out_patients"] == 24 and measured["parameters"] == 121881
 
 # %% [markdown]
@@ -298,13 +296,9 @@ assert max(ten, key=ten.get) == "watershed" and measured["held_out_patients"] ==
 
 # %%
 alone = {name: {kind: by["10"] for kind, by in of.items()} for name, of in measured["of_seeds"].items()}
-pd.DataFrame(
-    {
-        (name, f"training {seed + 1}"): {kind: by[kind][seed] for kind in panels}
-        for name, by in alone.items()
-        for seed in (0, 1)
-    }
-).round(2).T
+pairs = [(name, seed) for name in alone for seed in (0, 1)]
+rows = [[alone[name][kind][seed] for kind in panels] for name, seed in pairs]
+pd.DataFrame(rows, [f"{name}, training {seed + 1}" for name, seed in pairs], list(panels)).round(2)
 
 # %% tags=["remove-cell"]
 few = alone["lungs and nodules"]
@@ -319,13 +313,9 @@ assert all(abs(np.diff(few[kind])[0]) < 0.05 for kind in ("lung", "nodule"))
 
 # %%
 names = ["lungs and nodules", "seven kinds", "all nine", "region growing", "watershed", "without clicks"]
-rows = {name: measured["dice"][name] for name in names}
-pd.DataFrame(
-    {
-        kind: {f"{name}, {k}": rows[name].get(kind, {}).get(k, {}).get("mean") for name in names for k in ("1", "10")}
-        for kind in panels
-    }
-)
+cases = [(name, k) for name in names for k in ("1", "10")]
+rows = [[mean(name, kind, k) for kind in panels] for name, k in cases]
+pd.DataFrame(rows, [f"{name}, {k}" for name, k in cases], list(panels))
 
 # %% [markdown]
 # - **All nine** says what it would have been worth to train hearts and spines as well: something, most of it with the first click.
@@ -351,15 +341,18 @@ assert all(versus["lung"][k]["high"] < 0 for k in clicks) and all(versus["nodule
 #
 # And the unseen things, the same two networks and the region grower, as paired differences:
 
+
 # %%
-pairs = ["lungs and nodules", "all nine", "region growing", "watershed"]
-differences = {name: measured["differences"][f"seven kinds minus {name}"] for name in pairs}
-rows = {(kind, f"against {name}"): differences[name][kind] for kind in ("heart", "spine") for name in pairs}
-text = {
-    place: {f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**row[k]) for k in ("1", "3", "10")}
-    for place, row in rows.items()
-}
-pd.DataFrame(text).T.rename(columns={"1 clicks": "1 click"})
+def after_clicks(row):
+    text = "{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+    return {f"{k} click{'s' * (k != '1')}": text.format(**row[k]) for k in ("1", "3", "10")}
+
+
+# %%
+others = ["lungs and nodules", "all nine", "region growing", "watershed"]
+differences = {name: measured["differences"][f"seven kinds minus {name}"] for name in others}
+rows = {(kind, f"against {name}"): differences[name][kind] for kind in ("heart", "spine") for name in others}
+pd.DataFrame({place: after_clicks(row) for place, row in rows.items()}).T
 
 # %% tags=["remove-cell"]
 assert all(rows["heart", "against lungs and nodules"][k]["low"] > 0.6 for k in clicks)
@@ -421,29 +414,24 @@ check.clicks_needed(clicks_needed)
 # %%
 with np.load(RESULTS / "prompts_scores.npz") as stored:
     scores = {name: stored[name] for name in stored.files}
-table = {}
-for name in (
-    f"{method}: {kind}"
-    for kind in ("lung", "nodule", "heart", "spine")
-    for method in ("network of the package", "region growing")
-):
+
+
+# %%
+def needed_by(name):
     needed = clicks_needed(scores[name], 0.8)
-    table[name] = {
-        "mean, 10 for never": np.minimum(needed, 10).mean(),
-        "median": np.median(needed),
-        "never (%)": 100 * np.isinf(needed).mean(),
-    }
-pd.DataFrame(table).T.round(1)
+    return np.minimum(needed, 10).mean(), np.median(needed), 100 * np.isinf(needed).mean()
+
+
+methods = ("network of the package", "region growing")
+table = {name: needed_by(name) for kind in panels for name in (f"{method}: {kind}" for method in methods)}
+pd.DataFrame(table, ["mean, 10 for never", "median", "never (%)"]).T.round(1)
 
 # %% tags=["remove-cell"]
-heart_rows, spine_rows = (
-    {m: table[f"{m}: {kind}"] for m in ("network of the package", "region growing")} for kind in ("heart", "spine")
+heart, grown_heart, spine = (
+    table[name] for name in ("network of the package: heart", "region growing: heart", "network of the package: spine")
 )
-assert heart_rows["region growing"]["median"] == 1 and heart_rows["region growing"]["never (%)"] > 20
-assert heart_rows["network of the package"]["never (%)"] < 5 and np.isinf(
-    spine_rows["network of the package"]["median"]
-)
-assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
+assert grown_heart[1] == 1 and grown_heart[2] > 20 and heart[2] < 5
+assert np.isinf(spine[1]) and 7.5 < spine[0] < 8.5
 
 # %% [markdown]
 # Read each line from the right. For the hearts region growing looks fast: half of them take one click. But more than a fifth of the hearts never get there by region growing, however often one clicks; with the network nearly all do. For the spine most things never reach the goal within ten clicks with the network, so its median is infinite. A mean of about eight clicks sounds tolerable, and would have hidden that.
@@ -461,14 +449,7 @@ assert 7.5 < spine_rows["network of the package"]["mean, 10 for never"] < 8.5
 # %%
 shaky = measured["differences"]["unsteady hand minus network of the package"]
 print(f"2 pixels are {measured['unsteady_millimeters']} mm here")
-pd.DataFrame(
-    {
-        kind: {
-            f"{k} clicks": "{mean:+.2f} ({low:+.2f} to {high:+.2f})".format(**shaky[kind][k]) for k in ("1", "3", "10")
-        }
-        for kind in panels
-    }
-).T.rename(columns={"1 clicks": "1 click"})
+pd.DataFrame({kind: after_clicks(shaky[kind]) for kind in panels}).T
 
 # %% tags=["remove-cell"]
 assert all(abs(shaky[kind][k]["mean"]) < 0.04 for kind in ("lung", "heart") for k in clicks)
