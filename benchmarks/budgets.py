@@ -198,11 +198,17 @@ class Bench:
             probabilities = self.trainer.predict(self.pool.images[others])
             pseudo = np.where(probabilities.max(axis=-1) >= SURE, probabilities.argmax(axis=-1), 255).astype(np.uint8)
             images = self.pool.images
-            self.trainer.fit(images[chosen], labels, seed=self.seed * 100, more=(images[others], pseudo))
+            self.trainer.fit(
+                images[chosen], labels, seed=self.seed * 100, more=(images[others], pseudo), batch=BATCH // 2
+            )
             arms["pseudo-labels"] = self.score(side=True)
-            self.trainer.fit(images[chosen], labels, seed=self.seed * 100, more=(images[others], None))
+            self.trainer.fit(
+                images[chosen], labels, seed=self.seed * 100, more=(images[others], None), batch=BATCH // 2
+            )
             arms["mean teacher"] = self.score(self.trainer.teacher, side=True)
             arms["its student"] = self.score(side=True)
+            self.trainer.fit(images[chosen], labels, seed=self.seed * 100, batch=BATCH // 2)
+            arms["labels only, half of a batch"] = self.score(side=True)
             found[case] = arms
             print(self.seed, case, _short(arms), flush=True)
         return found
@@ -250,24 +256,25 @@ class Trainer:
 
         return predict_probabilities(network or self.network, images, 64)
 
-    def fit(self, images, labels, *, seed, more=None):
+    def fit(self, images, labels, *, seed, more=None, batch=BATCH):
         """Train from the weights of this seed; ``more`` are images without labels, and pseudo-labels or None.
 
-        With pseudo-labels, or with the mean teacher, half of each batch has no labels of a person.
+        With pseudo-labels, or with the mean teacher, half of each batch has no labels of a person; ``batch`` is the
+        number of those that have.
         """
         for attempt in range(5):
             self.begin(seed + 20 * attempt)
-            self.run(images, labels, np.random.default_rng([seed, 6]), more)
-            called = self.predict(images[:16]).argmax(axis=-1)
+            self.run(images, labels, np.random.default_rng([seed, 6]), more, batch)
+            called = self.predict(images).argmax(axis=-1)
             if (called == 1).any() or not (labels == 1).any():
                 break
             self.restarts += 1
 
-    def run(self, images, labels, rng, more):
+    def run(self, images, labels, rng, more, batch):
         if more and more[1] is None:
             self.teacher.set_weights(self.weights())
         for step in range(STEPS):
-            x, y, w = _draw(images, labels, BATCH // 2 if more else BATCH, rng)
+            x, y, w = _draw(images, labels, batch, rng)
             x = _disturb(x, rng)
             w = w / w.mean()
             if more:
@@ -470,7 +477,7 @@ def summarize(seeds):
 
 def _trainings():
     rounds = len(BUDGETS) - 1
-    return 1 + rounds * len(ARMS) + rounds + 7 + 2 * 3
+    return 1 + rounds * len(ARMS) + rounds + 7 + 2 * 4
 
 
 def _estimate(name, values):
