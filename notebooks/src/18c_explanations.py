@@ -210,7 +210,7 @@ coarse.shape
 # %% [markdown]
 # So 8×8 numbers become a picture of 128×128, by interpolation. Note what the weight forgets: *where* in a map the gradient was. We come back to that.
 #
-# Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. A test that one of them passes proves nothing by itself.
+# Here are all of them, and two more that are no explanations at all: the **edges** of the image, for which nobody asks the network, and a **spot** drawn around the region, for which nobody asks network or image. A test that one of them passes proves nothing by itself. All are shown without their sign. Integrated gradients have 16 steps here, and the squares of occlusion 8×8 pixels (4×4 in the small networks of the benchmark, 16×16 where four patients lie side by side).
 
 # %% mystnb={"figure": {"caption": "Ten maps for the same question. The last two ask the network nothing."}, "image": {"alt": "Ten maps of one slice. Gradient, gradient × input, integrated gradients, SmoothGrad and guided backpropagation: dots around the nodule, dense near it and thinner away from it. Grad-CAM at the bottleneck: two upright blocks, one at the nodule, one in the other lung. Grad-CAM at the last block: the body in gray with dark lungs and a white nodule. Occlusion: bright squares at the nodule, dim ones around it. Edges: the outlines of body, lungs and vessels. Spot: a round bright spot at the nodule."}}
 ten = {name: make(network, image, region)[0] for name, make in explanations.METHODS.items()}
@@ -224,9 +224,9 @@ assert np.allclose(ten["gradient"], saliency, rtol=1e-2, atol=1e-3 * saliency.ma
 #
 # ## Does it explain at all?
 #
-# All that a heat map has to recommend it is that it looks right. But *looking right* means: it shows what the viewer expects. So Adebayo and others {cite:p}`adebayo2018sanity` asked something simpler: does the map depend on the network at all? Throw the network's knowledge away. A map that stays has explained nothing.
+# All that a heat map has to recommend it is that it looks right. But *looking right* means: it shows what the viewer expects. So Adebayo and others {cite:p}`adebayo2018sanity` asked something simpler: does the map depend on the network at all? Throw the network's knowledge away. A map that stays exactly as it was has explained nothing that was learned.
 #
-# Our rules, written into `benchmarks/explanations.py` before any of its maps was computed:
+# Our rules, written into `benchmarks/explanations.py` before any of its maps was computed (a first plan, with a bright square in a corner, was given up because no network learned it; the rule *cause* was then written anew for the mark that comes below, before its maps):
 #
 # | check | a map passes, if |
 # |---|---|
@@ -355,9 +355,9 @@ assert (
 # %% [markdown]
 # In brackets, here and below: 95 % intervals over the patients, each averaged over the networks. (*Nodule found* is the share of its pixels that are called nodule.)
 #
-# Without the mark the shortcut network finds next to nothing of the same nodules, and the honest one finds as much as before. So here the truth is known. For the shortcut network the mark *and* the nodule are causes: each, taken away, costs about ten in log-odds, from fairly sure to sure of the contrary. For the honest network the nodule is the cause, and the mark is none.
+# Without the mark the shortcut network finds next to nothing of the same nodules, and the honest one finds as much as before. So here the truth is known. For the shortcut network the mark *and* the nodule are causes: each, taken away, costs about ten or eleven in log-odds. For the honest network the nodule is the cause, and the mark is none.
 #
-# Now the maps. Both networks are shown the *same* image, with the mark. (Each map is stored in parts of its highest value.) A map that explains must differ: with the shortcut network the mark has to light up, with the honest one it must not.
+# Now the maps. Both networks are shown the *same* image, with the mark. (Each map is scaled to its own brightest pixel, so that brightness cannot be compared between maps. Shown is the patient for whom the mark counts most.) A map that explains must differ: with the shortcut network the mark has to light up, with the honest one it must not.
 
 # %% mystnb={"figure": {"caption": "One patient, one seed, the same image for both networks: the one whose answer the mark changes most. Top: honest. Bottom: shortcut."}, "image": {"alt": "Two rows of six pictures. Left the slice with a small nodule in the right half, and a black and white mark above it. Integrated gradients and guided backpropagation: dots at the nodule with the honest network; with the shortcut network a second cluster at the mark, the brighter one in guided backpropagation. Grad-CAM at the bottleneck: black, and a broad gray haze. Grad-CAM at the last block: the nodule bright and nothing at the mark, in both rows. Occlusion: a bright bar at the nodule, which in the lower row reaches up to the mark."}}
 with np.load(RESULTS / "explanations_maps.npz") as stored:
@@ -509,7 +509,7 @@ assert 0.2 < methods["Grad-CAM, last block"]["twin"]["mean"] < 0.5
 #
 # (The networks of shuffled masks have learned a good part of their 40 wrong masks by heart, as the printed line says. They know something; it is nothing that helps for another patient.)
 #
-# Grad-CAM at the bottleneck is the other extreme: for two networks that have learned the same it shows two maps that have nothing in common. (Nearly half of its maps are zero everywhere, because the weighted sum was nowhere positive.) A map that changes with the seed of the training can hardly say why the answer, which stays much the same, is what it is.
+# Grad-CAM at the bottleneck is the other extreme: the maps of two networks that were trained alike resemble each other hardly at all. (Nearly half of its maps are zero everywhere, because the weighted sum was nowhere positive, and a pair with such a map counts as 0.) A map that changes or vanishes with the seed of the training is hard to read as the reason.
 
 # %% mystnb={"figure": {"caption": "By how much each map passes or fails: the differences of the rules, with 95 % intervals over 24 patients. Filled: the low end is above the margin (dashed)."}, "image": {"alt": "Four panels with a dot and a short line for each of ten maps, and a dashed line for the margin. Weights: the gradient and, far ahead, Grad-CAM at the last block lie beyond the margin; the others lie between 0 and the margin, Grad-CAM at the bottleneck with a long line across 0. Labels: only Grad-CAM at the last block lies beyond it. Image: only the edges. Cause: guided backpropagation far beyond it, occlusion and integrated gradients beyond it, the other gradients near it, both Grad-CAMs and the two baselines at 0."}}
 checks = ["weights", "labels", "image", "cause"]
@@ -553,8 +553,9 @@ assert not passed.loc["Grad-CAM, bottleneck"].any() and methods["occlusion"]["we
 # %% [markdown]
 # **No map passes all five, and none passes more than two.** The two that explain nothing pass one each, so one check by itself proves little. Read some rows:
 #
-# - **Grad-CAM at the last block** passes *weights* and *labels*, the two tests of Adebayo and others. It fails *cause*, and in *field* nearly half of its sum lies where the network cannot look. It shows what the network has *learned*, namely what a nodule looks like, and not what *this answer* rests on.
+# - **Grad-CAM at the last block** passes *weights* and *labels*, the two tests of Adebayo and others. It fails *cause*, and in *field* nearly half of its sum lies where the network cannot look. It depends on what was learned, but it does not show what *this answer* rests on.
 # - **Guided backpropagation** fails *weights* and *labels*, as it did with Adebayo and others. And it has found the planted cause most clearly of all. A failed check does not say that a map shows nothing. It says that from one map nobody can tell what in it comes from training.
+# - There are forty verdicts on maps that ask the network, each with a 95 % interval of its own, and none is corrected for the others. That of integrated gradients in *cause* lies too close to the margin to build on.
 # - **Occlusion** fails *weights*, *labels* and *image*, although each of its numbers was measured by changing the image. So what failed here is not only the map. A rank correlation over a whole slice mostly sees where the region is, in which all networks agree. What training adds is there, for its interval of *weights* lies above 0. But it is less than the margin.
 # - ***Image*** is passed by no map that asks a network: for the same region these maps are about as alike between two *patients* as between two networks.
 # - **Grad-CAM at the bottleneck** passes none.
@@ -583,7 +584,7 @@ fig
 # | map | what it may be used for | what it does not show |
 # |---|---|---|
 # | gradient, integrated gradients, guided backpropagation, occlusion | to find a *suspect*: compare two networks, or two groups of patients, and see what lights up in one and not in the other | that what is bright decides, and that what is dark does not |
-# | Grad-CAM, last block | to see what kind of thing the network has learned to call nodule | what this answer rests on, and where the network looked |
+# | Grad-CAM, last block | perhaps to compare what two networks have learned; not tested here | what this answer rests on, and where the network looked |
 # | Grad-CAM, bottleneck | here, for nothing: it depends on the seed, and lights up where nothing can count | |
 # | each of them | to begin an investigation | to end one; to convince a reader that a finding is right |
 #
@@ -623,7 +624,7 @@ fig
 #
 #    - A. The map is stable, and therefore good.
 #    - B. The two trained networks are the same.
-#    - C. Training has left no trace in this map: what is alike comes from the image, the region and the architecture.
+#    - C. This check sees no trace of training in the map: what it measures as alike comes from the image, the region and the architecture.
 #
 # <details><summary>Answer</summary>
 #

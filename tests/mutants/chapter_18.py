@@ -82,6 +82,10 @@ def first_enough(p, patients, looks, level=0.05, goal=0.8, strict=False):
     return np.nan
 
 
+def included(p, patients, looks):
+    return next((c for row, c in zip(p, patients, strict=True) if np.mean(row <= 0.05 / looks) >= 0.8), np.nan)
+
+
 def smallest_enough(p, patients, looks):
     enough = patients[(p < 0.05 / looks).mean(axis=1) >= 0.8]
     return enough.min() if len(enough) else float("nan")
@@ -208,6 +212,8 @@ EXERCISES = [
                 lambda p, n, k: next((c for r, c in zip(p, n, strict=True) if r.mean() < 0.05 / k), np.nan),
                 "the mean of p",
             ),
+            "limit included": (lambda p, n, k: included(p, n, k), "p must be below it"),
+            "Šidák's limit": (lambda p, n, k: first_enough(p, n, 1, level=1 - 0.95 ** (1 / k)), "0.05 / looks"),
             "half of the reports": (lambda p, n, k: first_enough(p, n, k, goal=0.5), "asks for 50 %"),
             "reports that miss it": (
                 lambda p, n, k: next((c for r, c in zip(p, n, strict=True) if np.mean(r >= 0.05 / k) >= 0.8), np.nan),

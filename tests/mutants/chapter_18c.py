@@ -1,6 +1,7 @@
 """Notebook 18c."""
 
 import numpy as np
+from scipy import stats
 
 from mutants import Exercise
 from unet_helpers import bootstrap_interval
@@ -110,8 +111,6 @@ def verdict(apart, drawn, margin, end=0, ends=bootstrap_interval):
 
 def by_hand(apart, drawn, margin):
     """Student's t without the package."""
-    from scipy import stats
-
     gained = (apart - drawn)[np.isfinite(apart - drawn)]
     if len(gained) < 5:
         return "too few patients"
@@ -128,6 +127,15 @@ def enough(what):
         return "passes" if what(apart, drawn) > margin else "fails"
 
     return answer
+
+
+def student(level):
+    """Student's interval at another level."""
+    return enough(lambda a, d: standard_errors(stats.t.ppf((1 + level) / 2, np.isfinite(a - d).sum() - 1))(a, d))
+
+
+def standard_errors(count):
+    return lambda a, d: np.nanmean(a - d) - count * stats.sem(a - d, nan_policy="omit")
 
 
 def two_intervals(apart, drawn):
@@ -232,7 +240,15 @@ EXERCISES = [
                 lambda a, d, m: enough(lambda a, d: 1 - np.nanmean(d))(a, d, 0.5),
                 "how alike they are",
             ),
-            "always passes": (lambda a, d, m: "passes", "Take the interval of the differences"),
+            "always passes": (lambda a, d, m: "passes", "interval of `bootstrap_interval`"),
+            "90 percent": (student(0.90), "Take the 95 % interval"),
+            "99 percent": (student(0.99), "Take the 95 % interval"),
+            "one standard error": (enough(standard_errors(1)), "Take the 95 % interval"),
+            "1.96 standard errors": (enough(standard_errors(1.96)), "Take the 95 % interval"),
+            "fewer than six": (
+                lambda a, d, m: "too few patients" if np.isfinite(a - d).sum() < 6 else verdict(a, d, m),
+                "Five patients are enough",
+            ),
             "truth value": (lambda a, d, m: bool(bootstrap_interval(a - d)[0] > m), "return one of"),
             "another word": (lambda a, d, m: verdict(a, d, m).upper(), "return one of"),
             "in place": (differences_in_place, "changes what it is given"),

@@ -163,6 +163,7 @@ def randomization_verdict(function):
     random = np.random.default_rng(5)
     hard = np.linspace(0.1, 0.9, 10)  # some patients are hard for both: the difference is what varies little
     small = random.normal(0, 0.02, 10)
+    few = np.array([0.1, 0.3, 0.2, 0.15, 0.25, 0.2])  # Student's 95 % interval of the mean: 0.126 to 0.274
     cases = {
         "a difference of about 0.4 in eight patients": (0.7 + 0.05 * small[:8], 0.3 + small[2:], 0.1),
         "a mean difference of 0.2 that varies much between six patients": (
@@ -189,6 +190,9 @@ def randomization_verdict(function):
             np.array([0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2]),
             0.3,
         ),
+        "six patients just below the margin": (0.5 + few, np.full(6, 0.5), 0.13),
+        "the same six, above the margin": (0.5 + few, np.full(6, 0.5), 0.09),
+        "five patients": (0.3 + np.array([0.4, 0.5, 0.45, 0.42, 0.48]), np.full(5, 0.3), 0.1),
         "one patient in ten who says the contrary": (np.where(hard < 0.15, 0.5, 0.9), np.full(10, 0.55), 0.2),
     }
     given = {}
@@ -200,7 +204,10 @@ def randomization_verdict(function):
     right = {what: _verdict(*case) for what, case in cases.items()}
     if given != right:
         what = next(key for key in cases if given[key] != right[key])
-        hint = "Take the interval of the differences, patient by patient, and hold its low end against the margin."
+        hint = (
+            "Take the 95 % interval of `bootstrap_interval` for the differences, patient by patient, and hold its low "
+            "end against the margin."
+        )
         for said, mistaken in MISTAKES.items():
             if all(given[key] == mistaken(*case) for key, case in cases.items()):
                 hint = said
@@ -234,6 +241,9 @@ def _apart(apart, drawn, margin):
 
 #: what a wrong program asks, by its hint
 MISTAKES = {
+    "Five patients are enough; ask the interval whether there are too few.": lambda a, d, m: (
+        WORDS[2] if np.isfinite(a - d).sum() < 6 else _verdict(a, d, m)
+    ),
     "That is the mean alone: it says nothing of how sure it is. Take the low end of its interval.": _of_mean,
     "The low end has to lie above the margin, not only above 0.": lambda a, d, m: _verdict(a, d, 0),
     "Not every patient has to be above the margin: the interval is that of the mean.": _of_each,

@@ -120,12 +120,15 @@ def fewest(function):
     one = np.array([steps, steps**1.5, steps**2, steps**3])
     # exactly eight of ten in the second row
     edge = np.array([[0.2] * 3 + [0.01] * 7, [0.2] * 2 + [0.01] * 8, [0.2] + [0.01] * 9])
+    limits = np.array([[0.05, 0.0084] * 5, [0.0084] * 9 + [0.05], [0.008] * 10])  # what lies just beyond a limit
     flat = np.array([[0.5, 0.6, 0.2, 0.03, 0.4], [0.1, 0.2, 0.01, 0.3, 0.04]])
     cases = {
         "for four numbers of patients and one look": (one, np.array([12, 25, 40, 90]), 1),
         "for the same and six looks": (one, np.array([12, 25, 40, 90]), 6),
         "where one number of patients reaches exactly 80 %": (edge, np.array([30, 55, 70]), 1),
         "for the same and four looks": (edge, np.array([30, 55, 70]), 4),
+        "for p of exactly 0.05": (limits, np.array([15, 35, 60]), 1),
+        "for p just above 0.05 / 6": (limits, np.array([15, 35, 60]), 6),
         "where no number of patients is enough": (flat, np.array([8, 16]), 1),
     }
     compare(
@@ -156,7 +159,11 @@ def _wrong_fewest(p, patients, looks):
             _fewest(p, patients, looks**2),
             _fewest(p, patients, looks, 0.01),
             _fewest(p, patients, looks, 0.1),
+            _fewest(p, patients, 1, 1 - 0.95 ** (1 / looks)),
         ],
+        "A p that is exactly the limit is no finding: p must be below it.": _first(
+            patients, (p <= 0.05 / looks).mean(axis=1) >= 0.8
+        ),
         "80 % is enough; it need not be more.": float(patients[more].min()) if more.any() else np.nan,
         "If no number of patients is enough, the answer is nan.": [
             float(patients[first]),
