@@ -50,7 +50,7 @@ plotting.show_images(pool.images[first], titles, panel=1.25)
 # - train on labels that leave most pixels open,
 # - use slices without labels, and tell when they repeat an error.
 #
-# **You need before:** intervals and paired differences ([notebook 05b](05b_comparison.ipynb)). Helpful: entropy and mutual information, from the notebook on uncertainty.
+# **You need before:** intervals and paired differences ([notebook 05b](05b_comparison.ipynb)). Helpful: entropy and mutual information ([notebook 12](12_uncertainty_and_calibration.ipynb)).
 #
 # **Minutes:** 60 to read, with three exercises, 1 to run on two cores. A break is marked in the middle.
 #
@@ -65,7 +65,7 @@ assert taken == 6
 # %% [markdown]
 # The slices have no labels, and you can pay for eight. A well-known idea is to ask the network: annotate the slices of which it is least sure, since there it has most to learn. This is **active learning** {cite:p}`settles2009active`. The number above each slice is its mean **entropy**, which is 0 where the network is certain and 1.10 where it finds all three classes equally likely.
 #
-# It has chosen the slices that no annotator can outline: noise, metal, movement, lost rows. The network is right to be unsure of them. But you pay for looking at them, and get no label. **Being unsure is one thing, and being worth a label is another.**
+# A star marks a slice that nobody can read. The six of which it is least sure, of the eight that it chose, are all of this kind: noise, metal, movement, lost rows. No annotator can outline them. The network is right to be unsure of them. But you pay for looking at them, and get no label. **Being unsure is one thing, and being worth a label is another.**
 #
 # So we will measure it. Which strategy buys the better network for the same money? And how sure may one be of the answer, when each of these trainings also depends on chance?
 #
@@ -151,10 +151,10 @@ def farthest(features, chosen, count):
 check.farthest(farthest)
 
 # %% [markdown]
-# With the first patient labeled, what does it choose in our pool?
+# With the readable slices of the first patient labeled, what does it choose in our pool?
 
 # %% tags=["nbval-ignore-output"]
-covering = farthest(features, list(range(8)), 8)
+covering = farthest(features, [k for k in range(8) if k not in broken], 8)
 print(f"{np.isin(covering, broken).sum()} of 8 cannot be read, {len(set(pool.patient_ids[covering]))} patients")
 
 # %% tags=["remove-cell"]
@@ -183,7 +183,7 @@ print(f"{recorded['test_patients']} test patients, {recorded['test_patients_with
 print(f"{sum(recorded['restarts'])} trainings called nothing lung, and were begun again")
 
 # %% [markdown]
-# A **seed** stands for everything that is left to chance: which patients are in the pool, which of their slices cannot be read, the first four labeled slices (all readable), the first weights, and the order of the training. Within a seed all of this is the same for every strategy, so they are compared in pairs. The patients are like those of a hospital's archive, from neck to kidneys, thin and obese, with metal and fluid. The images are small, 64×64 pixels, and so is the network. All trainings have equally many steps and one recipe, chosen on other patients. Each network predicted the test patients once, after its training. A training that ends without calling a single pixel of its own slices lung is begun again from other weights. We added this rule after a first run, in which one of the six seeds lost the lung in most of its trainings, and measured that seed again; the other five had no such training. In that one seed the strategies do not all have the same first weights.
+# A **seed** stands for everything that is left to chance: which patients are in the pool, which of their slices cannot be read, the first four labeled slices (all readable), the first weights, and the order of the training. Within a seed all of this is the same for every strategy, so they are compared in pairs. The patients are like those of a hospital's archive, from neck to kidneys, thin and obese, with metal and fluid. The images are small, 64×64 pixels, and so is the network. All trainings have equally many steps and one recipe, chosen on other patients. Each network predicted the test patients once, after its training. A training that ends without calling a single pixel of its own slices lung is begun again from other weights, the same for every strategy. We added this rule after a first run, in which one of the six seeds lost the lung in most of its trainings; then all six were measured again. Where one strategy was begun again and another was not, the two do not have the same first weights.
 #
 # An unreadable slice costs as much as any other, and gives no label.
 
@@ -284,7 +284,7 @@ print("random, all readable: lung Dice", cell(base, "lung", ".3f"))
 against_random("lung", ["entropy, all readable"])
 
 # %% [markdown]
-# Without them entropy wins in five of six seeds, by a hundredth of Dice, and the interval of the difference ends at 0: nobody can tell yet. And even if it is true, it is no tenth of the labels. Others found the same in medical images: random is hard to beat {cite:p}`gaillochet2023batches,luth2025nnactive`, and fewer slices of more patients are mostly the better choice {cite:p}`zhang2024slices`.
+# Without them entropy wins in five of six seeds, by a hundredth of Dice, and the interval of the difference ends at 0: nobody can tell yet. And even if it is true, it is no tenth of the labels. Others did find gains. In four sets of 3D images all strategies beat plain random, entropy most of all, but none reliably beat a random choice that prefers slices with an object {cite:p}`luth2025nnactive`. Mixing chance into the uncertain slices helps {cite:p}`gaillochet2023batches`, and more patients with fewer slices each are mostly the better choice {cite:p}`zhang2024slices`.
 #
 # ### Exercise 17.5: one slice per patient
 #
@@ -334,7 +334,7 @@ print(f"{np.isin(picked, broken).sum()} of {len(picked)} cannot be read")
 # %% [markdown]
 # This spreads the money over the patients, and does not keep the unreadable slices out: each patient of our pool has one. What does is a look. A picture that nobody can read is seen in a second, by a person or by a simple rule, before anybody pays for an outline:
 
-# %% mystnb={"figure": {"caption": "The slices of the pool again: two numbers that ask no network. Neighbors in a chest resemble each other, and so do the slices above and below."}, "image": {"alt": "A scatter plot of 48 points with the change from pixel to pixel on the horizontal axis and the difference to the neighboring slice on the vertical one. Ordinary slices form a cloud at the lower left. The six unreadable slices are crosses; most lie far from the cloud."}}
+# %% mystnb={"figure": {"caption": "The slices of the pool again: two numbers that ask no network. Neighbors in a chest resemble each other, and so do the slices above and below."}, "image": {"alt": "A scatter plot of 48 points with the change from one row to the next on the horizontal axis and the difference to the neighboring slice on the vertical one. Ordinary slices form a cloud at the lower left. The six unreadable slices are crosses; most lie far from the cloud."}}
 pictures = pool.images[..., 0]
 rough = np.abs(np.diff(pictures, axis=1)).mean(axis=(1, 2))
 volume = pictures.reshape(6, 8, *pictures.shape[1:])
@@ -346,12 +346,12 @@ ordinary = ~np.isin(np.arange(48), broken)
 with plotting.figure(width=4, height=2.8) as (fig, axes):
     axes[0, 0].plot(rough[ordinary], apart[ordinary], "o", color="#999999", label="ordinary")
     axes[0, 0].plot(rough[broken], apart[broken], "x", color="#D55E00", label="unreadable")
-    axes[0, 0].set(xlabel="change from pixel to pixel", ylabel="difference to the nearer neighbor")
+    axes[0, 0].set(xlabel="change from one row to the next (gray value, 0 to 1)", ylabel="difference to the nearer neighbor")
     axes[0, 0].legend(frameon=False)
 fig
 
 # %% [markdown]
-# The crosses lie apart from nearly all circles: noise at the right, the others at the top. The circles at the top are ordinary slices whose only neighbor cannot be read. So two simple numbers, and a person who looks at the few slices that stand out, keep the money for slices that can be read. These defects were made by our own program, though; yours will look different.
+# The crosses lie apart from nearly all circles: noise and lost rows at the right, streaks and movement at the top. The circles at the top are ordinary slices whose only neighbor cannot be read. So two simple numbers, and a person who looks at the few slices that stand out, keep the money for slices that can be read. These defects were made by our own program, though; yours will look different.
 #
 # **A good place for a break.**
 #
@@ -501,11 +501,10 @@ pd.DataFrame(rows, index=["lung Dice", "− labels only"]).T
 # With the left lung forgotten in half of the labels, all three are much worse, and the slices without labels do not repair it. What became of the left lung of the test patients, who all have one?
 
 # %%
-asked = {"right labels": arms[:1], "left lung forgotten": arms}
 rows = {
     f"{case}: {arm}": [cell(recorded["unlabeled"][case][arm], key, ".2f") for key in ("missed", "sure")]
-    for case, those in asked.items()
-    for arm in those
+    for case in recorded["unlabeled"]
+    for arm in arms
 }
 pd.DataFrame(rows, index=["of the left lung: missed", "missed with 0.9 or more"]).T
 
@@ -556,7 +555,7 @@ assert holds_zero(wrong_labels["pseudo-labels"], "missed_gain") and holds_zero(
 )
 
 # %% [markdown]
-# With right labels, labels only, 0.15 of it is missed; now it is about two thirds. **The error is repeated**, by all three. Do pseudo-labels or a teacher amplify it? The intervals are wide, because the seeds differ so much in what they make of labels that contradict each other: in this benchmark nobody can tell. The last column is the dangerous part: pixels of a lung that the network calls background with a probability of 0.9 or more. No measure of doubt finds these, and no further slice without labels does either. A person who looks at eight masks does.
+# With right labels, labels only, 0.15 of it is missed; now it is about two thirds. **The error is repeated**, by all three. Do pseudo-labels or a teacher amplify it? The intervals are wide, because the seeds differ so much in what they make of labels that contradict each other: in this benchmark nobody can tell. The last column is the dangerous part: pixels of a lung that the network calls background with a probability of 0.9 or more. The network's own doubt does not point there, and no further slice without labels does either. A person who looks at eight masks does.
 #
 # ## Take-aways
 #
