@@ -346,7 +346,9 @@ ordinary = ~np.isin(np.arange(48), broken)
 with plotting.figure(width=4, height=2.8) as (fig, axes):
     axes[0, 0].plot(rough[ordinary], apart[ordinary], "o", color="#999999", label="ordinary")
     axes[0, 0].plot(rough[broken], apart[broken], "x", color="#D55E00", label="unreadable")
-    axes[0, 0].set(xlabel="change from one row to the next (gray value, 0 to 1)", ylabel="difference to the nearer neighbor")
+    axes[0, 0].set(
+        xlabel="change from one row to the next (gray value, 0 to 1)", ylabel="difference to the nearer neighbor"
+    )
     axes[0, 0].legend(frameon=False)
 fig
 

@@ -135,7 +135,7 @@ def through(answer):
 
     def call(number):
         def stand_in(*arguments):
-            theirs = unpack(pack(arguments))
+            theirs = unpack(pack(arguments), checks=True)
             result = functions[number](*theirs)
             for before, after in zip(arguments, unpack(pack(theirs)), strict=True):
                 renew(before, after)
@@ -144,6 +144,17 @@ def through(answer):
         return stand_in
 
     return unpack(pack(answer, functions), call)
+
+
+def test_a_function_of_a_check_is_handed_to_the_student_alone_and_by_its_name():
+    from unet_helpers.teaching.checks import explanations
+
+    text = pack([explanations._of_product])
+    assert unpack(text, checks=True) == [explanations._of_product]
+    assert isinstance(unpack(text)[0], Odd)
+    for name in ('["os", "system"]', '["unet_helpers.teaching.checks.explanations", "np"]', '["unet_helpers.x", "y"]'):
+        with pytest.raises(ValueError, match="no value"):
+            unpack(f'{{"check": {name}}}', checks=True)
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)

@@ -240,7 +240,8 @@ def _names(statement):
     for node in ast.walk(statement):
         target = node.func if isinstance(node, ast.Call) else node
         if isinstance(target, (ast.Attribute, ast.Subscript)):
-            changes = target.attr in CHANGING.split() if node is not target else isinstance(node.ctx, ast.Store)
+            named = getattr(target, "attr", None)  # functions[0](x) has none
+            changes = named in CHANGING.split() if node is not target else isinstance(node.ctx, ast.Store)
             while isinstance(target, (ast.Attribute, ast.Subscript)):
                 target = target.value
             if changes and isinstance(target, ast.Name) and not isinstance(statement, ast.FunctionDef):

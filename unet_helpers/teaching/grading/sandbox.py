@@ -124,7 +124,7 @@ def _answer(job, pipe, folder, isolated):
     while True:
         asked = json.loads(pipe.recv_bytes())
         try:
-            arguments = unpack(asked["arguments"])
+            arguments = unpack(asked["arguments"], checks=True)
             result = functions[asked["function"]](*arguments)
             said = {"result": pack(result, functions), "arguments": pack(arguments)}
         except BaseException as error:
