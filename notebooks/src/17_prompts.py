@@ -31,7 +31,7 @@ def ask(image, clicks):
     return segment([image], [positive], [negative])[0]
 
 
-# %% mystnb={"figure": {"caption": "One slice, one network, four questions. A plus says: this belongs to it. A cross says: this does not. The nodule is shown close up."}, "image": {"alt": "Four pictures of one chest slice. A plus in the lung on the left: that lung is filled. A plus on a small bright spot in it, seen close up: the spot is filled. A plus on the heart: the heart is filled, with a strip in front of it and one behind it too many. With two crosses on these strips: most of them are gone, and a few specks in the lung on the right are left."}}
+# %% mystnb={"figure": {"caption": "One slice, one network, four questions. A plus says: this belongs to it. A cross says: this does not. The nodule is shown close up."}, "image": {"alt": "Four pictures of one chest slice. A plus in the lung on the left: that lung is filled. A plus on a small bright spot in it, seen close up: most of the spot is filled. A plus on the heart: the heart is filled, with a strip in front of it and one behind it too many. With two crosses on these strips: most of them are gone, and a few specks in the lung on the right are left."}}
 questions = {"a lung": [(76, 45, True)], "a nodule": [(68, 29, True)], "the heart": [(52, 72, True)]}
 questions["the heart, three clicks"] = [(52, 72, True), (73, 69, False), (34, 68, False)]
 answers = [ask(image, clicks) for clicks in questions.values()]
@@ -365,7 +365,7 @@ pd.DataFrame({line: {name: mean(name, *case) for name in rivals} for line, case 
 # %%
 versus = measured["differences"]["seven kinds minus without clicks"]
 parts = {f"{kind}, {k} click{'s' * (k != '1')}": versus[kind][k] for kind in versus for k in ("1", "3", "10")}
-pd.DataFrame(parts).T.rename(columns={"mean": "Dice gained by clicks", "low": "95 % interval from", "high": "to"})
+pd.DataFrame(parts).T.rename(columns={"mean": "seven kinds minus without clicks", "low": "95 % interval from", "high": "to"})
 
 # %% tags=["remove-cell"]
 assert all(versus["lung"][k]["high"] < 0 for k in clicks) and all(versus["nodule"][k]["low"] > 0.03 for k in clicks)

@@ -167,7 +167,7 @@ def _judge(what, truth, mask, answer):
         if own is not pieces[0] and own.sum() < pieces[0].sum() and _depth(own).max() > depth.max():
             raise Wrong(
                 f"{said}, in an error of {own.sum()} pixels; the largest has {pieces[0].sum()}, and is thinner. First "
-                "choose the largest connected error, by its number of pixels; then look for the deepest pixel in it alone."
+                "choose the largest connected error, by its number of pixels; then its deepest pixel."
             )
         if own is not pieces[0]:
             raise Wrong(
