@@ -365,9 +365,8 @@ pd.DataFrame({line: {name: mean(name, *case) for name in rivals} for line, case 
 # %%
 versus = measured["differences"]["seven kinds minus without clicks"]
 parts = {f"{kind}, {k} click{'s' * (k != '1')}": versus[kind][k] for kind in versus for k in ("1", "3", "10")}
-pd.DataFrame(parts).T.rename(
-    columns={"mean": "seven kinds minus without clicks", "low": "95 % interval from", "high": "to"}
-)
+titles = {"mean": "seven kinds minus without clicks", "low": "95 % interval from", "high": "to"}
+pd.DataFrame(parts).T.rename(columns=titles)
 
 # %% tags=["remove-cell"]
 assert all(versus["lung"][k]["high"] < 0 for k in clicks) and all(versus["nodule"][k]["low"] > 0.03 for k in clicks)
