@@ -37,8 +37,25 @@ def pieces(truth, mask):
 
 
 def deepest(piece):
+    depth = ndimage.distance_transform_edt(np.pad(piece, 1))[1:-1, 1:-1]
+    return np.unravel_index(depth.argmax(), depth.shape)
+
+
+def deepest_without_frame(piece):
     depth = ndimage.distance_transform_edt(piece)
     return np.unravel_index(depth.argmax(), depth.shape)
+
+
+def frame_left_on(piece):
+    depth = ndimage.distance_transform_edt(np.pad(piece, 1))
+    return np.unravel_index(depth.argmax(), depth.shape)
+
+
+def deepest_of_all(truth, mask):
+    """No look at which error is the largest."""
+    depth = np.maximum(*(ndimage.distance_transform_edt(np.pad(p, 1)) for p in (truth & ~mask, mask & ~truth)))
+    row, column = np.unravel_index(depth[1:-1, 1:-1].argmax(), truth.shape)
+    return int(row), int(column), bool(truth[row, column])
 
 
 def click_on(choose=lambda found: max(found, key=np.sum), place=deepest, sign=None, errors=pieces):
@@ -133,6 +150,9 @@ EXERCISES = [
                 click_on(errors=lambda truth, mask: pieces(truth, mask & truth) or pieces(truth, mask)),
                 "The largest has",
             ),
+            "the deepest pixel of all": (deepest_of_all, "First choose the largest connected error"),
+            "the border is no edge": (click_on(place=deepest_without_frame), "The border is an edge too"),
+            "the frame left on": (click_on(place=frame_left_on), "Is a frame around the error still counted"),
             "always positive": (click_on(sign=lambda *_: True), "too much is marked there"),
             "what is marked": (click_on(sign=lambda t, m, r, c: bool(m[r, c])), "the thing is missing there"),
             "rows and columns": (exchanged, "Rows and columns are exchanged"),

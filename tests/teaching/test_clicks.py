@@ -42,6 +42,17 @@ def test_missing_and_superfluous_pixels_that_touch_are_two_errors():
     assert clicks.next_click(truth | alone, mask) == (15, 23, True)
 
 
+def test_the_border_of_the_image_is_an_edge():
+    truth = box((20, 30), 11, 20, 21, 30)
+    assert clicks.next_click(truth, truth & False) == (15, 25, True)
+    assert clicks.next_click(np.ones((9, 9), bool), np.zeros((9, 9), bool)) == (4, 4, True)
+
+
+def test_a_long_thin_error_goes_before_a_round_smaller_one():
+    truth = box((26, 44), 3, 6, 2, 40) | box((26, 44), 2, 7, 20, 25) | box((26, 44), 13, 22, 10, 19)
+    assert clicks.next_click(truth, truth & False) == (4, 22, True)
+
+
 def test_a_click_of_training_is_in_the_inner_half_of_the_error():
     truth, rng = box((20, 24), 3, 14, 3, 20), np.random.default_rng(0)
     places = {clicks.next_click(truth, truth & False, rng)[:2] for _ in range(50)}
@@ -99,10 +110,15 @@ def test_sessions_click_on_the_error_of_the_answer_and_end():
     sessions = clicks.Sessions(images, objects, size=32, together=3, most=4, seed=0)
     assert (sessions.inputs[..., 1].sum(axis=(1, 2)) > 0).all()  # the first click is positive
     assert not sessions.inputs[..., 2].any()
+    assert [len(own) for own in sessions.clicks] == [1, 1, 1]
     left = sessions.left.copy()
     sessions.answer(np.ones_like(sessions.truths))  # all is marked: whatever is outside gets a negative click
     going_on = (left > 0) & ~sessions.truths.all(axis=(1, 2))
     assert (sessions.inputs[going_on][..., 2].sum(axis=(1, 2)) > 0).all()
+    for own, given in zip(sessions.clicks, sessions.inputs, strict=True):  # the list and the maps say the same
+        for channel, sign in ((1, True), (2, False)):
+            placed = [click[:2] for click in own if click[2] is sign]
+            assert (clicks.click_map(placed, (32, 32)) == given[..., channel]).all()
     sessions.answer(sessions.truths.copy())  # all is right: everybody begins anew
     assert not sessions.inputs[..., 2].any()
 

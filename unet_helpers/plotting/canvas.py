@@ -144,7 +144,7 @@ def show_images(images, titles=None, masks=None, class_names=None, spacings=None
     return fig
 
 
-def show_clicks(images, masks, clicks, titles=None, columns=4, panel=2.4):
+def show_clicks(images, masks, clicks, titles=None, columns=4, panel=2.4, size=9):
     """Images with masks and with the clicks that led to them: a plus for a positive click, a cross for a negative one.
 
     Parameters
@@ -154,6 +154,8 @@ def show_clicks(images, masks, clicks, titles=None, columns=4, panel=2.4):
     clicks : sequence of lists of (row, column, positive)
     titles : sequence of str, optional
     columns : int
+    size : float, points
+        Of a plus or a cross.
     """
     edge = [withStroke(linewidth=3.5, foreground="black")]
     with panels(len(images), columns, panel) as (fig, axes):
@@ -162,7 +164,7 @@ def show_clicks(images, masks, clicks, titles=None, columns=4, panel=2.4):
             draw_mask(ax, np.asarray(masks[i], int))
             for row, column, positive in clicks[i]:
                 look = {"marker": "+", "color": "white"} if positive else {"marker": "x", "color": VERMILLION}
-                ax.plot(column, row, markersize=9, markeredgewidth=1.8, path_effects=edge, **look)
+                ax.plot(column, row, markersize=size, markeredgewidth=1.8, path_effects=edge, **look)
     return fig
 
 

@@ -49,7 +49,7 @@ def next_click(truth, mask, rng=None):
     Parameters
     ----------
     truth, mask : ``(H, W)`` bool
-        The thing, and what is marked so far.
+        The thing, and what is marked so far. The border of the image is an edge of what touches it.
     rng : numpy.random.Generator, optional
         With it the click is anywhere in the inner half of that error, as in training.
 
@@ -104,7 +104,7 @@ def grow_regions(tolerance, smoothing=0):
     """A region grower as a function like that of :func:`keras_segmenter`.
 
     From each positive click it floods all pixels that are connected to it and whose gray value differs by at most the
-    tolerance from that of the click (Adams and Bischof, PAMI 1994, in its simplest form). The disk of a negative click
+    tolerance from that of the click (a flood fill). The disk of a negative click
     is a wall. ``smoothing`` is the standard deviation, in pixels, of a Gaussian filter before.
     """
     from skimage.segmentation import flood
@@ -205,6 +205,12 @@ class Sessions:
     fill : float
         Gray value beyond the slice.
     seed : int
+
+    Attributes
+    ----------
+    inputs : ``(together, size, size, 3)`` float32, as :func:`with_clicks` makes them
+    truths : ``(together, size, size)`` bool
+    clicks : list of lists of (row, column, positive), for each session those so far
     """
 
     def __init__(self, images, objects, *, size=80, together=12, most=8, fill=0.0, seed=0):
@@ -213,6 +219,7 @@ class Sessions:
         self.inputs = np.zeros((together, size, size, 3), np.float32)
         self.truths = np.zeros((together, size, size), bool)
         self.left = np.zeros(together, int)
+        self.clicks = [[] for _ in range(together)]
         self.answer(np.zeros_like(self.truths))
 
     def answer(self, masks):
@@ -224,6 +231,7 @@ class Sessions:
                 click = next_click(self.truths[slot], np.zeros_like(masks[slot]), self.rng)
             self.left[slot] -= 1
             row, column, positive = click
+            self.clicks[slot].append(click)
             channel = 1 if positive else 2
             self.inputs[slot, ..., channel] = np.maximum(
                 self.inputs[slot, ..., channel], click_map([(row, column)], (self.size, self.size))
@@ -245,7 +253,7 @@ class Sessions:
         if rng.random() < 0.5:
             image, truth = image[:, ::-1], truth[:, ::-1]
         image = image * rng.uniform(0.9, 1.1) + rng.uniform(-0.05, 0.05)
-        self.inputs[slot] = 0
+        self.inputs[slot], self.clicks[slot] = 0, []
         self.inputs[slot, ..., 0] = image.clip(0, 1)
         self.truths[slot] = truth
         self.left[slot] = rng.integers(1, self.most + 1)

@@ -97,6 +97,12 @@ def _errors():
         "for six small errors and a larger one": (
             _blob((22, 30), *small), _blob((22, 30), (10, 17, 12, 19)),
         ),
+        "for a long thin error and a round smaller one": (
+            _blob((26, 44), (3, 6, 2, 40), (2, 7, 20, 25), (13, 22, 10, 19)), np.zeros((26, 44), bool),
+        ),
+        "for a leak into a corner of the image": (
+            _blob((20, 30), (3, 8, 4, 9)), _blob((20, 30), (11, 20, 21, 30)),
+        ),
         "for a mask that lies beside the thing": (
             shifted[0] | _blob((26, 32), (15, 22, 20, 25)), shifted[1],
         ),
@@ -130,6 +136,11 @@ def _pieces(truth, mask):
     return sorted(pieces, key=np.sum, reverse=True)
 
 
+def _depth(piece):
+    """How far each pixel of an error is from its edge; the border of the image is one."""
+    return ndimage.distance_transform_edt(np.pad(piece, 1))[1:-1, 1:-1]
+
+
 def _judge(what, truth, mask, answer):
     """Nothing where the click is right; else Wrong, with what is wrong about it."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 3:
@@ -143,18 +154,30 @@ def _judge(what, truth, mask, answer):
     said = f"{what} it clicks on row {row}, column {column}"
     inside = 0 <= row < truth.shape[0] and 0 <= column < truth.shape[1]
     pieces = _pieces(truth, mask)
-    depth = ndimage.distance_transform_edt(np.pad(pieces[0], 1))[1:-1, 1:-1]
+    depth = _depth(pieces[0])
     best = np.argwhere(depth > depth.max() - 1e-6).tolist()
     if [row, column] not in best:
         if [column, row] in best:
             raise Wrong(f"{said}. Rows and columns are exchanged: return (row, column, positive).")
+        if [row - 1, column - 1] in best:
+            raise Wrong(f"{said}, one too far each. Is a frame around the error still counted? Subtract it.")
         if not inside or truth[row, column] == mask[row, column]:
             raise Wrong(f"{said}, where nothing is wrong. The mean of an error's pixels can lie outside of it.")
         own = next(piece for piece in pieces if piece[row, column])
+        if own is not pieces[0] and own.sum() < pieces[0].sum() and _depth(own).max() > depth.max():
+            raise Wrong(
+                f"{said}, in an error of {own.sum()} pixels; the largest has {pieces[0].sum()}, and is thinner. First "
+                "choose the largest connected error, by its number of pixels; then its deepest pixel."
+            )
         if own is not pieces[0]:
             raise Wrong(
                 f"{said}, in a connected error of {own.sum()} pixels. The largest has {pieces[0].sum()}. Missing and "
                 "superfluous pixels are two kinds of errors, even where they touch: label each kind on its own."
+            )
+        if ndimage.distance_transform_edt(pieces[0])[row, column] > depth.max():
+            raise Wrong(
+                f"{said}, at the border of the image. The border is an edge too: give the error a frame of zeros, "
+                "np.pad(error, 1), before you ask for distances, and subtract the frame from row and column."
             )
         raise Wrong(
             f"{said}, {depth[row, column]:.3g} pixels from the edge of the largest error; another of its pixels is "
