@@ -197,7 +197,7 @@ def curve(name, part="lung"):
     return [[row[part + end] for row in rows] for end in ("", "_low", "_high")]
 
 
-# %% mystnb={"figure": {"caption": "Lung Dice of the test patients over the number of slices that were paid for: each strategy beside random. Bands: 95 % intervals over seeds and patients."}, "image": {"alt": "Six panels of lung Dice over 4, 8, 16 and 32 slices, each with two lines and wide bands that overlap. Entropy and disagreement lie below random at eight slices, disagreement also at 16, and a little above it at 32; the other lines run along with random."}}
+# %% mystnb={"figure": {"caption": "Lung Dice of the test patients over the number of slices that were paid for: each strategy beside random. Bands: 95 % intervals over seeds and patients."}, "image": {"alt": "Six panels of lung Dice over 4, 8, 16 and 32 slices, each with two lines and wide bands that overlap. Entropy and disagreement lie below random at eight slices, disagreement also at 16, and a little above it at 32. Coverage lies a little above it at eight and at 32. The other lines run along with random, but for entropy, one per patient, which ends above it."}}
 named = [name for name in strategies if strategies[name]["against"] == "random"]
 plotting.show_bands(
     {name: (budgets, "slices paid for", {"the strategy": curve(name), "random": curve("random")}) for name in named},
