@@ -38,6 +38,7 @@ LESSON_FACTOR = 1.5
 WITH_A_HEADING = ("phantom_checkpoint", "lidc", "phantom_to_display")
 #: shown as tables of book/metrics.md, which tools/metric_table.py makes
 ON_THE_PAGE_OF_METRICS = ("metrics_agreement", "metrics_speed", "interval_coverage")
+MOST_ROWS = 400  # of a table on the page of results
 
 
 def read_results(folder):
@@ -141,6 +142,15 @@ def table(content):
     return "\n".join(lines + made_with(content))
 
 
+def pointer(name, results):
+    """In place of a table that nobody reads to its end: where its values stand."""
+    values = len(list(rows(results[name]["results"])))
+    where = (
+        f"{values} values, too many for a page: they stand in `book/results/{name}.json`, and a notebook reads them."
+    )
+    return "\n".join([f"{str(results[name]['what']).rstrip('.')}.", "", where, *made_with(results[name])])
+
+
 def made_with(content):
     """The last lines of a table: on which data, with which seed, device and software, and when."""
     made = [
@@ -197,11 +207,9 @@ def substitutions(folder):
         if name in results:
             tables[name] = made(results[name])
     elsewhere = (*WITH_A_HEADING, *ON_THE_PAGE_OF_METRICS, "museum", "museum_half")
-    others = [
-        f":::{{dropdown}} {name.replace('_', ' ')}\n{text}\n:::"
-        for name, text in tables.items()
-        if name not in elsewhere
-    ]
+    folds = {name: text for name, text in tables.items() if name not in elsewhere}
+    folds |= {name: pointer(name, results) for name, text in folds.items() if text.count("\n") > MOST_ROWS}
+    others = [f":::{{dropdown}} {name.replace('_', ' ')}\n{text}\n:::" for name, text in folds.items()]
     for name in WITH_A_HEADING:
         missing = f"`book/results/{name}.json` is not in this copy of the repository, so there is no number to show."
         tables.setdefault(name, missing)

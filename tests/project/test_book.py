@@ -314,6 +314,13 @@ def test_a_missing_result_file_is_said_and_others_are_listed(tmp_path):
     assert "| seconds per step | 0.013 |" in given["other_results"]
 
 
+def test_a_table_that_nobody_reads_to_its_end_is_a_line_that_says_where_it_stands(tmp_path):
+    write_results(tmp_path, "many", {f"value {k}": k for k in range(1000)})
+    text = series_book.substitutions(tmp_path)["other_results"]
+    assert "1000 values, too many for a page: they stand in `book/results/many.json`" in text
+    assert "| value 7 |" not in text
+
+
 def test_a_broken_result_file_is_named(tmp_path):
     (tmp_path / "lidc.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"lidc\.json is not valid JSON"):
