@@ -11,16 +11,12 @@ seven kinds, seed 0, into the package. About twenty minutes on one core. ``--fol
 and goes on from there; ``--minutes 3`` stops after about so long.
 """
 
-import argparse
 import itertools
 import os
 import shutil
-import sys
-import tempfile
-import time
-from pathlib import Path
 
 import numpy as np
+from parts import computed, make_parser
 
 HELD_OUT = range(300, 324)  # of the phantom's family 0
 FEW = ("lung", "nodule")
@@ -43,14 +39,10 @@ CLICKS, SHOWN = 10, (0, 1, 2, 3, 5, 10)
 SHAKY = 2.0  # pixels, standard deviation of an unsteady hand
 TOLERANCES, SMOOTHINGS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4), (0, 1)
 GOAL = 0.8
-BEGAN = time.perf_counter()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, help="keep what is computed here, and go on from it")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after about so long")
-    arguments = parser.parse_args()
+    arguments = make_parser(__doc__.splitlines()[0]).parse_args()
     from record import current_commit, require_checkout, write_results
 
     from unet_helpers.files import atomic_path
@@ -59,14 +51,7 @@ def main():
 
     require_checkout()
     commit = current_commit()  # before the network in the package is another one
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        for step in steps(folder):
-            if step():
-                print(f"{time.perf_counter() - BEGAN:.0f} s", flush=True)
-            if time.perf_counter() - BEGAN > 60 * arguments.minutes:
-                sys.exit("stopped; call again with the same folder")
+    with computed(arguments, steps) as folder:
         results, scores = assemble(folder)
         with atomic_path(CLICK_NETWORK) as part:
             shutil.copyfile(folder / "seven kinds 0.keras", part)

@@ -13,15 +13,13 @@ on two free cores. ``--folder F`` keeps what was trained and computed in a folde
 ``--minutes 3`` stops after about so long.
 """
 
-import argparse
 import json
 import os
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from parts import computed, make_parser
 
 HELD_OUT = range(120, 144)  # of the phantom's family 0; notebooks and benchmarks have those before
 SEEDS, MEMBERS = (0, 1, 2), (0, 1, 2, 3, 4)
@@ -41,19 +39,10 @@ SHARED = Path(os.environ.get("UNET_SHARED_DATA") or ROOT.parent / "shared" / "da
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, help="keep what is computed here, and go on from it")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after about so long")
+    parser = make_parser(__doc__.splitlines()[0])
     parser.add_argument("--lidc", type=Path, default=SHARED / "lidc_slices" / "LIDC-IDRI-slices")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        for step in steps(folder):
-            if step():
-                print(f"{time.perf_counter() - BEGAN:.0f} s", flush=True)
-            if time.perf_counter() - BEGAN > 60 * arguments.minutes:
-                sys.exit("stopped; call again with the same folder")
+    with computed(arguments, steps) as folder:
         results, slices = assemble(folder)
     results["readers"] = read_readers(arguments.lidc) or recorded_readers()
     from record import write_results
@@ -63,9 +52,6 @@ def main():
     path = write_results("uncertainty", "Calibration and maps of uncertainty", results, seed=list(MEMBERS))
     np.savez_compressed(RESULTS / "uncertainty_slices.npz", **slices)
     print(f"written: {path.name}")
-
-
-BEGAN = time.perf_counter()
 
 
 def networks():
